@@ -1,0 +1,68 @@
+# `make` alone lists what can be done. Everything is made under target/.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+DIRECTLINK := $(TARGET)/debug/directlink
+PYTEST := target/venv/bin/python -m pytest
+LAB := target/lab
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+##@ Use it
+
+.PHONY: setup build demo lab clean-lab
+setup: ## packages, API clients, a look at the platform (every target below does this first)
+	@scripts/setup
+
+build: setup
+	@cargo build --quiet --bin directlink
+
+demo: build ## a whole Region on this machine, and a customer's router that reaches a host in a Net
+	@$(DIRECTLINK) demo
+
+lab: build ## a Region to play with: prints its addresses and keys; stays until `make clean-lab`
+	@$(DIRECTLINK) lab up --state $(LAB) | tee $(TARGET)/lab.json
+	@echo "It stays up. Take it down with: make clean-lab" >&2
+
+clean-lab: build ## take down what `make lab` brought up, a killed lab as well
+	@$(DIRECTLINK) lab down --state $(LAB)
+
+##@ Change it
+
+.PHONY: test fmt lint unit clients
+test: setup fmt lint unit clients ## all checks and tests: format, lints, Rust tests, the real API clients
+
+fmt: setup ## is every file formatted?
+	cargo fmt --all --check
+
+lint: setup ## clippy; a warning is an error
+	cargo clippy --workspace --all-targets -- --deny warnings
+
+# nextest runs a process per test; where it is missing, cargo's own runner does. Documentation tests are only cargo's.
+unit: setup ## the Rust tests: pure, packets, and labs with BIRD, FRR and GoBGP
+	@if cargo nextest --version >/dev/null 2>&1; then \
+	    set -x; cargo nextest run --workspace; cargo test --workspace --doc; \
+	else \
+	    set -x; cargo test --workspace; \
+	fi
+
+clients: build ## AWS CLI, boto3, osc-cli and osc-sdk-python against a Region
+	DIRECTLINK=$(abspath $(DIRECTLINK)) $(PYTEST) clients
+
+##@ Measure it
+
+.PHONY: bench bench-forwarding bench-api
+bench: bench-forwarding bench-api ## both below
+
+bench-forwarding: setup ## Mpps of the DirectLink road against the kernel's own routing
+	cargo bench --package directlink-dataplane --bench forwarding
+
+bench-api: setup ## creates per CPU second against moto_server
+	@cargo build --quiet --release --bin directlink
+	@target/venv/bin/python benches/api/bench.py --directlink $(TARGET)/release/directlink
