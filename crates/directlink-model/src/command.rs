@@ -1,0 +1,147 @@
+//! What can be asked of a Region, in good words: every dialect translates into these, none adds a rule.
+//!
+//! Each command is a struct; the server's `app` has one function for each, which answers with a
+//! view ([`crate::view`]) or a [`crate::Fault`]. Text that only the model can judge (an address
+//! pair, a location's code) is already parsed where a type exists for it.
+
+use crate::{
+    connection::{Bandwidth, PortRef},
+    ids::{
+        AccountId, ConnectionId, GatewayId, InterfaceId, LocationCode, NetId, NicId, RouteTableId,
+        RouterName, SecurityGroupId, SubnetId, SubregionName,
+    },
+    security_group::{Flow, Permission},
+};
+use directlink_net::{Asn, BgpKey, IpNet, Ipv4Net, Mtu, Vlan};
+use jiff::Timestamp;
+use std::net::Ipv4Addr;
+
+/// `CreateDirectLink`, `CreateConnection`.
+#[derive(Clone, Debug)]
+pub struct OrderConnection {
+    pub name: String,
+    pub location: String,
+    pub bandwidth: Bandwidth,
+}
+
+/// `CreateDirectLinkInterface`, `CreatePrivateVirtualInterface`, `AllocatePrivateVirtualInterface`.
+///
+/// Without a gateway, or for another owner, it is hosted and waits in `confirming`.
+#[derive(Clone, Debug)]
+pub struct CreateInterface {
+    pub connection: ConnectionId,
+    /// `None`: the caller.
+    pub owner: Option<AccountId>,
+    pub name: String,
+    pub vlan: Vlan,
+    pub asn: Asn,
+    pub key: Option<BgpKey>,
+    /// Both, or neither: then a /30 of 169.254/16 is allocated. One alone: its neighbour is taken
+    /// for the other side where the subnet has just two hosts.
+    pub router_address: Option<IpNet>,
+    pub customer_address: Option<IpNet>,
+    pub mtu: Mtu,
+    pub gateway: Option<GatewayId>,
+}
+
+#[derive(Clone, Debug)]
+pub struct ConfirmInterface {
+    pub id: InterfaceId,
+    pub gateway: GatewayId,
+}
+
+#[derive(Clone, Debug)]
+pub struct ChangeInterface {
+    pub id: InterfaceId,
+    pub mtu: Mtu,
+}
+
+#[derive(Clone, Debug)]
+pub struct CreateNet {
+    pub range: Ipv4Net,
+}
+
+#[derive(Clone, Debug)]
+pub struct CreateSubnet {
+    pub net: NetId,
+    pub range: Ipv4Net,
+    /// `None`: the Region's first.
+    pub subregion: Option<SubregionName>,
+}
+
+#[derive(Clone, Debug)]
+pub struct LinkGateway {
+    pub gateway: GatewayId,
+    pub net: NetId,
+}
+
+#[derive(Clone, Debug)]
+pub struct SetPropagation {
+    pub table: RouteTableId,
+    pub gateway: GatewayId,
+    pub enabled: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct CreateNic {
+    pub subnet: SubnetId,
+    pub description: String,
+    pub address: Option<Ipv4Addr>,
+    /// Empty: the Net's default group.
+    pub security_groups: Vec<SecurityGroupId>,
+}
+
+#[derive(Clone, Debug)]
+pub struct CreateSecurityGroup {
+    pub net: NetId,
+    pub name: String,
+    pub description: String,
+}
+
+#[derive(Clone, Debug)]
+pub struct AddSecurityGroupRules {
+    pub group: SecurityGroupId,
+    pub flow: Flow,
+    pub permissions: Vec<Permission>,
+}
+
+#[derive(Clone, Debug)]
+pub struct CreateAccessKey {
+    pub expires_at: Option<Timestamp>,
+}
+
+// The operator's.
+
+#[derive(Clone, Debug)]
+pub struct AddLocation {
+    pub code: LocationCode,
+    pub name: String,
+    pub subregion: SubregionName,
+}
+
+#[derive(Clone, Debug)]
+pub struct AddRouter {
+    pub name: RouterName,
+    pub location: LocationCode,
+    pub vtep: Ipv4Addr,
+}
+
+#[derive(Clone, Debug)]
+pub struct AddPort {
+    pub port: PortRef,
+    pub speed: Bandwidth,
+}
+
+/// `port: None`: the first free one of the connection's location that fits.
+#[derive(Clone, Debug)]
+pub struct ApproveOrder {
+    pub connection: ConnectionId,
+    pub port: Option<PortRef>,
+}
+
+/// Behind which fabric address a NIC lives. `None`: nowhere yet.
+#[derive(Clone, Debug)]
+pub struct PlaceNic {
+    pub nic: NicId,
+    pub vtep: Option<Ipv4Addr>,
+}

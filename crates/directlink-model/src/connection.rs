@@ -1,0 +1,340 @@
+//! A connection: one fibre between a customer's router and a port of a DirectLink router.
+//!
+//! ```text
+//!            order            approve: port + LOA           light                no light
+//!   (none) ─────────► requested ─────────────► pending ─────────► available ◄──────────► down
+//!                         │ delete                │ delete             │ delete            │
+//!                         ▼                       └──────────┬─────────┴───────────────────┘
+//!                      deleted ◄── router has let go ──── deleting
+//! ```
+//!
+//! Nothing here is a stored state: the facts are, and [`Connection::state`] reads them.
+
+use crate::{
+    fault::Fault,
+    ids::{AccountId, ConnectionId, LocationCode, PortName, RouterName},
+};
+use jiff::Timestamp;
+use std::{fmt, str::FromStr};
+
+/// What was ordered; the optics follow from it (1000BASE-LX, 10GBASE-LR).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Bandwidth {
+    OneGbps,
+    TenGbps,
+}
+
+impl Bandwidth {
+    pub const ALL: [Self; 2] = [Self::OneGbps, Self::TenGbps];
+
+    /// Both APIs' word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OneGbps => "1Gbps",
+            Self::TenGbps => "10Gbps",
+        }
+    }
+
+    pub const fn optics(self) -> &'static str {
+        match self {
+            Self::OneGbps => "1000BASE-LX (1310nm)",
+            Self::TenGbps => "10GBASE-LR (1310nm)",
+        }
+    }
+
+    pub const fn bits_per_second(self) -> u64 {
+        match self {
+            Self::OneGbps => 1_000_000_000,
+            Self::TenGbps => 10_000_000_000,
+        }
+    }
+}
+
+impl fmt::Display for Bandwidth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Bandwidth {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Self::ALL.into_iter().find(|b| b.as_str() == text).ok_or(())
+    }
+}
+
+/// A port of a router: the far end of the fibre.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PortRef {
+    pub router: RouterName,
+    pub port: PortName,
+}
+
+impl fmt::Display for PortRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.router, self.port)
+    }
+}
+
+/// The operator's yes: a port taken and the Letter of Authorization sent, in one act.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approval {
+    pub approved_at: Timestamp,
+    pub port: PortRef,
+}
+
+/// What the router sees on the port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Light {
+    pub on: bool,
+    /// When it last changed.
+    pub since: Timestamp,
+}
+
+/// The facts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connection {
+    pub id: ConnectionId,
+    pub account: AccountId,
+    pub name: String,
+    pub location: LocationCode,
+    pub bandwidth: Bandwidth,
+    pub requested_at: Timestamp,
+    pub approval: Option<Approval>,
+    /// `None` until the port first had light after the approval.
+    pub light: Option<Light>,
+    pub delete_asked_at: Option<Timestamp>,
+    /// The router no longer carries it.
+    pub deleted_at: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ConnectionState {
+    Requested,
+    Pending,
+    Available,
+    Down,
+    Deleting,
+    Deleted,
+}
+
+impl ConnectionState {
+    pub const ALL: [Self; 6] = [
+        Self::Requested,
+        Self::Pending,
+        Self::Available,
+        Self::Down,
+        Self::Deleting,
+        Self::Deleted,
+    ];
+
+    /// The guide's word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::Pending => "pending",
+            Self::Available => "available",
+            Self::Down => "down",
+            Self::Deleting => "deleting",
+            Self::Deleted => "deleted",
+        }
+    }
+}
+
+impl fmt::Display for ConnectionState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl Connection {
+    pub const fn state(&self) -> ConnectionState {
+        match (&self.deleted_at, &self.delete_asked_at, &self.approval, &self.light) {
+            (Some(_), _, _, _) => ConnectionState::Deleted,
+            (None, Some(_), _, _) => ConnectionState::Deleting,
+            (None, None, None, _) => ConnectionState::Requested,
+            (None, None, Some(_), None) => ConnectionState::Pending,
+            (None, None, Some(_), Some(Light { on: true, .. })) => ConnectionState::Available,
+            (None, None, Some(_), Some(Light { on: false, .. })) => ConnectionState::Down,
+        }
+    }
+
+    /// The port that shall carry this connection now.
+    pub fn wanted_port(&self) -> Option<&PortRef> {
+        match self.state() {
+            ConnectionState::Pending | ConnectionState::Available | ConnectionState::Down => {
+                self.approval.as_ref().map(|a| &a.port)
+            }
+            ConnectionState::Requested | ConnectionState::Deleting | ConnectionState::Deleted => {
+                None
+            }
+        }
+    }
+
+    /// The operator takes a port for it and sends the letter.
+    pub fn approve(&mut self, port: PortRef, now: Timestamp) -> Result<(), Fault> {
+        match self.state() {
+            ConnectionState::Requested => {
+                self.approval = Some(Approval { approved_at: now, port });
+                Ok(())
+            }
+            state => Err(Fault::ConnectionNotRequested { id: self.id, state }),
+        }
+    }
+
+    /// Only an available connection takes new interfaces.
+    pub fn check_takes_interfaces(&self) -> Result<(), Fault> {
+        match self.state() {
+            ConnectionState::Available => Ok(()),
+            state => Err(Fault::ConnectionNotAvailable { id: self.id, state }),
+        }
+    }
+
+    /// The customer asks for deletion; `live_interfaces` are those not deleted, rejected or expired.
+    /// An order that nobody has approved yet is gone at once: no router knows of it.
+    pub fn ask_delete(&mut self, live_interfaces: usize, now: Timestamp) -> Result<(), Fault> {
+        match self.state() {
+            ConnectionState::Deleted => return Err(Fault::NoSuchConnection(self.id)),
+            ConnectionState::Deleting => return Ok(()),
+            ConnectionState::Requested
+            | ConnectionState::Pending
+            | ConnectionState::Available
+            | ConnectionState::Down => {}
+        }
+        if live_interfaces > 0 {
+            return Err(Fault::ConnectionHasInterfaces { id: self.id, count: live_interfaces });
+        }
+        self.delete_asked_at = Some(now);
+        if self.approval.is_none() {
+            self.deleted_at = Some(now);
+        }
+        Ok(())
+    }
+
+    /// The router says whether the port has light. Darkness before the first light is not news:
+    /// the cross-connect is still being made.
+    pub fn see_light(&mut self, on: bool, now: Timestamp) -> bool {
+        let news = self.approval.is_some()
+            && match self.light {
+                None => on,
+                Some(light) => light.on != on,
+            };
+        if news {
+            self.light = Some(Light { on, since: now });
+        }
+        news
+    }
+
+    /// The router says that its port no longer carries this connection.
+    pub fn see_released(&mut self, now: Timestamp) -> bool {
+        let news = self.state() == ConnectionState::Deleting;
+        if news {
+            self.deleted_at = Some(now);
+        }
+        news
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn port() -> PortRef {
+        PortRef { router: "par1-r1".parse().unwrap(), port: "p0".parse().unwrap() }
+    }
+
+    fn requested() -> Connection {
+        Connection {
+            id: ConnectionId::from_bits(1),
+            account: AccountId::from_number(1),
+            name: "to the cloud".into(),
+            location: "PAR1".parse().unwrap(),
+            bandwidth: Bandwidth::OneGbps,
+            requested_at: at(0),
+            approval: None,
+            light: None,
+            delete_asked_at: None,
+            deleted_at: None,
+        }
+    }
+
+    /// A connection brought into `state` by the acts that lead there.
+    fn in_state(state: ConnectionState) -> Connection {
+        let mut c = requested();
+        if state == ConnectionState::Requested {
+            return c;
+        }
+        c.approve(port(), at(1)).unwrap();
+        if state == ConnectionState::Pending {
+            return c;
+        }
+        c.see_light(true, at(2));
+        match state {
+            ConnectionState::Down => {
+                c.see_light(false, at(3));
+            }
+            ConnectionState::Deleting => c.ask_delete(0, at(3)).unwrap(),
+            ConnectionState::Deleted => {
+                c.ask_delete(0, at(3)).unwrap();
+                c.see_released(at(4));
+            }
+            ConnectionState::Requested | ConnectionState::Pending | ConnectionState::Available => {}
+        }
+        c
+    }
+
+    #[test]
+    fn the_whole_machine() {
+        let mut table = String::from(
+            "state      approve    light      dark       delete     released   interface\n",
+        );
+        for state in ConnectionState::ALL {
+            let fresh = || in_state(state);
+            assert_eq!(fresh().state(), state);
+            let after = |act: &dyn Fn(&mut Connection) -> Result<(), Fault>| {
+                let mut c = fresh();
+                act(&mut c).map_or("refused", |()| c.state().as_str())
+            };
+            table += &format!(
+                "{state:<10} {:<10} {:<10} {:<10} {:<10} {:<10} {}\n",
+                after(&|c| c.approve(port(), at(9))),
+                after(&|c| {
+                    c.see_light(true, at(9));
+                    Ok(())
+                }),
+                after(&|c| {
+                    c.see_light(false, at(9));
+                    Ok(())
+                }),
+                after(&|c| c.ask_delete(0, at(9))),
+                after(&|c| {
+                    c.see_released(at(9));
+                    Ok(())
+                }),
+                fresh().check_takes_interfaces().map_or("refused", |()| "taken"),
+            );
+        }
+        insta::assert_snapshot!(table, @r"
+        state      approve    light      dark       delete     released   interface
+        requested  pending    requested  requested  deleted    requested  refused
+        pending    refused    available  pending    deleting   pending    refused
+        available  refused    available  down       deleting   available  taken
+        down       refused    available  down       deleting   down       refused
+        deleting   refused    deleting   deleting   deleting   deleted    refused
+        deleted    refused    deleted    deleted    refused    deleted    refused
+        ");
+    }
+
+    #[test]
+    fn deletion_is_refused_while_interfaces_exist_and_changes_nothing() {
+        let mut c = in_state(ConnectionState::Available);
+        let before = c.clone();
+        let refused = c.ask_delete(2, at(9));
+        assert!(matches!(refused, Err(Fault::ConnectionHasInterfaces { count: 2, .. })));
+        assert_eq!(c, before);
+    }
+}

@@ -1,0 +1,29 @@
+//! The rules of DirectLink. Pure: no clock, no socket, no store, no dialect.
+//!
+//! ```text
+//!   facts (rows) ──► state(now)           connection, interface: what a resource is in
+//!   facts + command ──► facts' or Fault   what a customer or operator may do
+//!   facts ──► plan                        what a router shall do          plan.rs
+//!   report ──► facts'                     what a router says it sees      report.rs
+//! ```
+//!
+//! `plan` and `report` are the whole protocol between server and router, which is why
+//! they alone derive serde; resources never do: each dialect has its own wire twins.
+//! Time is always an argument.
+
+pub mod account;
+pub mod command;
+pub mod connection;
+pub mod fault;
+pub mod gateway;
+pub mod ids;
+pub mod interface;
+pub mod location;
+pub mod net;
+pub mod plan;
+pub mod report;
+pub mod route_table;
+pub mod security_group;
+pub mod view;
+
+pub use fault::Fault;

@@ -1,0 +1,412 @@
+//! The plan: all that one router shall do, in numbered documents, each complete by itself.
+//!
+//! ```text
+//!   scope          document   changes when                        generation
+//!   port/p0        PortPlan   an interface of that port changes   its own
+//!   net/vpc-…      NetPlan    a NIC, Subnet or rule of it changes its own
+//! ```
+//!
+//! A Net is a document of its own because many interfaces on many ports lead to one, and a new
+//! NIC must not move thousands of interfaces. A plan is never a delta; a generation only grows;
+//! what a router must no longer do is a document with nothing in it. Planning is a pure function
+//! of a snapshot: the same snapshot gives the same bytes.
+
+use crate::{
+    connection::{Bandwidth, Connection},
+    ids::{ConnectionId, InterfaceId, NetId, PortName},
+    interface::Interface,
+    net::{Net, Nic, Subnet},
+    security_group::{Flow, Permission, SecurityGroup},
+};
+use directlink_net::{Asn, BgpKey, IpNet, Mac, Mtu, PeerAddresses, RegionAsn, Vlan, Vni};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, fmt, net::Ipv4Addr, str::FromStr};
+
+/// The MAC address of every Subnet's gateway, on every router: hosts keep theirs when traffic moves.
+pub const GATEWAY_MAC: Mac = Mac([0x02, 0x44, 0x4c, 0x00, 0x00, 0x01]);
+
+/// What a document is about.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Scope {
+    Port(PortName),
+    Net(NetId),
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Port(port) => write!(f, "port/{port}"),
+            Self::Net(net) => write!(f, "net/{net}"),
+        }
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is not a plan's scope: port/NAME or net/vpc-…")]
+pub struct BadScope(String);
+
+impl FromStr for Scope {
+    type Err = BadScope;
+    fn from_str(text: &str) -> Result<Self, BadScope> {
+        let bad = || BadScope(text.to_owned());
+        match text.split_once('/').ok_or_else(bad)? {
+            ("port", name) => name.parse().map(Self::Port).map_err(|_| bad()),
+            ("net", id) => id.parse().map(Self::Net).map_err(|_| bad()),
+            _ => Err(bad()),
+        }
+    }
+}
+
+impl TryFrom<String> for Scope {
+    type Error = BadScope;
+    fn try_from(text: String) -> Result<Self, BadScope> {
+        text.parse()
+    }
+}
+
+impl From<Scope> for String {
+    fn from(scope: Scope) -> Self {
+        scope.to_string()
+    }
+}
+
+/// One document, for one scope of one router.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Document {
+    Port(PortPlan),
+    /// `None`: no interface of this router leads to that Net any more.
+    Net(Option<NetPlan>),
+}
+
+/// A port and the interfaces on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortPlan {
+    /// `None`: the port is free, and carries nothing.
+    pub connection: Option<ConnectionPlan>,
+    pub interfaces: BTreeMap<InterfaceId, InterfacePlan>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionPlan {
+    pub id: ConnectionId,
+    pub bits_per_second: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InterfacePlan {
+    pub vlan: Vlan,
+    pub mtu: Mtu,
+    pub peer: PeerAddresses,
+    pub router_asn: Asn,
+    pub customer_asn: Asn,
+    pub bgp_identifier: Ipv4Addr,
+    pub key: Option<BgpKey>,
+    /// `None`: the gateway is attached to no Net. BGP runs, nothing is advertised or forwarded.
+    pub net: Option<NetRef>,
+}
+
+/// Which Net an interface leads to, and what is told of it to the customer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetRef {
+    pub id: NetId,
+    pub vni: Vni,
+    pub advertised: Vec<IpNet>,
+}
+
+/// What a router must know of a Net to send packets into it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetPlan {
+    pub vni: Vni,
+    pub range: IpNet,
+    /// The address that hosts of each Subnet use as their router.
+    pub gateways: Vec<Ipv4Addr>,
+    pub nics: BTreeMap<Ipv4Addr, NicPlan>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NicPlan {
+    pub mac: Mac,
+    pub vtep: Ipv4Addr,
+    /// All groups of the NIC as one list; order says nothing, no rule forbids.
+    pub inbound: Vec<Permission>,
+    pub outbound: Vec<Permission>,
+}
+
+/// The facts that the documents of one port are made of.
+#[derive(Clone, Debug)]
+pub struct PortSnapshot {
+    /// The connection that has the port, if one has.
+    pub connection: Option<Connection>,
+    /// Its interfaces, each with the Net behind its gateway.
+    pub interfaces: Vec<(Interface, Option<Net>)>,
+    pub region: RegionAsn,
+    pub bgp_identifier: Ipv4Addr,
+}
+
+/// The facts that the document of one Net is made of.
+#[derive(Clone, Debug)]
+pub struct NetSnapshot {
+    pub net: Net,
+    pub subnets: Vec<Subnet>,
+    pub nics: Vec<Nic>,
+    pub security_groups: Vec<SecurityGroup>,
+}
+
+/// Which Nets the interfaces of a port lead to.
+pub fn nets_of(port: &PortPlan) -> impl Iterator<Item = NetId> + '_ {
+    port.interfaces.values().filter_map(|i| i.net.as_ref().map(|n| n.id))
+}
+
+/// What the port shall do now. Interfaces that wait, are going, or are gone are not in it.
+pub fn plan_port(snapshot: &PortSnapshot, now: Timestamp) -> PortPlan {
+    let Some(connection) = snapshot.connection.as_ref().filter(|c| c.wanted_port().is_some())
+    else {
+        return PortPlan::default();
+    };
+    let interfaces = snapshot
+        .interfaces
+        .iter()
+        .filter(|(interface, _)| interface.state(false, now).is_wanted())
+        .map(|(interface, net)| (interface.id, plan_interface(interface, net.as_ref(), snapshot)))
+        .collect();
+    let connection = ConnectionPlan {
+        id: connection.id,
+        bits_per_second: Bandwidth::bits_per_second(connection.bandwidth),
+    };
+    PortPlan { connection: Some(connection), interfaces }
+}
+
+fn plan_interface(
+    interface: &Interface,
+    net: Option<&Net>,
+    snapshot: &PortSnapshot,
+) -> InterfacePlan {
+    InterfacePlan {
+        vlan: interface.vlan,
+        mtu: interface.mtu,
+        peer: interface.peer,
+        router_asn: snapshot.region.0,
+        customer_asn: interface.asn,
+        bgp_identifier: snapshot.bgp_identifier,
+        key: interface.key.clone(),
+        net: net.map(|net| NetRef { id: net.id, vni: net.vni, advertised: vec![net.range.into()] }),
+    }
+}
+
+/// What a router shall know of the Net now. A NIC that lives nowhere yet cannot be sent to.
+pub fn plan_net(snapshot: &NetSnapshot) -> NetPlan {
+    let mut gateways: Vec<_> = snapshot.subnets.iter().map(Subnet::gateway).collect();
+    gateways.sort_unstable();
+    let nics = snapshot
+        .nics
+        .iter()
+        .filter_map(|nic| Some((nic.address, plan_nic(nic, nic.vtep?, &snapshot.security_groups))))
+        .collect();
+    NetPlan { vni: snapshot.net.vni, range: snapshot.net.range.into(), gateways, nics }
+}
+
+fn plan_nic(nic: &Nic, vtep: Ipv4Addr, groups: &[SecurityGroup]) -> NicPlan {
+    let permissions = |flow: Flow| {
+        let mut all: Vec<_> = groups
+            .iter()
+            .filter(|group| nic.security_groups.contains(&group.id))
+            .flat_map(|group| &group.rules)
+            .filter(|rule| rule.flow == flow)
+            .map(|rule| rule.permission.clone())
+            .collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    };
+    NicPlan {
+        mac: nic.mac,
+        vtep,
+        inbound: permissions(Flow::Inbound),
+        outbound: permissions(Flow::Outbound),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        connection::PortRef,
+        ids::{AccountId, GatewayId, NicId, SecurityGroupId, SecurityGroupRuleId, SubnetId},
+        interface::Proposal,
+        security_group::{PortRange, Protocol, SecurityGroupRule},
+    };
+    use proptest::prelude::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn region() -> RegionAsn {
+        RegionAsn(Asn::try_from(50624u32).unwrap())
+    }
+
+    fn net() -> Net {
+        Net {
+            id: NetId::from_bits(1),
+            account: AccountId::from_number(1),
+            range: "10.0.0.0/16".parse().unwrap(),
+            vni: Vni::try_from(100u32).unwrap(),
+            created_at: at(0),
+        }
+    }
+
+    fn connection(lit: bool) -> Connection {
+        let mut c = Connection {
+            id: ConnectionId::from_bits(1),
+            account: AccountId::from_number(1),
+            name: "c".into(),
+            location: "PAR1".parse().unwrap(),
+            bandwidth: Bandwidth::OneGbps,
+            requested_at: at(0),
+            approval: None,
+            light: None,
+            delete_asked_at: None,
+            deleted_at: None,
+        };
+        c.approve(PortRef { router: "r".parse().unwrap(), port: "p0".parse().unwrap() }, at(1))
+            .unwrap();
+        c.see_light(lit, at(2));
+        c
+    }
+
+    fn interface(n: u32, gateway: Option<GatewayId>) -> Interface {
+        let proposal = Proposal {
+            connection: ConnectionId::from_bits(1),
+            owner: AccountId::from_number(1),
+            name: "i".into(),
+            vlan: Vlan::try_from(100 + i64::from(n)).unwrap(),
+            asn: Asn::try_from(65000u32).unwrap(),
+            key: None,
+            peer: PeerAddresses::allocated(0).unwrap(),
+            mtu: Mtu::MAX,
+            gateway,
+        };
+        Interface::propose(InterfaceId::from_bits(n), proposal, region(), &[], at(3)).unwrap()
+    }
+
+    fn snapshot(connection: Option<Connection>, interfaces: Vec<Interface>) -> PortSnapshot {
+        PortSnapshot {
+            connection,
+            interfaces: interfaces.into_iter().map(|i| (i, Some(net()))).collect(),
+            region: region(),
+            bgp_identifier: Ipv4Addr::new(192, 0, 2, 1),
+        }
+    }
+
+    const GATEWAY: Option<GatewayId> = Some(GatewayId::from_bits(1));
+
+    #[test]
+    fn only_wanted_interfaces_are_planned() {
+        let waiting = interface(1, None);
+        let mut going = interface(2, GATEWAY);
+        going.ask_delete(at(4)).unwrap();
+        let plan = plan_port(
+            &snapshot(Some(connection(true)), vec![waiting, going, interface(3, GATEWAY)]),
+            at(5),
+        );
+        assert_eq!(plan.interfaces.keys().collect::<Vec<_>>(), [&InterfaceId::from_bits(3)]);
+    }
+
+    #[test]
+    fn a_dark_port_keeps_its_plan_so_that_light_alone_brings_it_back() {
+        let plan =
+            |lit| plan_port(&snapshot(Some(connection(lit)), vec![interface(1, GATEWAY)]), at(5));
+        assert_eq!(plan(true), plan(false));
+    }
+
+    #[test]
+    fn a_connection_on_its_way_out_and_a_free_port_have_the_empty_plan() {
+        let mut going = connection(true);
+        going.ask_delete(0, at(4)).unwrap();
+        for c in [Some(going), None] {
+            assert_eq!(plan_port(&snapshot(c, vec![]), at(5)), PortPlan::default());
+        }
+    }
+
+    #[test]
+    fn a_nic_gets_all_rules_of_its_groups_once_and_none_of_others() {
+        let permission = |to| Permission {
+            protocol: Protocol::Tcp(PortRange { from: 1, to }),
+            range: "192.168.0.0/16".parse().unwrap(),
+        };
+        let group = |n: u32, ports: &[u16]| SecurityGroup {
+            id: SecurityGroupId::from_bits(n),
+            account: AccountId::from_number(1),
+            net: net().id,
+            name: n.to_string(),
+            description: String::new(),
+            rules: ports
+                .iter()
+                .map(|to| SecurityGroupRule {
+                    id: SecurityGroupRuleId::from_bits(n),
+                    flow: Flow::Inbound,
+                    permission: permission(*to),
+                })
+                .collect(),
+            created_at: at(0),
+        };
+        let nic = |n: u8, vtep| Nic {
+            id: NicId::from_bits(n.into()),
+            account: AccountId::from_number(1),
+            subnet: SubnetId::from_bits(1),
+            net: net().id,
+            address: Ipv4Addr::new(10, 0, 0, n),
+            mac: Mac([2, 0, 0, 0, 0, n]),
+            description: String::new(),
+            security_groups: vec![SecurityGroupId::from_bits(1), SecurityGroupId::from_bits(2)],
+            vtep,
+            created_at: at(0),
+        };
+        let plan = plan_net(&NetSnapshot {
+            net: net(),
+            subnets: vec![],
+            nics: vec![nic(4, Some(Ipv4Addr::new(192, 0, 2, 9))), nic(5, None)],
+            security_groups: vec![group(1, &[80, 443]), group(2, &[443]), group(3, &[22])],
+        });
+        assert_eq!(plan.nics.len(), 1, "a NIC that lives nowhere is not planned");
+        assert_eq!(
+            plan.nics[&Ipv4Addr::new(10, 0, 0, 4)].inbound,
+            [permission(80), permission(443)]
+        );
+    }
+
+    #[test]
+    fn scopes_read_as_written() {
+        for text in ["port/p0", "net/vpc-0000000a"] {
+            assert_eq!(text.parse::<Scope>().unwrap().to_string(), text);
+        }
+        for text in ["port/", "port/../x", "net/p0", "p0", "router/p0"] {
+            assert!(text.parse::<Scope>().is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        /// Order of rows says nothing; no wanted interface is missing; documents survive their JSON.
+        #[test]
+        fn planning_is_deterministic_and_complete(mut order in Just((1..40u32).collect::<Vec<_>>()).prop_shuffle()) {
+            let plan = |order: &[u32]| {
+                plan_port(&snapshot(Some(connection(true)), order.iter().map(|n| interface(*n, GATEWAY)).collect()), at(5))
+            };
+            let shuffled = plan(&order);
+            order.sort_unstable();
+            prop_assert_eq!(&shuffled, &plan(&order));
+            prop_assert_eq!(shuffled.interfaces.len(), order.len());
+            let json = serde_json::to_vec(&Document::Port(shuffled.clone())).unwrap();
+            prop_assert_eq!(serde_json::from_slice::<Document>(&json).unwrap(), Document::Port(shuffled));
+        }
+    }
+}
