@@ -1,0 +1,7 @@
+//! The stubs of `proto/agent.proto`, which both ends of the agent channel speak.
+//!
+//! A crate of its own so that the router does not build the server, nor the server the router.
+
+#![allow(clippy::all, clippy::unwrap_used, unreachable_pub, missing_docs, unused_qualifications)]
+
+tonic::include_proto!("directlink.agent.v1");
