@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+// The tables themselves; rows are in tables.h. All are pinned by name.
+//
+// Large tables take their size from user space (`Capacity`); sizes here are the least.
+#pragma once
+
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "tables.h"
+
+#define TABLE(name, map_type, key_type, row_type, rows)                                           \
+	struct {                                                                                  \
+		__uint(type, map_type);                                                           \
+		__type(key, key_type);                                                            \
+		__type(value, row_type);                                                          \
+		__uint(max_entries, rows);                                                        \
+		__uint(pinning, LIBBPF_PIN_BY_NAME);                                              \
+	} name SEC(".maps")
+
+// Memory only for rows that are there.
+#define SPARSE_TABLE(name, map_type, key_type, row_type, rows)                                    \
+	struct {                                                                                  \
+		__uint(type, map_type);                                                           \
+		__type(key, key_type);                                                            \
+		__type(value, row_type);                                                          \
+		__uint(max_entries, rows);                                                        \
+		__uint(map_flags, BPF_F_NO_PREALLOC);                                             \
+		__uint(pinning, LIBBPF_PIN_BY_NAME);                                              \
+	} name SEC(".maps")
+
+TABLE(router, BPF_MAP_TYPE_ARRAY, __u32, struct router_row, 1);
+SPARSE_TABLE(interfaces, BPF_MAP_TYPE_HASH, struct interface_key, struct interface_row, 1024);
+TABLE(interface_keys, BPF_MAP_TYPE_ARRAY, __u32, struct interface_key, 65536);
+SPARSE_TABLE(slow_links, BPF_MAP_TYPE_HASH, __u32, __u32, 1024);
+SPARSE_TABLE(neighbours, BPF_MAP_TYPE_HASH, __u32, struct neighbour_row, 1024);
+SPARSE_TABLE(routes, BPF_MAP_TYPE_LPM_TRIE, struct net_prefix_key, struct route_row, 1024);
+SPARSE_TABLE(sources, BPF_MAP_TYPE_LPM_TRIE, struct source_key, struct source_row, 1024);
+SPARSE_TABLE(subnets, BPF_MAP_TYPE_LPM_TRIE, struct net_prefix_key, struct subnet_row, 1048576);
+SPARSE_TABLE(nets, BPF_MAP_TYPE_HASH, __u32, struct net_row, 65536);
+SPARSE_TABLE(nics, BPF_MAP_TYPE_HASH, struct address_key, struct nic_row, 1024);
+SPARSE_TABLE(rules, BPF_MAP_TYPE_HASH, struct rule_key, struct rule_row, 1024);
+TABLE(flows, BPF_MAP_TYPE_LRU_HASH, struct flow_key, struct flow_row, 1024);
+TABLE(fragments, BPF_MAP_TYPE_LRU_HASH, struct fragment_key, struct fragment_row, 16384);
+TABLE(next_hops, BPF_MAP_TYPE_LRU_HASH, __u32, struct next_hop_row, 16384);
+TABLE(router_tallies, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, struct tally, VERDICT_COUNT);
+SPARSE_TABLE(interface_tallies, BPF_MAP_TYPE_PERCPU_HASH, __u32, struct interface_tallies, 1024);

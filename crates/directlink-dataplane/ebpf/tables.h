@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+// Rows and verdicts: everything that the packet programs and user space share.
+//
+// This header is the definition. `src/tables.rs` and `src/verdict.rs` mirror it, and
+// `tests/layout.rs` compares sizes, offsets and numbers with this object's BTF. A change
+// of a row here changes the layout's fingerprint (build.rs), so that rows that an older
+// program pinned are never read as if they were of the new layout.
+//
+// Addresses and ports are in network order (__be32, __be16); numbers that only we
+// read are in host order. Every row is without hidden padding: user space compares bytes.
+#pragma once
+
+#include <linux/types.h>
+
+#define NEXT_HOPS_PER_ROUTE 4
+#define RULES_PER_ROW 16
+#define RULE_ROWS_PER_SET 32 // per direction: 512 rules
+
+// What became of a packet. Every packet that a program of ours sees gets exactly one.
+enum verdict {
+	// It went on.
+	VERDICT_FORWARDED_TO_NET = 0,	   // into VXLAN, to the NIC's VTEP
+	VERDICT_FORWARDED_TO_CUSTOMER = 1, // out of VXLAN, onto the VLAN
+	VERDICT_TO_ROUTER = 2,		   // up, to the interface's own namespace
+	VERDICT_FROM_ROUTER = 3,	   // from the interface's own namespace onto the VLAN
+	VERDICT_ARP_ANSWERED = 4,	   // the gateway's address was asked for, and told
+	VERDICT_TO_KERNEL = 5,		   // on the uplink, not ours: the kernel's business
+	// It was dropped, and its sender told why by ICMP.
+	VERDICT_TTL_EXPIRED = 6, // time exceeded, RFC 792
+	VERDICT_TOO_BIG = 7,	 // fragmentation needed, RFC 1191
+	// It was dropped.
+	VERDICT_MALFORMED = 8,		// shorter than its headers say, or not IP version 4
+	VERDICT_UNTAGGED = 9,		// no VLAN tag, or a priority tag only
+	VERDICT_DOUBLE_TAGGED = 10,	// a tag within the tag, or a service tag
+	VERDICT_UNKNOWN_VLAN = 11,	// no interface has this VLAN on this port
+	VERDICT_NOT_IPV4 = 12,		// neither IPv4 nor ARP
+	VERDICT_NOT_FOR_ROUTER = 13,	// another station's frame
+	VERDICT_IP_OPTIONS = 14,	// options are not forwarded (RFC 7126)
+	VERDICT_NOT_FORWARDING = 15,	// the interface is there, but does not forward yet
+	VERDICT_SOURCE_NOT_ANNOUNCED = 16, // the customer did not announce this source
+	VERDICT_NIC_UNKNOWN = 17,	// no NIC of the Net has this address
+	VERDICT_DENIED_BY_SECURITY_GROUP = 18,
+	VERDICT_FRAGMENT_WITHOUT_FLOW = 19, // a later fragment whose first was not admitted
+	VERDICT_FABRIC_UNRESOLVED = 20,	// the kernel has no route or neighbour to the VTEP
+	VERDICT_FABRIC_TOO_SMALL = 21,	// the fabric's MTU does not hold the encapsulated packet
+	VERDICT_UNKNOWN_VNI = 22,	// no Net here has this VNI
+	VERDICT_SPOOFED_SOURCE = 23,	// not the NIC, or not the VTEP, that it claims to be
+	VERDICT_NO_ROUTE = 24,		// no interface of the Net leads there
+	VERDICT_INTERFACE_GONE = 25,	// the route's interface is no more
+	VERDICT_NO_NEIGHBOUR = 26,	// the customer's MAC is not known (yet)
+	VERDICT_SLOW_LINK_GONE = 27,	// for the router, but its namespace has no link
+	VERDICT_NO_HEADROOM = 28,	// the driver leaves no room for the headers
+	VERDICT_COUNT = 29,
+};
+
+// ---- what the agent writes ------------------------------------------------------------
+
+// table `router`, one row: who we are on the fabric.
+struct router_row {
+	__be32 vtep;	      // our end of every tunnel
+	__u32 fabric_ifindex; // where the kernel's routes to VTEPs are asked from
+	__u8 gateway_mac[6];  // what every Subnet's gateway answers to ARP
+	__u16 zero;
+};
+
+// table `interfaces`: a VLAN on a port.
+struct interface_key {
+	__u32 port_ifindex;
+	__u16 vlan;
+	__u16 zero;
+};
+#define INTERFACE_FORWARDS 1
+struct interface_row {
+	__u32 number; // ours: names the interface in all other tables
+	__u32 vni;
+	__u32 slow_ifindex; // router's end of the veth into the interface's own namespace
+	__be32 router;	    // peer addresses, and the mask of the subnet that they are in
+	__be32 customer;
+	__be32 peer_mask;
+	__u16 mtu;   // largest IP packet
+	__u16 flags; // INTERFACE_*
+	__u8 router_mac[6];
+	__u16 zero;
+};
+
+// table `interface_keys`, array by interface number: the way back to `interfaces`.
+// table `slow_links`: router's end of a slow veth, by ifindex → interface number.
+
+// table `neighbours`: interface number → the customer router's MAC. The kernel resolves
+// it in the interface's namespace; the slow path reads it off what the kernel sends.
+struct neighbour_row {
+	__u8 mac[6];
+	__u16 zero;
+};
+
+// tables `routes` and `subnets`, longest prefix: (VNI, IPv4). prefix_len counts the VNI's
+// 32 bits too.
+struct net_prefix_key {
+	__u32 prefix_len;
+	__be32 vni;
+	__be32 address;
+};
+struct route_row {
+	__u32 count; // of equal-cost next interfaces; one is chosen per flow
+	__u32 interfaces[NEXT_HOPS_PER_ROUTE];
+};
+struct subnet_row {
+	__be32 gateway;
+};
+
+// table `sources`, longest prefix: what the customer announced on an interface, as the
+// check on where its packets may come from.
+struct source_key {
+	__u32 prefix_len; // counts the interface number's 32 bits too
+	__be32 interface;
+	__be32 address;
+};
+struct source_row {
+	__u32 zero;
+};
+
+// table `nets`: VNIs that have an interface here.
+struct net_row {
+	__u32 zero;
+};
+
+// table `nics`: (VNI, IPv4) of each NIC of a Net.
+struct address_key {
+	__u32 vni;
+	__be32 address;
+};
+struct nic_row {
+	__be32 vtep;
+	__u32 rule_set; // 0: none, everything is denied
+	__u8 mac[6];
+	__u16 zero;
+};
+
+// table `rules`: what a NIC's security groups admit, merged. A set is complete before a
+// NIC row names it, and never changes afterwards: a new rule is a new set.
+enum direction {
+	DIRECTION_INBOUND = 0,	// customer → NIC
+	DIRECTION_OUTBOUND = 1, // NIC → customer
+};
+struct rule_key {
+	__u32 rule_set;
+	__u16 row; // 0, 1, … while rows are full
+	__u8 direction;
+	__u8 zero;
+};
+struct rule {
+	__be32 network; // the far end's range
+	__be32 mask;
+	__u16 port_from; // destination port, host order; any for protocols without ports
+	__u16 port_to;
+	__u8 protocol;
+	__u8 any_protocol;
+	__u16 zero;
+};
+struct rule_row {
+	__u32 count;
+	struct rule rules[RULES_PER_ROW];
+};
+
+// ---- what the packets write -----------------------------------------------------------
+
+// table `flows`: outside is the customer's network, inside the NIC, whoever began.
+// An ICMP echo has its identifier as both ports.
+struct flow_key {
+	__u32 vni;
+	__be32 outside;
+	__be32 inside;
+	__be16 outside_port;
+	__be16 inside_port;
+	__u8 protocol;
+	__u8 zero[3];
+};
+struct flow_row {
+	__u64 last_seen_ns; // CLOCK_MONOTONIC, coarse
+	__u32 rule_set;	    // judged by this set; a NIC with another has it judged again
+	__u8 opened;	    // enum direction of the packet that began it
+	__u8 admitted;	    // 0: was admitted once, and its rule is gone
+	__u8 closing;	    // TCP: a FIN or RST was seen
+	__u8 zero;
+};
+
+// table `fragments`: datagrams whose first fragment was admitted.
+struct fragment_key {
+	__u32 vni;
+	__be32 source;
+	__be32 destination;
+	__be16 id;
+	__u8 protocol;
+	__u8 zero;
+};
+struct fragment_row {
+	__u64 last_seen_ns;
+};
+
+// table `next_hops`: the kernel's answer on the way to a VTEP, kept for a moment.
+struct next_hop_row {
+	__u64 looked_up_ns;
+	__u32 ifindex;
+	__u16 mtu; // of the way; 0: not said
+	__u8 source_mac[6];
+	__u8 destination_mac[6];
+	__u8 zero[6];
+};
+
+// tables `router_tallies` (array by verdict) and `interface_tallies` (by interface number).
+struct tally {
+	__u64 packets;
+	__u64 bytes;
+};
+struct interface_tallies {
+	struct tally by_verdict[VERDICT_COUNT];
+};
+
+// ---- the lab's cable (cable.bpf.c) ----------------------------------------------------
+
+// table `cable_vlans`: (trunk, VLAN) → untagged interface; `cable_tags` the other way.
+struct cable_tag_row {
+	__u32 trunk_ifindex;
+	__u16 vlan;
+	__u16 zero;
+};

@@ -1,0 +1,487 @@
+//! Writing the tables, and listing what is really in them.
+//!
+//! Every setter is idempotent (to put a row twice, or to remove one that is not there, is no
+//! error), so that a second pass over the same wants changes nothing. Every table that a
+//! setter writes can be listed: the agent compares its wants with that, not with what it
+//! remembers.
+//!
+//! Order within a setter is such that a packet in between is dropped, never misled: what
+//! a row refers to is written before it, and removed after it.
+
+use crate::{
+    load::Dataplane,
+    rows::{
+        Flow, Interface, InterfaceNumber, Nic, Route, Rule, RuleSet, RuleSetNumber, Source, Subnet,
+        Uplink,
+    },
+    tables::{
+        AddressKey, Direction, InterfaceKey, InterfaceRow, InterfaceTallies, NeighbourRow, NicRow,
+        PresenceRow, RULE_ROWS_PER_SET, RULES_PER_ROW, RouteRow, RuleKey, RuleRow, Scoped,
+        SubnetRow,
+    },
+    verdict::{Tallies, Verdict},
+};
+use aya::maps::{MapError, PerCpuValues};
+use aya::util::nr_cpus;
+use directlink_net::{Ipv4Net, Mac, Vlan, Vni};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    net::Ipv4Addr,
+};
+use thiserror::Error;
+
+#[derive(Debug, Error)]
+pub enum TableError {
+    #[error("table {table}: {source}")]
+    Map { table: &'static str, source: MapError },
+    #[error("cannot count this machine's processors: {0}")]
+    Processors(io::Error),
+    #[error("a route leads to 1 to 4 interfaces, not {0}")]
+    NextInterfaces(usize),
+    #[error("a rule set holds at most 512 rules each way, not {0}")]
+    Rules(usize),
+}
+
+type Done = Result<(), TableError>;
+
+/// Interfaces, and what hangs on their number.
+impl Dataplane {
+    /// Makes or replaces the interface with this number. If it had another port or VLAN, it
+    /// moves.
+    ///
+    /// # Errors
+    /// The kernel refused a row (a full table).
+    pub fn put_interface(&mut self, interface: &Interface) -> Done {
+        let number = u32::from(interface.number);
+        let key = InterfaceKey::new(interface.port_ifindex, interface.vlan);
+        let row = InterfaceRow::new(interface);
+        let before = self.interface_row(interface.number)?;
+        if before.is_none_or(|(_, row)| row.number() != Some(interface.number)) {
+            self.tables
+                .interface_tallies
+                .insert(number, zero_tallies()?, 0)
+                .map_err(in_table("interface_tallies"))?;
+        }
+        if interface.slow_ifindex != 0 {
+            self.tables
+                .slow_links
+                .insert(interface.slow_ifindex, number, 0)
+                .map_err(in_table("slow_links"))?;
+        }
+        self.tables.interface_keys.set(number, key, 0).map_err(in_table("interface_keys"))?;
+        self.tables.interfaces.insert(key, row, 0).map_err(in_table("interfaces"))?;
+        match before {
+            Some((old_key, old_row)) => self.forget_former(old_key, &old_row, key, &row),
+            None => Ok(()),
+        }
+    }
+
+    /// Removes the interface with its neighbour, its sources and its tallies. Routes that
+    /// lead to it are the caller's: they drop as `interface_gone` until removed.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    pub fn remove_interface(&mut self, number: InterfaceNumber) -> Done {
+        if let Some((key, row)) = self.interface_row(number)? {
+            absent(self.tables.interfaces.remove(&key)).map_err(in_table("interfaces"))?;
+            absent(self.tables.slow_links.remove(&row.slow_ifindex()))
+                .map_err(in_table("slow_links"))?;
+        }
+        let number_key = u32::from(number);
+        self.tables
+            .interface_keys
+            .set(number_key, InterfaceKey::NONE, 0)
+            .map_err(in_table("interface_keys"))?;
+        for source in self.sources()? {
+            if source.interface == number {
+                self.remove_source(source)?;
+            }
+        }
+        self.remove_neighbour(number)?;
+        absent(self.tables.interface_tallies.remove(&number_key))
+            .map_err(in_table("interface_tallies"))
+    }
+
+    /// # Errors
+    /// The kernel refused.
+    pub fn interfaces(&self) -> Result<Vec<Interface>, TableError> {
+        let rows = self.tables.interfaces.iter();
+        let mut found: Vec<_> = listed("interfaces", rows, |(key, row)| row.interface(key))?;
+        found.sort_unstable_by_key(|interface| interface.number);
+        Ok(found)
+    }
+
+    /// The kernel teaches these itself (see the crate's drawing); an agent has no need to.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    pub fn put_neighbour(&mut self, interface: InterfaceNumber, mac: Mac) -> Done {
+        self.tables
+            .neighbours
+            .insert(u32::from(interface), NeighbourRow::new(mac), 0)
+            .map_err(in_table("neighbours"))
+    }
+
+    /// # Errors
+    /// The kernel refused.
+    pub fn remove_neighbour(&mut self, interface: InterfaceNumber) -> Done {
+        absent(self.tables.neighbours.remove(&u32::from(interface))).map_err(in_table("neighbours"))
+    }
+
+    /// The customer routers' MACs, as the kernel last resolved them.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    pub fn neighbours(&self) -> Result<BTreeMap<InterfaceNumber, Mac>, TableError> {
+        let rows = self.tables.neighbours.iter();
+        listed("neighbours", rows, |(number, row)| {
+            Some((InterfaceNumber::try_from(number).ok()?, row.mac()))
+        })
+    }
+
+    /// # Errors
+    /// The kernel refused (a full table).
+    pub fn put_source(&mut self, Source { interface, prefix }: Source) -> Done {
+        self.tables
+            .sources
+            .insert(&Scoped::key(interface, prefix), PresenceRow::default(), 0)
+            .map_err(in_table("sources"))
+    }
+
+    /// # Errors
+    /// The kernel refused.
+    pub fn remove_source(&mut self, Source { interface, prefix }: Source) -> Done {
+        absent(self.tables.sources.remove(&Scoped::key(interface, prefix)))
+            .map_err(in_table("sources"))
+    }
+
+    /// # Errors
+    /// The kernel refused.
+    pub fn sources(&self) -> Result<BTreeSet<Source>, TableError> {
+        listed("sources", self.tables.sources.keys().map(|key| Ok((key?, ()))), |(key, ())| {
+            let (number, prefix) = Scoped::read(&key)?;
+            Some(Source { interface: InterfaceNumber::try_from(number).ok()?, prefix })
+        })
+    }
+
+    fn interface_row(
+        &self,
+        number: InterfaceNumber,
+    ) -> Result<Option<(InterfaceKey, InterfaceRow)>, TableError> {
+        let key = self
+            .tables
+            .interface_keys
+            .get(&number.into(), 0)
+            .map_err(in_table("interface_keys"))?;
+        let row = present(self.tables.interfaces.get(&key, 0)).map_err(in_table("interfaces"))?;
+        Ok(row.filter(|row| row.number() == Some(number)).map(|row| (key, row)))
+    }
+
+    fn forget_former(
+        &mut self,
+        old_key: InterfaceKey,
+        old_row: &InterfaceRow,
+        key: InterfaceKey,
+        row: &InterfaceRow,
+    ) -> Done {
+        if old_key != key {
+            absent(self.tables.interfaces.remove(&old_key)).map_err(in_table("interfaces"))?;
+        }
+        if old_row.slow_ifindex() != row.slow_ifindex() {
+            absent(self.tables.slow_links.remove(&old_row.slow_ifindex()))
+                .map_err(in_table("slow_links"))?;
+        }
+        Ok(())
+    }
+}
+
+/// Nets: where packets go.
+impl Dataplane {
+    /// # Errors
+    /// The kernel refused.
+    pub fn put_net(&mut self, vni: Vni) -> Done {
+        self.tables.nets.insert(vni.as_u32(), PresenceRow::default(), 0).map_err(in_table("nets"))
+    }
+
+    /// # Errors
+    /// The kernel refused.
+    pub fn remove_net(&mut self, vni: Vni) -> Done {
+        absent(self.tables.nets.remove(&vni.as_u32())).map_err(in_table("nets"))
+    }
+
+    /// # Errors
+    /// The kernel refused.
+    pub fn nets(&self) -> Result<BTreeSet<Vni>, TableError> {
+        listed("nets", self.tables.nets.iter(), |(vni, _)| Vni::try_from(vni).ok())
+    }
+
+    /// # Errors
+    /// The kernel refused.
+    pub fn put_subnet(&mut self, subnet: Subnet) -> Done {
+        self.tables
+            .subnets
+            .insert(&Scoped::key(subnet.vni, subnet.range), SubnetRow::new(subnet.gateway), 0)
+            .map_err(in_table("subnets"))
+    }
+
+    /// # Errors
+    /// The kernel refused.
+    pub fn remove_subnet(&mut self, vni: Vni, range: Ipv4Net) -> Done {
+        absent(self.tables.subnets.remove(&Scoped::key(vni, range))).map_err(in_table("subnets"))
+    }
+
+    /// # Errors
+    /// The kernel refused.
+    pub fn subnets(&self) -> Result<BTreeSet<Subnet>, TableError> {
+        listed("subnets", self.tables.subnets.iter(), |(key, row)| {
+            let (vni, range) = Scoped::read(&key)?;
+            Some(Subnet { vni: Vni::try_from(vni).ok()?, range, gateway: row.gateway() })
+        })
+    }
+
+    /// # Errors
+    /// No next interface or too many, or the kernel refused (a full table).
+    pub fn put_route(&mut self, route: &Route) -> Done {
+        let row = RouteRow::new(&route.interfaces)
+            .ok_or(TableError::NextInterfaces(route.interfaces.len()))?;
+        self.tables
+            .routes
+            .insert(&Scoped::key(route.vni, route.prefix), row, 0)
+            .map_err(in_table("routes"))
+    }
+
+    /// # Errors
+    /// The kernel refused.
+    pub fn remove_route(&mut self, vni: Vni, prefix: Ipv4Net) -> Done {
+        absent(self.tables.routes.remove(&Scoped::key(vni, prefix))).map_err(in_table("routes"))
+    }
+
+    /// # Errors
+    /// The kernel refused.
+    pub fn routes(&self) -> Result<Vec<Route>, TableError> {
+        let mut found: Vec<_> = listed("routes", self.tables.routes.iter(), |(key, row)| {
+            let (vni, prefix) = Scoped::read(&key)?;
+            Some(Route { vni: Vni::try_from(vni).ok()?, prefix, interfaces: row.interfaces() })
+        })?;
+        found.sort_unstable_by_key(|route| (route.vni, route.prefix));
+        Ok(found)
+    }
+
+    /// # Errors
+    /// The kernel refused (a full table).
+    pub fn put_nic(&mut self, nic: &Nic) -> Done {
+        self.tables
+            .nics
+            .insert(AddressKey::new(nic.vni, nic.address), NicRow::new(nic), 0)
+            .map_err(in_table("nics"))
+    }
+
+    /// # Errors
+    /// The kernel refused.
+    pub fn remove_nic(&mut self, vni: Vni, address: Ipv4Addr) -> Done {
+        absent(self.tables.nics.remove(&AddressKey::new(vni, address))).map_err(in_table("nics"))
+    }
+
+    /// # Errors
+    /// The kernel refused.
+    pub fn nics(&self) -> Result<Vec<Nic>, TableError> {
+        let mut found: Vec<_> = listed("nics", self.tables.nics.iter(), |(key, row)| row.nic(key))?;
+        found.sort_unstable_by_key(|nic| (nic.vni, nic.address));
+        Ok(found)
+    }
+}
+
+/// Security groups.
+impl Dataplane {
+    /// Writes a set of rules. Put it before the NIC that names it, and never over a set that
+    /// a NIC names: packets would meet it half written.
+    ///
+    /// # Errors
+    /// More than 512 rules one way, or the kernel refused (a full table).
+    pub fn put_rule_set(&mut self, number: RuleSetNumber, set: &RuleSet) -> Done {
+        for (direction, rules) in Direction::BOTH.into_iter().zip([&set.inbound, &set.outbound]) {
+            if rules.len() > RULES_PER_ROW * RULE_ROWS_PER_SET {
+                return Err(TableError::Rules(rules.len()));
+            }
+            for (row, chunk) in (0..).zip(rule_chunks(rules)) {
+                self.tables
+                    .rules
+                    .insert(RuleKey::new(number, direction, row), RuleRow::new(chunk), 0)
+                    .map_err(in_table("rules"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// # Errors
+    /// The kernel refused.
+    pub fn remove_rule_set(&mut self, number: RuleSetNumber) -> Done {
+        for direction in Direction::BOTH {
+            for row in 0.. {
+                let key = RuleKey::new(number, direction, row);
+                match self.tables.rules.remove(&key) {
+                    Ok(()) => {}
+                    Err(e) if is_absent(&e) => break,
+                    Err(e) => return Err(in_table("rules")(e)),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// `None` if there is no such set.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    pub fn rule_set(&self, number: RuleSetNumber) -> Result<Option<RuleSet>, TableError> {
+        let inbound = self.rules(number, Direction::Inbound)?;
+        let outbound = self.rules(number, Direction::Outbound)?;
+        Ok(inbound.zip(outbound).map(|(inbound, outbound)| RuleSet { inbound, outbound }))
+    }
+
+    /// The numbers of all sets.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    pub fn rule_sets(&self) -> Result<BTreeSet<RuleSetNumber>, TableError> {
+        listed("rules", self.tables.rules.keys().map(|key| Ok((key?, ()))), |(key, ())| {
+            key.rule_set()
+        })
+    }
+
+    fn rules(
+        &self,
+        number: RuleSetNumber,
+        direction: Direction,
+    ) -> Result<Option<Vec<Rule>>, TableError> {
+        let mut found = None;
+        for row in 0.. {
+            let key = RuleKey::new(number, direction, row);
+            match present(self.tables.rules.get(&key, 0)).map_err(in_table("rules"))? {
+                Some(row) => found.get_or_insert_with(Vec::new).extend(row.rules()),
+                None => break,
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// What the packets say.
+impl Dataplane {
+    /// The uplink that [`Dataplane::attach_fabric`] was last given.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    pub fn uplink(&self) -> Result<Option<Uplink>, TableError> {
+        Ok(self.tables.router.get(&0, 0).map_err(in_table("router"))?.uplink())
+    }
+
+    /// What became of every packet that the router saw.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    pub fn tallies(&self) -> Result<Tallies, TableError> {
+        let mut sum = Tallies::default();
+        for verdict in Verdict::ALL {
+            let rows = self
+                .tables
+                .router_tallies
+                .get(&(verdict as u32), 0)
+                .map_err(in_table("router_tallies"))?;
+            for row in rows.iter() {
+                sum.add(verdict as usize, row.packets, row.bytes);
+            }
+        }
+        Ok(sum)
+    }
+
+    /// What became of every packet of one interface since it was put; `None` if there is no
+    /// such interface.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    pub fn interface_tallies(
+        &self,
+        interface: InterfaceNumber,
+    ) -> Result<Option<Tallies>, TableError> {
+        let rows = present(self.tables.interface_tallies.get(&interface.into(), 0))
+            .map_err(in_table("interface_tallies"))?;
+        Ok(rows.map(|rows| {
+            let mut sum = Tallies::default();
+            for row in rows.iter() {
+                for (verdict, tally) in row.by_verdict.iter().enumerate() {
+                    sum.add(verdict, tally.packets, tally.bytes);
+                }
+            }
+            sum
+        }))
+    }
+
+    /// Up to `limit` flows, in no order.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    pub fn flows(&self, limit: usize) -> Result<Vec<Flow>, TableError> {
+        listed("flows", self.tables.flows.iter().take(limit), |(key, row)| row.flow(key))
+    }
+
+    /// The VLANs that have an interface on a port.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    pub fn vlans(&self, port_ifindex: u32) -> Result<BTreeSet<Vlan>, TableError> {
+        let interfaces = self.interfaces()?.into_iter();
+        Ok(interfaces.filter(|i| i.port_ifindex == port_ifindex).map(|i| i.vlan).collect())
+    }
+}
+
+/// At least one row, so that an empty set is a set that is there.
+fn rule_chunks(rules: &[Rule]) -> impl Iterator<Item = &[Rule]> {
+    let empty = rules.is_empty().then_some([].as_slice());
+    empty.into_iter().chain(rules.chunks(RULES_PER_ROW))
+}
+
+fn zero_tallies() -> Result<PerCpuValues<InterfaceTallies>, TableError> {
+    let processors = nr_cpus().map_err(|(_, source)| TableError::Processors(source))?;
+    PerCpuValues::try_from(vec![InterfaceTallies::ZERO; processors]).map_err(TableError::Processors)
+}
+
+/// Rows that can be read. One that goes away under the walk is not there.
+fn listed<R, T, C: FromIterator<T>>(
+    table: &'static str,
+    rows: impl Iterator<Item = Result<R, MapError>>,
+    read: impl Fn(R) -> Option<T>,
+) -> Result<C, TableError> {
+    rows.filter_map(|row| match row {
+        Ok(row) => read(row).map(Ok),
+        Err(e) if is_absent(&e) => None,
+        Err(e) => Some(Err(in_table(table)(e))),
+    })
+    .collect()
+}
+
+fn in_table(table: &'static str) -> impl Fn(MapError) -> TableError {
+    move |source| TableError::Map { table, source }
+}
+
+/// To remove what is not there is no error.
+fn absent(outcome: Result<(), MapError>) -> Result<(), MapError> {
+    present(outcome).map(|_| ())
+}
+
+fn present<T>(outcome: Result<T, MapError>) -> Result<Option<T>, MapError> {
+    match outcome {
+        Ok(row) => Ok(Some(row)),
+        Err(e) if is_absent(&e) => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+fn is_absent(error: &MapError) -> bool {
+    match error {
+        MapError::KeyNotFound | MapError::ElementNotFound => true,
+        MapError::SyscallError(e) => e.io_error.kind() == io::ErrorKind::NotFound,
+        _ => false,
+    }
+}

@@ -1,0 +1,266 @@
+//! Opening the data plane: load the programs, make the tables or find them pinned.
+//!
+//! ```text
+//! PIN_DIR/                      on a BPF file system
+//!   tables-FINGERPRINT/         one pin per table; the fingerprint is that of tables.h
+//!     interfaces routes nics …
+//!   links/                      XDP attachments; the programs live as long as these
+//!     port-IFINDEX fabric-IFINDEX
+//! ```
+//!
+//! Programs are loaded anew at every start (milliseconds) over the tables that are there;
+//! attaching puts the new program into the old attachment, in one step. Tables of another
+//! layout are another directory: they are never read, and go on serving the old programs
+//! until every attachment has been replaced and [`Dataplane::drop_other_layouts`] is called.
+
+use crate::{
+    bpffs::{self, BpffsError},
+    tables::{
+        AddressKey, FlowKey, FlowRow, InterfaceKey, InterfaceRow, InterfaceTallies, NeighbourRow,
+        NicRow, PresenceRow, RouteRow, RouterRow, RuleKey, RuleRow, Scoped, SubnetRow, TallyRow,
+    },
+};
+use aya::{
+    Ebpf, EbpfError, EbpfLoader,
+    maps::{Array, HashMap, LpmTrie, Map, MapData, MapError, PerCpuArray, PerCpuHashMap},
+    programs::{ProgramError, SchedClassifier, Xdp},
+};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+use thiserror::Error;
+
+/// The compiled programs.
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/directlink.bpf.o"));
+
+/// Of the rows in `tables.h`, comments aside.
+const LAYOUT: &str = env!("DIRECTLINK_LAYOUT");
+
+/// The router's packet programs and tables.
+///
+/// Dropping it detaches nothing and forgets nothing: attachments and tables are pinned.
+pub struct Dataplane {
+    pub(crate) pin_dir: PathBuf,
+    pub(crate) programs: Ebpf,
+    pub(crate) tables: Tables,
+}
+
+/// How many rows the large tables hold. Counts for tables made now; what is pinned already
+/// keeps its size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capacity {
+    pub interfaces: u32,
+    /// Prefixes of all Nets together, and of all sources together.
+    pub routes: u32,
+    pub nics: u32,
+    /// Rows of 16 rules.
+    pub rule_rows: u32,
+    /// Takes its memory at once, about 100 bytes each.
+    pub flows: u32,
+}
+
+impl Default for Capacity {
+    fn default() -> Self {
+        Self {
+            interfaces: 16 * 1024,
+            routes: 4 * 1024 * 1024,
+            nics: 1024 * 1024,
+            rule_rows: 1024 * 1024,
+            flows: 256 * 1024,
+        }
+    }
+}
+
+#[derive(Debug, Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Bpffs(#[from] BpffsError),
+    #[error("cannot work with the pins in {path}: {source}")]
+    Pins { path: PathBuf, source: io::Error },
+    #[error("the kernel refuses the packet programs: {0}")]
+    Load(#[from] EbpfError),
+    #[error("the kernel refuses the packet program {name}: {source}")]
+    Program { name: &'static str, source: ProgramError },
+    #[error("the packet programs lack {0}: they were not built from this source")]
+    Missing(&'static str),
+    #[error("the pinned table {name} is not what this program made: {source}")]
+    Table { name: &'static str, source: MapError },
+}
+
+impl Dataplane {
+    /// Opens what is pinned below `pin_dir`, or makes it. Mounts a BPF file system there if
+    /// it is on none.
+    ///
+    /// # Errors
+    /// No right to load (root is needed), or a kernel without what the programs use.
+    pub fn open(pin_dir: &Path) -> Result<Self, OpenError> {
+        Self::open_with(pin_dir, Capacity::default())
+    }
+
+    /// As [`Dataplane::open`], with tables of another size.
+    ///
+    /// # Errors
+    /// As [`Dataplane::open`].
+    pub fn open_with(pin_dir: &Path, capacity: Capacity) -> Result<Self, OpenError> {
+        bpffs::ensure(pin_dir)?;
+        let tables_dir = tables_dir(pin_dir);
+        for dir in [&tables_dir, &links_dir(pin_dir)] {
+            fs::create_dir_all(dir)
+                .map_err(|source| OpenError::Pins { path: dir.clone(), source })?;
+        }
+        let mut programs = EbpfLoader::new()
+            .default_map_pin_directory(&tables_dir)
+            .map_max_entries("interfaces", capacity.interfaces)
+            .map_max_entries("slow_links", capacity.interfaces)
+            .map_max_entries("neighbours", capacity.interfaces)
+            .map_max_entries("interface_tallies", capacity.interfaces)
+            .map_max_entries("routes", capacity.routes)
+            .map_max_entries("sources", capacity.routes)
+            .map_max_entries("nics", capacity.nics)
+            .map_max_entries("rules", capacity.rule_rows)
+            .map_max_entries("flows", capacity.flows)
+            .load(OBJECT)?;
+        for name in ["directlink_port", "directlink_fabric"] {
+            load(name, xdp(&mut programs, name)?.load())?;
+        }
+        for name in ["directlink_port_slow", "directlink_slow_port"] {
+            load(name, classifier(&mut programs, name)?.load())?;
+        }
+        let tables = Tables::open(&tables_dir)?;
+        Ok(Self { pin_dir: pin_dir.to_owned(), programs, tables })
+    }
+
+    /// Fingerprints of other layouts whose tables are still pinned: an older or newer program
+    /// filled them, and may still be forwarding with them.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn other_layouts(&self) -> Result<Vec<String>, OpenError> {
+        let failed = |source| OpenError::Pins { path: self.pin_dir.clone(), source };
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&self.pin_dir).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            let layout = name.to_str().and_then(|name| name.strip_prefix("tables-"));
+            found.extend(layout.filter(|&layout| layout != LAYOUT).map(str::to_owned));
+        }
+        found.sort_unstable();
+        Ok(found)
+    }
+
+    /// Forgets the tables of other layouts. Programs that are still attached keep theirs.
+    ///
+    /// # Errors
+    /// A pin cannot be removed.
+    pub fn drop_other_layouts(&self) -> Result<(), OpenError> {
+        for layout in self.other_layouts()? {
+            let path = self.pin_dir.join(format!("tables-{layout}"));
+            remove_tree(&path).map_err(|source| OpenError::Pins { path, source })?;
+        }
+        Ok(())
+    }
+
+    /// Removes everything below `pin_dir`: the XDP programs are detached and the tables are
+    /// gone (tc filters go with their links, or by [`Dataplane::detach_all`]). To remove what
+    /// is not there is no error.
+    ///
+    /// # Errors
+    /// A pin cannot be removed.
+    pub fn unpin(pin_dir: &Path) -> Result<(), OpenError> {
+        remove_tree(pin_dir)
+            .or_else(|source| match source.kind() {
+                // A mount of our own is at it.
+                io::ErrorKind::ResourceBusy => {
+                    bpffs::unmount(pin_dir);
+                    remove_tree(pin_dir)
+                }
+                _ => Err(source),
+            })
+            .map_err(|source| OpenError::Pins { path: pin_dir.to_owned(), source })
+    }
+}
+
+/// The tables that user space reads or writes, opened by their pins, so that their sizes are
+/// the kernel's word and not the object file's.
+pub(crate) struct Tables {
+    pub(crate) router: Array<MapData, RouterRow>,
+    pub(crate) interfaces: HashMap<MapData, InterfaceKey, InterfaceRow>,
+    pub(crate) interface_keys: Array<MapData, InterfaceKey>,
+    pub(crate) slow_links: HashMap<MapData, u32, u32>,
+    pub(crate) neighbours: HashMap<MapData, u32, NeighbourRow>,
+    pub(crate) routes: LpmTrie<MapData, Scoped, RouteRow>,
+    pub(crate) sources: LpmTrie<MapData, Scoped, PresenceRow>,
+    pub(crate) subnets: LpmTrie<MapData, Scoped, SubnetRow>,
+    pub(crate) nets: HashMap<MapData, u32, PresenceRow>,
+    pub(crate) nics: HashMap<MapData, AddressKey, NicRow>,
+    pub(crate) rules: HashMap<MapData, RuleKey, RuleRow>,
+    pub(crate) flows: HashMap<MapData, FlowKey, FlowRow>,
+    pub(crate) router_tallies: PerCpuArray<MapData, TallyRow>,
+    pub(crate) interface_tallies: PerCpuHashMap<MapData, u32, InterfaceTallies>,
+}
+
+impl Tables {
+    fn open(dir: &Path) -> Result<Self, OpenError> {
+        Ok(Self {
+            router: pinned(dir, "router")?,
+            interfaces: pinned(dir, "interfaces")?,
+            interface_keys: pinned(dir, "interface_keys")?,
+            slow_links: pinned(dir, "slow_links")?,
+            neighbours: pinned(dir, "neighbours")?,
+            routes: pinned(dir, "routes")?,
+            sources: pinned(dir, "sources")?,
+            subnets: pinned(dir, "subnets")?,
+            nets: pinned(dir, "nets")?,
+            nics: pinned(dir, "nics")?,
+            rules: pinned(dir, "rules")?,
+            flows: pinned(dir, "flows")?,
+            router_tallies: pinned(dir, "router_tallies")?,
+            interface_tallies: pinned(dir, "interface_tallies")?,
+        })
+    }
+}
+
+fn pinned<T: TryFrom<Map, Error = MapError>>(
+    dir: &Path,
+    name: &'static str,
+) -> Result<T, OpenError> {
+    MapData::from_pin(dir.join(name))
+        .and_then(Map::from_map_data)
+        .and_then(T::try_from)
+        .map_err(|source| OpenError::Table { name, source })
+}
+
+pub(crate) fn links_dir(pin_dir: &Path) -> PathBuf {
+    pin_dir.join("links")
+}
+
+fn tables_dir(pin_dir: &Path) -> PathBuf {
+    pin_dir.join(format!("tables-{LAYOUT}"))
+}
+
+fn remove_tree(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}
+
+fn load(name: &'static str, outcome: Result<(), ProgramError>) -> Result<(), OpenError> {
+    outcome.map_err(|source| OpenError::Program { name, source })
+}
+
+pub(crate) fn xdp<'a>(
+    programs: &'a mut Ebpf,
+    name: &'static str,
+) -> Result<&'a mut Xdp, OpenError> {
+    let program = programs.program_mut(name).ok_or(OpenError::Missing(name))?;
+    program.try_into().map_err(|source| OpenError::Program { name, source })
+}
+
+pub(crate) fn classifier<'a>(
+    programs: &'a mut Ebpf,
+    name: &'static str,
+) -> Result<&'a mut SchedClassifier, OpenError> {
+    let program = programs.program_mut(name).ok_or(OpenError::Missing(name))?;
+    program.try_into().map_err(|source| OpenError::Program { name, source })
+}

@@ -1,0 +1,202 @@
+//! What the router is told, and what it says: the tables' rows in the words of the field.
+
+use directlink_net::{Ipv4Net, Mac, Mtu, Vlan, Vni};
+use std::{
+    fmt,
+    net::{Ipv4Addr, SocketAddrV4},
+    num::{NonZeroU16, NonZeroU32},
+    ops::RangeInclusive,
+};
+
+/// Names an interface in every table of one router: 1 to 65535, chosen by the agent, and not
+/// given to another interface while any table still names it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InterfaceNumber(NonZeroU16);
+
+impl InterfaceNumber {
+    /// `None` for 0.
+    pub const fn new(number: u16) -> Option<Self> {
+        match NonZeroU16::new(number) {
+            Some(number) => Some(Self(number)),
+            None => None,
+        }
+    }
+
+    pub const fn as_u16(self) -> u16 {
+        self.0.get()
+    }
+}
+
+impl From<InterfaceNumber> for u32 {
+    fn from(number: InterfaceNumber) -> Self {
+        number.as_u16().into()
+    }
+}
+
+impl TryFrom<u32> for InterfaceNumber {
+    type Error = std::num::TryFromIntError;
+    fn try_from(number: u32) -> Result<Self, Self::Error> {
+        NonZeroU16::try_from(u16::try_from(number)?).map(Self)
+    }
+}
+
+impl fmt::Debug for InterfaceNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Display for InterfaceNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The uplink that tunnels leave by, and who we are on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Uplink {
+    pub ifindex: u32,
+    /// Our end of every tunnel; an address that the router's namespace has.
+    pub vtep: Ipv4Addr,
+    /// What every Subnet's gateway answers to ARP: one for all routers of a Region, so that
+    /// a NIC keeps it when another router takes over.
+    pub gateway_mac: Mac,
+}
+
+/// A VLAN on a port, leading to a Net.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interface {
+    pub number: InterfaceNumber,
+    pub port_ifindex: u32,
+    pub vlan: Vlan,
+    pub vni: Vni,
+    pub mtu: Mtu,
+    /// Router's end of the veth whose other end is in the interface's own namespace; 0 while
+    /// there is none.
+    pub slow_ifindex: u32,
+    /// Our peer address, with the length of the peer subnet's prefix.
+    pub router: Ipv4Net,
+    /// The customer's peer address: where everything towards the customer goes.
+    pub customer: Ipv4Addr,
+    /// The MAC that the interface has in its own namespace.
+    pub router_mac: Mac,
+    /// Without, only the slow path works (ARP, BGP, ping to the router).
+    pub forwards: bool,
+}
+
+/// A prefix of the customer's network, and the equal-cost interfaces that lead there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    pub vni: Vni,
+    pub prefix: Ipv4Net,
+    /// 1 to 4; each flow keeps to one.
+    pub interfaces: Vec<InterfaceNumber>,
+}
+
+/// A prefix that packets on this interface may come from. The peer subnet is always one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Source {
+    pub interface: InterfaceNumber,
+    pub prefix: Ipv4Net,
+}
+
+/// A Subnet of a Net, with the gateway address that we answer ARP for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Subnet {
+    pub vni: Vni,
+    pub range: Ipv4Net,
+    pub gateway: Ipv4Addr,
+}
+
+/// A NIC, and the host that it is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Nic {
+    pub vni: Vni,
+    pub address: Ipv4Addr,
+    pub mac: Mac,
+    pub vtep: Ipv4Addr,
+    /// None: everything is denied.
+    pub rule_set: Option<RuleSetNumber>,
+}
+
+/// Names a set of rules. A set never changes: a change is a new set under a new number, put
+/// whole before a NIC names it. Flows judged by another set are judged again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RuleSetNumber(NonZeroU32);
+
+impl RuleSetNumber {
+    /// `None` for 0.
+    pub const fn new(number: u32) -> Option<Self> {
+        match NonZeroU32::new(number) {
+            Some(number) => Some(Self(number)),
+            None => None,
+        }
+    }
+}
+
+impl From<RuleSetNumber> for u32 {
+    fn from(number: RuleSetNumber) -> Self {
+        number.0.get()
+    }
+}
+
+impl fmt::Display for RuleSetNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What the security groups of a NIC admit, merged: at most 512 rules each way.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RuleSet {
+    /// From the customer's network to the NIC.
+    pub inbound: Vec<Rule>,
+    /// From the NIC to the customer's network.
+    pub outbound: Vec<Rule>,
+}
+
+/// Admits what goes to or comes from a range; what no rule admits is denied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Of the far end: the customer's side.
+    pub range: Ipv4Net,
+    pub protocol: Protocol,
+    /// Destination ports; None is all. Says nothing about protocols without ports.
+    pub ports: Option<RangeInclusive<u16>>,
+}
+
+/// IANA's protocol numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    Any,
+    Number(u8),
+}
+
+impl Protocol {
+    pub const ICMP: Self = Self::Number(1);
+    pub const TCP: Self = Self::Number(6);
+    pub const UDP: Self = Self::Number(17);
+}
+
+/// A flow that was admitted once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flow {
+    pub vni: Vni,
+    pub protocol: u8,
+    /// In the customer's network. An ICMP echo has its identifier as both ports.
+    pub outside: SocketAddrV4,
+    /// The NIC.
+    pub inside: SocketAddrV4,
+    pub opened: Opened,
+    /// False once the rule is gone that admitted it.
+    pub admitted: bool,
+    /// On the kernel's monotonic clock.
+    pub last_seen_ns: u64,
+}
+
+/// Who sent a flow's first packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opened {
+    ByCustomer,
+    ByNic,
+}

@@ -1,0 +1,462 @@
+//! The rows as the packet programs lay them out: the mirror of `ebpf/tables.h`.
+//!
+//! What goes over the wire in network order is an array of big-endian bytes here, private,
+//! with typed constructors and readers, so that no order can be mistaken. The rest of the
+//! crate speaks the types of `rows.rs`; only this file and `handle.rs` see these.
+//!
+//! The test at the end reads the compiled object's BTF and compares every size, offset and
+//! verdict number.
+
+use crate::rows::{
+    Flow, Interface, InterfaceNumber, Nic, Opened, Protocol, Rule, RuleSetNumber, Uplink,
+};
+use crate::verdict::Verdict;
+use aya::{Pod, maps::lpm_trie};
+use directlink_net::{Ipv4Net, Mac, Mtu, Vlan, Vni};
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+pub(crate) const NEXT_HOPS_PER_ROUTE: usize = 4;
+pub(crate) const RULES_PER_ROW: usize = 16;
+pub(crate) const RULE_ROWS_PER_SET: usize = 32;
+const INTERFACE_FORWARDS: u16 = 1;
+
+/// An IPv4 address in network order.
+type Address = [u8; 4];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub(crate) struct RouterRow {
+    vtep: Address,
+    fabric_ifindex: u32,
+    gateway_mac: [u8; 6],
+    zero: u16,
+}
+
+impl RouterRow {
+    pub(crate) const fn new(uplink: &Uplink) -> Self {
+        let Uplink { ifindex, vtep, gateway_mac } = *uplink;
+        Self { vtep: vtep.octets(), fabric_ifindex: ifindex, gateway_mac: gateway_mac.0, zero: 0 }
+    }
+
+    /// Nothing while no uplink was ever attached.
+    pub(crate) fn uplink(self) -> Option<Uplink> {
+        (self.fabric_ifindex != 0).then(|| Uplink {
+            ifindex: self.fabric_ifindex,
+            vtep: self.vtep.into(),
+            gateway_mac: Mac(self.gateway_mac),
+        })
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub(crate) struct InterfaceKey {
+    port_ifindex: u32,
+    vlan: u16,
+    zero: u16,
+}
+
+impl InterfaceKey {
+    pub(crate) const fn new(port_ifindex: u32, vlan: Vlan) -> Self {
+        Self { port_ifindex, vlan: vlan.as_u16(), zero: 0 }
+    }
+
+    /// No VLAN 0 exists: what an interface number that nobody has leads to.
+    pub(crate) const NONE: Self = Self { port_ifindex: 0, vlan: 0, zero: 0 };
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub(crate) struct InterfaceRow {
+    number: u32,
+    vni: u32,
+    slow_ifindex: u32,
+    router: Address,
+    customer: Address,
+    peer_mask: Address,
+    mtu: u16,
+    flags: u16,
+    router_mac: [u8; 6],
+    zero: u16,
+}
+
+impl InterfaceRow {
+    pub(crate) fn new(interface: &Interface) -> Self {
+        Self {
+            number: interface.number.into(),
+            vni: interface.vni.as_u32(),
+            slow_ifindex: interface.slow_ifindex,
+            router: interface.router.addr().octets(),
+            customer: interface.customer.octets(),
+            peer_mask: interface.router.netmask().octets(),
+            mtu: interface.mtu.as_u16(),
+            flags: if interface.forwards { INTERFACE_FORWARDS } else { 0 },
+            router_mac: interface.router_mac.0,
+            zero: 0,
+        }
+    }
+
+    /// `None` for a row that no `InterfaceRow::new` made.
+    pub(crate) fn interface(self, key: InterfaceKey) -> Option<Interface> {
+        let prefix_len = u32::from_be_bytes(self.peer_mask).leading_ones();
+        Some(Interface {
+            number: self.number()?,
+            port_ifindex: key.port_ifindex,
+            vlan: Vlan::try_from(key.vlan).ok()?,
+            vni: Vni::try_from(self.vni).ok()?,
+            mtu: Mtu::try_from(self.mtu).ok()?,
+            slow_ifindex: self.slow_ifindex,
+            router: Ipv4Net::new(self.router.into(), u8::try_from(prefix_len).ok()?).ok()?,
+            customer: self.customer.into(),
+            router_mac: Mac(self.router_mac),
+            forwards: self.flags & INTERFACE_FORWARDS != 0,
+        })
+    }
+
+    pub(crate) fn number(&self) -> Option<InterfaceNumber> {
+        InterfaceNumber::try_from(self.number).ok()
+    }
+
+    pub(crate) const fn slow_ifindex(&self) -> u32 {
+        self.slow_ifindex
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub(crate) struct NeighbourRow {
+    mac: [u8; 6],
+    zero: u16,
+}
+
+impl NeighbourRow {
+    pub(crate) const fn new(mac: Mac) -> Self {
+        Self { mac: mac.0, zero: 0 }
+    }
+
+    pub(crate) const fn mac(self) -> Mac {
+        Mac(self.mac)
+    }
+}
+
+/// What stands after the prefix length in the key of a longest-prefix table: 32 bits that
+/// always count (a VNI, or an interface number), then the prefix's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub(crate) struct Scoped {
+    scope: [u8; 4],
+    address: Address,
+}
+
+pub(crate) type PrefixKey = lpm_trie::Key<Scoped>;
+
+impl Scoped {
+    pub(crate) fn key(scope: impl Into<u32>, prefix: Ipv4Net) -> PrefixKey {
+        let prefix = prefix.trunc();
+        let data = Self { scope: scope.into().to_be_bytes(), address: prefix.network().octets() };
+        lpm_trie::Key::new(32 + u32::from(prefix.prefix_len()), data)
+    }
+
+    /// The scope and the prefix. `None` for a key that `Scoped::key` did not make.
+    pub(crate) fn read(key: &PrefixKey) -> Option<(u32, Ipv4Net)> {
+        let prefix_len = u8::try_from(key.prefix_len().checked_sub(32)?).ok()?;
+        let Self { scope, address } = key.data();
+        Some((u32::from_be_bytes(scope), Ipv4Net::new(address.into(), prefix_len).ok()?))
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub(crate) struct RouteRow {
+    count: u32,
+    interfaces: [u32; NEXT_HOPS_PER_ROUTE],
+}
+
+impl RouteRow {
+    /// `None` for no interface, or more than a route can hold.
+    pub(crate) fn new(next: &[InterfaceNumber]) -> Option<Self> {
+        let mut interfaces = [0; NEXT_HOPS_PER_ROUTE];
+        if next.is_empty() || next.len() > interfaces.len() {
+            return None;
+        }
+        for (slot, &number) in interfaces.iter_mut().zip(next) {
+            *slot = number.into();
+        }
+        Some(Self { count: u32::try_from(next.len()).ok()?, interfaces })
+    }
+
+    pub(crate) fn interfaces(&self) -> Vec<InterfaceNumber> {
+        let count = usize::try_from(self.count).unwrap_or_default();
+        let numbers = self.interfaces.iter().take(count);
+        numbers.filter_map(|&n| InterfaceNumber::try_from(n).ok()).collect()
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub(crate) struct SubnetRow {
+    gateway: Address,
+}
+
+impl SubnetRow {
+    pub(crate) const fn new(gateway: Ipv4Addr) -> Self {
+        Self { gateway: gateway.octets() }
+    }
+
+    pub(crate) fn gateway(self) -> Ipv4Addr {
+        self.gateway.into()
+    }
+}
+
+/// `source_row` and `net_row`: to be there is all that they say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub(crate) struct PresenceRow {
+    zero: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub(crate) struct AddressKey {
+    vni: u32,
+    address: Address,
+}
+
+impl AddressKey {
+    pub(crate) const fn new(vni: Vni, address: Ipv4Addr) -> Self {
+        Self { vni: vni.as_u32(), address: address.octets() }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub(crate) struct NicRow {
+    vtep: Address,
+    rule_set: u32,
+    mac: [u8; 6],
+    zero: u16,
+}
+
+impl NicRow {
+    pub(crate) fn new(nic: &Nic) -> Self {
+        let rule_set = nic.rule_set.map_or(0, u32::from);
+        Self { vtep: nic.vtep.octets(), rule_set, mac: nic.mac.0, zero: 0 }
+    }
+
+    pub(crate) fn nic(self, key: AddressKey) -> Option<Nic> {
+        Some(Nic {
+            vni: Vni::try_from(key.vni).ok()?,
+            address: key.address.into(),
+            mac: Mac(self.mac),
+            vtep: self.vtep.into(),
+            rule_set: RuleSetNumber::new(self.rule_set),
+        })
+    }
+}
+
+/// `enum direction`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Direction {
+    Inbound = 0,
+    Outbound = 1,
+}
+
+impl Direction {
+    pub(crate) const BOTH: [Self; 2] = [Self::Inbound, Self::Outbound];
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub(crate) struct RuleKey {
+    rule_set: u32,
+    row: u16,
+    direction: u8,
+    zero: u8,
+}
+
+impl RuleKey {
+    pub(crate) fn new(set: RuleSetNumber, direction: Direction, row: u16) -> Self {
+        Self { rule_set: set.into(), row, direction: direction as u8, zero: 0 }
+    }
+
+    pub(crate) const fn rule_set(self) -> Option<RuleSetNumber> {
+        RuleSetNumber::new(self.rule_set)
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+struct RuleCell {
+    network: Address,
+    mask: Address,
+    port_from: u16,
+    port_to: u16,
+    protocol: u8,
+    any_protocol: u8,
+    zero: u16,
+}
+
+impl RuleCell {
+    fn new(rule: &Rule) -> Self {
+        let (protocol, any_protocol) = match rule.protocol {
+            Protocol::Any => (0, 1),
+            Protocol::Number(number) => (number, 0),
+        };
+        let (port_from, port_to) =
+            rule.ports.as_ref().map_or((0, u16::MAX), |ports| (*ports.start(), *ports.end()));
+        Self {
+            network: rule.range.network().octets(),
+            mask: rule.range.netmask().octets(),
+            port_from,
+            port_to,
+            protocol,
+            any_protocol,
+            zero: 0,
+        }
+    }
+
+    fn rule(self) -> Option<Rule> {
+        let prefix_len = u32::from_be_bytes(self.mask).leading_ones();
+        let every_port = self.port_from == 0 && self.port_to == u16::MAX;
+        Some(Rule {
+            range: Ipv4Net::new(self.network.into(), u8::try_from(prefix_len).ok()?).ok()?,
+            protocol: match self.any_protocol {
+                0 => Protocol::Number(self.protocol),
+                _ => Protocol::Any,
+            },
+            ports: (!every_port).then_some(self.port_from..=self.port_to),
+        })
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub(crate) struct RuleRow {
+    count: u32,
+    rules: [RuleCell; RULES_PER_ROW],
+}
+
+impl RuleRow {
+    /// At most [`RULES_PER_ROW`] of them.
+    pub(crate) fn new(rules: &[Rule]) -> Self {
+        let mut row = Self::default();
+        for (cell, rule) in row.rules.iter_mut().zip(rules) {
+            *cell = RuleCell::new(rule);
+            row.count += 1;
+        }
+        row
+    }
+
+    pub(crate) fn rules(&self) -> impl Iterator<Item = Rule> + '_ {
+        let count = usize::try_from(self.count).unwrap_or_default();
+        self.rules.iter().take(count).filter_map(|cell| cell.rule())
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub(crate) struct FlowKey {
+    vni: u32,
+    outside: Address,
+    inside: Address,
+    outside_port: [u8; 2],
+    inside_port: [u8; 2],
+    protocol: u8,
+    zero: [u8; 3],
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub(crate) struct FlowRow {
+    last_seen_ns: u64,
+    rule_set: u32,
+    opened: u8,
+    admitted: u8,
+    closing: u8,
+    zero: u8,
+}
+
+impl FlowRow {
+    pub(crate) fn flow(self, key: FlowKey) -> Option<Flow> {
+        Some(Flow {
+            vni: Vni::try_from(key.vni).ok()?,
+            protocol: key.protocol,
+            outside: endpoint(key.outside, key.outside_port),
+            inside: endpoint(key.inside, key.inside_port),
+            opened: match self.opened {
+                opened if opened == Direction::Inbound as u8 => Opened::ByCustomer,
+                _ => Opened::ByNic,
+            },
+            admitted: self.admitted != 0,
+            last_seen_ns: self.last_seen_ns,
+        })
+    }
+}
+
+fn endpoint(address: Address, port: [u8; 2]) -> SocketAddrV4 {
+    SocketAddrV4::new(address.into(), u16::from_be_bytes(port))
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub(crate) struct TallyRow {
+    pub(crate) packets: u64,
+    pub(crate) bytes: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub(crate) struct InterfaceTallies {
+    pub(crate) by_verdict: [TallyRow; Verdict::COUNT],
+}
+
+impl InterfaceTallies {
+    pub(crate) const ZERO: Self =
+        Self { by_verdict: [TallyRow { packets: 0, bytes: 0 }; Verdict::COUNT] };
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub(crate) struct CableTagRow {
+    trunk_ifindex: u32,
+    vlan: u16,
+    zero: u16,
+}
+
+impl CableTagRow {
+    pub(crate) const fn new(trunk_ifindex: u32, vlan: Vlan) -> Self {
+        Self { trunk_ifindex, vlan: vlan.as_u16(), zero: 0 }
+    }
+}
+
+/// Every table's rows are plain bytes for the kernel.
+macro_rules! plain_bytes {
+    ($($row:ty),* $(,)?) => {$(
+        // SAFETY: `repr(C)`, integers and arrays of them only, padding is spelled out as
+        // fields named `zero` (the layout test proves that sizes have no gap): every
+        // byte is initialised, and every bit pattern is a value.
+        #[allow(unsafe_code)]
+        unsafe impl Pod for $row {}
+    )*};
+}
+
+plain_bytes!(
+    RouterRow,
+    InterfaceKey,
+    InterfaceRow,
+    NeighbourRow,
+    Scoped,
+    RouteRow,
+    SubnetRow,
+    PresenceRow,
+    AddressKey,
+    NicRow,
+    RuleKey,
+    RuleRow,
+    FlowKey,
+    FlowRow,
+    TallyRow,
+    InterfaceTallies,
+    CableTagRow,
+);
