@@ -1,1 +1,26 @@
-//! placeholder
+//! The control plane of a Region: two wire APIs, the operator's API, the store, the reconcile
+//! loop and the agent channel.
+//!
+//! ```text
+//!  api/oapi  api/aws  api/operator      dialects: pure translation, each its own wire twins
+//!        └──────┼──────────┘
+//!              app                      authorise, load, ask the model, store facts: one file a resource
+//!          ┌────┴─────┐
+//!        store ◄── reconcile            facts and plans; only `store` knows SQL
+//!                     ▲ │
+//!          reports    │ ▼  documents
+//!                  api/agent            one stream per router, mutual TLS
+//! ```
+//!
+//! `serve` is the shell that starts all of it; `clock` is the only place that asks the machine's time.
+
+pub mod api;
+pub mod app;
+pub mod auth;
+pub mod ca;
+pub mod clock;
+pub mod config;
+pub mod metrics;
+pub mod reconcile;
+pub mod serve;
+pub mod store;

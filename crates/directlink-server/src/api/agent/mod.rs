@@ -1,0 +1,1 @@
+//! The agent channel, in the making.
