@@ -38,7 +38,7 @@ int cable_push(struct __sk_buff *skb)
 	return bpf_redirect(tag->trunk_ifindex, 0);
 }
 
-// What has no tag, or one that nobody took, is the trunk's own affair.
+// What has no tag, or one that nobody took, is the trunk's own affair: its next filter's, or the stack's.
 SEC("classifier")
 int cable_pop(struct __sk_buff *skb)
 {
@@ -49,10 +49,10 @@ int cable_pop(struct __sk_buff *skb)
 	__u32 *inner;
 
 	if (!skb->vlan_present)
-		return TC_ACT_OK;
+		return TC_ACT_UNSPEC;
 	inner = bpf_map_lookup_elem(&cable_vlans, &key);
 	if (!inner)
-		return TC_ACT_OK;
+		return TC_ACT_UNSPEC;
 	if (bpf_skb_vlan_pop(skb))
 		return TC_ACT_SHOT;
 	return bpf_redirect(*inner, 0);
