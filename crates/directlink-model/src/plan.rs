@@ -18,7 +18,7 @@ use crate::{
     net::{Net, Nic, Subnet},
     security_group::{Flow, Permission, SecurityGroup},
 };
-use directlink_net::{Asn, BgpKey, IpNet, Mac, Mtu, PeerAddresses, RegionAsn, Vlan, Vni};
+use directlink_net::{Asn, BgpKey, IpNet, Ipv4Net, Mac, Mtu, PeerAddresses, RegionAsn, Vlan, Vni};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, net::Ipv4Addr, str::FromStr};
@@ -127,8 +127,8 @@ pub struct NetRef {
 pub struct NetPlan {
     pub vni: Vni,
     pub range: IpNet,
-    /// The address that hosts of each Subnet use as their router.
-    pub gateways: Vec<Ipv4Addr>,
+    /// Each Subnet's range, with the address that its hosts use as their router.
+    pub subnets: BTreeMap<Ipv4Net, Ipv4Addr>,
     pub nics: BTreeMap<Ipv4Addr, NicPlan>,
 }
 
@@ -204,14 +204,13 @@ fn plan_interface(
 
 /// What a router shall know of the Net now. A NIC that lives nowhere yet cannot be sent to.
 pub fn plan_net(snapshot: &NetSnapshot) -> NetPlan {
-    let mut gateways: Vec<_> = snapshot.subnets.iter().map(Subnet::gateway).collect();
-    gateways.sort_unstable();
+    let subnets = snapshot.subnets.iter().map(|subnet| (subnet.range, subnet.gateway())).collect();
     let nics = snapshot
         .nics
         .iter()
         .filter_map(|nic| Some((nic.address, plan_nic(nic, nic.vtep?, &snapshot.security_groups))))
         .collect();
-    NetPlan { vni: snapshot.net.vni, range: snapshot.net.range.into(), gateways, nics }
+    NetPlan { vni: snapshot.net.vni, range: snapshot.net.range.into(), subnets, nics }
 }
 
 fn plan_nic(nic: &Nic, vtep: Ipv4Addr, groups: &[SecurityGroup]) -> NicPlan {
