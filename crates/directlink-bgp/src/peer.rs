@@ -1,0 +1,254 @@
+//! A BGP peer (RFC 4271 §8): sessions, timers, limits and routes of one interface.
+//!
+//! [`Peer`] is driven in four ways. *Getters* ([`Peer::status`], [`Peer::routes`]) look.
+//! [`Peer::handle`] and [`Peer::configure`] tell it what happened or is wanted now.
+//! [`Peer::poll_output`] says what to do about it, and must be called until it has nothing more.
+//! [`Peer::next_deadline`] is when to come back with [`Input::Tick`] if nothing else happens.
+//!
+//! ```text
+//!             Start            due           opened            OPEN          KEEPALIVE
+//!   Idle ───────────► Active ──────► Connect ──────► OpenSent ────► OpenConfirm ────► Established
+//!    ▲                  ▲  ◄─ failed ──┘                 │               │                │
+//!    │ refuses the peer └────────── connection lost ─────┴───────────────┴────────────────┤
+//!    └──────────────────── protocol error, too many prefixes, stopped ◄───────────────────┘
+//! ```
+//!
+//! Up to two sessions exist at a time, one per direction of dialling, until the collision rule
+//! ends one of them. Everything that a session causes carries its [`ConnId`], so that the end of
+//! the loser cannot be taken for the end of the winner.
+
+mod collision;
+mod config;
+mod dial;
+mod ending;
+mod events;
+mod exchange;
+mod restart;
+mod session;
+
+pub use config::{BadHoldTime, GracefulRestart, HoldTime, PeerConfig, Timings};
+pub use events::{ConnId, DownReason, Input, Negotiated, Output, PeerRestart, State, Status, Stop};
+
+use crate::rib::{AdjRibIn, AdjRibOut, LearnedRoute};
+use dial::{Dialer, Due};
+use ipnet::IpNet;
+use session::{Effect, RestartBits, Session};
+use std::{collections::VecDeque, time::Duration};
+
+/// One interface's peer. See the module's documentation for how to drive it.
+#[derive(Debug)]
+pub struct Peer {
+    config: PeerConfig,
+    started: bool,
+    sessions: Vec<Session>,
+    dialer: Dialer,
+    rib_in: AdjRibIn,
+    rib_out: AdjRibOut,
+    restart_bits: RestartBits,
+    /// When routes that are still stale go, and a table that never said its end counts as told.
+    stale_until: Option<Duration>,
+    converged: bool,
+    /// A ROUTE-REFRESH waits until the peer has taken what it was sent before.
+    refresh_owed: bool,
+    last_error: Option<(Duration, DownReason)>,
+    outputs: VecDeque<Output>,
+}
+
+impl Peer {
+    /// Does nothing until [`Input::Start`].
+    pub fn new(config: PeerConfig) -> Self {
+        let restarting = config.graceful_restart.is_some_and(|gr| gr.restarting);
+        let seed =
+            u64::from(u32::from(config.router_id)) << 32 | u64::from(config.peer_asn.as_u32());
+        Self {
+            started: false,
+            sessions: Vec::new(),
+            dialer: Dialer::new(config.timings, seed),
+            rib_in: AdjRibIn::new(config.policy()),
+            rib_out: AdjRibOut::new(config.local_asn, config.export(), &config.advertised),
+            restart_bits: RestartBits { restarting, forwarding_preserved: restarting },
+            stale_until: None,
+            converged: false,
+            refresh_owed: false,
+            last_error: None,
+            outputs: VecDeque::new(),
+            config,
+        }
+    }
+
+    pub const fn config(&self) -> &PeerConfig {
+        &self.config
+    }
+
+    /// A peer as it is `now`.
+    pub fn status(&self, now: Duration) -> Status {
+        let furthest = self.sessions.iter().max_by_key(|session| session.state());
+        Status {
+            state: self.state(now),
+            session: furthest.map(|session| session.conn),
+            established_at: furthest.and_then(|session| session.established_at),
+            negotiated: furthest.and_then(|session| session.negotiated.clone()),
+            converged: self.converged,
+            last_error: self.last_error.clone(),
+            retry_at: self.dialer.retry_at().filter(|_| self.started),
+            routes: self.rib_in.counts(),
+            advertised: self.advertised().count() as u32,
+        }
+    }
+
+    /// What the peer has announced, refused prefixes included, in order of prefix.
+    pub fn routes(&self) -> Vec<LearnedRoute> {
+        self.rib_in.routes()
+    }
+
+    /// What the peer has been told in this session.
+    pub fn advertised(&self) -> impl Iterator<Item = IpNet> {
+        self.rib_out.told()
+    }
+
+    /// Something happened. Inputs about a connection that is gone are passed over.
+    pub fn handle(&mut self, now: Duration, input: Input<'_>) {
+        match input {
+            Input::Start => self.start(now),
+            Input::Stop(stop) => self.stop(now, stop),
+            Input::Opened(conn) => self.opened(now, conn),
+            Input::ConnectFailed(conn, detail) => {
+                if self.dialer.settle(conn) {
+                    self.failed(now, DownReason::ConnectFailed(detail), Duration::ZERO);
+                }
+            }
+            Input::Received(conn, bytes) => self.received(now, conn, bytes),
+            Input::Sent(conn, bytes) => self.sent(now, conn, bytes),
+            Input::Closed(conn, detail) => self.end(now, conn, DownReason::Closed(detail)),
+            Input::Tick => {}
+        }
+        self.tick(now);
+    }
+
+    /// The next thing to do, oldest first.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`Input::Tick`] is due. In the past if it is overdue.
+    pub fn next_deadline(&self) -> Option<Duration> {
+        let sessions = self.sessions.iter().filter_map(Session::next_deadline);
+        sessions.chain(self.dial_deadline()).chain(self.stale_until).min()
+    }
+
+    fn state(&self, now: Duration) -> State {
+        match self.sessions.iter().map(Session::state).max() {
+            Some(state) => state,
+            None if !self.started || self.dialer.refuses(now) => State::Idle,
+            None if self.dialer.is_dialling() => State::Connect,
+            None => State::Active,
+        }
+    }
+
+    fn start(&mut self, now: Duration) {
+        if !self.started {
+            self.started = true;
+            self.dialer.forgive(now);
+        }
+    }
+
+    fn opened(&mut self, now: Duration, conn: ConnId) {
+        let expected = match conn {
+            ConnId::Ours(_) => self.dialer.settle(conn) && self.established().is_none(),
+            ConnId::Theirs(_) => self.started && !self.dialer.refuses(now),
+        };
+        if !expected {
+            return self.outputs.push_back(Output::Close(conn));
+        }
+        // A peer that dials again has given up what it dialled before.
+        let older: Vec<_> = self
+            .sessions
+            .iter()
+            .filter(|session| !session.is_established() && same_side(session.conn, conn))
+            .map(|session| session.conn)
+            .collect();
+        for conn in older {
+            self.lose_collision(now, conn);
+        }
+        let (session, effects) = Session::open(conn, &self.config, self.restart_bits, now);
+        self.sessions.push(session);
+        self.carry_out(now, conn, effects);
+    }
+
+    fn sent(&mut self, now: Duration, conn: ConnId, bytes: usize) {
+        if let Some(session) = self.session_mut(conn) {
+            session.sent(now, bytes);
+            self.answer_refresh(now);
+        }
+    }
+
+    fn tick(&mut self, now: Duration) {
+        let due: Vec<_> = self
+            .sessions
+            .iter()
+            .filter(|session| session.next_deadline().is_some_and(|at| at <= now))
+            .map(|session| session.conn)
+            .collect();
+        for conn in due {
+            if let Some(session) = self.session_mut(conn) {
+                let effects = session.tick(now);
+                self.carry_out(now, conn, effects);
+            }
+        }
+        if self.stale_until.take_if(|until| *until <= now).is_some() {
+            let changes = self.rib_in.sweep_stale(self.config.family());
+            self.tell(changes);
+            if let Some(conn) = self.established().map(|session| session.conn) {
+                self.converge(conn);
+            }
+        }
+        while let Some(due) = self.dial_deadline().and_then(|_| self.dialer.tick(now)) {
+            self.outputs.push_back(match due {
+                Due::Dial(conn) => Output::Connect(conn),
+                Due::GiveUp(conn) => {
+                    let reason = DownReason::ConnectFailed("no answer".to_owned());
+                    self.last_error = Some((now, reason));
+                    Output::Close(conn)
+                }
+            });
+        }
+    }
+
+    /// `None` while a session is on its way: there is nothing to dial for.
+    fn dial_deadline(&self) -> Option<Duration> {
+        let wanted = self.started && (self.sessions.is_empty() || self.dialer.is_dialling());
+        self.dialer.next_deadline().filter(|_| wanted)
+    }
+
+    fn carry_out(&mut self, now: Duration, conn: ConnId, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Send(bytes) => self.outputs.push_back(Output::Send(conn, bytes)),
+                Effect::Established => self.become_established(now, conn),
+                Effect::Ended(reason) => self.end(now, conn, reason),
+            }
+        }
+    }
+
+    fn session(&self, conn: ConnId) -> Option<&Session> {
+        self.sessions.iter().find(|session| session.conn == conn)
+    }
+
+    fn session_mut(&mut self, conn: ConnId) -> Option<&mut Session> {
+        self.sessions.iter_mut().find(|session| session.conn == conn)
+    }
+
+    fn established(&self) -> Option<&Session> {
+        self.sessions.iter().find(|session| session.is_established())
+    }
+
+    fn tell(&mut self, changes: Vec<crate::RouteChange>) {
+        if !changes.is_empty() {
+            self.outputs.push_back(Output::Routes(changes));
+        }
+    }
+}
+
+const fn same_side(a: ConnId, b: ConnId) -> bool {
+    matches!((a, b), (ConnId::Ours(_), ConnId::Ours(_)) | (ConnId::Theirs(_), ConnId::Theirs(_)))
+}

@@ -1,0 +1,203 @@
+//! The peer's whole conversation with its shell: what can happen to it, what it wants done, and
+//! what it says of itself.
+
+use crate::{Family, Notification, RouteChange, rib::RouteCounts};
+use bytes::Bytes;
+use directlink_net::Asn;
+use std::{fmt, net::Ipv4Addr, time::Duration};
+
+/// A TCP connection, named by the side that opened it. A number is used once: whatever is tagged
+/// with it belongs to that session and no later one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ConnId {
+    /// Dialled; numbered by the peer in [`Output::Connect`].
+    Ours(u64),
+    /// Accepted; numbered by the shell.
+    Theirs(u64),
+}
+
+/// What can happen to a peer. In brackets: the event of RFC 4271 §8.1.
+#[derive(Clone, Debug)]
+pub enum Input<'a> {
+    /// Dial and accept from now on (ManualStart).
+    Start,
+    /// Close and stay closed until the next start (ManualStop).
+    Stop(Stop),
+    /// A dial succeeded, or the peer's was accepted (TcpConnectionConfirmed / Acked).
+    Opened(ConnId),
+    /// A dial failed (TcpConnectionFails), with the system's words.
+    ConnectFailed(ConnId, String),
+    Received(ConnId, &'a [u8]),
+    /// So many of the bytes of [`Output::Send`] are with the system now.
+    Sent(ConnId, usize),
+    /// Closed by the other side, or broken (TcpConnectionFails), with the system's words.
+    Closed(ConnId, String),
+    /// [`super::Peer::next_deadline`] has come.
+    Tick,
+}
+
+/// Why we stop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The interface is gone: the customer must keep nothing of ours.
+    Deleted,
+    /// This process restarts and forwarding goes on: the connection ends without a word, and the
+    /// customer keeps our routes (RFC 4724).
+    Restart,
+    /// For a while, with words for the customer's log (RFC 9003).
+    Shutdown(String),
+}
+
+/// What a peer wants done, or tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Open a connection and answer with [`Input::Opened`] or [`Input::ConnectFailed`].
+    Connect(ConnId),
+    /// Queue these bytes.
+    Send(ConnId, Bytes),
+    /// Close once everything queued is written; give up a dial. Nothing more is heard of it.
+    Close(ConnId),
+    Established(ConnId, Box<Negotiated>),
+    /// The session is over. If the peer may come back with the same routes they are kept, and
+    /// their end is told by [`Output::Routes`].
+    Down {
+        conn: ConnId,
+        reason: DownReason,
+        routes_kept: bool,
+    },
+    /// An attempt ended before it was a session.
+    Failed(DownReason),
+    Routes(Vec<RouteChange>),
+    /// The peer has told its whole table once in this session; what a restarted router kept
+    /// from before and has not heard again can go.
+    Converged(ConnId),
+}
+
+/// What both sides agreed on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Negotiated {
+    pub peer_asn: Asn,
+    pub peer_router_id: Ipv4Addr,
+    pub hold_time_seconds: u16,
+    pub keepalive_seconds: u16,
+    pub families: Vec<Family>,
+    pub four_octet_as: bool,
+    pub route_refresh: bool,
+    pub enhanced_route_refresh: bool,
+    pub extended_message: bool,
+    pub graceful_restart: Option<PeerRestart>,
+}
+
+/// The peer's graceful restart capability (RFC 4724 §3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerRestart {
+    pub restart_time_seconds: u16,
+    /// R bit: it has just restarted.
+    pub restarting: bool,
+    /// N bit on both sides: a NOTIFICATION does not end it, a Hard Reset does (RFC 8538).
+    pub notification: bool,
+    /// The families it restarts gracefully, each with its F bit (forwarding was preserved).
+    pub families: Vec<(Family, bool)>,
+}
+
+/// Why a session or an attempt ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DownReason {
+    /// The connection broke or was closed without a NOTIFICATION.
+    Closed(String),
+    /// Both sides had dialled, and the other connection was kept (RFC 4271 §6.8).
+    Collision,
+    ConfigurationChanged,
+    ConnectFailed(String),
+    HoldTimerExpired,
+    MaximumPrefixes {
+        family: Family,
+        max: u32,
+    },
+    NotificationReceived(Notification),
+    /// We found an error in what the peer sent.
+    NotificationSent(Notification),
+    SendHoldTimerExpired,
+    Stopped(Stop),
+    /// The peer came back on a new connection before the old one was seen to be dead (RFC 4724 §5).
+    Superseded,
+}
+
+/// RFC 4271 §8.2.2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    Idle,
+    Connect,
+    Active,
+    OpenSent,
+    OpenConfirm,
+    Established,
+}
+
+/// A peer as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    pub state: State,
+    pub session: Option<ConnId>,
+    pub established_at: Option<Duration>,
+    pub negotiated: Option<Negotiated>,
+    pub converged: bool,
+    /// The last end of a session or attempt, and when.
+    pub last_error: Option<(Duration, DownReason)>,
+    /// When we try again, where we wait.
+    pub retry_at: Option<Duration>,
+    pub routes: RouteCounts,
+    pub advertised: u32,
+}
+
+impl State {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Idle => "Idle",
+            Self::Connect => "Connect",
+            Self::Active => "Active",
+            Self::OpenSent => "OpenSent",
+            Self::OpenConfirm => "OpenConfirm",
+            Self::Established => "Established",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Deleted => f.write_str("the interface was deleted"),
+            Self::Restart => f.write_str("the router's control plane restarts"),
+            Self::Shutdown(text) if text.is_empty() => f.write_str("shut down"),
+            Self::Shutdown(text) => write!(f, "shut down: {text}"),
+        }
+    }
+}
+
+impl fmt::Display for DownReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed(detail) => write!(f, "the connection was closed: {detail}"),
+            Self::Collision => f.write_str("another connection with this peer was kept"),
+            Self::ConfigurationChanged => f.write_str("the session's configuration changed"),
+            Self::ConnectFailed(detail) => write!(f, "no connection: {detail}"),
+            Self::HoldTimerExpired => f.write_str("nothing was heard within the hold time"),
+            Self::MaximumPrefixes { family, max } => {
+                write!(f, "more than {max} {family} prefixes were received")
+            }
+            Self::NotificationReceived(what) => write!(f, "the peer sent {what}"),
+            Self::NotificationSent(what) => write!(f, "we sent {what}"),
+            Self::SendHoldTimerExpired => {
+                f.write_str("the peer took nothing of what we sent within the send hold time")
+            }
+            Self::Stopped(stop) => stop.fmt(f),
+            Self::Superseded => f.write_str("the peer opened a new connection"),
+        }
+    }
+}

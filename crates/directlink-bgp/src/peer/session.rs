@@ -1,0 +1,330 @@
+//! One connection's state machine: framing, timers, and `rustbgpd-fsm` behind our own words.
+//!
+//! A session lives from the opening of its TCP connection to its end, so that it knows only the
+//! last three states of RFC 4271. Idle, Connect and Active are the peer's, which may have two
+//! sessions at once while both sides dial.
+//!
+//! ```text
+//!  opened ─OPEN►┌──────────┐ OPEN ┌─────────────┐ KEEPALIVE ┌─────────────┐
+//!               │ OpenSent ├─────►│ OpenConfirm ├──────────►│ Established │
+//!               └────┬─────┘      └──────┬──────┘           └──────┬──────┘
+//!                    └───────────────────┴── error, closed, hold ──┴──► Ended
+//! ```
+
+use super::{ConnId, DownReason, Negotiated, PeerConfig, PeerRestart, State};
+use crate::{Family, Notification, wire};
+use bytes::{Bytes, BytesMut};
+use rustbgpd_fsm::{
+    Action, Event, NegotiatedSession, SessionState, TimerType, negotiation::validate_open,
+};
+use rustbgpd_wire::{
+    Capability, DecodeError, EXTENDED_MAX_MESSAGE_LEN, Message, OpenMessage, decode_message,
+    peek_message_length,
+};
+use std::{net::Ipv4Addr, time::Duration};
+
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) conn: ConnId,
+    pub(super) opened_at: Duration,
+    pub(super) established_at: Option<Duration>,
+    pub(super) negotiated: Option<Negotiated>,
+    fsm: rustbgpd_fsm::Session,
+    fsm_config: rustbgpd_fsm::PeerConfig,
+    /// Bytes of a message that is not complete yet.
+    inbox: BytesMut,
+    hold: Option<Duration>,
+    keepalive: Option<Duration>,
+    send_hold: Option<Duration>,
+    send_hold_time: Duration,
+    /// Bytes that the shell has and the system has not.
+    unsent: usize,
+    restart_bits: RestartBits,
+}
+
+/// R and F of our graceful restart capability.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RestartBits {
+    pub(super) restarting: bool,
+    pub(super) forwarding_preserved: bool,
+}
+
+/// What a session wants of its peer.
+#[derive(Debug)]
+pub(super) enum Effect {
+    Send(Bytes),
+    Established,
+    Ended(DownReason),
+}
+
+/// The identity that an OPEN gives.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Identity {
+    pub(super) router_id: Ipv4Addr,
+    pub(super) asn: u32,
+}
+
+impl Session {
+    /// A connection that is open. The first effect is our OPEN.
+    pub(super) fn open(
+        conn: ConnId,
+        config: &PeerConfig,
+        restart_bits: RestartBits,
+        now: Duration,
+    ) -> (Self, Vec<Effect>) {
+        let fsm_config = fsm_config(config);
+        let mut session = Self {
+            conn,
+            opened_at: now,
+            established_at: None,
+            negotiated: None,
+            fsm: rustbgpd_fsm::Session::new(fsm_config.clone()),
+            fsm_config,
+            inbox: BytesMut::new(),
+            hold: None,
+            keepalive: None,
+            send_hold: None,
+            send_hold_time: config.send_hold(),
+            unsent: 0,
+            restart_bits,
+        };
+        // Dialling and waiting is the peer's business: its two actions are passed over.
+        session.fsm.handle_event(Event::ManualStart);
+        let opened = match conn {
+            ConnId::Ours(_) => Event::TcpConnectionConfirmed,
+            ConnId::Theirs(_) => Event::TcpConnectionAcknowledged,
+        };
+        let effects = session.handle(now, opened);
+        (session, effects)
+    }
+
+    pub(super) fn state(&self) -> State {
+        match self.fsm.state() {
+            SessionState::Idle => State::Idle,
+            SessionState::Connect => State::Connect,
+            SessionState::Active => State::Active,
+            SessionState::OpenSent => State::OpenSent,
+            SessionState::OpenConfirm => State::OpenConfirm,
+            SessionState::Established => State::Established,
+        }
+    }
+
+    pub(super) fn is_established(&self) -> bool {
+        self.established_at.is_some()
+    }
+
+    pub(super) fn feed(&mut self, bytes: &[u8]) {
+        self.inbox.extend_from_slice(bytes);
+    }
+
+    /// The next complete message, if there is one.
+    pub(super) fn next_message(&mut self) -> Result<Option<Message>, DecodeError> {
+        let limit = EXTENDED_MAX_MESSAGE_LEN;
+        let complete = peek_message_length(&self.inbox, limit)?
+            .map(usize::from)
+            .filter(|length| *length <= self.inbox.len());
+        let Some(length) = complete else {
+            if self.inbox.is_empty() {
+                // Thousands of idle sessions must not each hold on to a buffer.
+                self.inbox = BytesMut::new();
+            }
+            return Ok(None);
+        };
+        let mut message = self.inbox.split_to(length).freeze();
+        decode_message(&mut message, limit).map(Some)
+    }
+
+    /// Who the sender of an OPEN is, if this session would accept it.
+    pub(super) fn identify(&self, open: &OpenMessage) -> Option<Identity> {
+        let negotiated = validate_open(open, &self.fsm_config).ok()?;
+        Some(Identity { router_id: negotiated.peer_router_id, asn: negotiated.peer_asn })
+    }
+
+    /// Runs the state machine and translates what it wants.
+    pub(super) fn handle(&mut self, now: Duration, event: Event) -> Vec<Effect> {
+        let mut reason = match &event {
+            Event::HoldTimerExpires => Some(DownReason::HoldTimerExpired),
+            Event::NotificationReceived(message) => {
+                Some(DownReason::NotificationReceived(Notification::from_wire(message)))
+            }
+            _ => None,
+        };
+        let mut effects = Vec::new();
+        for action in self.fsm.handle_event(event) {
+            match action {
+                Action::SendOpen(open) => {
+                    self.send(now, &Message::Open(self.with_restart_bits(open)), &mut effects);
+                }
+                Action::SendKeepalive => self.send(now, &Message::Keepalive, &mut effects),
+                Action::SendNotification(message) => {
+                    let sent = Notification::from_wire(&message);
+                    reason.get_or_insert(DownReason::NotificationSent(sent));
+                    self.send(now, &Message::Notification(message), &mut effects);
+                }
+                Action::StartTimer(timer, seconds) => self.start(now, timer, seconds),
+                Action::StopTimer(timer) => self.set(timer, None),
+                Action::SessionEstablished(agreed) => {
+                    self.established_at = Some(now);
+                    self.negotiated = negotiated(&agreed);
+                    effects.push(Effect::Established);
+                }
+                _ => {}
+            }
+        }
+        if self.fsm.state() == SessionState::Idle || self.fsm.state() == SessionState::Active {
+            let reason = reason.unwrap_or_else(|| DownReason::Closed("ended".to_owned()));
+            effects.push(Effect::Ended(reason));
+        }
+        effects
+    }
+
+    /// Counts bytes as given to the shell, and starts the clock that RFC 9687 asks for.
+    pub(super) fn queued(&mut self, now: Duration, bytes: usize) {
+        if self.unsent == 0 {
+            self.send_hold = Some(now + self.send_hold_time);
+        }
+        self.unsent += bytes;
+    }
+
+    pub(super) fn sent(&mut self, now: Duration, bytes: usize) {
+        self.unsent = self.unsent.saturating_sub(bytes);
+        self.send_hold = (self.unsent > 0).then_some(now + self.send_hold_time);
+    }
+
+    /// Whether the peer is slow to take what it is sent.
+    pub(super) const fn is_congested(&self) -> bool {
+        self.unsent > CONGESTED_BYTES
+    }
+
+    /// The effects of every timer that has run out.
+    pub(super) fn tick(&mut self, now: Duration) -> Vec<Effect> {
+        let due = |timer: &mut Option<Duration>| timer.take_if(|at| *at <= now).is_some();
+        if due(&mut self.send_hold) {
+            let notification = Notification::send_hold_timer_expired();
+            let mut effects = Vec::new();
+            self.send(now, &Message::Notification(notification.to_wire()), &mut effects);
+            effects.push(Effect::Ended(DownReason::SendHoldTimerExpired));
+            return effects;
+        }
+        if due(&mut self.hold) {
+            return self.handle(now, Event::HoldTimerExpires);
+        }
+        match due(&mut self.keepalive) {
+            true => self.handle(now, Event::KeepaliveTimerExpires),
+            false => Vec::new(),
+        }
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Duration> {
+        [self.hold, self.keepalive, self.send_hold].into_iter().flatten().min()
+    }
+
+    /// A last message, as the peer wants the session to end.
+    pub(super) fn farewell(&self, notification: &Notification) -> Option<Bytes> {
+        wire::encode(&Message::Notification(notification.to_wire()))
+    }
+
+    fn send(&mut self, now: Duration, message: &Message, effects: &mut Vec<Effect>) {
+        if let Some(bytes) = wire::encode(message) {
+            self.queued(now, bytes.len());
+            effects.push(Effect::Send(bytes));
+        }
+    }
+
+    fn start(&mut self, now: Duration, timer: TimerType, seconds: u32) {
+        let mut after = Duration::from_secs(seconds.into());
+        if timer == TimerType::Keepalive {
+            // RFC 4271 §10: 75 to 100 %, so that thousands of sessions do not beat as one.
+            let local_id: u32 = self.fsm_config.local_router_id.into();
+            after = jittered(after, now.as_nanos() as u64 ^ u64::from(local_id));
+        }
+        self.set(timer, Some(now + after));
+    }
+
+    /// ConnectRetry is the peer's.
+    fn set(&mut self, timer: TimerType, at: Option<Duration>) {
+        match timer {
+            TimerType::Hold => self.hold = at,
+            TimerType::Keepalive => self.keepalive = at,
+            _ => {}
+        }
+    }
+
+    /// The crate always says that nothing was preserved; only we know.
+    fn with_restart_bits(&self, mut open: OpenMessage) -> OpenMessage {
+        for capability in &mut open.capabilities {
+            if let Capability::GracefulRestart { restart_state, families, .. } = capability {
+                *restart_state = self.restart_bits.restarting;
+                for family in families {
+                    family.forwarding_preserved = self.restart_bits.forwarding_preserved;
+                }
+            }
+        }
+        open
+    }
+}
+
+/// 75 to 100 % of `after`, as `seed` has it. Not random: a peer must do the same twice.
+pub(super) fn jittered(after: Duration, seed: u64) -> Duration {
+    // splitmix64: neighbouring seeds give unrelated results.
+    let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    let thousandths = 750 + ((z ^ (z >> 31)) % 251) as u32;
+    after * thousandths / 1000
+}
+
+fn fsm_config(config: &PeerConfig) -> rustbgpd_fsm::PeerConfig {
+    let (local, peer) = (config.local_asn.as_u32(), config.peer_asn.as_u32());
+    let mut fsm = rustbgpd_fsm::PeerConfig::new(local, peer, config.router_id);
+    let family = config.family();
+    fsm.hold_time = config.hold_time.as_seconds();
+    // Refuses a proposal of 0 as well.
+    fsm.min_hold_time = Some(super::HoldTime::MIN.as_seconds());
+    fsm.send_hold_time = config.send_hold().as_secs().try_into().unwrap_or(u32::MAX);
+    fsm.families = vec![family.wire()];
+    fsm.disable_ipv4_unicast = family != Family::Ipv4Unicast;
+    fsm.graceful_restart = config.graceful_restart.is_some();
+    fsm.gr_restart_time =
+        config.graceful_restart.map_or(0, |gr| gr.restart_time_seconds.min(RESTART_TIME_MAX));
+    fsm
+}
+
+/// `None` cannot be: the FSM has compared the AS number with one that is an [`Asn`].
+///
+/// [`Asn`]: directlink_net::Asn
+fn negotiated(agreed: &NegotiatedSession) -> Option<Negotiated> {
+    let family = |(afi, safi)| Family::from_wire(afi, safi);
+    // The crate calls a peer capable only if it lists families; one that lists none still wants
+    // End-of-RIB and helps us (RFC 4724 §3).
+    let capable = |c: &Capability| matches!(c, Capability::GracefulRestart { .. });
+    let offers_restart = agreed.peer_capabilities.iter().any(capable);
+    let restart = || PeerRestart {
+        restart_time_seconds: agreed.peer_restart_time,
+        restarting: agreed.peer_restart_state,
+        notification: agreed.peer_notification_gr,
+        families: agreed
+            .peer_gr_families
+            .iter()
+            .filter_map(|f| Some((family((f.afi, f.safi))?, f.forwarding_preserved)))
+            .collect(),
+    };
+    Some(Negotiated {
+        peer_asn: agreed.peer_asn.try_into().ok()?,
+        peer_router_id: agreed.peer_router_id,
+        hold_time_seconds: agreed.hold_time,
+        keepalive_seconds: agreed.keepalive_interval,
+        families: agreed.negotiated_families.iter().copied().filter_map(family).collect(),
+        four_octet_as: agreed.four_octet_as,
+        route_refresh: agreed.peer_route_refresh,
+        enhanced_route_refresh: agreed.peer_enhanced_route_refresh,
+        extended_message: agreed.peer_extended_message,
+        graceful_restart: offers_restart.then(restart),
+    })
+}
+
+/// A ROUTE-REFRESH is answered once the peer has taken all but this of what it was sent.
+const CONGESTED_BYTES: usize = 64 * 1024;
+
+/// 12 bits (RFC 4724 §3).
+const RESTART_TIME_MAX: u16 = 4095;

@@ -1,0 +1,21 @@
+//! Routing information bases (RFC 4271 §3.2).
+//!
+//! ```text
+//!   peer A ─► AdjRibIn ─┐                              ┌─► AdjRibOut ─► peer A
+//!                       ├─► LocRib of the Net ─► rows  │   (a list that the plan gives:
+//!   peer B ─► AdjRibIn ─┘   (best path)                └─► AdjRibOut ─► peer B  the Net's ranges)
+//! ```
+//!
+//! A customer's routes are never passed on to another customer, so that the way out does not
+//! start at the Loc-RIB.
+
+mod adj_in;
+mod adj_out;
+mod loc;
+mod sets;
+
+pub(crate) use adj_in::AdjRibIn;
+pub use adj_in::{LearnedRoute, RouteChange, RouteCounts};
+pub(crate) use adj_out::AdjRibOut;
+pub use adj_out::Export;
+pub use loc::{BestChange, LocRib, Path};

@@ -1,0 +1,277 @@
+//! Adj-RIB-In: what one peer has announced, each prefix with its verdict.
+//!
+//! Refused prefixes are kept as well: the customer sees them with the reason, and a change of
+//! policy takes effect without asking the peer to send again.
+
+use super::sets::{AttributeSets, SetId};
+use super::{Export, Path};
+use crate::wire::{self, Reach, SetKey};
+use crate::{Attributes, Family, ImportPolicy, Notification, Refusal};
+use ipnet::IpNet;
+use rustbgpd_wire::UpdateMessage;
+use std::{collections::HashMap, net::Ipv4Addr};
+
+/// A prefix that this peer now offers in another way, or (`None`) no longer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteChange {
+    pub prefix: IpNet,
+    pub path: Option<Path>,
+}
+
+/// One line of a looking glass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LearnedRoute {
+    pub prefix: IpNet,
+    /// `None` where they were malformed.
+    pub attributes: Option<Attributes>,
+    pub refused: Option<Refusal>,
+    /// From before the peer's restart, not confirmed since (RFC 4724).
+    pub stale: bool,
+}
+
+/// How many prefixes, by what became of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RouteCounts {
+    pub received: u32,
+    pub accepted: u32,
+    pub refused: u32,
+    pub stale: u32,
+}
+
+/// What an UPDATE did.
+#[derive(Debug, Default)]
+pub(crate) struct Applied {
+    pub(crate) changes: Vec<RouteChange>,
+    pub(crate) end_of_rib: Option<Family>,
+    /// The family whose limit this UPDATE broke; prefixes beyond it were not stored.
+    pub(crate) over_limit: Option<Family>,
+}
+
+#[derive(Debug)]
+pub(crate) struct AdjRibIn {
+    policy: ImportPolicy,
+    peer_router_id: Ipv4Addr,
+    sets: AttributeSets,
+    routes: HashMap<IpNet, Entry>,
+    /// Per family: routes that are not stale, which is what the limit counts.
+    fresh: [u32; Family::ALL.len()],
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    set: Option<SetId>,
+    refused: Option<Refusal>,
+    stale: bool,
+}
+
+impl AdjRibIn {
+    pub(crate) fn new(policy: ImportPolicy) -> Self {
+        Self {
+            policy,
+            peer_router_id: Ipv4Addr::UNSPECIFIED,
+            sets: AttributeSets::default(),
+            routes: HashMap::new(),
+            fresh: [0; Family::ALL.len()],
+        }
+    }
+
+    /// A session begins with this peer; its identifier breaks ties between paths.
+    pub(crate) fn begin(&mut self, peer_router_id: Ipv4Addr) {
+        self.peer_router_id = peer_router_id;
+    }
+
+    /// # Errors
+    /// The NOTIFICATION to reset the session with.
+    pub(crate) fn apply(
+        &mut self,
+        update: &UpdateMessage,
+        four_octet_as: bool,
+    ) -> Result<Applied, Notification> {
+        let mut applied = Applied::default();
+        if four_octet_as
+            && let Some(key) = SetKey::of_body(update)
+            && let Some(set) = self.sets.find(&key)
+        {
+            let (withdrawn, announced) = wire::read_body_nlri(update)?;
+            self.withdraw(&withdrawn, &mut applied);
+            self.announce(&announced, Ok(set), &mut applied);
+            return Ok(applied);
+        }
+        let read = wire::read_update(update, four_octet_as)?;
+        applied.end_of_rib = read.end_of_rib;
+        self.withdraw(&read.withdrawn, &mut applied);
+        for Reach { prefixes, set } in read.reach {
+            let set = set.map(|(key, says)| self.sets.intern(&key, &says, &self.policy));
+            self.announce(&prefixes, set, &mut applied);
+            if let Ok(set) = set {
+                self.sets.drop_unused(set);
+            }
+        }
+        Ok(applied)
+    }
+
+    /// Judges everything anew.
+    pub(crate) fn set_policy(&mut self, policy: ImportPolicy) -> Vec<RouteChange> {
+        if self.policy == policy {
+            return Vec::new();
+        }
+        self.policy = policy;
+        self.sets.apply(&self.policy);
+        let mut changes = Vec::new();
+        for (prefix, entry) in &mut self.routes {
+            let Some(set) = entry.set else { continue };
+            let refused = self.sets.refused(set).or_else(|| self.policy.check_prefix(prefix));
+            let was = std::mem::replace(&mut entry.refused, refused);
+            if was.is_none() != refused.is_none() {
+                changes.push((*prefix, *entry));
+            }
+        }
+        self.in_order(changes)
+    }
+
+    /// Everything goes.
+    pub(crate) fn flush(&mut self) -> Vec<RouteChange> {
+        self.remove_where(|_, _| true)
+    }
+
+    /// The session is lost but the peer may come back with the same routes (RFC 4724 §4.2).
+    /// What was stale already goes: a second restart does not prolong the first.
+    pub(crate) fn retain_stale(&mut self) -> Vec<RouteChange> {
+        let gone = self.remove_where(|_, entry| entry.stale);
+        self.mark_stale(|_| true);
+        gone
+    }
+
+    /// The peer is about to send `family` again (RFC 7313 §4).
+    pub(crate) fn begin_refresh(&mut self, family: Family) {
+        self.mark_stale(|prefix| Family::of_net(prefix) == family);
+    }
+
+    /// What the peer did not send again goes.
+    pub(crate) fn sweep_stale(&mut self, family: Family) -> Vec<RouteChange> {
+        self.remove_where(|prefix, entry| entry.stale && Family::of_net(prefix) == family)
+    }
+
+    /// The family that has more prefixes than the policy in force allows.
+    pub(crate) fn over_limit(&self) -> Option<Family> {
+        let over = |family: &Family| self.fresh[*family as usize] > self.policy.limits.prefixes_max;
+        Family::ALL.into_iter().find(over)
+    }
+
+    pub(crate) fn counts(&self) -> RouteCounts {
+        let mut counts = RouteCounts { received: self.routes.len() as u32, ..Default::default() };
+        for entry in self.routes.values() {
+            counts.stale += u32::from(entry.stale);
+            counts.refused += u32::from(entry.refused.is_some());
+        }
+        counts.accepted = counts.received - counts.refused;
+        counts
+    }
+
+    /// In order of prefix.
+    pub(crate) fn routes(&self) -> Vec<LearnedRoute> {
+        let mut routes: Vec<_> = self
+            .routes
+            .iter()
+            .map(|(prefix, entry)| LearnedRoute {
+                prefix: *prefix,
+                attributes: entry.set.and_then(|set| self.sets.attributes(set)),
+                refused: entry.refused,
+                stale: entry.stale,
+            })
+            .collect();
+        routes.sort_by_key(|route| route.prefix);
+        routes
+    }
+
+    #[cfg(test)]
+    pub(crate) fn set_count(&self) -> usize {
+        self.sets.len()
+    }
+
+    fn announce(&mut self, prefixes: &[IpNet], set: Result<SetId, Refusal>, applied: &mut Applied) {
+        let of_set = match set {
+            Ok(set) => self.sets.refused(set),
+            Err(refusal) => Some(refusal),
+        };
+        for prefix in prefixes {
+            let family = Family::of_net(prefix);
+            let old = self.routes.get(prefix).copied();
+            let is_fresh = old.is_some_and(|entry| !entry.stale);
+            if !is_fresh {
+                if self.fresh[family as usize] >= self.policy.limits.prefixes_max {
+                    applied.over_limit = Some(family);
+                    return;
+                }
+                self.fresh[family as usize] += 1;
+            }
+            let refused = of_set.or_else(|| self.policy.check_prefix(prefix));
+            let entry = Entry { set: set.ok(), refused, stale: false };
+            if let Some(set) = entry.set {
+                self.sets.retain(set);
+            }
+            self.routes.insert(*prefix, entry);
+            let offered = |entry: &Entry| entry.set.filter(|_| entry.refused.is_none());
+            // A confirmed stale route may rank otherwise: the peer may have a new identifier.
+            let confirmed = old.is_some_and(|old| old.stale) && offered(&entry).is_some();
+            if confirmed || old.as_ref().and_then(offered) != offered(&entry) {
+                applied.changes.push(self.change(*prefix, &entry));
+            }
+            if let Some(set) = old.and_then(|entry| entry.set) {
+                self.sets.release(set);
+            }
+        }
+    }
+
+    fn withdraw(&mut self, prefixes: &[IpNet], applied: &mut Applied) {
+        for prefix in prefixes {
+            applied.changes.extend(self.remove(prefix));
+        }
+    }
+
+    /// A change is due only if the route was accepted.
+    fn remove(&mut self, prefix: &IpNet) -> Option<RouteChange> {
+        let entry = self.routes.remove(prefix)?;
+        if !entry.stale {
+            self.fresh[Family::of_net(prefix) as usize] -= 1;
+        }
+        if let Some(set) = entry.set {
+            self.sets.release(set);
+        }
+        entry.refused.is_none().then_some(RouteChange { prefix: *prefix, path: None })
+    }
+
+    fn remove_where(&mut self, goes: impl Fn(&IpNet, &Entry) -> bool) -> Vec<RouteChange> {
+        let mut going: Vec<_> =
+            self.routes.iter().filter(|(p, entry)| goes(p, entry)).map(|(p, _)| *p).collect();
+        going.sort_unstable();
+        going.iter().filter_map(|prefix| self.remove(prefix)).collect()
+    }
+
+    fn mark_stale(&mut self, which: impl Fn(&IpNet) -> bool) {
+        for (prefix, entry) in self.routes.iter_mut().filter(|(prefix, _)| which(prefix)) {
+            if !std::mem::replace(&mut entry.stale, true) {
+                self.fresh[Family::of_net(prefix) as usize] -= 1;
+            }
+        }
+    }
+
+    fn in_order(&self, mut changed: Vec<(IpNet, Entry)>) -> Vec<RouteChange> {
+        changed.sort_unstable_by_key(|(prefix, _)| *prefix);
+        changed.into_iter().map(|(prefix, entry)| self.change(prefix, &entry)).collect()
+    }
+
+    fn change(&self, prefix: IpNet, entry: &Entry) -> RouteChange {
+        let set = entry.set.filter(|_| entry.refused.is_none());
+        let path = set.and_then(|set| self.sets.ranking(set)).map(|ranking| Path {
+            local_pref: Export::LOCAL_PREF_DEFAULT,
+            as_path_length: ranking.as_path_length,
+            origin: ranking.origin,
+            med: ranking.med,
+            neighbor_asn: self.policy.peer_asn,
+            router_id: self.peer_router_id,
+            peer_addr: self.policy.peer_addr,
+        });
+        RouteChange { prefix, path }
+    }
+}

@@ -1,0 +1,82 @@
+//! Adj-RIB-Out: what one peer is told.
+
+use crate::{Family, wire};
+use bytes::Bytes;
+use directlink_net::Asn;
+use ipnet::IpNet;
+use std::{collections::BTreeSet, net::IpAddr};
+
+/// How our own prefixes are announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Export {
+    /// Our address on the session: the customer's packets come to us.
+    pub next_hop: IpAddr,
+    /// How often our AS number stands in AS_PATH beyond the once it must: to make this way less
+    /// wanted, as before maintenance.
+    pub prepend: u8,
+    pub med: Option<u32>,
+}
+
+impl Export {
+    /// RFC 4271 §9.1.1 leaves it to us; 100 is what everybody uses.
+    pub(crate) const LOCAL_PREF_DEFAULT: u32 = 100;
+
+    pub const fn next_hop_self(local_addr: IpAddr) -> Self {
+        Self { next_hop: local_addr, prepend: 0, med: None }
+    }
+}
+
+/// What the session's peer has been told, and what it should be.
+#[derive(Debug)]
+pub(crate) struct AdjRibOut {
+    local_asn: Asn,
+    export: Export,
+    wanted: BTreeSet<IpNet>,
+    told: BTreeSet<IpNet>,
+}
+
+impl AdjRibOut {
+    pub(crate) fn new(local_asn: Asn, export: Export, prefixes: &BTreeSet<IpNet>) -> Self {
+        let family = Family::of(export.next_hop);
+        let wanted = prefixes.iter().filter(|net| Family::of_net(net) == family).copied();
+        Self { local_asn, export, wanted: wanted.collect(), told: BTreeSet::new() }
+    }
+
+    /// Takes over the wishes of `new`, keeping what was told. True if the whole table is to be
+    /// sent again, as its attributes changed.
+    pub(crate) fn replace(&mut self, new: Self) -> bool {
+        let resend = self.export != new.export || self.local_asn != new.local_asn;
+        let told = std::mem::take(&mut self.told);
+        *self = Self { told, ..new };
+        resend
+    }
+
+    /// The peer knows nothing (a new session).
+    pub(crate) fn forget(&mut self) {
+        self.told.clear();
+    }
+
+    /// Messages that lead from what was told to what is wanted.
+    pub(crate) fn advance(&mut self, four_octet_as: bool) -> Vec<Bytes> {
+        let new: Vec<_> = self.wanted.difference(&self.told).copied().collect();
+        self.send(&new, four_octet_as)
+    }
+
+    /// The whole table, for a peer that asks for it or whose copy has outdated attributes.
+    pub(crate) fn resend(&mut self, four_octet_as: bool) -> Vec<Bytes> {
+        let all: Vec<_> = self.wanted.iter().copied().collect();
+        self.send(&all, four_octet_as)
+    }
+
+    pub(crate) fn told(&self) -> impl Iterator<Item = IpNet> {
+        self.told.iter().copied()
+    }
+
+    fn send(&mut self, announced: &[IpNet], four_octet_as: bool) -> Vec<Bytes> {
+        let gone: Vec<_> = self.told.difference(&self.wanted).copied().collect();
+        self.told.clone_from(&self.wanted);
+        let mut messages = wire::withdraw(&gone);
+        messages.extend(wire::announce(announced, &self.export, self.local_asn, four_octet_as));
+        messages
+    }
+}

@@ -1,0 +1,127 @@
+//! Attribute sets, each stored once per session however many prefixes share it.
+//!
+//! Kept as validated wire bytes, because a parsed set takes some ten times the memory and is
+//! looked at only by a person. What the decision process needs is beside them.
+
+use crate::{Attributes, ImportPolicy, Origin, Refusal, wire::SetKey};
+use std::collections::HashMap;
+
+/// Names a set while at least one prefix uses it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SetId(u32);
+
+/// What RFC 4271 §9.1.2.2 compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ranking {
+    pub(crate) as_path_length: u16,
+    pub(crate) origin: Origin,
+    pub(crate) med: u32,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct AttributeSets {
+    by_key: HashMap<SetKey, SetId>,
+    sets: Vec<Option<Set>>,
+    free: Vec<SetId>,
+}
+
+#[derive(Debug)]
+struct Set {
+    key: SetKey,
+    ranking: Ranking,
+    refused: Option<Refusal>,
+    uses: u32,
+}
+
+impl AttributeSets {
+    pub(crate) fn find(&self, key: &SetKey) -> Option<SetId> {
+        self.by_key.get(key).copied()
+    }
+
+    /// The id of a set that is there or is now. It has no use until [`Self::retain`].
+    pub(crate) fn intern(
+        &mut self,
+        key: &SetKey,
+        attributes: &Attributes,
+        policy: &ImportPolicy,
+    ) -> SetId {
+        if let Some(id) = self.find(key) {
+            return id;
+        }
+        let key = key.detached();
+        let set = Set {
+            key: key.clone(),
+            ranking: Ranking::of(attributes),
+            refused: policy.check_attributes(attributes),
+            uses: 0,
+        };
+        let id = match self.free.pop() {
+            Some(id) => id,
+            None => {
+                self.sets.push(None);
+                SetId((self.sets.len() - 1) as u32)
+            }
+        };
+        self.sets[id.0 as usize] = Some(set);
+        self.by_key.insert(key, id);
+        id
+    }
+
+    pub(crate) fn retain(&mut self, id: SetId) {
+        if let Some(set) = &mut self.sets[id.0 as usize] {
+            set.uses += 1;
+        }
+    }
+
+    pub(crate) fn release(&mut self, id: SetId) {
+        if let Some(set) = &mut self.sets[id.0 as usize] {
+            set.uses = set.uses.saturating_sub(1);
+        }
+        self.drop_unused(id);
+    }
+
+    /// For a set that was interned and then found no prefix.
+    pub(crate) fn drop_unused(&mut self, id: SetId) {
+        let slot = &mut self.sets[id.0 as usize];
+        if let Some(set) = slot.take_if(|set| set.uses == 0) {
+            self.by_key.remove(&set.key);
+            self.free.push(id);
+        }
+    }
+
+    pub(crate) fn refused(&self, id: SetId) -> Option<Refusal> {
+        self.sets[id.0 as usize].as_ref().and_then(|set| set.refused)
+    }
+
+    pub(crate) fn ranking(&self, id: SetId) -> Option<Ranking> {
+        self.sets[id.0 as usize].as_ref().map(|set| set.ranking)
+    }
+
+    pub(crate) fn attributes(&self, id: SetId) -> Option<Attributes> {
+        self.sets[id.0 as usize].as_ref()?.key.attributes()
+    }
+
+    /// Judges every set anew.
+    pub(crate) fn apply(&mut self, policy: &ImportPolicy) {
+        for set in self.sets.iter_mut().flatten() {
+            let attributes = set.key.attributes();
+            set.refused = attributes.and_then(|attributes| policy.check_attributes(&attributes));
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.by_key.len()
+    }
+}
+
+impl Ranking {
+    fn of(attributes: &Attributes) -> Self {
+        Self {
+            as_path_length: attributes.as_path.len().try_into().unwrap_or(u16::MAX),
+            origin: attributes.origin,
+            // RFC 4271 §9.1.2.2 c: no MED counts as the lowest.
+            med: attributes.med.unwrap_or(0),
+        }
+    }
+}
