@@ -50,7 +50,8 @@ pub struct Peer {
     converged: bool,
     /// A ROUTE-REFRESH waits until the peer has taken what it was sent before.
     refresh_owed: bool,
-    last_error: Option<(Duration, DownReason)>,
+    last_down: Option<(Duration, DownReason)>,
+    last_failure: Option<(Duration, DownReason)>,
     outputs: VecDeque<Output>,
 }
 
@@ -70,7 +71,8 @@ impl Peer {
             stale_until: None,
             converged: false,
             refresh_owed: false,
-            last_error: None,
+            last_down: None,
+            last_failure: None,
             outputs: VecDeque::new(),
             config,
         }
@@ -89,7 +91,8 @@ impl Peer {
             established_at: furthest.and_then(|session| session.established_at),
             negotiated: furthest.and_then(|session| session.negotiated.clone()),
             converged: self.converged,
-            last_error: self.last_error.clone(),
+            last_down: self.last_down.clone(),
+            last_failure: self.last_failure.clone(),
             retry_at: self.dialer.retry_at().filter(|_| self.started),
             routes: self.rib_in.counts(),
             advertised: self.advertised().count() as u32,
@@ -207,7 +210,7 @@ impl Peer {
                 Due::Dial(conn) => Output::Connect(conn),
                 Due::GiveUp(conn) => {
                     let reason = DownReason::ConnectFailed("no answer".to_owned());
-                    self.last_error = Some((now, reason));
+                    self.last_failure = Some((now, reason));
                     Output::Close(conn)
                 }
             });

@@ -65,7 +65,7 @@ impl Peer {
             (None, reason) => self.failed(now, reason, Duration::ZERO),
             (Some(lasted), reason) => {
                 self.redial(now, &reason, lasted);
-                self.last_error = Some((now, reason));
+                self.last_down = Some((now, reason));
             }
         }
     }
@@ -73,7 +73,7 @@ impl Peer {
     /// An attempt that was no session yet.
     pub(super) fn failed(&mut self, now: Duration, reason: DownReason, lasted: Duration) {
         self.redial(now, &reason, lasted);
-        self.last_error = Some((now, reason.clone()));
+        self.last_failure = Some((now, reason.clone()));
         self.outputs.push_back(Output::Failed(reason));
     }
 

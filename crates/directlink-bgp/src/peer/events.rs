@@ -142,8 +142,10 @@ pub struct Status {
     pub established_at: Option<Duration>,
     pub negotiated: Option<Negotiated>,
     pub converged: bool,
-    /// The last end of a session or attempt, and when.
-    pub last_error: Option<(Duration, DownReason)>,
+    /// How the last session ended, and when.
+    pub last_down: Option<(Duration, DownReason)>,
+    /// How the last attempt failed that was no session yet, and when.
+    pub last_failure: Option<(Duration, DownReason)>,
     /// When we try again, where we wait.
     pub retry_at: Option<Duration>,
     pub routes: RouteCounts,

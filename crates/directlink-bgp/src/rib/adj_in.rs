@@ -275,3 +275,79 @@ impl AdjRibIn {
         RouteChange { prefix, path }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::PrefixLimits;
+    use rustbgpd_wire::{
+        AsPath, AsPathSegment, Ipv4NlriEntry, Ipv4Prefix, Ipv4UnicastMode, Origin, PathAttribute,
+    };
+
+    fn rib() -> AdjRibIn {
+        AdjRibIn::new(ImportPolicy {
+            local_asn: 50624u32.try_into().unwrap(),
+            peer_asn: 65000u32.try_into().unwrap(),
+            peer_addr: "172.16.0.2".parse().unwrap(),
+            net_ranges: vec![],
+            limits: PrefixLimits::default(),
+        })
+    }
+
+    fn update(med: u32, announced: &[u8], withdrawn: &[u8]) -> UpdateMessage {
+        let entries = |thirds: &[u8]| -> Vec<_> {
+            let net = |third| Ipv4Prefix::new([192, 168, third, 0].into(), 24);
+            thirds.iter().map(|t| Ipv4NlriEntry { path_id: 0, prefix: net(*t) }).collect()
+        };
+        let path = AsPath { segments: vec![AsPathSegment::AsSequence(vec![65000])] };
+        let attributes = [
+            PathAttribute::Origin(Origin::Igp),
+            PathAttribute::AsPath(path),
+            PathAttribute::NextHop([172, 16, 0, 2].into()),
+            PathAttribute::Med(med),
+        ];
+        let attributes = if announced.is_empty() { &[] } else { &attributes[..] };
+        let mode = Ipv4UnicastMode::Body;
+        UpdateMessage::build(
+            &entries(announced),
+            &entries(withdrawn),
+            attributes,
+            true,
+            false,
+            mode,
+        )
+    }
+
+    #[test]
+    fn equal_sets_are_stored_once_and_freed_with_their_last_prefix() {
+        let mut rib = rib();
+        for (med, announced, withdrawn, sets) in [
+            (1, &[1, 2][..], &[][..], 1),
+            (1, &[3], &[], 1),
+            (2, &[4], &[], 2),
+            (2, &[1, 2, 3], &[], 1),
+            (3, &[1], &[4], 2),
+            (0, &[], &[1], 1),
+            (0, &[], &[2, 3], 0),
+        ] {
+            rib.apply(&update(med, announced, withdrawn), true).unwrap();
+            assert_eq!(rib.set_count(), sets, "MED {med} {announced:?} {withdrawn:?}");
+        }
+        assert_eq!(rib.routes(), []);
+    }
+
+    #[test]
+    fn repeating_a_route_changes_nothing_and_a_new_set_does() {
+        let mut rib = rib();
+        let mut changes = |med| rib.apply(&update(med, &[1], &[]), true).unwrap().changes.len();
+        assert_eq!([1, 1, 2, 2, 1].map(&mut changes), [1, 0, 1, 0, 1]);
+    }
+
+    #[test]
+    fn a_route_that_is_withdrawn_and_announced_at_once_is_announced() {
+        let mut rib = rib();
+        rib.apply(&update(1, &[1], &[]), true).unwrap();
+        rib.apply(&update(1, &[1], &[1]), true).unwrap();
+        assert_eq!(rib.counts().accepted, 1);
+    }
+}
