@@ -11,6 +11,7 @@ server meanwhile, and moto checks no signature.
 import argparse
 import http.client
 import json
+import socket
 import subprocess
 import sys
 import tempfile
@@ -134,8 +135,6 @@ def wait_for(holds, within_seconds: float = 60):
 
 
 def free_port() -> int:
-    import socket
-
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         return listening.getsockname()[1]
