@@ -66,3 +66,9 @@ bench-forwarding: setup ## Mpps of the DirectLink road against the kernel's own 
 bench-api: setup ## creates per CPU second against moto_server
 	@cargo build --quiet --release --bin directlink
 	@target/venv/bin/python benches/api/bench.py --directlink $(TARGET)/release/directlink
+
+##@ Show it
+
+.PHONY: pictures
+pictures: build ## the README's pictures, drawn from the true output of `make demo`
+	@target/venv/bin/python scripts/pictures.py docs/pictures/demo.svg --shown "make demo" -- $(DIRECTLINK) demo --once
