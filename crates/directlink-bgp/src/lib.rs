@@ -39,4 +39,4 @@ pub use peer::{
     PeerConfig, PeerRestart, State, Status, Stop, Timings,
 };
 pub use policy::{ImportPolicy, PrefixLimits, Refusal};
-pub use rib::{BestChange, Export, LearnedRoute, LocRib, Path, RouteChange};
+pub use rib::{BestChange, Export, LearnedRoute, LocRib, Path, RouteChange, RouteCounts};

@@ -29,7 +29,7 @@ mod session;
 pub use config::{BadHoldTime, GracefulRestart, HoldTime, PeerConfig, Timings};
 pub use events::{ConnId, DownReason, Input, Negotiated, Output, PeerRestart, State, Status, Stop};
 
-use crate::rib::{AdjRibIn, AdjRibOut, LearnedRoute};
+use crate::rib::{AdjRibIn, AdjRibOut, LearnedRoute, RouteChange};
 use dial::{Dialer, Due};
 use ipnet::IpNet;
 use session::{Effect, RestartBits, Session};
@@ -102,6 +102,11 @@ impl Peer {
     /// What the peer has announced, refused prefixes included, in order of prefix.
     pub fn routes(&self) -> Vec<LearnedRoute> {
         self.rib_in.routes()
+    }
+
+    /// What of it is accepted, as [`Output::Routes`] told it; for a table that is filled anew.
+    pub fn offered(&self) -> Vec<RouteChange> {
+        self.rib_in.offered()
     }
 
     /// What the peer has been told in this session.
@@ -245,7 +250,7 @@ impl Peer {
         self.sessions.iter().find(|session| session.is_established())
     }
 
-    fn tell(&mut self, changes: Vec<crate::RouteChange>) {
+    fn tell(&mut self, changes: Vec<RouteChange>) {
         if !changes.is_empty() {
             self.outputs.push_back(Output::Routes(changes));
         }

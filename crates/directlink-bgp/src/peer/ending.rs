@@ -60,7 +60,7 @@ impl Peer {
         }
         match (lasted, reason) {
             (None, DownReason::Collision) => {
-                self.redial(now, &DownReason::Collision, Duration::ZERO)
+                self.redial(now, &DownReason::Collision, Duration::ZERO);
             }
             (None, reason) => self.failed(now, reason, Duration::ZERO),
             (Some(lasted), reason) => {

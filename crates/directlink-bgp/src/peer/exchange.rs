@@ -102,10 +102,8 @@ impl Peer {
 
     fn message(&mut self, now: Duration, conn: ConnId, message: Message) {
         match message {
-            Message::Open(open) => {
-                if self.survives_collision(now, conn, &open) {
-                    self.drive(now, conn, Event::OpenReceived(open));
-                }
+            Message::Open(open) if self.survives_collision(now, conn, &open) => {
+                self.drive(now, conn, Event::OpenReceived(open));
             }
             Message::Keepalive => {
                 // A peer without End-of-RIB has told all it knows when it next says only this.
@@ -120,7 +118,7 @@ impl Peer {
             }
             Message::Update(update) => self.update(now, conn, &update),
             Message::RouteRefresh(message) => self.route_refresh(now, conn, &message),
-            // The codec knows no others, and refuses what it does not know.
+            // An OPEN that lost; the codec refuses types that it does not know.
             _ => {}
         }
     }

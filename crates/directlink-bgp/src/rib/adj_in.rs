@@ -55,6 +55,7 @@ pub(crate) struct AdjRibIn {
     routes: HashMap<IpNet, Entry>,
     /// Per family: routes that are not stale, which is what the limit counts.
     fresh: [u32; Family::ALL.len()],
+    refused: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +73,7 @@ impl AdjRibIn {
             sets: AttributeSets::default(),
             routes: HashMap::new(),
             fresh: [0; Family::ALL.len()],
+            refused: 0,
         }
     }
 
@@ -122,6 +124,8 @@ impl AdjRibIn {
             let Some(set) = entry.set else { continue };
             let refused = self.sets.refused(set).or_else(|| self.policy.check_prefix(prefix));
             let was = std::mem::replace(&mut entry.refused, refused);
+            self.refused += u32::from(refused.is_some());
+            self.refused -= u32::from(was.is_some());
             if was.is_none() != refused.is_none() {
                 changes.push((*prefix, *entry));
             }
@@ -159,13 +163,15 @@ impl AdjRibIn {
     }
 
     pub(crate) fn counts(&self) -> RouteCounts {
-        let mut counts = RouteCounts { received: self.routes.len() as u32, ..Default::default() };
-        for entry in self.routes.values() {
-            counts.stale += u32::from(entry.stale);
-            counts.refused += u32::from(entry.refused.is_some());
-        }
-        counts.accepted = counts.received - counts.refused;
-        counts
+        let (received, refused) = (self.routes.len() as u32, self.refused);
+        let fresh: u32 = self.fresh.iter().sum();
+        RouteCounts { received, accepted: received - refused, refused, stale: received - fresh }
+    }
+
+    /// Accepted routes, in order of prefix.
+    pub(crate) fn offered(&self) -> Vec<RouteChange> {
+        let accepted = self.routes.iter().filter(|(_, entry)| entry.refused.is_none());
+        self.in_order(accepted.map(|(prefix, entry)| (*prefix, *entry)).collect())
     }
 
     /// In order of prefix.
@@ -211,6 +217,8 @@ impl AdjRibIn {
                 self.sets.retain(set);
             }
             self.routes.insert(*prefix, entry);
+            self.refused += u32::from(refused.is_some());
+            self.refused -= u32::from(old.is_some_and(|old| old.refused.is_some()));
             let offered = |entry: &Entry| entry.set.filter(|_| entry.refused.is_none());
             // A confirmed stale route may rank otherwise: the peer may have a new identifier.
             let confirmed = old.is_some_and(|old| old.stale) && offered(&entry).is_some();
@@ -232,6 +240,7 @@ impl AdjRibIn {
     /// A change is due only if the route was accepted.
     fn remove(&mut self, prefix: &IpNet) -> Option<RouteChange> {
         let entry = self.routes.remove(prefix)?;
+        self.refused -= u32::from(entry.refused.is_some());
         if !entry.stale {
             self.fresh[Family::of_net(prefix) as usize] -= 1;
         }

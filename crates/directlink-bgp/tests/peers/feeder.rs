@@ -44,7 +44,7 @@ impl Feeder {
 
     pub(crate) fn refusals(&self) -> Vec<(String, Option<&'static str>)> {
         let row = |route: directlink_bgp::LearnedRoute| {
-            (route.prefix.to_string(), route.refused.map(|refusal| refusal.name()))
+            (route.prefix.to_string(), route.refused.map(directlink_bgp::Refusal::name))
         };
         self.peer.routes().into_iter().map(row).collect()
     }

@@ -1,5 +1,8 @@
 //! Peers against peers, and against bytes that no peer would send, on a clock that is a number.
 
+// Helpers outside of #[test] functions are tests as well.
+#![allow(clippy::unwrap_used)]
+
 mod feeder;
 mod limits;
 mod malformed;
