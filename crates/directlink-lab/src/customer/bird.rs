@@ -1,0 +1,95 @@
+//! BIRD 2 as the customer's router.
+
+use super::{Place, Session};
+use crate::{process::Process, tool};
+use anyhow::{Result, ensure};
+use directlink_net::Ipv4Net;
+use std::path::{Path, PathBuf};
+
+pub(super) fn start(place: &Place<'_>, session: &Session) -> Result<Vec<Process>> {
+    let has_quote = session.key.as_ref().is_some_and(|key| key.expose().contains('"'));
+    ensure!(!has_quote, "BIRD 2 has no way to write a key with a quotation mark");
+    let config = place.write("bird.conf", &config(session))?;
+    let socket = socket(place.dir);
+    let arguments =
+        ["-f".as_ref(), "-c".as_ref(), config.as_os_str(), "-s".as_ref(), socket.as_os_str()];
+    let bird = place.start("/usr/sbin/bird", &arguments)?;
+    place.answers(&bird, || ask(place.dir, "show status").map(drop))?;
+    Ok(vec![bird])
+}
+
+pub(super) fn shell(dir: &Path) -> String {
+    format!("birdc -s {} show protocols all directlink", socket(dir).display())
+}
+
+pub(super) fn is_established(dir: &Path) -> Result<bool> {
+    Ok(ask(dir, "show protocols directlink")?.contains("Established"))
+}
+
+pub(super) fn learned(dir: &Path) -> Result<Vec<Ipv4Net>> {
+    Ok(prefixes(&ask(dir, "show route protocol directlink")?))
+}
+
+pub(super) fn table(dir: &Path) -> Result<String> {
+    ask(dir, "show route")
+}
+
+fn config(session: &Session) -> String {
+    let Session { interface, asn, neighbour, neighbour_asn, .. } = session;
+    let own = session.address.addr();
+    let password = match &session.key {
+        Some(key) => format!("  password \"{}\";\n", key.expose()),
+        None => String::new(),
+    };
+    let statics: String =
+        session.announced.iter().map(|p| format!("  route {p} unreachable;\n")).collect();
+    format!(
+        "# One DirectLink interface: a BGP session on its VLAN.\n\
+         router id {own};\n\
+         log stderr all;\n\n\
+         protocol device {{ scan time 1; }}\n\n\
+         # What this network announces.\n\
+         protocol static announced {{\n  ipv4;\n{statics}}}\n\n\
+         # What it learns goes to the kernel, and the announced stays here.\n\
+         protocol kernel {{\n  ipv4 {{ import none; export where source = RTS_BGP; }};\n}}\n\n\
+         protocol bgp directlink {{\n\
+         \x20 local {own} as {asn};\n\
+         \x20 neighbor {neighbour} as {neighbour_asn};\n\
+         \x20 interface \"{interface}\";\n\
+         {password}\
+         \x20 hold time 9;\n\
+         \x20 connect delay time 1;\n\
+         \x20 connect retry time 2;\n\
+         \x20 error wait time 1, 4;\n\
+         \x20 ipv4 {{ import all; export where source = RTS_STATIC; }};\n\
+         }}\n"
+    )
+}
+
+fn socket(dir: &Path) -> PathBuf {
+    dir.join("bird.ctl")
+}
+
+fn ask(dir: &Path, question: &str) -> Result<String> {
+    let socket = socket(dir);
+    let arguments = ["-s".as_ref(), socket.as_os_str()];
+    tool::output("birdc", arguments.into_iter().chain(question.split(' ').map(AsRef::as_ref)))
+}
+
+/// Lines such as `10.0.0.0/16          unicast [directlink 15:04:05.123] * (100) [AS50624i]`.
+fn prefixes(text: &str) -> Vec<Ipv4Net> {
+    text.lines().filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_are_read_from_what_birdc_prints() {
+        let text = "BIRD 2.0.12 ready.\nTable master4:\n\
+                    10.0.0.0/16          unicast [directlink 15:04:05.123] * (100) [AS50624i]\n\
+                    \tvia 169.254.0.1 on vl101\n";
+        assert_eq!(prefixes(text), ["10.0.0.0/16".parse().unwrap()]);
+    }
+}
