@@ -1,4 +1,7 @@
-//! Loc-RIB of a Net: several sessions in, one best path per prefix out (RFC 4271 §9.1).
+//! Loc-RIB of a Net: several sessions in, the best paths of each prefix out (RFC 4271 §9.1).
+//!
+//! Paths that only the last tie-breakers tell apart are equally good; up to a limit all of them
+//! are used, so that a customer with two connections can share its traffic between them.
 
 use crate::{Origin, RouteChange};
 use directlink_net::Asn;
@@ -17,16 +20,18 @@ pub struct Path {
     pub peer_addr: IpAddr,
 }
 
-/// A prefix whose best session is another than before, or (`None`) none.
+/// A prefix whose best sessions are others than before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BestChange<K> {
     pub prefix: IpNet,
-    pub best: Option<K>,
+    /// The best first. Empty: it can no longer be reached.
+    pub best: Vec<K>,
 }
 
 /// The routes of one Net. `K` names a session; the shell uses its interface's.
 #[derive(Debug)]
 pub struct LocRib<K> {
+    ways_max: usize,
     prefixes: BTreeMap<IpNet, Candidates<K>>,
 }
 
@@ -34,12 +39,13 @@ pub struct LocRib<K> {
 #[derive(Debug)]
 struct Candidates<K> {
     paths: Vec<(K, Path)>,
-    best: K,
+    best: Vec<K>,
 }
 
 impl<K: Clone + Ord> LocRib<K> {
-    pub const fn new() -> Self {
-        Self { prefixes: BTreeMap::new() }
+    /// `ways_max`: how many equally good sessions a prefix may have; 1 for a single best path.
+    pub const fn new(ways_max: usize) -> Self {
+        Self { ways_max, prefixes: BTreeMap::new() }
     }
 
     /// What a session's Adj-RIB-In reported.
@@ -61,8 +67,8 @@ impl<K: Clone + Ord> LocRib<K> {
     }
 
     /// In order of prefix.
-    pub fn best(&self) -> impl Iterator<Item = (IpNet, &K)> {
-        self.prefixes.iter().map(|(prefix, candidates)| (*prefix, &candidates.best))
+    pub fn best(&self) -> impl Iterator<Item = (IpNet, &[K])> {
+        self.prefixes.iter().map(|(prefix, candidates)| (*prefix, candidates.best.as_slice()))
     }
 
     pub fn is_empty(&self) -> bool {
@@ -70,17 +76,13 @@ impl<K: Clone + Ord> LocRib<K> {
     }
 
     fn offer(&mut self, session: &K, prefix: IpNet, path: Path) -> Option<BestChange<K>> {
-        let changed = || Some(BestChange { prefix, best: Some(session.clone()) });
-        let Some(candidates) = self.prefixes.get_mut(&prefix) else {
-            let first = Candidates { paths: vec![(session.clone(), path)], best: session.clone() };
-            self.prefixes.insert(prefix, first);
-            return changed();
-        };
+        let none = || Candidates { paths: Vec::with_capacity(1), best: Vec::new() };
+        let candidates = self.prefixes.entry(prefix).or_insert_with(none);
         match candidates.paths.iter_mut().find(|(k, _)| k == session) {
             Some((_, known)) => *known = path,
             None => candidates.paths.push((session.clone(), path)),
         }
-        candidates.decide(prefix)
+        candidates.decide(prefix, self.ways_max)
     }
 
     fn retract(&mut self, session: &K, prefix: IpNet) -> Option<BestChange<K>> {
@@ -88,42 +90,38 @@ impl<K: Clone + Ord> LocRib<K> {
         candidates.paths.retain(|(k, _)| k != session);
         if candidates.paths.is_empty() {
             self.prefixes.remove(&prefix);
-            return Some(BestChange { prefix, best: None });
+            return Some(BestChange { prefix, best: Vec::new() });
         }
-        candidates.decide(prefix)
-    }
-}
-
-impl<K: Clone + Ord> Default for LocRib<K> {
-    fn default() -> Self {
-        Self::new()
+        candidates.decide(prefix, self.ways_max)
     }
 }
 
 impl<K: Clone + Ord> Candidates<K> {
-    fn decide(&mut self, prefix: IpNet) -> Option<BestChange<K>> {
-        let best = decide(&self.paths)?;
-        (*best != self.best).then(|| {
-            self.best = best.clone();
-            BestChange { prefix, best: Some(self.best.clone()) }
+    fn decide(&mut self, prefix: IpNet, ways_max: usize) -> Option<BestChange<K>> {
+        let best = decide(&self.paths, ways_max);
+        (best != self.best).then(|| {
+            self.best.clone_from(&best);
+            BestChange { prefix, best }
         })
     }
 }
 
 /// RFC 4271 §9.1.2.2, in its order. MED is compared only between paths from one neighbouring AS
 /// (step c), which is why it removes candidates rather than ranks them.
-fn decide<K: Ord>(paths: &[(K, Path)]) -> Option<&K> {
+fn decide<K: Clone + Ord>(paths: &[(K, Path)], ways_max: usize) -> Vec<K> {
+    if let [(only, _)] = paths {
+        return vec![only.clone()];
+    }
     let preference =
         |path: &Path| (std::cmp::Reverse(path.local_pref), path.as_path_length, path.origin);
-    let top = paths.iter().map(|(_, path)| preference(path)).min()?;
-    let tied = || paths.iter().filter(|(_, path)| preference(path) == top);
-    tied()
-        .filter(|(_, path)| {
-            !tied()
-                .any(|(_, other)| other.neighbor_asn == path.neighbor_asn && other.med < path.med)
-        })
-        .min_by_key(|(session, path)| (path.router_id, path.peer_addr, session))
-        .map(|(session, _)| session)
+    let top = paths.iter().map(|(_, path)| preference(path)).min();
+    let tied = || paths.iter().filter(|(_, path)| Some(preference(path)) == top);
+    let beaten = |path: &Path| {
+        tied().any(|(_, other)| other.neighbor_asn == path.neighbor_asn && other.med < path.med)
+    };
+    let mut ways: Vec<_> = tied().filter(|(_, path)| !beaten(path)).collect();
+    ways.sort_unstable_by_key(|(session, path)| (path.router_id, path.peer_addr, session));
+    ways.into_iter().take(ways_max).map(|(session, _)| session.clone()).collect()
 }
 
 #[cfg(test)]
@@ -190,7 +188,7 @@ mod tests {
         ];
         for (step, a, b, winner) in table {
             for order in [[('a', a), ('b', b)], [('b', b), ('a', a)]] {
-                assert_eq!(decide(&order), Some(&winner), "{step}");
+                assert_eq!(decide(&order, 1), [winner], "{step}");
             }
         }
     }
@@ -204,18 +202,20 @@ mod tests {
         let b = ('b', Path { med: 5, neighbor_asn: asn(65001), router_id: id(2), ..path() });
         let c = ('c', Path { med: 9, neighbor_asn: asn(65000), router_id: id(1), ..path() });
         for order in [[a, b, c], [a, c, b], [b, a, c], [b, c, a], [c, a, b], [c, b, a]] {
-            assert_eq!(decide(&order), Some(&'b'));
+            assert_eq!(decide(&order, 1), ['b']);
         }
     }
 
     #[test]
     fn only_changes_of_the_best_are_reported() {
-        let mut rib = LocRib::new();
+        let mut rib = LocRib::new(1);
         let prefix = net("192.168.0.0/16");
         let offer =
             |as_path_length| RouteChange { prefix, path: Some(Path { as_path_length, ..path() }) };
         let gone = RouteChange { prefix, path: None };
-        let best = |best| Some(BestChange { prefix, best });
+        let best = |best: Option<&'static str>| {
+            Some(BestChange { prefix, best: best.into_iter().collect() })
+        };
         assert_eq!(rib.update(&"a", &offer(2)), best(Some("a")));
         assert_eq!(rib.update(&"b", &offer(3)), None, "worse");
         assert_eq!(rib.update(&"a", &offer(1)), None, "the best gets better");
@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_removed_session_leaves_its_prefixes_to_the_others() {
-        let mut rib = LocRib::new();
+        let mut rib = LocRib::new(1);
         let offer = |prefix| RouteChange { prefix: net(prefix), path: Some(path()) };
         rib.update(&"a", &offer("192.168.0.0/16"));
         rib.update(&"a", &offer("192.168.7.0/24"));
@@ -237,10 +237,26 @@ mod tests {
         assert_eq!(
             rib.remove(&"a"),
             [
-                BestChange { prefix: net("192.168.0.0/16"), best: Some("b") },
-                BestChange { prefix: net("192.168.7.0/24"), best: None },
+                BestChange { prefix: net("192.168.0.0/16"), best: vec!["b"] },
+                BestChange { prefix: net("192.168.7.0/24"), best: vec![] },
             ]
         );
-        assert_eq!(rib.best().collect::<Vec<_>>(), [(net("192.168.0.0/16"), &"b")]);
+        assert_eq!(rib.best().collect::<Vec<_>>(), [(net("192.168.0.0/16"), &["b"][..])]);
+    }
+
+    #[test]
+    fn equally_good_ways_are_all_used_up_to_the_limit() {
+        let id = |n| Path { router_id: Ipv4Addr::new(10, 0, 0, n), ..path() };
+        let paths = [('a', id(3)), ('b', id(1)), ('c', Path { as_path_length: 2, ..id(0) })];
+        assert_eq!(decide(&paths, 4), ['b', 'a'], "the longer AS_PATH is not as good");
+        assert_eq!(decide(&paths, 1), ['b']);
+        let mut rib = LocRib::new(4);
+        let prefix = net("192.168.0.0/16");
+        let offer = |path| RouteChange { prefix, path: Some(path) };
+        rib.update(&'a', &offer(path()));
+        let both = rib.update(&'b', &offer(path())).unwrap();
+        assert_eq!(both.best, ['a', 'b']);
+        let worse = rib.update(&'a', &offer(Path { med: 9, ..path() })).unwrap();
+        assert_eq!(worse.best, ['b']);
     }
 }
