@@ -1,0 +1,186 @@
+//! The BGP speaker's shell: sockets, clock and tasks around the pure peers of `directlink-bgp`.
+//!
+//! ```text
+//!                      set, remove                 ┌ task of an interface ─────────────────┐
+//!   agent ──► Speaker ─────────────► (one watch) ──► Peer ◄─► listener :179, dial, ≤ 3 TCP  │
+//!     ▲          │                                 │   one sleep, until Peer::next_deadline │
+//!     │          ▼ snapshot, changes               └───────────────┬───────────────────────┘
+//!     └───── Board: status per session, Loc-RIB per Net ◄──────────┘
+//! ```
+//!
+//! Every session lives in the network namespace of its interface, so that thousands of peers
+//! with the same address never meet. One thread enters namespaces and opens sockets there; a
+//! socket stays in its namespace wherever it is used, so that all else runs on the agent's runtime.
+//!
+//! What has changed is told without content ([`Speaker::changed`]), and taken as a whole
+//! ([`Speaker::take_changes`]): a slow reader costs no memory and misses nothing that still holds.
+
+mod board;
+mod connection;
+mod netns;
+mod session;
+mod socket;
+mod sockopt;
+mod task;
+
+pub use board::{Changes, SessionStatus};
+pub use netns::Netns;
+pub use session::{SessionConfig, SessionRoutes};
+
+use crate::clock;
+use board::Board;
+use directlink_bgp::Stop;
+use directlink_model::ids::InterfaceId;
+use directlink_net::{IpNet, Vni};
+use netns::Doorway;
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    io,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+use tokio::{runtime::Handle, sync::oneshot, task::JoinHandle};
+
+/// All BGP sessions of a router. Dropping it closes them without a word, as a crash would: the
+/// customers keep our routes for the restart time (RFC 4724).
+#[derive(Debug)]
+pub struct Speaker {
+    runtime: Handle,
+    shared: Shared,
+    tasks: Mutex<BTreeMap<InterfaceId, Running>>,
+}
+
+/// What every task needs.
+#[derive(Clone, Debug)]
+struct Shared {
+    board: Arc<Board>,
+    doorway: Doorway,
+    epoch: Instant,
+}
+
+#[derive(Debug)]
+struct Running {
+    commands: tokio::sync::mpsc::UnboundedSender<Command>,
+    wanted: SessionConfig,
+    task: JoinHandle<()>,
+}
+
+/// What a task is told.
+#[derive(Debug)]
+enum Command {
+    Configure(Box<SessionConfig>),
+    End(Stop),
+    Routes(oneshot::Sender<SessionRoutes>),
+}
+
+impl Speaker {
+    /// Sessions run as tasks of `runtime`, which must have I/O and time.
+    ///
+    /// # Errors
+    /// The thread that enters namespaces cannot be started.
+    pub fn new(runtime: Handle) -> io::Result<Self> {
+        let epoch = clock::instant();
+        let board = Arc::new(Board::new(clock::now()));
+        let shared = Shared { board, doorway: Doorway::open()?, epoch };
+        Ok(Self { runtime, shared, tasks: Mutex::default() })
+    }
+
+    /// Starts a session, or changes it. The same again changes nothing; a new key or a new list of
+    /// advertised prefixes leaves the session up, and no other session notices anything.
+    pub fn set(&self, config: SessionConfig) {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        match tasks.entry(config.id) {
+            Entry::Occupied(mut running) if !running.get().task.is_finished() => {
+                let running = running.get_mut();
+                if running.wanted != config {
+                    running.wanted = config.clone();
+                    running.tell(Command::Configure(Box::new(config)));
+                }
+            }
+            Entry::Occupied(mut ended) => {
+                ended.insert(self.start(config));
+            }
+            Entry::Vacant(place) => {
+                place.insert(self.start(config));
+            }
+        }
+    }
+
+    /// The interface was deleted: its customer is told to keep nothing, and its routes go.
+    pub fn remove(&self, id: InterfaceId) {
+        let running = self.tasks.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        if let Some(running) = running {
+            // Here, not in the task: from now on nothing that it does can show.
+            self.shared.board.retire(id);
+            running.tell(Command::End(Stop::Deleted));
+        }
+    }
+
+    /// Sessions that were set and not removed.
+    pub fn ids(&self) -> Vec<InterfaceId> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
+    }
+
+    pub fn status(&self, id: InterfaceId) -> Option<SessionStatus> {
+        self.shared.board.status(id)
+    }
+
+    pub fn snapshot(&self) -> BTreeMap<InterfaceId, SessionStatus> {
+        self.shared.board.snapshot()
+    }
+
+    /// Learned, refused and advertised prefixes; `None` if there is no such session.
+    pub async fn routes(&self, id: InterfaceId) -> Option<SessionRoutes> {
+        let (answer, answered) = oneshot::channel();
+        {
+            let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+            tasks.get(&id)?.tell(Command::Routes(answer));
+        }
+        answered.await.ok()
+    }
+
+    /// The sessions that each prefix of a Net is reached through, best first.
+    pub fn best(&self, net: Vni) -> BTreeMap<IpNet, Vec<InterfaceId>> {
+        self.shared.board.best(net)
+    }
+
+    /// Waits until [`Self::take_changes`] has something. A change during the wait is not missed.
+    pub async fn changed(&self) {
+        self.shared.board.changed().await;
+    }
+
+    /// All that changed since the last time, each thing once and as it is now.
+    pub fn take_changes(&self) -> Changes {
+        self.shared.board.take_changes()
+    }
+
+    fn start(&self, config: SessionConfig) -> Running {
+        let (commands, inbox) = tokio::sync::mpsc::unbounded_channel();
+        let wanted = config.clone();
+        let enrolment = self.shared.board.enrol(config.id);
+        let task = self.runtime.spawn(task::run(config, enrolment, self.shared.clone(), inbox));
+        Running { commands, wanted, task }
+    }
+}
+
+impl Drop for Speaker {
+    fn drop(&mut self) {
+        for running in self.tasks.get_mut().unwrap_or_else(PoisonError::into_inner).values() {
+            running.task.abort();
+        }
+    }
+}
+
+impl Shared {
+    /// The peers' time: since the speaker began.
+    fn now(&self) -> Duration {
+        clock::instant().saturating_duration_since(self.epoch)
+    }
+}
+
+impl Running {
+    /// A task that has ended (it cannot but by a bug) is replaced by the next `set`.
+    fn tell(&self, command: Command) {
+        drop(self.commands.send(command));
+    }
+}

@@ -1,0 +1,364 @@
+//! The task of one interface: carries events to its [`Peer`] and the peer's wishes to sockets.
+//!
+//! One poll looks at everything the session has (commands, up to a few connections, a dial, the
+//! listener, one timer), and the first that is ready becomes an event. Nothing is spawned and no
+//! buffer is kept while nothing happens, so that thousands of idle sessions cost little.
+
+use super::board::Enrolment;
+use super::connection::{Connection, Read, Ready};
+use super::socket::SocketConfig;
+use super::{Command, SessionConfig, SessionRoutes, Shared, sockopt};
+use directlink_bgp::{ConnId, Input, Output, Peer};
+use futures::{FutureExt as _, future::BoxFuture};
+use std::{
+    future::poll_fn,
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::{
+    net::{TcpListener, TcpSocket, TcpStream},
+    sync::mpsc::UnboundedReceiver,
+    time::{Instant, Sleep},
+};
+use tracing::{debug, info, warn};
+
+/// Runs until the session is ended, or the speaker is gone.
+pub(super) async fn run(
+    config: SessionConfig,
+    enrolment: Enrolment,
+    shared: Shared,
+    inbox: UnboundedReceiver<Command>,
+) {
+    let now = shared.now();
+    shared.board.assign(enrolment, config.net, &[]);
+    let mut task = Task {
+        peer: Peer::new(config.peer()),
+        sleep: Box::pin(tokio::time::sleep_until(shared.at(now))),
+        sleeps_until: now,
+        config,
+        enrolment,
+        shared,
+        inbox,
+        listening: Listening::Wait { until: now },
+        dial: None,
+        connections: Vec::new(),
+        accepted: 0,
+        ending: false,
+    };
+    task.peer.handle(now, Input::Start);
+    task.settle();
+    while !(task.ending && task.connections.is_empty()) {
+        let event = poll_fn(|cx| task.poll(cx)).await;
+        if matches!(event, Event::SpeakerGone) {
+            return;
+        }
+        task.handle(event);
+        task.settle();
+    }
+}
+
+struct Task {
+    config: SessionConfig,
+    enrolment: Enrolment,
+    shared: Shared,
+    inbox: UnboundedReceiver<Command>,
+    peer: Peer,
+    listening: Listening,
+    dial: Option<(ConnId, BoxFuture<'static, io::Result<TcpStream>>)>,
+    connections: Vec<Connection>,
+    accepted: u64,
+    sleep: Pin<Box<Sleep>>,
+    sleeps_until: Duration,
+    ending: bool,
+}
+
+enum Listening {
+    /// The address may not be there yet.
+    Wait { until: Duration },
+    Opening(BoxFuture<'static, io::Result<TcpListener>>),
+    Open(TcpListener),
+    Ended,
+}
+
+enum Event {
+    Command(Command),
+    SpeakerGone,
+    Ready(ConnId, Ready),
+    Dialled(ConnId, io::Result<TcpStream>),
+    Listening(io::Result<TcpListener>),
+    Accepted(io::Result<(TcpStream, SocketAddr)>),
+    Deadline,
+}
+
+impl Task {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        if !self.ending
+            && let Poll::Ready(command) = self.inbox.poll_recv(cx)
+        {
+            return Poll::Ready(command.map_or(Event::SpeakerGone, Event::Command));
+        }
+        for connection in &self.connections {
+            if let Poll::Ready(ready) = connection.poll(cx) {
+                return Poll::Ready(Event::Ready(connection.id, ready));
+            }
+        }
+        if let Some((conn, dial)) = &mut self.dial
+            && let Poll::Ready(result) = dial.as_mut().poll(cx)
+        {
+            return Poll::Ready(Event::Dialled(*conn, result));
+        }
+        let listening = match &mut self.listening {
+            Listening::Opening(opening) => opening.as_mut().poll(cx).map(Event::Listening),
+            Listening::Open(listener) => listener.poll_accept(cx).map(Event::Accepted),
+            Listening::Wait { .. } | Listening::Ended => Poll::Pending,
+        };
+        if listening.is_ready() {
+            return listening;
+        }
+        self.sleep.as_mut().poll(cx).map(|()| Event::Deadline)
+    }
+
+    fn handle(&mut self, event: Event) {
+        let now = self.shared.now();
+        match event {
+            Event::Command(command) => self.obey(now, command),
+            Event::Ready(conn, Ready::Read) => self.read(now, conn),
+            Event::Ready(conn, Ready::Write) => self.write(now, conn),
+            Event::Dialled(conn, result) => self.dialled(now, conn, result),
+            Event::Listening(result) => self.listening(now, result),
+            Event::Accepted(result) => self.accepted(now, result),
+            Event::Deadline => self.deadline(now),
+            Event::SpeakerGone => {}
+        }
+    }
+
+    /// Does what the peer wants, until it wants nothing more.
+    fn settle(&mut self) {
+        let now = self.shared.now();
+        while let Some(output) = self.peer.poll_output() {
+            self.carry_out(now, output);
+        }
+        if !self.ending {
+            self.shared.board.publish(self.enrolment, self.peer.status(now));
+        }
+        let waits = match self.listening {
+            Listening::Wait { until } => Some(until),
+            _ => None,
+        };
+        let lingering = self.connections.iter().filter_map(Connection::deadline);
+        let next = lingering.chain(waits).chain(self.peer.next_deadline()).min();
+        let next = next.unwrap_or(now + IDLE);
+        if next != self.sleeps_until || self.sleep.is_elapsed() {
+            self.sleeps_until = next;
+            self.sleep.as_mut().reset(self.shared.at(next));
+        }
+    }
+
+    fn carry_out(&mut self, now: Duration, output: Output) {
+        let id = self.config.id;
+        match output {
+            Output::Connect(conn) => self.dial = Some((conn, self.dial())),
+            Output::Send(conn, bytes) => {
+                if let Some(connection) = self.connection_mut(conn) {
+                    connection.queue(bytes);
+                    self.write(now, conn);
+                }
+            }
+            Output::Close(conn) => {
+                self.dial.take_if(|(dialled, _)| *dialled == conn);
+                if let Some(connection) = self.connection_mut(conn) {
+                    connection.close(now);
+                }
+            }
+            Output::Established(_, agreed) => {
+                info!(%id, hold_time_seconds = agreed.hold_time_seconds, "BGP session established");
+            }
+            Output::Down { reason, routes_kept, .. } => {
+                info!(%id, %reason, routes_kept, "BGP session down");
+            }
+            Output::Failed(reason) => debug!(%id, %reason, "BGP session did not come up"),
+            Output::Converged(_) => debug!(%id, "the customer's table is complete"),
+            Output::Routes(changes) => self.shared.board.update(self.enrolment, &changes),
+        }
+    }
+
+    fn obey(&mut self, now: Duration, command: Command) {
+        match command {
+            Command::Configure(config) => self.configure(now, *config),
+            Command::End(stop) => {
+                self.ending = true;
+                self.listening = Listening::Ended;
+                self.peer.handle(now, Input::Stop(stop));
+            }
+            Command::Routes(answer) => {
+                let advertised = self.peer.advertised().collect();
+                // Whoever asked may have given up meanwhile.
+                drop(answer.send(SessionRoutes { learned: self.peer.routes(), advertised }));
+            }
+        }
+    }
+
+    fn configure(&mut self, now: Duration, config: SessionConfig) {
+        let old = std::mem::replace(&mut self.config, config);
+        if !self.config.same_sockets(&old) {
+            self.leave_sockets(now, "its addresses changed");
+        } else if self.config.key != old.key {
+            self.change_key(now);
+        }
+        self.peer.configure(now, self.config.peer());
+        if self.config.net != old.net {
+            self.shared.board.assign(self.enrolment, self.config.net, &self.peer.offered());
+        }
+    }
+
+    /// Open connections take the new key over: if the customer changes it as well before the hold
+    /// time is over, the session lives on.
+    fn change_key(&mut self, now: Duration) {
+        let (peer, key) = (self.config.peer_addr, self.config.key.clone());
+        let mut result = Ok(());
+        if let Listening::Open(listener) = &self.listening {
+            result = sockopt::set_key(listener, peer, key.as_ref());
+        } else {
+            self.listening = Listening::Wait { until: now };
+        }
+        for connection in &self.connections {
+            result = result.and(sockopt::set_key(&connection.stream, peer, key.as_ref()));
+        }
+        if let Some((conn, _)) = self.dial.take() {
+            self.peer.handle(now, Input::ConnectFailed(conn, "its key changed".to_owned()));
+        }
+        if let Err(error) = result {
+            warn!(id = %self.config.id, %error, "a key could not be changed; the session restarts");
+            self.leave_sockets(now, "its key could not be changed");
+        }
+    }
+
+    fn leave_sockets(&mut self, now: Duration, why: &str) {
+        self.listening = Listening::Wait { until: now };
+        if let Some((conn, _)) = self.dial.take() {
+            self.peer.handle(now, Input::ConnectFailed(conn, why.to_owned()));
+        }
+        for connection in std::mem::take(&mut self.connections) {
+            self.peer.handle(now, Input::Closed(connection.id, why.to_owned()));
+        }
+    }
+
+    fn read(&mut self, now: Duration, conn: ConnId) {
+        let Some(connection) = self.connections.iter().find(|c| c.id == conn) else { return };
+        let mut buffer = [0; READ_BYTES];
+        match connection.read(&mut buffer) {
+            Read::Bytes(length) if connection.is_open() => {
+                self.peer.handle(now, Input::Received(conn, &buffer[..length]));
+            }
+            Read::Bytes(_) | Read::Nothing => {}
+            Read::Over(detail) => self.over(now, conn, detail),
+        }
+    }
+
+    fn write(&mut self, now: Duration, conn: ConnId) {
+        let Some(connection) = self.connection_mut(conn) else { return };
+        match connection.write(now) {
+            Ok(written) => self.peer.handle(now, Input::Sent(conn, written)),
+            Err(error) => self.over(now, conn, error.to_string()),
+        }
+    }
+
+    fn over(&mut self, now: Duration, conn: ConnId, detail: String) {
+        self.connections.retain(|connection| connection.id != conn);
+        self.peer.handle(now, Input::Closed(conn, detail));
+    }
+
+    fn dial(&self) -> BoxFuture<'static, io::Result<TcpStream>> {
+        let (doorway, netns) = (self.shared.doorway.clone(), self.config.netns.clone());
+        let config = SocketConfig::from(&self.config);
+        let dial = async move {
+            let peer = config.peer();
+            let socket = doorway.within(netns, move || config.for_dialling()).await?;
+            TcpSocket::from_std_stream(socket).connect(peer).await
+        };
+        dial.boxed()
+    }
+
+    fn dialled(&mut self, now: Duration, conn: ConnId, result: io::Result<TcpStream>) {
+        self.dial = None;
+        match result {
+            Ok(stream) => self.opened(now, conn, stream),
+            Err(error) => self.peer.handle(now, Input::ConnectFailed(conn, error.to_string())),
+        }
+    }
+
+    fn listen(&self) -> BoxFuture<'static, io::Result<TcpListener>> {
+        let (doorway, netns) = (self.shared.doorway.clone(), self.config.netns.clone());
+        let config = SocketConfig::from(&self.config);
+        let listen = async move {
+            TcpListener::from_std(doorway.within(netns, move || config.listen()).await?)
+        };
+        listen.boxed()
+    }
+
+    fn listening(&mut self, now: Duration, result: io::Result<TcpListener>) {
+        self.listening = match result {
+            Ok(listener) => Listening::Open(listener),
+            Err(error) => {
+                debug!(id = %self.config.id, %error, "cannot listen yet");
+                Listening::Wait { until: now + LISTEN_RETRY }
+            }
+        };
+    }
+
+    fn accepted(&mut self, now: Duration, result: io::Result<(TcpStream, SocketAddr)>) {
+        match result {
+            Ok((stream, from)) if from.ip() == self.config.peer_addr => {
+                if self.connections.len() < CONNECTIONS_MAX {
+                    self.accepted += 1;
+                    self.opened(now, ConnId::Theirs(self.accepted), stream);
+                }
+            }
+            Ok((_, from)) => {
+                debug!(id = %self.config.id, %from, "a connection from another address was closed");
+            }
+            Err(error) => {
+                debug!(id = %self.config.id, %error, "cannot accept");
+                self.listening = Listening::Wait { until: now + LISTEN_RETRY };
+            }
+        }
+    }
+
+    fn opened(&mut self, now: Duration, conn: ConnId, stream: TcpStream) {
+        self.connections.push(Connection::new(conn, stream));
+        self.peer.handle(now, Input::Opened(conn));
+    }
+
+    fn deadline(&mut self, now: Duration) {
+        self.connections.retain(|connection| connection.deadline().is_none_or(|at| now < at));
+        if matches!(self.listening, Listening::Wait { until } if until <= now) {
+            self.listening = Listening::Opening(self.listen());
+        }
+        self.peer.handle(now, Input::Tick);
+    }
+
+    fn connection_mut(&mut self, conn: ConnId) -> Option<&mut Connection> {
+        self.connections.iter_mut().find(|connection| connection.id == conn)
+    }
+}
+
+impl Shared {
+    fn at(&self, time: Duration) -> Instant {
+        Instant::from_std(self.epoch + time)
+    }
+}
+
+/// On the stack while it is used, so that idle sessions hold none.
+const READ_BYTES: usize = 16 * 1024;
+
+/// The address of a new interface comes a moment after its namespace.
+const LISTEN_RETRY: Duration = Duration::from_secs(1);
+
+/// One that is open, one of each direction on its way, and some that linger.
+const CONNECTIONS_MAX: usize = 8;
+
+/// How long to sleep if there is nothing to wait for.
+const IDLE: Duration = Duration::from_secs(3600);
