@@ -32,7 +32,8 @@ use std::{
 use thiserror::Error;
 
 /// The compiled programs.
-static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/directlink.bpf.o"));
+pub(crate) static OBJECT: &[u8] =
+    aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/directlink.bpf.o"));
 
 /// Of the rows in `tables.h`, comments aside.
 const LAYOUT: &str = env!("DIRECTLINK_LAYOUT");
@@ -167,15 +168,10 @@ impl Dataplane {
     /// # Errors
     /// A pin cannot be removed.
     pub fn unpin(pin_dir: &Path) -> Result<(), OpenError> {
+        // If it is a mount of our own it goes as a whole: the kernel puts files of its own into
+        // each (maps.debug, with CONFIG_BPF_PRELOAD), which nobody can remove.
+        bpffs::unmount(pin_dir);
         remove_tree(pin_dir)
-            .or_else(|source| match source.kind() {
-                // A mount of our own is at it.
-                io::ErrorKind::ResourceBusy => {
-                    bpffs::unmount(pin_dir);
-                    remove_tree(pin_dir)
-                }
-                _ => Err(source),
-            })
             .map_err(|source| OpenError::Pins { path: pin_dir.to_owned(), source })
     }
 }
