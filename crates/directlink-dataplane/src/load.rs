@@ -171,8 +171,7 @@ impl Dataplane {
         // If it is a mount of our own it goes as a whole: the kernel puts files of its own into
         // each (maps.debug, with CONFIG_BPF_PRELOAD), which nobody can remove.
         bpffs::unmount(pin_dir);
-        remove_tree(pin_dir)
-            .map_err(|source| OpenError::Pins { path: pin_dir.to_owned(), source })
+        remove_tree(pin_dir).map_err(|source| OpenError::Pins { path: pin_dir.to_owned(), source })
     }
 }
 
