@@ -1,1 +1,32 @@
-//! placeholder
+//! The router's agent: plans against the kernel, BGP sessions, reports.
+//!
+//! ```text
+//!   server ◄── gRPC, mTLS ──► link ──► ledger (disk, first)
+//!                              │          │
+//!                              │          ▼
+//!                              │       wanted ──┐
+//!                              │                ├─► diff ─► apply ─► kernel, data plane
+//!                              │     observed ──┘                      │
+//!                              │         ▲─────────────────────────────┘
+//!                              ▼                 light, neighbours, verdicts
+//!                            report ◄── sessions and routes ◄── speaker ⇄ customer
+//! ```
+//!
+//! What decides is pure (`wanted`, `diff`, `routes`, `report`); what acts is a thin shell
+//! (`kernel`, `link`, `speaker`), and `run` joins them. The agent needs the server only to learn
+//! what is new: it starts from its ledger, and everything that forwards is pinned in the kernel,
+//! so it may die and come back without a lost packet.
+
+mod clock;
+mod config;
+mod diff;
+mod kernel;
+mod ledger;
+mod names;
+mod observed;
+mod routes;
+pub mod speaker;
+mod wanted;
+
+pub use config::{AgentConfig, KernelConfig, NETNS_DIR};
+pub use kernel::{CleanError, KernelError, clean};

@@ -1,0 +1,34 @@
+//! What an agent is told at its start.
+
+use directlink_model::ids::RouterName;
+use std::path::PathBuf;
+
+/// Where network namespaces have names, as iproute2 has it.
+pub const NETNS_DIR: &str = "/run/netns";
+
+/// One router's agent.
+#[derive(Clone, Debug)]
+pub struct AgentConfig {
+    pub router: RouterName,
+    /// `https://host:port` of the server's agent channel.
+    pub server: String,
+    /// Holds `ca.pem`, `cert.pem` (the router's name is its common name) and `key.pem`.
+    pub identity_dir: PathBuf,
+    /// Holds the ledger; must survive a reboot.
+    pub state_dir: PathBuf,
+    pub kernel: KernelConfig,
+}
+
+/// Which part of the machine is the router.
+#[derive(Clone, Debug)]
+pub struct KernelConfig {
+    /// The network namespace of ports and uplink; the process's own if none.
+    pub netns: Option<PathBuf>,
+    /// Before the interface's id in the names of the namespaces that the agent makes. Two
+    /// agents on one machine have different ones.
+    pub netns_prefix: String,
+    /// Where programs and tables are pinned.
+    pub pin_dir: PathBuf,
+    /// The link towards the fabric. Its first IPv4 address is the router's VTEP.
+    pub uplink: String,
+}

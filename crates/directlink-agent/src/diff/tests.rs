@@ -1,0 +1,393 @@
+//! The difference against a model of the kernel: whatever the start, few rounds end it.
+
+use super::*;
+use crate::{
+    names,
+    observed::{Inside, Interface as Seen, Link, Port, Tables, Uplink as SeenUplink},
+    wanted::{Certainty, Interface, Net, Nic},
+};
+use directlink_dataplane::{Protocol, Rule};
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+
+/// Does a change as the kernel would.
+fn apply(kernel: &mut Observed, change: &Change, next_ifindex: &mut u32) {
+    let tables = &mut kernel.tables;
+    let seen =
+        |kernel: &mut Observed, id| -> Seen { kernel.interfaces.entry(id).or_default().clone() };
+    match change.clone() {
+        Change::AttachUplink(row) => {
+            tables.uplink = Some(row);
+            kernel.uplink.as_mut().unwrap().attached = true;
+        }
+        Change::AttachPort { port, .. } => kernel.ports.get_mut(&port).unwrap().attached = true,
+        Change::Detach(ifindex) => drop(kernel.lost_attachments.remove(&ifindex)),
+        Change::KeepNextHop(hop) => drop(kernel.kept_next_hops.insert(hop)),
+        Change::ReleaseNextHop(hop) => drop(kernel.kept_next_hops.remove(&hop)),
+        Change::MakeNamespace(id) => {
+            kernel.interfaces.entry(id).or_default().has_namespace = true;
+        }
+        Change::MakeLink { id, port, vlan, mac, mtu } => {
+            let it = kernel.interfaces.entry(id).or_default();
+            assert!(it.has_namespace && it.link.is_none(), "{id}: a veth of that name exists");
+            *next_ifindex += 1;
+            let mtu = mtu.as_u16().into();
+            it.link = Some(Link {
+                ifindex: *next_ifindex,
+                port: Some(port),
+                mtu,
+                is_up: false,
+                attached: false,
+            });
+            it.inside = Some(Inside {
+                vlan,
+                mac,
+                mtu,
+                is_up: false,
+                addresses: BTreeSet::new(),
+                kept: BTreeSet::new(),
+                // As of the namespace, which was tuned before.
+                is_tuned: true,
+            });
+        }
+        Change::PutRow { id, mut row } => {
+            row.slow_ifindex = seen(kernel, id).link.expect("the veth is there").ifindex;
+            let tables = &mut kernel.tables;
+            let key = |r: &directlink_dataplane::Interface| (r.port_ifindex, r.vlan);
+            tables.interfaces.retain(|_, other| key(other) != key(&row));
+            tables.interfaces.insert(row.number, row);
+        }
+        Change::RemoveRow { number, .. } => drop(tables.interfaces.remove(&number)),
+        Change::RemoveNamespace(id) => drop(kernel.interfaces.remove(&id)),
+        Change::RemoveLink(id) => {
+            let it = kernel.interfaces.entry(id).or_default();
+            (it.link, it.inside) = (None, None);
+            if !it.has_namespace {
+                kernel.interfaces.remove(&id);
+            }
+        }
+        Change::PutNet(vni) => drop(tables.nets.insert(vni)),
+        Change::RemoveNet(vni) => drop(tables.nets.remove(&vni)),
+        Change::PutSubnet(s) => drop(tables.subnets.insert((s.vni, s.range), s.gateway)),
+        Change::RemoveSubnet { vni, range } => drop(tables.subnets.remove(&(vni, range))),
+        Change::PutRuleSet { number, rules, .. } => drop(tables.rule_sets.insert(number, rules)),
+        Change::RemoveRuleSet(number) => drop(tables.rule_sets.remove(&number)),
+        Change::PutNic { vni, address, row } => {
+            let known = row.rule_set.is_none_or(|set| tables.rule_sets.contains_key(&set));
+            assert!(known, "a NIC names a set that is there");
+            tables.nics.insert((vni, address), row);
+        }
+        Change::RemoveNic { vni, address } => drop(tables.nics.remove(&(vni, address))),
+        inside => apply_inside(kernel, &inside),
+    }
+}
+
+fn apply_inside(kernel: &mut Observed, change: &Change) {
+    let Subject::Interface(id) = change.subject() else { unreachable!("{change:?}") };
+    let it = kernel.interfaces.get_mut(&id).expect("made before");
+    if let Change::Tune(_) = change {
+        it.inside.iter_mut().for_each(|inside| inside.is_tuned = true);
+        return;
+    }
+    let (link, inside) = (it.link.as_mut().unwrap(), it.inside.as_mut().unwrap());
+    match change.clone() {
+        Change::Relabel { port, .. } => link.port = Some(port),
+        Change::Resize { mtu, .. } => {
+            link.mtu = mtu.as_u16().into();
+            inside.mtu = link.mtu;
+        }
+        Change::Raise { .. } => (link.is_up, inside.is_up) = (true, true),
+        Change::AddAddress { address, .. } => drop(inside.addresses.insert(address)),
+        Change::RemoveAddress { address, .. } => drop(inside.addresses.remove(&address)),
+        Change::KeepNeighbour { address, .. } => drop(inside.kept.insert(address)),
+        Change::ReleaseNeighbour { address, .. } => drop(inside.kept.remove(&address)),
+        Change::AttachSlow(_) => link.attached = true,
+        other => unreachable!("{other:?}"),
+    }
+}
+
+/// Rounds until nothing is to be done; more than 3 is a failure.
+fn settle(wanted: &Wanted, kernel: &mut Observed) -> usize {
+    let mut next_ifindex = 1000;
+    for round in 0..=3 {
+        let difference = diff(wanted, kernel);
+        if difference.changes.is_empty() {
+            return round;
+        }
+        for change in &difference.changes {
+            apply(kernel, change, &mut next_ifindex);
+        }
+    }
+    panic!("still to do after 3 rounds: {:#?}", diff(wanted, kernel).changes);
+}
+
+fn port(n: u8) -> PortName {
+    format!("p{n}").parse().unwrap()
+}
+
+fn vni(n: u8) -> Vni {
+    Vni::try_from(1000 + u32::from(n)).unwrap()
+}
+
+fn vlan(n: u16) -> Vlan {
+    Vlan::try_from(100 + n).unwrap()
+}
+
+fn net4(third: u8) -> Ipv4Net {
+    format!("10.0.{third}.1/24").parse().unwrap()
+}
+
+fn number(n: u16) -> InterfaceNumber {
+    InterfaceNumber::new(n).unwrap()
+}
+
+prop_compose! {
+    fn interface()(p in 0..3u8, v in 0..4u16, peer in 0..3u8, net in proptest::option::of(0..3u8),
+                   mtu in prop_oneof![Just(1500u16), Just(1400)]) -> Interface {
+        Interface {
+            port: port(p),
+            vlan: vlan(v),
+            mtu: Mtu::try_from(i64::from(mtu)).unwrap(),
+            mac: Mac([6; 6]),
+            router: net4(peer),
+            customer: Ipv4Addr::new(10, 0, peer, 2),
+            vni: net.map(vni),
+        }
+    }
+}
+
+fn rules(n: u8) -> RuleSet {
+    let rule =
+        |protocol| Rule { range: net4(n), protocol: Protocol::Number(protocol), ports: None };
+    RuleSet { inbound: (0..n).map(rule).collect(), outbound: vec![] }
+}
+
+prop_compose! {
+    fn net()(held: bool, hosts in prop::collection::btree_map(1..6u8, (0..3u8, 0..3u8), 0..4),
+             subnets in prop::collection::btree_set(0..3u8, 0..3)) -> Net {
+        Net {
+            certainty: if held { Certainty::Held } else { Certainty::Current },
+            subnets: subnets.into_iter().map(|n| (net4(n).trunc(), Ipv4Addr::new(10, 0, n, 1))).collect(),
+            nics: hosts.into_iter().map(|(host, (vtep, set))| {
+                let nic = Nic {
+                    mac: Mac([2, 0, 0, 0, 0, host]),
+                    vtep: Ipv4Addr::new(192, 0, 2, vtep),
+                    rules: rules(set),
+                };
+                (Ipv4Addr::new(10, 1, 0, host), nic)
+            }).collect(),
+        }
+    }
+}
+
+prop_compose! {
+    fn wanted()(held in prop::collection::btree_map(0..3u8, any::<bool>(), 0..4),
+                interfaces in prop::collection::btree_map(0..6u32, interface(), 0..6),
+                nets in prop::collection::btree_map(0..3u8, net(), 0..3),
+                some_net_unknown: bool) -> Wanted {
+        let mut wanted = Wanted { some_net_unknown, ..Wanted::default() };
+        for (p, held) in held {
+            wanted.ports.insert(port(p), if held { Certainty::Held } else { Certainty::Current });
+        }
+        // The server's promise: a VLAN is on a port once, and only documented ports are named.
+        let mut taken = BTreeSet::new();
+        for (id, it) in interfaces {
+            if wanted.ports.contains_key(&it.port) && taken.insert((it.port.clone(), it.vlan)) {
+                wanted.interfaces.insert(InterfaceId::from_bits(id), it);
+            }
+        }
+        wanted.nets = nets.into_iter().map(|(n, net)| (vni(n), net)).collect();
+        wanted
+    }
+}
+
+prop_compose! {
+    fn seen()(has_namespace: bool, link in proptest::option::of((0..4u8, any::<bool>(), any::<bool>())),
+              inside in proptest::option::of((0..4u16, any::<bool>(), any::<bool>())),
+              addresses in prop::collection::btree_set((0..3u8).prop_map(net4), 0..3)) -> Seen {
+        let link = link.map(|(p, is_up, attached)| Link {
+            ifindex: 0, port: (p < 3).then(|| port(p)), mtu: 1500, is_up, attached,
+        });
+        let inside = inside.filter(|_| has_namespace).map(|(v, is_up, is_tuned)| Inside {
+            vlan: vlan(v), mac: Mac([6; 6]), mtu: 1500, is_up,
+            kept: addresses.iter().map(Ipv4Net::addr).collect(), addresses: addresses.clone(), is_tuned,
+        });
+        // Half of a veth pair is nothing that can be.
+        let (link, inside) = match (link, inside) {
+            (Some(link), Some(inside)) => (Some(link), Some(inside)),
+            (Some(link), None) => (Some(link), None),
+            _ => (None, None),
+        };
+        Seen { has_namespace: has_namespace || link.is_none(), link, inside }
+    }
+}
+
+prop_compose! {
+    fn kernel()(ports in prop::collection::btree_map(0..3u8, any::<bool>(), 0..4),
+                uplink in proptest::option::of(any::<(bool, bool)>()),
+                mut interfaces in prop::collection::btree_map(0..6u32, seen(), 0..6),
+                rows in prop::collection::btree_map(1..9u16, (0..4u32, interface(), 0..8u32), 0..6),
+                named in prop::collection::btree_set((1..9u16).prop_map(number), 0..3),
+                nics in prop::collection::btree_map((0..3u8, 1..6u8), (0..3u8, proptest::option::of(1..9u32)), 0..5),
+                sets in prop::collection::btree_map(1..9u32, (0..3u8).prop_map(rules), 0..4),
+                nets in prop::collection::btree_set((0..3u8).prop_map(vni), 0..3)) -> Observed {
+        for (&id, seen) in &mut interfaces {
+            seen.link.iter_mut().for_each(|link| link.ifindex = 100 + id);
+        }
+        let mut tables = Tables { named, nets, ..Tables::default() };
+        let mut keys = BTreeSet::new();
+        let mut links = BTreeSet::new();
+        for (n, (port, it, link)) in rows {
+            if keys.insert((10 + port, it.vlan)) && links.insert(100 + link) {
+                tables.interfaces.insert(number(n), directlink_dataplane::Interface {
+                    number: number(n), port_ifindex: 10 + port, vlan: it.vlan, vni: vni(0), mtu: it.mtu,
+                    slow_ifindex: 100 + link, router: it.router, customer: it.customer,
+                    router_mac: it.mac, forwards: it.vni.is_some(),
+                });
+            }
+        }
+        tables.rule_sets =
+            sets.into_iter().map(|(n, set)| (RuleSetNumber::new(n).unwrap(), set)).collect();
+        for ((n, host), (vtep, set)) in nics {
+            tables.nics.insert((vni(n), Ipv4Addr::new(10, 1, 0, host)), NicRow {
+                mac: Mac([2, 0, 0, 0, 0, host]),
+                vtep: Ipv4Addr::new(192, 0, 2, vtep),
+                rule_set: set.and_then(RuleSetNumber::new),
+            });
+        }
+        Observed {
+            ports: ports.into_iter()
+                .map(|(p, attached)| (port(p), Port { ifindex: 10 + u32::from(p), attached }))
+                .collect(),
+            uplink: uplink.map(|(attached, has_vtep)| SeenUplink {
+                ifindex: 1, vtep: has_vtep.then_some(Ipv4Addr::new(192, 0, 2, 99)), attached,
+            }),
+            interfaces: interfaces.into_iter().map(|(n, seen)| (InterfaceId::from_bits(n), seen)).collect(),
+            tables,
+            next_hops: (0..3).map(|n| Ipv4Addr::new(192, 0, 2, n)).map(|a| (a, a)).collect(),
+            kept_next_hops: [Ipv4Addr::new(192, 0, 2, 2), Ipv4Addr::new(192, 0, 2, 7)].into(),
+            lost_attachments: [77].into(),
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn any_start_settles_in_three_rounds(wanted in wanted(), mut kernel in kernel()) {
+        settle(&wanted, &mut kernel);
+        // … and what is wanted of certain ports is there, whole.
+        let numbers = kernel.numbers();
+        for (id, it) in &wanted.interfaces {
+            if kernel.ports.contains_key(&it.port) && wanted.certainty(&it.port) == Certainty::Current {
+                let row = &kernel.tables.interfaces[&numbers[id]];
+                prop_assert_eq!((row.vlan, row.customer, row.forwards), (it.vlan, it.customer, it.vni.is_some()));
+            }
+        }
+    }
+
+    #[test]
+    fn without_documents_nothing_that_carries_packets_is_touched(kernel in kernel()) {
+        let mut after = kernel.clone();
+        settle(&Wanted::default(), &mut after);
+        for (number, row) in &kernel.tables.interfaces {
+            let link = kernel.interfaces.values().filter_map(|seen| seen.link.as_ref())
+                .find(|link| link.ifindex == row.slow_ifindex);
+            let on_a_port = kernel.port_with(row.port_ifindex).is_some();
+            if link.is_some() && on_a_port {
+                prop_assert_eq!(Some(row), after.tables.interfaces.get(number));
+                let vni = row.vni;
+                let nics = |k: &Observed| k.tables.nics.iter().filter(|((v, _), _)| *v == vni).count();
+                if row.forwards {
+                    prop_assert_eq!(nics(&kernel), nics(&after));
+                }
+            }
+        }
+    }
+}
+
+fn one() -> (Wanted, Observed) {
+    let mut wanted = Wanted::default();
+    wanted.ports.insert(port(0), Certainty::Current);
+    let id = InterfaceId::from_bits(1);
+    let interface = Interface {
+        port: port(0),
+        vlan: vlan(0),
+        mtu: Mtu::MAX,
+        mac: names::mac(id),
+        router: net4(1),
+        customer: Ipv4Addr::new(10, 0, 1, 2),
+        vni: Some(vni(1)),
+    };
+    wanted.interfaces.insert(id, interface);
+    let ports = [(port(0), Port { ifindex: 10, attached: true })].into();
+    (wanted, Observed { ports, ..Observed::default() })
+}
+
+#[test]
+fn a_document_from_before_removes_nothing_and_adds_only_what_is_missing() {
+    let (mut wanted, mut kernel) = one();
+    settle(&wanted, &mut kernel);
+    let before = kernel.clone();
+    wanted.ports.insert(port(0), Certainty::Held);
+    let id = InterfaceId::from_bits(1);
+    let mut other = wanted.interfaces.remove(&id).unwrap();
+    // Another interface had the VLAN, in the former plan.
+    wanted.interfaces.insert(InterfaceId::from_bits(2), other.clone());
+    assert_eq!(settle(&wanted, &mut kernel), 0);
+    assert_eq!(kernel, before);
+    // One on a VLAN that is free is made: after a reboot the former plan is better than none.
+    other.vlan = vlan(3);
+    wanted.interfaces.insert(InterfaceId::from_bits(3), other);
+    settle(&wanted, &mut kernel);
+    assert_eq!(kernel.tables.interfaces.len(), 2);
+}
+
+#[test]
+fn an_interface_on_a_port_without_a_link_waits_and_says_why() {
+    let (wanted, mut kernel) = one();
+    kernel.ports.clear();
+    let difference = diff(&wanted, &kernel);
+    let subject = Subject::Interface(InterfaceId::from_bits(1));
+    assert_eq!(difference.changes, [Change::PutNet(vni(1))]);
+    assert_eq!(difference.blocked[&subject], "port p0 has no link in the router's namespace");
+}
+
+#[test]
+fn a_number_that_a_route_still_names_is_not_given_again() {
+    let (wanted, mut kernel) = one();
+    kernel.tables.named.insert(number(1));
+    settle(&wanted, &mut kernel);
+    assert_eq!(kernel.tables.interfaces.keys().copied().collect::<Vec<_>>(), [number(2)]);
+}
+
+#[test]
+fn a_mtu_is_changed_without_taking_the_interface_down() {
+    let (mut wanted, mut kernel) = one();
+    settle(&wanted, &mut kernel);
+    let id = InterfaceId::from_bits(1);
+    let mtu = Mtu::try_from(1400_i64).unwrap();
+    wanted.interfaces.get_mut(&id).unwrap().mtu = mtu;
+    let changes = diff(&wanted, &kernel).changes;
+    assert!(matches!(
+        changes.as_slice(),
+        [Change::Resize { .. }, Change::PutRow { row, .. }] if row.number == number(1)
+    ));
+}
+
+#[test]
+fn a_rule_added_is_a_new_set_before_the_nic_names_it() {
+    let (mut wanted, mut kernel) = one();
+    let nic = |set| Nic { mac: Mac([2; 6]), vtep: Ipv4Addr::new(192, 0, 2, 1), rules: rules(set) };
+    let nics = |set| [(Ipv4Addr::new(10, 1, 0, 1), nic(set))].into();
+    let net = |set| Net { certainty: Certainty::Current, subnets: [].into(), nics: nics(set) };
+    wanted.nets.insert(vni(1), net(1));
+    settle(&wanted, &mut kernel);
+    wanted.nets.insert(vni(1), net(2));
+    let changes = diff(&wanted, &kernel).changes;
+    assert!(matches!(
+        changes.as_slice(),
+        [Change::PutRuleSet { .. }, Change::PutNic { .. }, Change::RemoveRuleSet(_)]
+    ));
+}

@@ -1,0 +1,154 @@
+//! The router's kernel: one thread that lives in the router's network namespace, and does there
+//! what it is given, one job after the other.
+//!
+//! ```text
+//! run loop ── job ──► kernel thread (setns: router)
+//!          ◄─ answer ─   ├ netlink, sysctl    router's namespace
+//!                        ├ setns ► interface ► back
+//!                        └ data plane: programs, tables
+//! ```
+//!
+//! A thread of its own because setns is a thread's, and because all of this blocks. It touches
+//! nothing that it did not name (see [`crate::names`]).
+
+mod apply;
+mod clean;
+mod links;
+mod netlink;
+mod netns;
+mod observe;
+mod rows;
+mod sysctl;
+mod watch;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use apply::ApplyError;
+pub use clean::{CleanError, clean};
+pub(crate) use netns::Netns;
+pub(crate) use observe::{Insides, Look};
+pub(crate) use rows::Facts;
+pub(crate) use watch::{LinkEvent, Subscription, Watch};
+
+use crate::{
+    config::{KernelConfig, NETNS_DIR},
+    names::Namespaces,
+    routes::RouteRows,
+};
+use directlink_dataplane::{Dataplane, OpenError};
+use directlink_model::ids::InterfaceId;
+use netlink::Netlink;
+use std::{collections::BTreeSet, io, path::Path, sync::mpsc, thread};
+use thiserror::Error;
+use tokio::sync::oneshot;
+
+#[derive(Debug, Error)]
+pub enum KernelError {
+    #[error("cannot {doing}: {source}")]
+    Io { doing: String, source: io::Error },
+    #[error(transparent)]
+    Dataplane(#[from] OpenError),
+    #[error("the kernel thread has ended")]
+    Gone,
+}
+
+/// What the thread has.
+pub(crate) struct Kernel {
+    router: Netns,
+    netlink: Netlink,
+    dataplane: Dataplane,
+    names: Namespaces,
+    uplink: String,
+    /// Links that this process's programs are on.
+    attached: BTreeSet<u32>,
+    /// Routes and sources as last listed, and as the kernel took them since.
+    rows: Option<RouteRows>,
+}
+
+type Job = Box<dyn FnOnce(&mut Kernel) + Send>;
+
+/// The way to the thread. It ends when the last of these is dropped.
+#[derive(Clone, Debug)]
+pub(crate) struct KernelThread {
+    jobs: mpsc::Sender<Job>,
+}
+
+impl KernelThread {
+    /// Starts the thread and waits until it is in its place.
+    pub(crate) async fn start(config: KernelConfig) -> Result<Self, KernelError> {
+        let (jobs, queue) = mpsc::channel::<Job>();
+        let (ready, started) = oneshot::channel();
+        let body = move || match Kernel::open(&config) {
+            Ok(mut kernel) => {
+                let _ = ready.send(Ok(()));
+                for job in queue {
+                    job(&mut kernel);
+                }
+            }
+            Err(e) => drop(ready.send(Err(e))),
+        };
+        let spawned = thread::Builder::new().name("kernel".into()).spawn(body);
+        spawned.map_err(|source| KernelError::Io { doing: "start a thread".into(), source })?;
+        started.await.unwrap_or(Err(KernelError::Gone))?;
+        Ok(Self { jobs })
+    }
+
+    /// Runs a job there.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Kernel) -> T + Send + 'static,
+    ) -> Result<T, KernelError> {
+        let (answer, answered) = oneshot::channel();
+        let job: Job = Box::new(move |kernel| drop(answer.send(job(kernel))));
+        self.jobs.send(job).map_err(|_| KernelError::Gone)?;
+        answered.await.map_err(|_| KernelError::Gone)
+    }
+}
+
+impl Kernel {
+    /// Moves the calling thread into the router's namespace.
+    fn open(config: &KernelConfig) -> Result<Self, KernelError> {
+        let failed = |doing: &str| {
+            let doing = doing.to_owned();
+            move |source| KernelError::Io { doing, source }
+        };
+        sysctl::make_room_for_neighbours().map_err(failed("enlarge the neighbour table"))?;
+        let router = match &config.netns {
+            Some(path) => Netns::open(path)
+                .map_err(failed(&format!("open the namespace {}", path.display())))?,
+            None => Netns::own().map_err(failed("open the own namespace"))?,
+        };
+        router.enter().map_err(failed("enter the router's namespace"))?;
+        Ok(Self {
+            router,
+            netlink: Netlink::open().map_err(failed("open a netlink socket"))?,
+            dataplane: Dataplane::open(&config.pin_dir)?,
+            names: Namespaces::new(Path::new(NETNS_DIR), &config.netns_prefix),
+            uplink: config.uplink.clone(),
+            attached: BTreeSet::new(),
+            rows: None,
+        })
+    }
+
+    /// Listens to the router's links. Before anything is read, so that nothing is missed.
+    pub(crate) fn subscribe(&mut self) -> io::Result<Subscription> {
+        Subscription::open()
+    }
+
+    /// Works inside an interface's own namespace, and comes back.
+    fn inside<T>(
+        &self,
+        id: InterfaceId,
+        work: impl FnOnce(&mut Netlink) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let namespace = Netns::open(&self.names.path(id))?;
+        namespace.enter()?;
+        let done = Netlink::open().and_then(|mut netlink| work(&mut netlink));
+        if let Err(e) = self.router.enter() {
+            // Whatever came next would be done in a customer's namespace.
+            unreachable!("the router's namespace, which is open, cannot be entered: {e}");
+        }
+        done
+    }
+}

@@ -1,0 +1,219 @@
+//! Reading the kernel: what of ours is there.
+
+use super::{Kernel, Netns, links::Link, netlink::Netlink, sysctl};
+use crate::{
+    names,
+    observed::{Inside, Interface, Link as SeenLink, NicRow, Observed, Port, Tables, Uplink},
+};
+use directlink_dataplane::{AttachError, TableError};
+use directlink_model::ids::{InterfaceId, PortName};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs, io,
+    net::Ipv4Addr,
+};
+use thiserror::Error;
+
+/// What to look for beyond what bears our names.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Look {
+    pub(crate) ports: BTreeSet<PortName>,
+    pub(crate) vteps: BTreeSet<Ipv4Addr>,
+    pub(crate) insides: Insides,
+}
+
+/// Which interfaces to look into. Each costs a namespace entered.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Insides {
+    #[default]
+    All,
+    /// Only these, and those whose veth is another than before; of the rest what was
+    /// seen then.
+    Only { ids: BTreeSet<InterfaceId>, before: BTreeMap<InterfaceId, Interface> },
+}
+
+#[derive(Debug, Error)]
+pub enum ObserveError {
+    #[error("cannot list {what}: {source}")]
+    List { what: &'static str, source: io::Error },
+    #[error(transparent)]
+    Table(#[from] TableError),
+    #[error(transparent)]
+    Attached(#[from] AttachError),
+}
+
+impl Kernel {
+    pub(crate) fn observe(&mut self, look: &Look) -> Result<Observed, ObserveError> {
+        let links = self.netlink.links().map_err(list("links"))?;
+        let interfaces = self.interfaces(&links, look)?;
+        let aliased = interfaces.values().filter_map(|seen| seen.link.as_ref()?.port.clone());
+        let asked: BTreeSet<PortName> = look.ports.iter().cloned().chain(aliased).collect();
+        let port = |link: &Link| {
+            let name = link.name.parse::<PortName>().ok().filter(|name| asked.contains(name))?;
+            Some((name, Port { ifindex: link.ifindex, attached: self.has_our_program(link) }))
+        };
+        let ports = links.iter().filter_map(port).collect();
+        let uplink = self.uplink(&links)?;
+        let pinned = self.dataplane.attached()?;
+        let is_there = |ifindex: &u32| links.iter().any(|link| link.ifindex == *ifindex);
+        let lost = pinned.ports.iter().chain(&pinned.uplinks).filter(|i| !is_there(i)).copied();
+        let lost_attachments = lost.collect();
+        let mut observed = Observed {
+            ports,
+            uplink,
+            interfaces,
+            tables: self.tables()?,
+            lost_attachments,
+            ..Observed::default()
+        };
+        if let Some(uplink) = uplink {
+            self.next_hops(uplink.ifindex, look, &mut observed)?;
+        }
+        Ok(observed)
+    }
+
+    /// Light on each of these ports; one without a link is not in the answer.
+    pub(crate) fn lights(
+        &mut self,
+        ports: &BTreeSet<PortName>,
+    ) -> io::Result<BTreeMap<PortName, bool>> {
+        let links = self.netlink.links()?.into_iter();
+        let named = links.filter_map(|link| Some((link.name.parse().ok()?, link.light)));
+        Ok(named.filter(|(name, _)| ports.contains(name)).collect())
+    }
+
+    fn has_our_program(&self, link: &Link) -> bool {
+        link.has_xdp && self.attached.contains(&link.ifindex)
+    }
+
+    fn uplink(&mut self, links: &[Link]) -> Result<Option<Uplink>, ObserveError> {
+        let Some(link) = links.iter().find(|link| link.name == self.uplink) else {
+            return Ok(None);
+        };
+        let addresses = self.netlink.addresses().map_err(list("addresses"))?;
+        let first = addresses.iter().find(|(ifindex, _)| *ifindex == link.ifindex);
+        Ok(Some(Uplink {
+            ifindex: link.ifindex,
+            vtep: first.map(|(_, net)| net.addr()),
+            attached: self.has_our_program(link),
+        }))
+    }
+
+    fn interfaces(
+        &self,
+        links: &[Link],
+        look: &Look,
+    ) -> Result<BTreeMap<InterfaceId, Interface>, ObserveError> {
+        let mut found: BTreeMap<InterfaceId, Interface> = BTreeMap::new();
+        for link in links {
+            if let Ok(id) = link.name.parse::<InterfaceId>() {
+                found.entry(id).or_default().link = Some(SeenLink {
+                    ifindex: link.ifindex,
+                    port: link.alias.as_deref().and_then(names::port_of),
+                    mtu: link.mtu,
+                    is_up: link.is_up,
+                    attached: self.attached.contains(&link.ifindex),
+                });
+            }
+        }
+        for id in self.namespaces()? {
+            found.entry(id).or_default().has_namespace = true;
+        }
+        for (&id, interface) in &mut found {
+            if interface.has_namespace {
+                interface.inside = match look.known(id, interface) {
+                    Some(inside) => Some(inside),
+                    None => self.inside(id, read_inside).map_err(list("an interface's links"))?,
+                };
+            }
+        }
+        Ok(found)
+    }
+
+    pub(super) fn namespaces(&self) -> Result<BTreeSet<InterfaceId>, ObserveError> {
+        let entries = match fs::read_dir(self.names.dir()) {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+            Err(e) => return Err(list("namespaces")(e)),
+        };
+        let mut found = BTreeSet::new();
+        for entry in entries {
+            let entry = entry.map_err(list("namespaces"))?;
+            let id = entry.file_name().to_str().and_then(|name| self.names.id(name));
+            found.extend(id.filter(|_| Netns::is_one(&entry.path())));
+        }
+        Ok(found)
+    }
+
+    fn tables(&mut self) -> Result<Tables, ObserveError> {
+        let named = self.rows()?.numbers();
+        let dataplane = &self.dataplane;
+        let interfaces = dataplane.interfaces()?.into_iter().map(|row| (row.number, row));
+        let subnets = dataplane.subnets()?.into_iter();
+        let nics = dataplane.nics()?.into_iter().map(|nic| {
+            let row = NicRow { mac: nic.mac, vtep: nic.vtep, rule_set: nic.rule_set };
+            ((nic.vni, nic.address), row)
+        });
+        let mut rule_sets = BTreeMap::new();
+        for number in dataplane.rule_sets()? {
+            rule_sets.insert(number, dataplane.rule_set(number)?.unwrap_or_default());
+        }
+        Ok(Tables {
+            uplink: dataplane.uplink()?,
+            interfaces: interfaces.collect(),
+            named,
+            nets: dataplane.nets()?,
+            subnets: subnets.map(|s| ((s.vni, s.range), s.gateway)).collect(),
+            nics: nics.collect(),
+            rule_sets,
+        })
+    }
+
+    fn next_hops(
+        &mut self,
+        uplink: u32,
+        look: &Look,
+        observed: &mut Observed,
+    ) -> Result<(), ObserveError> {
+        for &vtep in &look.vteps {
+            observed.next_hops.extend(self.netlink.next_hop(vtep, uplink).map(|hop| (vtep, hop)));
+        }
+        let neighbours = self.netlink.neighbours().map_err(list("neighbours"))?;
+        let kept = neighbours.iter().filter(|n| n.ifindex == uplink && n.is_kept_for_us);
+        observed.kept_next_hops = kept.map(|neighbour| neighbour.address).collect();
+        Ok(())
+    }
+}
+
+impl Look {
+    /// What was seen before of an interface that need not be looked into.
+    fn known(&self, id: InterfaceId, now: &Interface) -> Option<Inside> {
+        let Insides::Only { ids, before } = &self.insides else { return None };
+        let before = before.get(&id).filter(|_| !ids.contains(&id))?;
+        let ifindex = |it: &Interface| it.link.as_ref().map(|link| link.ifindex);
+        before.inside.clone().filter(|_| ifindex(before) == ifindex(now))
+    }
+}
+
+/// `None`: no veth of ours is there.
+fn read_inside(netlink: &mut Netlink) -> io::Result<Option<Inside>> {
+    let links = netlink.links()?;
+    let ours = links.into_iter().find_map(|link| Some((names::vlan_of(&link.name)?, link)));
+    let Some((vlan, link)) = ours else { return Ok(None) };
+    let here = |ifindex: u32| ifindex == link.ifindex;
+    let addresses = netlink.addresses()?.into_iter().filter(|(i, _)| here(*i));
+    let kept = netlink.neighbours()?.into_iter().filter(|n| here(n.ifindex) && n.is_kept_for_us);
+    Ok(Some(Inside {
+        vlan,
+        mac: link.mac.unwrap_or(directlink_net::Mac([0; 6])),
+        mtu: link.mtu,
+        is_up: link.is_up,
+        addresses: addresses.map(|(_, net)| net).collect(),
+        kept: kept.map(|neighbour| neighbour.address).collect(),
+        is_tuned: sysctl::is_tuned(),
+    }))
+}
+
+fn list(what: &'static str) -> impl Fn(io::Error) -> ObserveError {
+    move |source| ObserveError::List { what, source }
+}

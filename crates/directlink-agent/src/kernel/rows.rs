@@ -1,0 +1,101 @@
+//! Routes and sources in the tables, and what packets and neighbours say.
+
+use super::Kernel;
+use crate::routes::RouteRows;
+use directlink_dataplane::{InterfaceNumber, Route, TableError};
+use directlink_model::ids::InterfaceId;
+use directlink_net::Mac;
+use std::{collections::BTreeMap, net::Ipv4Addr};
+
+/// What is seen of interfaces between two reports.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Facts {
+    pub(crate) neighbours: BTreeMap<InterfaceId, Mac>,
+    /// Packets by verdict.
+    pub(crate) verdicts: BTreeMap<InterfaceId, BTreeMap<String, u64>>,
+}
+
+impl Kernel {
+    /// Routes and sources as they are in the kernel: listed once, then as it took each change.
+    pub(crate) fn rows(&mut self) -> Result<&RouteRows, TableError> {
+        let rows = match self.rows.take() {
+            Some(rows) => rows,
+            None => {
+                let routes = self.dataplane.routes()?.into_iter();
+                let routes = routes.map(|route| ((route.vni, route.prefix), route.interfaces));
+                RouteRows { routes: routes.collect(), sources: self.dataplane.sources()? }
+            }
+        };
+        Ok(self.rows.insert(rows))
+    }
+
+    /// The next look at rows lists them again.
+    pub(crate) fn doubt_rows(&mut self) {
+        self.rows = None;
+    }
+
+    /// Brings the tables to what `wanted` makes of them. What is there then.
+    pub(crate) fn sync_rows(
+        &mut self,
+        wanted: impl FnOnce(&RouteRows) -> RouteRows,
+    ) -> Result<RouteRows, TableError> {
+        let there = self.rows()?;
+        let wanted = wanted(there);
+        let changes = wanted.changes_from(there);
+        if changes.is_empty() {
+            return Ok(wanted);
+        }
+        // If one fails, what is there is read again.
+        self.doubt_rows();
+        for source in changes.put_sources {
+            self.dataplane.put_source(source)?;
+        }
+        for ((vni, prefix), interfaces) in changes.put_routes {
+            self.dataplane.put_route(&Route { vni, prefix, interfaces })?;
+        }
+        for (vni, prefix) in changes.remove_routes {
+            self.dataplane.remove_route(vni, prefix)?;
+        }
+        for source in changes.remove_sources {
+            self.dataplane.remove_source(source)?;
+        }
+        self.rows = Some(wanted.clone());
+        Ok(wanted)
+    }
+
+    /// Neighbours and verdicts of these interfaces, each with its customer's address.
+    pub(crate) fn facts(
+        &mut self,
+        interfaces: &BTreeMap<InterfaceId, (InterfaceNumber, Ipv4Addr)>,
+    ) -> Result<Facts, TableError> {
+        let taught = self.dataplane.neighbours()?;
+        let mut facts = Facts::default();
+        for (&id, &(number, customer)) in interfaces {
+            let mac = match taught.get(&number) {
+                Some(mac) => Some(*mac),
+                None => self.teach_neighbour(id, number, customer)?,
+            };
+            facts.neighbours.extend(mac.map(|mac| (id, mac)));
+            if let Some(tallies) = self.dataplane.interface_tallies(number)? {
+                let seen = tallies.seen().map(|(v, tally)| (v.name().to_owned(), tally.packets));
+                facts.verdicts.insert(id, seen.collect());
+            }
+        }
+        Ok(facts)
+    }
+
+    /// The data plane learns a neighbour from what the kernel sends it. With new tables it would
+    /// wait for that; the kernel knows already.
+    fn teach_neighbour(
+        &mut self,
+        id: InterfaceId,
+        number: InterfaceNumber,
+        customer: Ipv4Addr,
+    ) -> Result<Option<Mac>, TableError> {
+        let Ok(neighbours) = self.inside(id, super::Netlink::neighbours) else { return Ok(None) };
+        let found = neighbours.into_iter().find(|neighbour| neighbour.address == customer);
+        let Some(mac) = found.and_then(|neighbour| neighbour.mac) else { return Ok(None) };
+        self.dataplane.put_neighbour(number, mac)?;
+        Ok(Some(mac))
+    }
+}

@@ -1,0 +1,339 @@
+//! The kernel thread against the real kernel, in namespaces of the test's own (root).
+
+use super::*;
+use crate::{
+    diff::{Difference, Subject, diff},
+    names,
+    wanted::{Certainty, Interface, Net, Nic, Wanted},
+};
+use directlink_dataplane::RuleSet;
+use directlink_model::ids::PortName;
+use directlink_net::{Mac, Mtu, Vlan};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    process::Command,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+/// A router with port p0 and an uplink, each with its far end in a namespace.
+struct Bench {
+    name: String,
+    config: KernelConfig,
+}
+
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+impl Bench {
+    fn new() -> Self {
+        let n = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("dlak{}x{n}", std::process::id());
+        let config = KernelConfig {
+            netns: Some(PathBuf::from(format!("{NETNS_DIR}/{name}-r"))),
+            netns_prefix: format!("{name}-"),
+            pin_dir: PathBuf::from(format!("/run/{name}")),
+            uplink: "uplink0".into(),
+        };
+        let bench = Self { name, config };
+        let (router, far) = (bench.router(), bench.far());
+        for command in [
+            format!("ip netns add {router}"),
+            format!("ip netns add {far}"),
+            format!("ip -n {router} link add p0 type veth peer name cable netns {far}"),
+            format!("ip -n {router} link add uplink0 type veth peer name fabric netns {far}"),
+            format!("ip -n {router} link add dummy-of-others type veth peer name x netns {far}"),
+            format!("ip -n {router} addr add 192.0.2.1/24 dev uplink0"),
+            format!("ip -n {far} addr add 192.0.2.2/24 dev fabric"),
+            format!("ip -n {router} link set p0 up"),
+            format!("ip -n {router} link set uplink0 up"),
+            format!("ip -n {far} link set cable up"),
+            format!("ip -n {far} link set fabric up"),
+        ] {
+            run(&command);
+        }
+        bench
+    }
+
+    fn router(&self) -> String {
+        format!("{}-r", self.name)
+    }
+
+    fn far(&self) -> String {
+        format!("{}-f", self.name)
+    }
+
+    fn in_router(&self, command: &str) -> String {
+        run(&format!("ip netns exec {} {command}", self.router()))
+    }
+
+    fn in_interface(&self, command: &str) -> String {
+        run(&format!("ip netns exec {}-{} {command}", self.name, id()))
+    }
+
+    async fn kernel(&self) -> KernelThread {
+        KernelThread::start(self.config.clone()).await.expect("the tests need root")
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let cleaned = clean(&self.config);
+        for name in [self.router(), self.far()] {
+            let _ = Command::new("ip").args(["netns", "del", &name]).status();
+        }
+        if !std::thread::panicking() {
+            cleaned.unwrap();
+        }
+    }
+}
+
+fn run(command: &str) -> String {
+    let mut words = command.split_whitespace();
+    let output = Command::new(words.next().unwrap()).args(words).output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command}: {error}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn id() -> InterfaceId {
+    InterfaceId::from_bits(0x1a2b_3c4d)
+}
+
+fn port() -> PortName {
+    "p0".parse().unwrap()
+}
+
+fn wanted() -> Wanted {
+    let interface = Interface {
+        port: port(),
+        vlan: Vlan::try_from(100_u16).unwrap(),
+        mtu: Mtu::try_from(1400_i64).unwrap(),
+        mac: names::mac(id()),
+        router: "172.16.0.1/30".parse().unwrap(),
+        customer: "172.16.0.2".parse().unwrap(),
+        vni: Some(1000_u32.try_into().unwrap()),
+    };
+    let nic = Nic {
+        mac: Mac([2, 0, 0, 0, 0, 5]),
+        vtep: "192.0.2.2".parse().unwrap(),
+        rules: RuleSet {
+            inbound: vec![directlink_dataplane::Rule {
+                range: "10.0.0.0/8".parse().unwrap(),
+                protocol: directlink_dataplane::Protocol::TCP,
+                ports: Some(22..=22),
+            }],
+            outbound: vec![],
+        },
+    };
+    let net = Net {
+        certainty: Certainty::Current,
+        subnets: [("10.1.0.0/24".parse().unwrap(), "10.1.0.1".parse().unwrap())].into(),
+        nics: [("10.1.0.5".parse().unwrap(), nic)].into(),
+    };
+    Wanted {
+        ports: [(port(), Certainty::Current)].into(),
+        interfaces: [(id(), interface)].into(),
+        nets: [(1000_u32.try_into().unwrap(), net)].into(),
+        ..Wanted::default()
+    }
+}
+
+fn look(wanted: &Wanted) -> Look {
+    Look {
+        ports: wanted.ports.keys().cloned().collect(),
+        vteps: wanted.vteps(),
+        insides: Insides::All,
+    }
+}
+
+async fn difference(kernel: &KernelThread, wanted: &Wanted) -> Difference {
+    let wanted = wanted.clone();
+    let seen = kernel.run(move |k| (k.observe(&look(&wanted)), wanted)).await.unwrap();
+    diff(&seen.1, &seen.0.unwrap())
+}
+
+/// Rounds until nothing is left to do.
+async fn settle(kernel: &KernelThread, wanted: &Wanted) -> usize {
+    for round in 0..=3 {
+        let Difference { changes, blocked } = difference(kernel, wanted).await;
+        assert!(blocked.is_empty(), "{blocked:?}");
+        if changes.is_empty() {
+            return round;
+        }
+        let failures = kernel.run(move |k| k.apply(&changes)).await.unwrap();
+        assert!(failures.is_empty(), "{failures:?}");
+    }
+    panic!("still to do: {:?}", difference(kernel, wanted).await);
+}
+
+#[tokio::test]
+async fn an_interface_is_made_and_a_second_pass_changes_nothing() {
+    let bench = Bench::new();
+    let kernel = bench.kernel().await;
+    assert!(settle(&kernel, &wanted()).await <= 2);
+    assert_eq!(settle(&kernel, &wanted()).await, 0);
+    // As another tool sees it.
+    let link = bench.in_interface("ip -d link show vlan100");
+    assert!(link.contains("06:44:1a:2b:3c:4d") && link.contains("mtu 1400"), "{link}");
+    let outer = bench.in_router(&format!("ip link show {}", id()));
+    assert!(outer.contains("state UP") && outer.contains("alias directlink port p0"), "{outer}");
+    assert!(bench.in_interface("ip -4 addr").contains("172.16.0.1/30"));
+    assert!(!bench.in_interface("ip addr show vlan100").contains("inet6"));
+    assert_eq!(bench.in_interface("cat /proc/sys/net/ipv4/conf/all/arp_ignore").trim(), "1");
+    assert_eq!(bench.in_interface("cat /proc/sys/net/ipv4/ip_forward").trim(), "0");
+    let neighbour = bench.in_interface("ip neigh");
+    assert!(neighbour.contains("172.16.0.2") && neighbour.contains("managed"), "{neighbour}");
+    let next_hop = bench.in_router("ip neigh");
+    assert!(next_hop.contains("192.0.2.2") && next_hop.contains("managed"), "{next_hop}");
+}
+
+#[tokio::test]
+async fn a_later_process_finds_everything_right_but_for_its_programs() {
+    let bench = Bench::new();
+    {
+        let kernel = bench.kernel().await;
+        settle(&kernel, &wanted()).await;
+    }
+    let kernel = bench.kernel().await;
+    let changes = difference(&kernel, &wanted()).await.changes;
+    assert!(
+        matches!(
+            changes.as_slice(),
+            [
+                crate::diff::Change::AttachUplink(_),
+                crate::diff::Change::AttachPort { .. },
+                crate::diff::Change::AttachSlow(_)
+            ]
+        ),
+        "{changes:?}"
+    );
+    assert_eq!(settle(&kernel, &wanted()).await, 1);
+}
+
+#[tokio::test]
+async fn what_was_changed_behind_our_back_is_put_right() {
+    let bench = Bench::new();
+    let kernel = bench.kernel().await;
+    settle(&kernel, &wanted()).await;
+    for meddling in [
+        "ip addr add 10.66.0.1/24 dev vlan100",
+        "ip addr del 172.16.0.1/30 dev vlan100",
+        "ip link set vlan100 mtu 1300",
+        "ip link set vlan100 down",
+        "sysctl -q net.ipv4.ip_forward=1",
+        "ip neigh del 172.16.0.2 dev vlan100",
+    ] {
+        bench.in_interface(meddling);
+        assert!(settle(&kernel, &wanted()).await >= 1, "{meddling}");
+        assert_eq!(settle(&kernel, &wanted()).await, 0, "{meddling}");
+    }
+    bench.in_router(&format!("ip link del {}", id()));
+    assert!(settle(&kernel, &wanted()).await >= 1);
+}
+
+#[tokio::test]
+async fn what_is_not_wanted_goes_and_nothing_of_others() {
+    let bench = Bench::new();
+    let foreign = bench.far();
+    let kernel = bench.kernel().await;
+    settle(&kernel, &wanted()).await;
+    let empty = Wanted { ports: wanted().ports, ..Wanted::default() };
+    settle(&kernel, &empty).await;
+    let names = run("ip netns");
+    assert!(!names.contains(&format!("{}-dxvif-", bench.name)), "{names}");
+    assert!(names.contains(&foreign));
+    let links = bench.in_router("ip -br link");
+    assert!(!links.contains("dxvif-") && links.contains("dummy-of-others"), "{links}");
+    let seen = kernel.run(move |k| k.observe(&look(&empty))).await.unwrap().unwrap();
+    assert!(seen.interfaces.is_empty() && seen.tables.interfaces.is_empty());
+    assert!(seen.tables.nics.is_empty() && seen.tables.rule_sets.is_empty());
+    assert!(seen.kept_next_hops.is_empty());
+}
+
+#[tokio::test]
+async fn one_interface_that_fails_does_not_hinder_another() {
+    let bench = Bench::new();
+    let kernel = bench.kernel().await;
+    let mut wanted = wanted();
+    let other = InterfaceId::from_bits(7);
+    let interface =
+        Interface { vlan: 200_u16.try_into().unwrap(), ..wanted.interfaces[&id()].clone() };
+    wanted.interfaces.insert(other, interface);
+    // Somebody else's file is where the namespace should be named.
+    let path = PathBuf::from(format!("{NETNS_DIR}/{}-{other}", bench.name));
+    std::fs::create_dir(&path).unwrap();
+    let changes = difference(&kernel, &wanted).await.changes;
+    let failures = kernel.run(move |k| k.apply(&changes)).await.unwrap();
+    assert_eq!(failures.keys().collect::<Vec<_>>(), [&Subject::Interface(other)]);
+    let left = difference(&kernel, &wanted).await;
+    assert!(!left.is_about(&Subject::Interface(id())), "{left:?}");
+    assert!(left.is_about(&Subject::Interface(other)));
+    std::fs::remove_dir(&path).unwrap();
+}
+
+#[tokio::test]
+async fn routes_are_seen_in_the_tables_and_go() {
+    use crate::routes::Via;
+    let bench = Bench::new();
+    let kernel = bench.kernel().await;
+    settle(&kernel, &wanted()).await;
+    let via = Via {
+        number: directlink_dataplane::InterfaceNumber::new(1).unwrap(),
+        vni: 1000_u32.try_into().unwrap(),
+        customer: "172.16.0.2".parse().unwrap(),
+        light: true,
+        is_established: true,
+        is_settled: true,
+        learned: vec![("10.9.0.0/16".parse().unwrap(), true)],
+    };
+    let vias = [via.clone()];
+    let rows = kernel.run(move |k| k.sync_rows(|there| RouteRows::wanted(&vias, there))).await;
+    assert!(rows.unwrap().unwrap().has_all_of(&via));
+    let listed = |k: &mut Kernel| {
+        k.doubt_rows();
+        k.rows().unwrap().clone()
+    };
+    assert!(kernel.run(listed).await.unwrap().has_all_of(&via));
+    let rows = kernel.run(move |k| k.sync_rows(|there| RouteRows::wanted(&[], there))).await;
+    assert_eq!(rows.unwrap().unwrap(), RouteRows::default());
+    assert_eq!(kernel.run(listed).await.unwrap(), RouteRows::default());
+}
+
+#[tokio::test]
+async fn light_is_seen_as_it_comes_and_goes() {
+    let bench = Bench::new();
+    let kernel = bench.kernel().await;
+    let mut watch = Watch::new(kernel.run(Kernel::subscribe).await.unwrap().unwrap()).unwrap();
+    let ports = [port()].into();
+    let lights = kernel.run(move |k| k.lights(&ports)).await.unwrap().unwrap();
+    assert_eq!(lights, BTreeMap::from([(port(), true)]));
+    for (pull, expected) in [("down", false), ("up", true)] {
+        run(&format!("ip -n {} link set cable {pull}", bench.far()));
+        let seen = async {
+            loop {
+                match watch.next().await.unwrap() {
+                    LinkEvent::Seen { name, light, .. } if name == "p0" && light == expected => {
+                        break;
+                    }
+                    _ => {}
+                }
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(1), seen).await.expect("within 1 s");
+    }
+}
+
+#[test]
+fn cleaning_leaves_nothing_and_may_be_repeated() {
+    let bench = Bench::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let kernel = bench.kernel().await;
+        settle(&kernel, &wanted()).await;
+    });
+    clean(&bench.config).unwrap();
+    assert!(!run("ip netns").contains(&format!("{}-dxvif-", bench.name)));
+    assert!(!bench.in_router("ip -d link show p0").contains("prog/xdp"));
+    assert!(!bench.config.pin_dir.exists());
+    clean(&bench.config).unwrap();
+}

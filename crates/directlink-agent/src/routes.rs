@@ -1,0 +1,236 @@
+//! What customers announce → rows of the data plane: where a Net's packets go, and where a
+//! customer's packets may come from. Pure; the kernel thread writes the difference.
+//!
+//! ```text
+//! learned on dxvif-…1 (Net 1000): 192.168.0.0/16 best   ─► route  (1000, 192.168.0.0/16) → 1
+//!                                                       ─► source (1, 192.168.0.0/16)
+//! learned on dxvif-…2 (Net 1000): 192.168.0.0/16 second ─► source (2, 192.168.0.0/16)
+//! ```
+//!
+//! After a restart of the agent the rows are older than the sessions. Those of an interface
+//! stay until its customer has told its table again (RFC 4724 §4.1), or took too long.
+
+use directlink_dataplane::{InterfaceNumber, Source};
+use directlink_net::{Ipv4Net, Vni};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::Ipv4Addr,
+};
+
+/// Rows, wanted or in the kernel.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RouteRows {
+    /// To 1 to 4 interfaces, in order.
+    pub(crate) routes: BTreeMap<(Vni, Ipv4Net), Vec<InterfaceNumber>>,
+    pub(crate) sources: BTreeSet<Source>,
+}
+
+/// An interface that leads to a Net, and what is known of the other side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Via {
+    pub(crate) number: InterfaceNumber,
+    pub(crate) vni: Vni,
+    pub(crate) customer: Ipv4Addr,
+    pub(crate) light: bool,
+    pub(crate) is_established: bool,
+    /// The customer has told its whole table since we began.
+    pub(crate) is_settled: bool,
+    /// All that was accepted, and whether it is forwarded on.
+    pub(crate) learned: Vec<(Ipv4Net, bool)>,
+}
+
+/// What to do to the tables.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RouteChanges {
+    pub(crate) put_routes: Vec<((Vni, Ipv4Net), Vec<InterfaceNumber>)>,
+    pub(crate) remove_routes: Vec<(Vni, Ipv4Net)>,
+    pub(crate) put_sources: Vec<Source>,
+    pub(crate) remove_sources: Vec<Source>,
+}
+
+/// As many equal ways as a row holds.
+const WAYS_MAX: usize = 4;
+
+impl RouteRows {
+    /// What the tables shall hold, given what they do.
+    pub(crate) fn wanted(vias: &[Via], there: &Self) -> Self {
+        let mut rows = Self::default();
+        for via in vias {
+            rows.learn(via);
+        }
+        rows.keep_unsettled(vias, there);
+        rows.reach_customers(vias);
+        for ways in rows.routes.values_mut() {
+            ways.sort_unstable();
+            ways.dedup();
+            ways.truncate(WAYS_MAX);
+        }
+        rows
+    }
+
+    /// From what is there to this. What is put comes first: a prefix that moves is never
+    /// without a way.
+    pub(crate) fn changes_from(&self, there: &Self) -> RouteChanges {
+        let differs = |(key, ways): &(&(Vni, Ipv4Net), &Vec<InterfaceNumber>)| {
+            there.routes.get(*key) != Some(*ways)
+        };
+        let put = self.routes.iter().filter(differs).map(|(key, ways)| (*key, ways.clone()));
+        let gone = there.routes.keys().filter(|key| !self.routes.contains_key(*key)).copied();
+        RouteChanges {
+            put_routes: put.collect(),
+            remove_routes: gone.collect(),
+            put_sources: self.sources.difference(&there.sources).copied().collect(),
+            remove_sources: there.sources.difference(&self.sources).copied().collect(),
+        }
+    }
+
+    /// Whether packets are forwarded as this interface's customer announced.
+    pub(crate) fn has_all_of(&self, via: &Via) -> bool {
+        let has = |(prefix, best): &(Ipv4Net, bool)| {
+            let routed = || {
+                let ways = self.routes.get(&(via.vni, *prefix));
+                ways.is_some_and(|ways| ways.contains(&via.number) || ways.len() == WAYS_MAX)
+            };
+            let source = Source { interface: via.number, prefix: *prefix };
+            self.sources.contains(&source) && (!best || routed())
+        };
+        !via.learned.is_empty() && via.light && via.learned.iter().all(has)
+    }
+
+    /// The numbers that some row names.
+    pub(crate) fn numbers(&self) -> BTreeSet<InterfaceNumber> {
+        let sources = self.sources.iter().map(|source| source.interface);
+        self.routes.values().flatten().copied().chain(sources).collect()
+    }
+
+    fn learn(&mut self, via: &Via) {
+        for &(prefix, best) in &via.learned {
+            self.sources.insert(Source { interface: via.number, prefix });
+            // Without light another way is better, and none is no worse.
+            if best && via.light {
+                self.routes.entry((via.vni, prefix)).or_default().push(via.number);
+            }
+        }
+    }
+
+    fn keep_unsettled(&mut self, vias: &[Via], there: &Self) {
+        let unsettled: BTreeMap<InterfaceNumber, &Via> =
+            vias.iter().filter(|via| !via.is_settled).map(|via| (via.number, via)).collect();
+        let kept = there.sources.iter().filter(|source| unsettled.contains_key(&source.interface));
+        self.sources.extend(kept);
+        for (&(vni, prefix), ways) in &there.routes {
+            let still = |number: &&InterfaceNumber| {
+                unsettled.get(number).is_some_and(|via| via.light && via.vni == vni)
+            };
+            let ways: Vec<_> = ways.iter().filter(still).copied().collect();
+            // What was learned anew is better than what is remembered.
+            if !ways.is_empty() {
+                self.routes.entry((vni, prefix)).or_insert(ways);
+            }
+        }
+    }
+
+    /// A customer's router itself can be answered, where no other of the Net has its address.
+    fn reach_customers(&mut self, vias: &[Via]) {
+        let mut owners: BTreeMap<(Vni, Ipv4Addr), Vec<&Via>> = BTreeMap::new();
+        for via in vias {
+            owners.entry((via.vni, via.customer)).or_default().push(via);
+        }
+        for ((vni, customer), owners) in owners {
+            if let [via] = owners.as_slice()
+                && via.light
+                && (via.is_established || !via.is_settled)
+            {
+                let host = Ipv4Net::from(customer);
+                self.routes.entry((vni, host)).or_insert_with(|| vec![via.number]);
+            }
+        }
+    }
+}
+
+impl RouteChanges {
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(n: u16) -> InterfaceNumber {
+        InterfaceNumber::new(n).unwrap()
+    }
+
+    fn via(n: u16, learned: &[(&str, bool)]) -> Via {
+        Via {
+            number: number(n),
+            vni: Vni::try_from(1000).unwrap(),
+            customer: Ipv4Addr::new(169, 254, 1, 2),
+            light: true,
+            is_established: true,
+            is_settled: true,
+            learned: learned.iter().map(|&(p, best)| (p.parse().unwrap(), best)).collect(),
+        }
+    }
+
+    fn text(rows: &RouteRows) -> Vec<String> {
+        let routes = rows.routes.iter().map(|((_, prefix), ways)| format!("{prefix} → {ways:?}"));
+        let sources = rows.sources.iter().map(|s| format!("{} ← {}", s.interface, s.prefix));
+        routes.chain(sources).collect()
+    }
+
+    fn wanted(vias: &[Via]) -> RouteRows {
+        RouteRows::wanted(vias, &RouteRows::default())
+    }
+
+    #[test]
+    fn the_best_is_forwarded_on_and_all_are_sources() {
+        let two = [via(1, &[("10.9.0.0/16", true)]), via(2, &[("10.9.0.0/16", false)])];
+        assert_eq!(
+            text(&wanted(&two)),
+            ["10.9.0.0/16 → [1]", "1 ← 10.9.0.0/16", "2 ← 10.9.0.0/16"],
+        );
+    }
+
+    #[test]
+    fn light_off_takes_the_way_away_and_equal_ways_share() {
+        let mut two = [via(1, &[("10.9.0.0/16", true)]), via(2, &[("10.9.0.0/16", true)])];
+        two[1].customer = Ipv4Addr::new(169, 254, 1, 6);
+        assert_eq!(text(&wanted(&two))[0], "10.9.0.0/16 → [1, 2]");
+        two[0].light = false;
+        let rows = wanted(&two);
+        assert_eq!(text(&rows)[0], "10.9.0.0/16 → [2]");
+        assert!(!rows.has_all_of(&two[0]) && rows.has_all_of(&two[1]));
+    }
+
+    #[test]
+    fn a_customers_router_is_reached_unless_its_address_is_ambiguous() {
+        let [one, other] = [via(1, &[]), via(2, &[])];
+        assert_eq!(text(&wanted(std::slice::from_ref(&one))), ["169.254.1.2/32 → [1]"]);
+        assert!(text(&wanted(&[one.clone(), other])).is_empty());
+        assert!(text(&wanted(&[Via { is_established: false, ..one }])).is_empty());
+    }
+
+    #[test]
+    fn rows_outlive_a_restart_until_the_customer_has_spoken() {
+        let there = wanted(&[via(1, &[("10.8.0.0/16", true), ("10.9.0.0/16", true)])]);
+        let restarted = Via { is_settled: false, is_established: false, ..via(1, &[]) };
+        let rows = RouteRows::wanted(std::slice::from_ref(&restarted), &there);
+        assert_eq!(rows, there);
+        let spoken = via(1, &[("10.9.0.0/16", true)]);
+        let rows = RouteRows::wanted(std::slice::from_ref(&spoken), &there);
+        let changes = rows.changes_from(&there);
+        assert_eq!(changes.remove_routes.len(), 1);
+        assert_eq!(changes.remove_sources.len(), 1);
+        assert!(changes.put_routes.is_empty() && changes.put_sources.is_empty());
+        assert!(rows.changes_from(&rows).is_empty());
+    }
+
+    #[test]
+    fn rows_of_an_interface_that_is_gone_go() {
+        let there = wanted(&[via(1, &[("10.9.0.0/16", true)])]);
+        let changes = RouteRows::wanted(&[], &there).changes_from(&there);
+        assert_eq!((changes.remove_routes.len(), changes.remove_sources.len()), (2, 1));
+    }
+}

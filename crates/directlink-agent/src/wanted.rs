@@ -1,0 +1,264 @@
+//! Documents → what the kernel shall be: one value, computed purely.
+//!
+//! ```text
+//!  port/p0   ─┐                 ports       which may be touched at all
+//!  port/p1   ─┼─► Wanted::of ─► interfaces  namespace, veth, addresses, VLAN row
+//!  net/vpc-… ─┘                 nets        Subnets, NICs, rule sets
+//! ```
+//!
+//! Knowing nothing of a port or a Net is not the same as wanting nothing there. So a document
+//! that is only known in a former version (`held`) adds what is missing and removes nothing,
+//! and where there is none at all, everything stays as it is.
+
+use crate::names;
+use directlink_dataplane::{Protocol, Rule, RuleSet};
+use directlink_model::{
+    ids::{InterfaceId, PortName},
+    plan::{Document, InterfacePlan, NetPlan, NicPlan, PortPlan, Scope},
+    security_group::{Permission, PortRange, Protocol as Admitted},
+};
+use directlink_net::{IpNet, Ipv4Net, Mac, Mtu, Vlan, Vni};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::Ipv4Addr,
+};
+
+/// What is known of a scope.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Known {
+    Current {
+        generation: u64,
+        document: Document,
+    },
+    /// The current document cannot be read; an older one can, perhaps.
+    Former(Option<Document>),
+}
+
+/// The whole of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) ports: BTreeMap<PortName, Certainty>,
+    pub(crate) interfaces: BTreeMap<InterfaceId, Interface>,
+    /// Those that this router cannot bring about, and why.
+    pub(crate) refused: BTreeMap<InterfaceId, (PortName, String)>,
+    pub(crate) nets: BTreeMap<Vni, Net>,
+    /// Of some Net nothing can be read: no Net's rows may be removed.
+    pub(crate) some_net_unknown: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Certainty {
+    /// As the plan says: what it does not name goes.
+    Current,
+    /// From a former plan: what is there stays, what is missing comes.
+    Held,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Interface {
+    pub(crate) port: PortName,
+    pub(crate) vlan: Vlan,
+    pub(crate) mtu: Mtu,
+    pub(crate) mac: Mac,
+    /// Our peer address with its prefix length, and the customer's.
+    pub(crate) router: Ipv4Net,
+    pub(crate) customer: Ipv4Addr,
+    /// `None`: leads nowhere, BGP only.
+    pub(crate) vni: Option<Vni>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Net {
+    pub(crate) certainty: Certainty,
+    pub(crate) subnets: BTreeMap<Ipv4Net, Ipv4Addr>,
+    pub(crate) nics: BTreeMap<Ipv4Addr, Nic>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Nic {
+    pub(crate) mac: Mac,
+    pub(crate) vtep: Ipv4Addr,
+    pub(crate) rules: RuleSet,
+}
+
+impl Wanted {
+    pub(crate) fn of(scopes: &BTreeMap<Scope, Known>) -> Self {
+        let mut wanted = Self::default();
+        for (scope, known) in scopes {
+            let (certainty, document) = match known {
+                Known::Current { document, .. } => (Certainty::Current, Some(document)),
+                Known::Former(document) => (Certainty::Held, document.as_ref()),
+            };
+            match (scope, document) {
+                (Scope::Port(port), Some(Document::Port(plan))) => {
+                    wanted.add_port(port, certainty, plan);
+                }
+                (Scope::Net(_), Some(Document::Net(Some(plan)))) => {
+                    wanted.nets.insert(plan.vni, net(certainty, plan));
+                }
+                (Scope::Net(_), Some(Document::Net(None))) if certainty == Certainty::Current => {}
+                // Nothing is known, or a document is about something else than its scope.
+                (Scope::Port(port), _) => {
+                    wanted.ports.insert(port.clone(), Certainty::Held);
+                }
+                (Scope::Net(_), _) => wanted.some_net_unknown = true,
+            }
+        }
+        wanted
+    }
+
+    pub(crate) fn certainty(&self, port: &PortName) -> Certainty {
+        self.ports.get(port).copied().unwrap_or(Certainty::Held)
+    }
+
+    /// The far ends of all tunnels.
+    pub(crate) fn vteps(&self) -> BTreeSet<Ipv4Addr> {
+        self.nets.values().flat_map(|net| net.nics.values().map(|nic| nic.vtep)).collect()
+    }
+
+    fn add_port(&mut self, port: &PortName, certainty: Certainty, plan: &PortPlan) {
+        self.ports.insert(port.clone(), certainty);
+        for (&id, plan) in &plan.interfaces {
+            match interface(id, port, plan) {
+                Ok(interface) => drop(self.interfaces.insert(id, interface)),
+                Err(why) => drop(self.refused.insert(id, (port.clone(), why))),
+            }
+        }
+    }
+}
+
+fn interface(id: InterfaceId, port: &PortName, plan: &InterfacePlan) -> Result<Interface, String> {
+    let (IpNet::V4(router), IpNet::V4(customer)) = (plan.peer.router(), plan.peer.customer())
+    else {
+        return Err(format!("this router forwards IPv4 only, not between {}", plan.peer));
+    };
+    Ok(Interface {
+        port: port.clone(),
+        vlan: plan.vlan,
+        mtu: plan.mtu,
+        mac: names::mac(id),
+        router,
+        customer: customer.addr(),
+        vni: plan.net.as_ref().map(|net| net.vni),
+    })
+}
+
+fn net(certainty: Certainty, plan: &NetPlan) -> Net {
+    let nics = plan.nics.iter().map(|(&address, nic)| (address, self::nic(nic))).collect();
+    Net { certainty, subnets: plan.subnets.clone(), nics }
+}
+
+fn nic(plan: &NicPlan) -> Nic {
+    let rules = |permissions: &[Permission]| permissions.iter().filter_map(rule).collect();
+    let rules = RuleSet { inbound: rules(&plan.inbound), outbound: rules(&plan.outbound) };
+    Nic { mac: plan.mac, vtep: plan.vtep, rules }
+}
+
+/// `None`: says nothing about IPv4, and admits nothing.
+fn rule(permission: &Permission) -> Option<Rule> {
+    let IpNet::V4(range) = permission.range else { return None };
+    let ports = |range: PortRange| (range != PortRange::ALL).then_some(range.from..=range.to);
+    let (protocol, ports) = match permission.protocol {
+        Admitted::Any => (Protocol::Any, None),
+        Admitted::Tcp(range) => (Protocol::TCP, ports(range)),
+        Admitted::Udp(range) => (Protocol::UDP, ports(range)),
+        // Of ICMP only an echo request begins anything; errors pass with the flow that they
+        // are about. So a rule about another type has nothing to admit.
+        Admitted::Icmp { kind: None | Some(ECHO), code: None | Some(0) } => (Protocol::ICMP, None),
+        Admitted::Icmp { .. } => return None,
+        Admitted::Other(number) => (Protocol::Number(number), None),
+    };
+    Some(Rule { range: range.trunc(), protocol, ports })
+}
+
+/// Echo request, RFC 792.
+const ECHO: u8 = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use directlink_model::{ids::NetId, plan::NetRef};
+    use directlink_net::PeerAddresses;
+
+    fn permission(protocol: Admitted, range: &str) -> Permission {
+        Permission { protocol, range: range.parse().unwrap() }
+    }
+
+    #[test]
+    fn permissions_become_rules() {
+        let ports = |from, to| PortRange { from, to };
+        let icmp = |kind, code| Admitted::Icmp { kind, code };
+        for (protocol, range, expected) in [
+            (Admitted::Any, "0.0.0.0/0", Some("Any None 0.0.0.0/0")),
+            (Admitted::Tcp(PortRange::ALL), "10.0.0.9/8", Some("Number(6) None 10.0.0.0/8")),
+            (
+                Admitted::Tcp(ports(22, 22)),
+                "10.0.0.0/8",
+                Some("Number(6) Some(22..=22) 10.0.0.0/8"),
+            ),
+            (Admitted::Udp(ports(1, 9)), "10.0.0.0/8", Some("Number(17) Some(1..=9) 10.0.0.0/8")),
+            (icmp(None, None), "10.0.0.0/8", Some("Number(1) None 10.0.0.0/8")),
+            (icmp(Some(8), None), "10.0.0.0/8", Some("Number(1) None 10.0.0.0/8")),
+            (icmp(Some(8), Some(0)), "10.0.0.0/8", Some("Number(1) None 10.0.0.0/8")),
+            (icmp(Some(0), None), "10.0.0.0/8", None),
+            (icmp(Some(8), Some(3)), "10.0.0.0/8", None),
+            (Admitted::Other(50), "10.0.0.0/8", Some("Number(50) None 10.0.0.0/8")),
+            (Admitted::Any, "::/0", None),
+        ] {
+            let given = permission(protocol, range);
+            let got = rule(&given).map(|r| format!("{:?} {:?} {}", r.protocol, r.ports, r.range));
+            assert_eq!(got.as_deref(), expected, "{given:?}");
+        }
+    }
+
+    fn port(peer: PeerAddresses) -> PortPlan {
+        let plan = InterfacePlan {
+            vlan: Vlan::try_from(100_u16).unwrap(),
+            mtu: Mtu::MAX,
+            peer,
+            router_asn: 50624_u32.try_into().unwrap(),
+            customer_asn: 65000_u32.try_into().unwrap(),
+            bgp_identifier: Ipv4Addr::new(10, 0, 0, 1),
+            key: None,
+            net: Some(NetRef {
+                id: NetId::from_bits(1),
+                vni: 1000_u32.try_into().unwrap(),
+                advertised: vec![],
+            }),
+        };
+        PortPlan { connection: None, interfaces: [(InterfaceId::from_bits(1), plan)].into() }
+    }
+
+    fn scopes(list: &[(&str, Known)]) -> BTreeMap<Scope, Known> {
+        list.iter().map(|(scope, known)| (scope.parse().unwrap(), known.clone())).collect()
+    }
+
+    #[test]
+    fn a_document_that_cannot_be_read_wants_nothing_and_removes_nothing() {
+        let plan = Document::Port(port(PeerAddresses::allocated(0).unwrap()));
+        let current = Known::Current { generation: 1, document: plan.clone() };
+        let wanted = Wanted::of(&scopes(&[
+            ("port/p0", current),
+            ("port/p1", Known::Former(None)),
+            ("port/p2", Known::Former(Some(plan))),
+            ("net/vpc-00000001", Known::Former(None)),
+        ]));
+        let certainty = |port: &str| wanted.certainty(&port.parse().unwrap());
+        assert_eq!(certainty("p0"), Certainty::Current);
+        for port in ["p1", "p2", "p3"] {
+            assert_eq!(certainty(port), Certainty::Held, "{port}");
+        }
+        assert!(wanted.some_net_unknown);
+    }
+
+    #[test]
+    fn an_interface_that_this_router_cannot_have_is_refused_by_name() {
+        let peer =
+            PeerAddresses::new("fd00::1/126".parse().unwrap(), "fd00::2/126".parse().unwrap());
+        let document = Document::Port(port(peer.unwrap()));
+        let wanted =
+            Wanted::of(&scopes(&[("port/p0", Known::Current { generation: 1, document })]));
+        assert!(wanted.interfaces.is_empty());
+        assert!(wanted.refused[&InterfaceId::from_bits(1)].1.contains("IPv4 only"));
+    }
+}
