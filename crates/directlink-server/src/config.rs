@@ -1,1 +1,103 @@
-//! In the making.
+//! What an operator may choose. Every value has a default that works.
+
+use directlink_model::location::Region;
+use jiff::SignedDuration;
+use secrecy::SecretString;
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+/// All that `serve` needs.
+#[derive(Clone, Debug)]
+pub struct ServeConfig {
+    /// Database, certificate authority and the operator's token live here, for their owner's eyes.
+    pub state_dir: PathBuf,
+    pub region: Region,
+    /// The clock can be moved on by the operator: for labs.
+    pub virtual_clock: bool,
+    pub listen: Listen,
+    /// Further names and addresses by which agents dial the server, beside localhost.
+    pub server_names: Vec<String>,
+    /// `None`: the one in the state directory, which is made at first start.
+    pub operator_token: Option<SecretString>,
+    pub rules: Rules,
+    pub pace: Pace,
+}
+
+impl ServeConfig {
+    /// The defaults: every listener on a free port of loopback.
+    pub fn new(state_dir: PathBuf, region: Region) -> Self {
+        Self {
+            state_dir,
+            region,
+            virtual_clock: false,
+            listen: Listen::default(),
+            server_names: Vec::new(),
+            operator_token: None,
+            rules: Rules::default(),
+            pace: Pace::default(),
+        }
+    }
+}
+
+/// Where to listen; port 0 takes a free one.
+#[derive(Clone, Copy, Debug)]
+pub struct Listen {
+    /// Both customer APIs.
+    pub api: SocketAddr,
+    /// A second door to the same, for clients that want an endpoint of their own for the AWS face.
+    pub aws: Option<SocketAddr>,
+    /// The operator's API, and `/metrics`.
+    pub operator: SocketAddr,
+    /// The agents' channel.
+    pub agents: SocketAddr,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Self { api: any, aws: None, operator: any, agents: any }
+    }
+}
+
+/// Limits and retentions.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    pub connections_per_account: u32,
+    pub interfaces_per_connection: u32,
+    pub gateways_per_account: u32,
+    /// What is deleted stays readable for so long, as `deleted`.
+    pub keep_deleted: SignedDuration,
+    /// A hosted interface that was rejected or has expired stays readable for so long: whoever
+    /// offered it wants to know.
+    pub keep_lapsed: SignedDuration,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            connections_per_account: 10,
+            interfaces_per_connection: 50,
+            gateways_per_account: 5,
+            keep_deleted: SignedDuration::from_hours(1),
+            keep_lapsed: SignedDuration::from_hours(30 * 24),
+        }
+    }
+}
+
+/// How often the reconcile loop looks although nobody woke it.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Marks and deadlines: in case a wake-up was missed.
+    pub pass: Duration,
+    /// Everything: in case a mark was missed.
+    pub full_pass: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { pass: Duration::from_secs(3), full_pass: Duration::from_secs(300) }
+    }
+}

@@ -1,1 +1,208 @@
-//! In the making.
+//! The shell: opens what is on disk, binds what is listened on, and starts everything.
+//!
+//! ```text
+//!   STATE/region.db         facts                         api, aws    both customer dialects
+//!   STATE/ca/               who is who                    operator    the same, and /metrics
+//!   STATE/operator-token    made at first start           agents      gRPC over mutual TLS
+//! ```
+
+use crate::{
+    api,
+    app::{App, Parts, operator::CLOCK_SETTING},
+    ca::{self, Authority},
+    clock::Clock,
+    config::{Listen, ServeConfig},
+    metrics,
+    reconcile::{self, Agents},
+    store::{self, Store, sites},
+};
+use axum::Router;
+use jiff::SignedDuration;
+use secrecy::{ExposeSecret, SecretString};
+use std::{
+    fs,
+    future::Future,
+    io,
+    net::SocketAddr,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
+use thiserror::Error;
+use tokio::{
+    net::TcpListener,
+    sync::{Notify, watch},
+    task::JoinHandle,
+};
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
+use tracing::{error, info};
+
+#[derive(Debug, Error)]
+pub enum Error {
+    #[error("cannot use {}", path.display())]
+    File { path: PathBuf, source: io::Error },
+    #[error("cannot listen on {address}")]
+    Listen { address: SocketAddr, source: io::Error },
+    #[error("cannot open the store")]
+    Store(#[from] store::Error),
+    #[error("cannot open the certificate authority")]
+    Authority(#[from] ca::Error),
+    #[error("cannot set up TLS for agents")]
+    Tls(#[from] tonic::transport::Error),
+}
+
+/// A server at work.
+pub struct Running {
+    pub app: App,
+    /// As bound: no port 0 any more.
+    pub listening: Listen,
+    pub operator_token: SecretString,
+    servers: Vec<JoinHandle<()>>,
+    reconciler: JoinHandle<()>,
+}
+
+impl Running {
+    /// Takes no new requests, ends those that run, and closes the store.
+    pub async fn stop(self) {
+        self.app.parts().stop.send_replace(true);
+        for server in self.servers {
+            // Only a panic makes this fail, and that has been told already.
+            let _ = server.await;
+        }
+        self.reconciler.abort();
+        let _ = self.reconciler.await;
+        self.app.parts().store.close().await;
+    }
+}
+
+/// Starts everything; returns when it answers.
+pub async fn serve(config: ServeConfig) -> Result<Running, Error> {
+    let state = &config.state_dir;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(state)
+        .map_err(|source| Error::File { path: state.clone(), source })?;
+    let operator_token = match &config.operator_token {
+        Some(token) => token.clone(),
+        None => own_token(&state.join("operator-token"))?,
+    };
+    let app = open(&config).await?;
+    let (listening, listeners) = bind(config.listen).await?;
+    let mut servers = vec![serve_agents(&app, &config, listeners.agents)?];
+    let operator =
+        api::operator(app.clone(), operator_token.clone()).merge(metrics::route(app.clone()));
+    servers.push(serve_http("operator", &app, listeners.operator, operator));
+    servers.push(serve_http("api", &app, listeners.api, api::front(app.clone())));
+    let aws = listeners.aws.map(|aws| serve_http("aws", &app, aws, api::front(app.clone())));
+    servers.extend(aws);
+    let reconciler = tokio::spawn(reconcile::run(app.clone(), config.pace));
+    info!(region = %config.region.name, api = %listening.api, operator = %listening.operator,
+          agents = %listening.agents, "serving");
+    Ok(Running { app, listening, operator_token, servers, reconciler })
+}
+
+async fn open(config: &ServeConfig) -> Result<App, Error> {
+    let store = Store::open(&config.state_dir.join("region.db")).await?;
+    let clock = match config.virtual_clock {
+        false => Clock::real(),
+        true => {
+            let mut db = store.reader().await?;
+            let ahead = sites::setting(&mut db, CLOCK_SETTING).await?;
+            let ahead_us = ahead.and_then(|us| us.parse().ok()).unwrap_or(0);
+            Clock::ahead_of_real(SignedDuration::from_micros(ahead_us))
+        }
+    };
+    Ok(App::new(Parts {
+        region: config.region.clone(),
+        rules: config.rules,
+        clock,
+        store,
+        authority: Authority::open(&config.state_dir.join("ca"))?,
+        agents: Agents::default(),
+        wake: Notify::new(),
+        stop: watch::Sender::new(false),
+    }))
+}
+
+/// The one in the file; made, of 256 random bits, if there is none.
+fn own_token(path: &Path) -> Result<SecretString, Error> {
+    if !path.exists() {
+        ca::write_private(path, &hex::encode(rand::random::<[u8; 32]>()))?;
+    }
+    let token =
+        fs::read_to_string(path).map_err(|source| Error::File { path: path.to_owned(), source })?;
+    Ok(token.trim().into())
+}
+
+struct Listeners {
+    api: TcpListener,
+    aws: Option<TcpListener>,
+    operator: TcpListener,
+    agents: TcpListener,
+}
+
+async fn bind(wanted: Listen) -> Result<(Listen, Listeners), Error> {
+    let (api, at_api) = bind_one(wanted.api).await?;
+    let (operator, at_operator) = bind_one(wanted.operator).await?;
+    let (agents, at_agents) = bind_one(wanted.agents).await?;
+    let (aws, at_aws) = match wanted.aws {
+        Some(address) => Some(bind_one(address).await?).unzip(),
+        None => (None, None),
+    };
+    let listening = Listen { api: at_api, aws: at_aws, operator: at_operator, agents: at_agents };
+    Ok((listening, Listeners { api, aws, operator, agents }))
+}
+
+async fn bind_one(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
+    let failed = |source| Error::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
+fn serve_http(
+    name: &'static str,
+    app: &App,
+    listener: TcpListener,
+    router: Router,
+) -> JoinHandle<()> {
+    let stopped = stopped(app);
+    tokio::spawn(async move {
+        let served = axum::serve(listener, router).with_graceful_shutdown(stopped).await;
+        if let Err(error) = served {
+            error!(name, %error, "a listener failed");
+        }
+    })
+}
+
+fn serve_agents(
+    app: &App,
+    config: &ServeConfig,
+    listener: TcpListener,
+) -> Result<JoinHandle<()>, Error> {
+    let identity = app.parts().authority.server_identity(&config.server_names)?;
+    let tls = ServerTlsConfig::new()
+        .identity(Identity::from_pem(&identity.certificate_pem, identity.key_pem.expose_secret()))
+        .client_ca_root(Certificate::from_pem(&identity.ca_pem));
+    let server = Server::builder()
+        .tls_config(tls)?
+        .http2_keepalive_interval(Some(api::agent::KEEPALIVE))
+        .http2_keepalive_timeout(Some(api::agent::KEEPALIVE))
+        .add_service(api::agent::service(app.clone()));
+    let stopped = stopped(app);
+    Ok(tokio::spawn(async move {
+        let incoming = TcpListenerStream::new(listener);
+        if let Err(error) = server.serve_with_incoming_shutdown(incoming, stopped).await {
+            error!(%error, "the agent channel failed");
+        }
+    }))
+}
+
+fn stopped(app: &App) -> impl Future<Output = ()> + Send + 'static {
+    let mut stop = app.parts().stop.subscribe();
+    async move {
+        // An error means that the app is gone, which is a stop as well.
+        let _ = stop.wait_for(|stop| *stop).await;
+    }
+}

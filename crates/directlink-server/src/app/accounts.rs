@@ -1,12 +1,23 @@
-//! Access keys, and what a verifier needs of them.
+//! Accounts and their access keys, and what a verifier needs of them.
 
-use super::{App, Context, Refusal};
-use crate::store;
+use super::{App, Context, Refusal, check_name, chosen, write_tx};
+use crate::store::{
+    self, Tx, accounts,
+    journal::{self, Actor},
+};
+use argon2::{
+    Argon2,
+    password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
+};
 use directlink_model::{
-    account::{AccessKey, SecretKey},
+    Fault,
+    account::{AccessKey, Account, SecretKey},
     command::CreateAccessKey,
     ids::AccountId,
 };
+use jiff::Timestamp;
+use rand::seq::IndexedRandom;
+use secrecy::{ExposeSecret, SecretString};
 
 /// A key pair, on the one occasion that its secret is shown.
 #[derive(Clone, Debug)]
@@ -24,6 +35,22 @@ pub struct Credential {
     pub usable: bool,
 }
 
+#[derive(Clone, Debug, Default)]
+pub struct AddAccount {
+    /// The login. `None`: one is made of the account's number.
+    pub email: Option<String>,
+    /// `None`: one is made.
+    pub password: Option<SecretString>,
+}
+
+/// Secrets that are shown this once.
+#[derive(Clone, Debug)]
+pub struct NewAccount {
+    pub account: Account,
+    pub access_key: NewAccessKey,
+    pub password: SecretString,
+}
+
 impl App {
     /// A new pair; the secret is shown this once.
     pub async fn create_access_key(
@@ -31,7 +58,21 @@ impl App {
         ctx: &Context,
         c: CreateAccessKey,
     ) -> Result<NewAccessKey, Refusal> {
-        Err(Refusal::Error(store::Error::Unbuilt))
+        if let Some(end) = c.expires_at.filter(|end| *end <= ctx.now) {
+            return Err(Fault::BadValue {
+                parameter: "ExpirationDate",
+                given: end.to_string(),
+                expected: "give a time that is still to come".into(),
+            }
+            .into());
+        }
+        write_tx!(self, ctx.dry_run, |tx| {
+            let new = new_key(ctx.caller.account, c.expires_at, ctx.now);
+            accounts::insert_key(tx, &new.key, &new.secret).await?;
+            let who = (&ctx.actor(), ctx.now);
+            journal::record(tx, who, &new.key.id, "access key created", ctx.request_id).await?;
+            Ok(new)
+        })
     }
 
     /// The caller's, in order of creation.
@@ -40,7 +81,9 @@ impl App {
         ctx: &Context,
         ids: Option<&[String]>,
     ) -> Result<Vec<AccessKey>, Refusal> {
-        Err(Refusal::Error(store::Error::Unbuilt))
+        let mut db = self.store().reader().await?;
+        let all = accounts::keys_of_account(&mut db, ctx.caller.account).await?;
+        Ok(chosen(all, ids, |key| key.id.clone()))
     }
 
     /// For the verifier of signatures: whose key it is, and its secret.
@@ -48,15 +91,106 @@ impl App {
         &self,
         access_key_id: &str,
     ) -> Result<Option<Credential>, store::Error> {
-        Err(store::Error::Unbuilt)
+        let mut db = self.store().reader().await?;
+        let found = accounts::key_by_id(&mut db, access_key_id).await?;
+        Ok(found.map(|(key, secret)| {
+            let usable = key.is_usable(self.now());
+            Credential { account: key.account, secret, usable }
+        }))
     }
 
-    /// For Basic authentication: the account of an e-mail address, if the password is right.
+    /// For Basic authentication: the account of an e-mail address, if the password is right. An
+    /// address that is not known costs as much time as a wrong password.
     pub async fn login(
         &self,
         email: &str,
         password: &str,
     ) -> Result<Option<AccountId>, store::Error> {
-        Err(store::Error::Unbuilt)
+        let mut db = self.store().reader().await?;
+        let found = accounts::by_email(&mut db, email).await?;
+        drop(db);
+        let password = SecretString::from(password);
+        let (account, hash) = found.map(|(account, hash)| (account.id, hash)).unzip();
+        let right = aside(move || match hash {
+            Some(hash) => is_password(&password, &hash),
+            None => hash_password(&password).map(|_| false),
+        })
+        .await?;
+        Ok(account.filter(|_| right))
     }
+
+    /// An account with its first access key.
+    pub async fn add_account(&self, c: AddAccount) -> Result<NewAccount, Refusal> {
+        let now = self.now();
+        let id = AccountId::from_number(rand::random_range(100_000_000_000..1_000_000_000_000));
+        let email = c.email.unwrap_or_else(|| format!("{id}@{}.test", self.region().name));
+        check_name("email", &email)?;
+        let password = c.password.unwrap_or_else(|| text(20, ALPHANUMERIC).into());
+        let secret = password.clone();
+        let hash = aside(move || hash_password(&secret)).await?;
+        write_tx!(self, false, |tx| {
+            if accounts::by_email(tx, &email).await?.is_some() {
+                return Err(Fault::AlreadyExists(email.clone()).into());
+            }
+            let account = Account { id, email: email.clone(), created_at: now };
+            accounts::insert(tx, &account, &hash).await?;
+            let access_key = new_key(id, None, now);
+            accounts::insert_key(tx, &access_key.key, &access_key.secret).await?;
+            record(tx, id, now).await?;
+            Ok(NewAccount { account, access_key, password: password.clone() })
+        })
+    }
+
+    /// In order of creation.
+    pub async fn accounts(&self) -> Result<Vec<Account>, Refusal> {
+        let mut db = self.store().reader().await?;
+        Ok(accounts::every(&mut db).await?)
+    }
+}
+
+const UPPER: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+const ALPHANUMERIC: &[u8] = b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789";
+
+/// Of a cryptographic generator (rand's own of the thread).
+fn text(length: usize, alphabet: &[u8]) -> String {
+    let mut random = rand::rng();
+    let letter = |_| alphabet.choose(&mut random).copied().map_or('0', char::from);
+    (0..length).map(letter).collect()
+}
+
+fn new_key(account: AccountId, expires_at: Option<Timestamp>, now: Timestamp) -> NewAccessKey {
+    let key = AccessKey {
+        id: text(20, UPPER),
+        account,
+        active: true,
+        created_at: now,
+        modified_at: now,
+        expires_at,
+    };
+    NewAccessKey { key, secret: SecretKey::new(text(40, UPPER)) }
+}
+
+fn hash_password(password: &SecretString) -> Result<String, store::Error> {
+    Argon2::default()
+        .hash_password(password.expose_secret().as_bytes())
+        .map(|hash| hash.to_string())
+        .map_err(|why| store::Error::Password(why.to_string()))
+}
+
+fn is_password(password: &SecretString, hash: &str) -> Result<bool, store::Error> {
+    let hash = PasswordHash::new(hash).map_err(|why| store::Error::Password(why.to_string()))?;
+    Ok(Argon2::default().verify_password(password.expose_secret().as_bytes(), &hash).is_ok())
+}
+
+/// A password's hash takes tens of milliseconds on purpose: not on the threads that answer.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, store::Error> + Send + 'static,
+) -> Result<T, store::Error> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|died| Err(store::Error::Password(died.to_string())))
+}
+
+async fn record(tx: &mut Tx, id: AccountId, now: Timestamp) -> Result<(), Refusal> {
+    Ok(journal::record(tx, (&Actor::Operator, now), id, "account added", "").await?)
 }

@@ -1,8 +1,19 @@
 //! Connections: order, read, delete.
 
-use super::{App, Context, Refusal};
-use crate::store;
-use directlink_model::{command::OrderConnection, ids::ConnectionId, view::ConnectionView};
+use super::{App, Context, Refusal, check_name, write_tx};
+use crate::store::{Tx, connections, interfaces, journal, plans, sites};
+use directlink_model::{
+    Fault,
+    command::OrderConnection,
+    connection::{Connection, ConnectionState},
+    fault::Quota,
+    ids::ConnectionId,
+    view::ConnectionView,
+};
+use jiff::Timestamp;
+
+/// So few are read one by one.
+const FEW: usize = 8;
 
 impl App {
     /// A new order, in `requested`.
@@ -11,7 +22,31 @@ impl App {
         ctx: &Context,
         c: OrderConnection,
     ) -> Result<ConnectionView, Refusal> {
-        Err(Refusal::Error(store::Error::Unbuilt))
+        check_name("DirectLinkName", &c.name)?;
+        let limit = self.rules().connections_per_account;
+        write_tx!(self, ctx.dry_run, |tx| {
+            let account = ctx.caller.account;
+            let location = sites::location(tx, &c.location).await?;
+            let location = location.ok_or_else(|| Fault::NoSuchLocation(c.location.clone()))?;
+            if connections::count_live(tx, account).await? >= limit as usize {
+                return Err(Fault::TooMany { what: Quota::Connections, limit }.into());
+            }
+            let connection = Connection {
+                id: ConnectionId::from_bits(rand::random()),
+                account,
+                name: c.name.clone(),
+                location: location.code,
+                bandwidth: c.bandwidth,
+                requested_at: ctx.now,
+                approval: None,
+                light: None,
+                delete_asked_at: None,
+                deleted_at: None,
+            };
+            connections::insert(tx, &connection).await?;
+            record(tx, ctx, connection.id, "connection ordered").await?;
+            Ok(view(connection))
+        })
     }
 
     /// The caller's, in order of creation; `ids`: of these only, unknown ones left out.
@@ -20,7 +55,25 @@ impl App {
         ctx: &Context,
         ids: Option<&[ConnectionId]>,
     ) -> Result<Vec<ConnectionView>, Refusal> {
-        Err(Refusal::Error(store::Error::Unbuilt))
+        let gone_before = ctx.now - self.rules().keep_deleted;
+        let mut db = self.store().reader().await?;
+        let mut found = match ids {
+            Some(ids) if ids.len() <= FEW => {
+                let mut found = Vec::with_capacity(ids.len());
+                for id in ids {
+                    let one = connections::by_id(&mut db, *id).await?;
+                    found.extend(one.filter(|c| is_there(c, ctx, gone_before)));
+                }
+                found.sort_by_key(|c| (c.requested_at, c.id));
+                found.dedup_by_key(|c| c.id);
+                found
+            }
+            _ => connections::of_account(&mut db, ctx.caller.account, gone_before).await?,
+        };
+        if let Some(ids) = ids {
+            found.retain(|c| ids.contains(&c.id));
+        }
+        Ok(found.into_iter().map(view).collect())
     }
 
     /// Asks for deletion; the view shows `deleted` at once for an order that nobody approved yet.
@@ -29,6 +82,50 @@ impl App {
         ctx: &Context,
         id: ConnectionId,
     ) -> Result<ConnectionView, Refusal> {
-        Err(Refusal::Error(store::Error::Unbuilt))
+        write_tx!(self, ctx.dry_run, |tx| {
+            let mut connection = own(tx, ctx, id).await?;
+            let live = interfaces::live_of_connection(tx, id).await?;
+            let live = live.iter().filter(|i| i.state(false, ctx.now).is_live()).count();
+            let before = connection.clone();
+            connection.ask_delete(live, ctx.now)?;
+            if connection != before {
+                connections::update(tx, &connection).await?;
+                if let Some(approval) = &connection.approval {
+                    plans::mark_port(tx, &approval.port).await?;
+                }
+                record(tx, ctx, id, "connection deletion asked").await?;
+            }
+            Ok(view(connection))
+        })
     }
+}
+
+pub(super) fn view(connection: Connection) -> ConnectionView {
+    let state = connection.state();
+    ConnectionView { connection, state }
+}
+
+/// The caller's connection of this id.
+pub(super) async fn own(
+    tx: &mut Tx,
+    ctx: &Context,
+    id: ConnectionId,
+) -> Result<Connection, Refusal> {
+    let connection = connections::by_id(tx, id).await?;
+    let own = connection.filter(|c| c.account == ctx.caller.account);
+    Ok(own.ok_or(Fault::NoSuchConnection(id))?)
+}
+
+/// Whether interfaces on it can be available.
+pub(super) fn is_wire_on(connection: &Connection) -> bool {
+    connection.state() == ConnectionState::Available
+}
+
+fn is_there(connection: &Connection, ctx: &Context, gone_before: Timestamp) -> bool {
+    connection.account == ctx.caller.account
+        && connection.deleted_at.is_none_or(|deleted| deleted > gone_before)
+}
+
+async fn record(tx: &mut Tx, ctx: &Context, id: ConnectionId, what: &str) -> Result<(), Refusal> {
+    Ok(journal::record(tx, (&ctx.actor(), ctx.now), id, what, ctx.request_id).await?)
 }

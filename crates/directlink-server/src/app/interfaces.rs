@@ -1,12 +1,30 @@
 //! Interfaces: create, host for another, confirm, change, delete.
 
-use super::{App, Context, Refusal};
-use crate::store;
+use super::{
+    App, Context, Refusal, check_name,
+    connections::{is_wire_on, own as own_connection},
+    gateways::own as own_gateway,
+    write_tx,
+};
+use crate::store::{
+    Tx, accounts, connections,
+    interfaces::{self, GoneBefore},
+    journal::{self, Actor},
+    plans,
+};
 use directlink_model::{
+    Fault,
     command::{ChangeInterface, ConfirmInterface, CreateInterface},
+    connection::Connection,
+    fault::Quota,
+    gateway::Gateway,
     ids::{ConnectionId, InterfaceId},
+    interface::{Interface, Proposal},
     view::InterfaceView,
 };
+use directlink_net::{BadPeerAddresses, IpNet, PeerAddresses, Vlan};
+use jiff::Timestamp;
+use std::{collections::BTreeMap, net::IpAddr};
 
 /// Which interfaces to read: in all lists that are given.
 #[derive(Clone, Debug, Default)]
@@ -22,7 +40,50 @@ impl App {
         ctx: &Context,
         c: CreateInterface,
     ) -> Result<InterfaceView, Refusal> {
-        Err(Refusal::Error(store::Error::Unbuilt))
+        check_name("DirectLinkInterfaceName", &c.name)?;
+        let region = self.region().asn;
+        if region.refuses(c.asn) {
+            return Err(Fault::AsnOfProvider { asn: c.asn, region }.into());
+        }
+        let given = given_addresses(c.router_address, c.customer_address)?;
+        let limit = self.rules().interfaces_per_connection;
+        write_tx!(self, ctx.dry_run, |tx| {
+            let place = Place::find(tx, ctx, &c).await?;
+            let taken = taken_vlan(tx, c.connection, c.vlan, ctx.now).await?;
+            if let Some((by, vlan)) = taken.first() {
+                let (connection, vlan, by) = (c.connection, *vlan, *by);
+                return Err(Fault::VlanTaken { connection, vlan, by }.into());
+            }
+            if let Some(gateway) = &place.gateway {
+                check_net_is_new(tx, c.connection, gateway).await?;
+            }
+            let addresses = interfaces::live_addresses(tx, c.connection).await?;
+            if addresses.len() >= limit as usize {
+                return Err(Fault::TooMany { what: Quota::InterfacesPerConnection, limit }.into());
+            }
+            let proposal = Proposal {
+                connection: c.connection,
+                owner: c.owner.unwrap_or(ctx.caller.account),
+                name: c.name.clone(),
+                vlan: c.vlan,
+                asn: c.asn,
+                key: c.key.clone(),
+                peer: match given {
+                    Some(peer) => peer,
+                    None => allocate_addresses(&addresses)?,
+                },
+                mtu: c.mtu,
+                gateway: place.gateway.map(|g| g.id),
+            };
+            let id = InterfaceId::from_bits(rand::random());
+            let interface = Interface::propose(id, proposal, region, &taken, ctx.now)?;
+            interfaces::insert(tx, &interface).await?;
+            if interface.gateway.is_some() {
+                mark(tx, &place.connection).await?;
+            }
+            record(tx, ctx, id, "interface created").await?;
+            Ok(view(interface, place.connection, ctx.now))
+        })
     }
 
     /// The owner of a hosted interface accepts it.
@@ -31,7 +92,20 @@ impl App {
         ctx: &Context,
         c: ConfirmInterface,
     ) -> Result<InterfaceView, Refusal> {
-        Err(Refusal::Error(store::Error::Unbuilt))
+        write_tx!(self, ctx.dry_run, |tx| {
+            let (mut interface, connection) = visible(tx, ctx, c.id).await?;
+            if interface.owner != ctx.caller.account {
+                return Err(Fault::NoSuchInterface(c.id).into());
+            }
+            let gateway = own_gateway(tx, ctx, c.gateway).await?;
+            interface.confirm(c.gateway, ctx.now)?;
+            gateway.check_available()?;
+            check_net_is_new(tx, interface.connection, &gateway).await?;
+            interfaces::update(tx, &interface).await?;
+            mark(tx, &connection).await?;
+            record(tx, ctx, c.id, "interface confirmed").await?;
+            Ok(view(interface, connection, ctx.now))
+        })
     }
 
     /// Another MTU.
@@ -40,7 +114,17 @@ impl App {
         ctx: &Context,
         c: ChangeInterface,
     ) -> Result<InterfaceView, Refusal> {
-        Err(Refusal::Error(store::Error::Unbuilt))
+        write_tx!(self, ctx.dry_run, |tx| {
+            let (mut interface, connection) = visible(tx, ctx, c.id).await?;
+            let before = interface.mtu;
+            interface.change_mtu(c.mtu, ctx.now)?;
+            if interface.mtu != before {
+                interfaces::update(tx, &interface).await?;
+                mark(tx, &connection).await?;
+                record(tx, ctx, c.id, "interface MTU changed").await?;
+            }
+            Ok(view(interface, connection, ctx.now))
+        })
     }
 
     /// Asked by its owner or its connection's; while it is `confirming` this is a rejection.
@@ -49,7 +133,17 @@ impl App {
         ctx: &Context,
         id: InterfaceId,
     ) -> Result<InterfaceView, Refusal> {
-        Err(Refusal::Error(store::Error::Unbuilt))
+        write_tx!(self, ctx.dry_run, |tx| {
+            let (mut interface, connection) = visible(tx, ctx, id).await?;
+            let before = interface.clone();
+            interface.ask_delete(ctx.now)?;
+            if interface != before {
+                interfaces::update(tx, &interface).await?;
+                mark(tx, &connection).await?;
+                record(tx, ctx, id, "interface deletion asked").await?;
+            }
+            Ok(view(interface, connection, ctx.now))
+        })
     }
 
     /// Those that the caller may see, in order of creation.
@@ -58,6 +152,198 @@ impl App {
         ctx: &Context,
         filter: &InterfaceFilter,
     ) -> Result<Vec<InterfaceView>, Refusal> {
-        Err(Refusal::Error(store::Error::Unbuilt))
+        let account = ctx.caller.account;
+        let mut db = self.store().snapshot().await?;
+        let found = interfaces::visible_to(&mut db, account, self.gone_before(ctx.now)).await?;
+        let around = connections::around_account(&mut db, account).await?;
+        let around: BTreeMap<_, _> = around.into_iter().map(|c| (c.id, c)).collect();
+        let wanted = |i: &Interface| {
+            filter.connections.as_ref().is_none_or(|ids| ids.contains(&i.connection))
+                && filter.interfaces.as_ref().is_none_or(|ids| ids.contains(&i.id))
+        };
+        Ok(found
+            .into_iter()
+            .filter(wanted)
+            .filter_map(|i| {
+                let connection = around.get(&i.connection)?.clone();
+                Some(view(i, connection, ctx.now))
+            })
+            .collect())
+    }
+
+    pub(super) fn gone_before(&self, now: Timestamp) -> GoneBefore {
+        let rules = self.rules();
+        GoneBefore { deleted: now - rules.keep_deleted, lapsed: now - rules.keep_lapsed }
+    }
+}
+
+/// Where a new interface goes, found and in a state for it.
+struct Place {
+    connection: Connection,
+    /// `None`: hosted.
+    gateway: Option<Gateway>,
+}
+
+impl Place {
+    async fn find(tx: &mut Tx, ctx: &Context, c: &CreateInterface) -> Result<Self, Refusal> {
+        let connection = own_connection(tx, ctx, c.connection).await?;
+        let other = c.owner.filter(|owner| *owner != ctx.caller.account);
+        let gateway = match (other, c.gateway) {
+            (None, Some(id)) => Some(own_gateway(tx, ctx, id).await?),
+            (Some(_), _) | (None, None) => None,
+        };
+        if let Some(owner) = other {
+            accounts::by_id(tx, owner).await?.ok_or(Fault::NoSuchAccount(owner))?;
+        }
+        connection.check_takes_interfaces()?;
+        if let Some(gateway) = &gateway {
+            gateway.check_available()?;
+        }
+        Ok(Self { connection, gateway })
+    }
+}
+
+pub(super) fn view(interface: Interface, connection: Connection, now: Timestamp) -> InterfaceView {
+    let state = interface.state(is_wire_on(&connection), now);
+    InterfaceView { interface, state, connection }
+}
+
+/// The interface, if the caller owns it or the connection that it is on.
+async fn visible(
+    tx: &mut Tx,
+    ctx: &Context,
+    id: InterfaceId,
+) -> Result<(Interface, Connection), Refusal> {
+    let none = Fault::NoSuchInterface(id);
+    let Some(interface) = interfaces::by_id(tx, id).await? else { return Err(none.into()) };
+    let connection = connections::by_id(tx, interface.connection).await?;
+    let caller = ctx.caller.account;
+    match connection {
+        Some(c) if interface.owner == caller || c.account == caller => Ok((interface, c)),
+        Some(_) | None => Err(none.into()),
+    }
+}
+
+/// Who has the VLAN on the connection. An offer that has run out is stamped as expired on the way:
+/// it holds nothing any more, and the database's own rule must know.
+async fn taken_vlan(
+    tx: &mut Tx,
+    connection: ConnectionId,
+    vlan: Vlan,
+    now: Timestamp,
+) -> Result<Vec<(InterfaceId, Vlan)>, Refusal> {
+    let Some(mut holder) = interfaces::live_with_vlan(tx, connection, vlan).await? else {
+        return Ok(vec![]);
+    };
+    if holder.expire(now) {
+        interfaces::update(tx, &holder).await?;
+        journal::record(tx, (&Actor::Time, now), holder.id, "interface expired", "not confirmed")
+            .await?;
+        return Ok(vec![]);
+    }
+    Ok(vec![(holder.id, holder.vlan)])
+}
+
+async fn check_net_is_new(
+    tx: &mut Tx,
+    connection: ConnectionId,
+    gateway: &Gateway,
+) -> Result<(), Refusal> {
+    let Some(net) = gateway.net else { return Ok(()) };
+    match interfaces::reaching_net(tx, connection, net).await? {
+        Some(by) => Err(Fault::NetAlreadyReached { net, by }.into()),
+        None => Ok(()),
+    }
+}
+
+/// The pair that was asked for, if any of it was. One alone is completed where its subnet has just
+/// two hosts.
+fn given_addresses(
+    router: Option<IpNet>,
+    customer: Option<IpNet>,
+) -> Result<Option<PeerAddresses>, Fault> {
+    let (router, customer) = match (router, customer) {
+        (None, None) => return Ok(None),
+        (Some(router), Some(customer)) => (router, customer),
+        (Some(router), None) => (router, neighbour(router)?),
+        (None, Some(customer)) => (neighbour(customer)?, customer),
+    };
+    Ok(Some(PeerAddresses::new(router, customer)?))
+}
+
+/// The other host of a subnet of two: /30 and /31 (RFC 3021), and their like of IPv6.
+fn neighbour(side: IpNet) -> Result<IpNet, Fault> {
+    let host_bits = side.max_prefix_len() - side.prefix_len();
+    let flip = match host_bits {
+        1 => 1,
+        2 => 3,
+        _ => return Err(BadPeerAddresses::Size(side.prefix_len()).into()),
+    };
+    let other: IpAddr = match side.addr() {
+        IpAddr::V4(v4) => IpAddr::V4((u32::from(v4) ^ flip).into()),
+        IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) ^ u128::from(flip)).into()),
+    };
+    IpNet::new(other, side.prefix_len())
+        .map_err(|_| BadPeerAddresses::Size(side.prefix_len()).into())
+}
+
+/// The lowest pair that meets none of the connection's.
+fn allocate_addresses(taken: &[IpNet]) -> Result<PeerAddresses, Fault> {
+    let free = |pair: &PeerAddresses| {
+        let subnet = pair.router().trunc();
+        !taken.iter().any(|t| t.contains(&subnet) || subnet.contains(&t.trunc()))
+    };
+    (0..).map_while(PeerAddresses::allocated).find(free).ok_or_else(|| Fault::BadValue {
+        parameter: "OutscalePrivateIp",
+        given: String::new(),
+        expected: "169.254.0.0/16 is used up on this DirectLink, so give both addresses".into(),
+    })
+}
+
+/// Its port is to be planned anew.
+async fn mark(tx: &mut Tx, connection: &Connection) -> Result<(), Refusal> {
+    if let Some(approval) = &connection.approval {
+        plans::mark_port(tx, &approval.port).await?;
+    }
+    Ok(())
+}
+
+async fn record(tx: &mut Tx, ctx: &Context, id: InterfaceId, what: &str) -> Result<(), Refusal> {
+    Ok(journal::record(tx, (&ctx.actor(), ctx.now), id, what, ctx.request_id).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_address_is_completed_only_where_its_subnet_has_two_hosts() {
+        let net = |text: &str| text.parse::<IpNet>().unwrap();
+        for (router, customer, expected) in [
+            (None, None, "none"),
+            (Some("172.16.0.5/30"), None, "172.16.0.5/30 ↔ 172.16.0.6/30"),
+            (None, Some("172.16.0.5/30"), "172.16.0.6/30 ↔ 172.16.0.5/30"),
+            (Some("10.0.0.0/31"), None, "10.0.0.0/31 ↔ 10.0.0.1/31"),
+            (Some("10.0.0.1/29"), None, "refused"),
+            (Some("172.16.0.4/30"), None, "refused"),
+            (Some("172.16.0.4/30"), Some("172.16.0.5/30"), "refused"),
+            (Some("10.0.0.1/29"), Some("10.0.0.2/29"), "10.0.0.1/29 ↔ 10.0.0.2/29"),
+        ] {
+            let got = match given_addresses(router.map(net), customer.map(net)) {
+                Ok(None) => "none".into(),
+                Ok(Some(pair)) => pair.to_string(),
+                Err(_) => "refused".to_owned(),
+            };
+            assert_eq!(got, expected, "{router:?} {customer:?}");
+        }
+    }
+
+    #[test]
+    fn allocation_takes_the_lowest_pair_that_meets_no_other() {
+        let net = |text: &str| text.parse::<IpNet>().unwrap();
+        let lowest = |taken: &[IpNet]| allocate_addresses(taken).unwrap().router().to_string();
+        assert_eq!(lowest(&[]), "169.254.1.1/30");
+        assert_eq!(lowest(&[net("169.254.1.1/30"), net("169.254.1.9/30")]), "169.254.1.5/30");
+        assert_eq!(lowest(&[net("169.254.1.2/29")]), "169.254.1.9/30");
     }
 }

@@ -9,6 +9,7 @@
 //! Whose object is it? The caller's own are found; an interface is found by its owner and by the
 //! owner of its connection; another's object is "no such", never "denied". With `dry_run` all of
 //! the command runs and is then rolled back: the same refusals, and nothing changed.
+//! The order of refusals is the real service's: words, existence, state, conflicts, quotas.
 
 mod accounts;
 mod connections;
@@ -16,27 +17,53 @@ mod gateways;
 mod interfaces;
 mod nets;
 mod nics;
-mod operator;
+pub(crate) mod operator;
 mod regions;
 mod route_tables;
 mod security_groups;
+mod sites;
+#[cfg(test)]
+pub(crate) mod tests;
 
-pub use accounts::{Credential, NewAccessKey};
+pub use crate::ca::Identity;
+pub use accounts::{AddAccount, Credential, NewAccessKey, NewAccount};
 pub use interfaces::InterfaceFilter;
-pub use operator::{
-    AddAccount, AgentView, Identity, NewAccount, NewRouter, PortView, RouterView, ScopeView,
-};
+pub use operator::PlacedNic;
 pub use regions::SubregionView;
+pub use sites::{AgentView, NewRouter, PortView, RouterView, ScopeView};
 
-use crate::store;
-use directlink_model::{Fault, account::Caller};
+use crate::{
+    ca::Authority,
+    clock::Clock,
+    config::Rules,
+    reconcile::Agents,
+    store::{self, Store, Tx, journal::Actor},
+};
+use directlink_model::{Fault, account::Caller, location::Region};
 use jiff::Timestamp;
+use std::{ops::ControlFlow, sync::Arc};
 use thiserror::Error;
+use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 /// The Region. Cheap to clone.
 #[derive(Clone)]
-pub struct App {}
+pub struct App(Arc<Parts>);
+
+/// What an [`App`] is made of.
+pub struct Parts {
+    pub region: Region,
+    pub rules: Rules,
+    pub clock: Clock,
+    pub store: Store,
+    pub authority: Authority,
+    /// What the routers' agents have said since this process started.
+    pub agents: Agents,
+    /// Wakes the reconcile loop. Carries no data: what to do is in the store.
+    pub wake: Notify,
+    /// True when the process stops: streams that would never end then do.
+    pub stop: watch::Sender<bool>,
+}
 
 /// Who asks, when, and under which number. Made once a request, at the edge.
 #[derive(Clone, Debug)]
@@ -46,6 +73,12 @@ pub struct Context {
     pub request_id: Uuid,
     /// Say what would happen, and change nothing.
     pub dry_run: bool,
+}
+
+impl Context {
+    fn actor(&self) -> Actor {
+        Actor::Account(self.caller.account)
+    }
 }
 
 /// Why a command did not happen: the customer's to mend, or ours.
@@ -58,18 +91,129 @@ pub enum Refusal {
 }
 
 impl App {
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
     /// The Region's time: the real one, or the virtual one of a lab.
     pub fn now(&self) -> Timestamp {
-        Timestamp::UNIX_EPOCH
+        self.0.clock.now()
     }
 
     /// The machine's own time, which signatures are judged by: a client cannot follow a virtual clock.
     pub fn machine_now(&self) -> Timestamp {
-        Timestamp::UNIX_EPOCH
+        self.0.clock.machine_now()
+    }
+
+    pub fn has_virtual_clock(&self) -> bool {
+        self.0.clock.is_virtual()
     }
 
     /// A context for `caller` now, with a fresh request id.
     pub fn context(&self, caller: Caller, dry_run: bool) -> Context {
         Context { caller, now: self.now(), request_id: Uuid::new_v4(), dry_run }
+    }
+
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.0
+    }
+
+    fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    fn rules(&self) -> &Rules {
+        &self.0.rules
+    }
+
+    /// Ends one attempt of a write: commits what went well, and says whether to try again.
+    pub(crate) async fn settle<T, E: From<store::Error> + Contended>(
+        &self,
+        tx: Tx,
+        outcome: Result<T, E>,
+        dry_run: bool,
+        attempt: u32,
+    ) -> ControlFlow<Result<T, E>> {
+        const ATTEMPTS: u32 = 8;
+        let marked = tx.marked;
+        let ended = match (&outcome, dry_run) {
+            (Ok(_), false) => tx.commit().await,
+            (Ok(_), true) | (Err(_), _) => tx.rollback().await,
+        };
+        let outcome = match ended {
+            Ok(()) => outcome,
+            Err(error) => outcome.and(Err(error.into())),
+        };
+        if outcome.as_ref().is_ok_and(|_| marked && !dry_run) {
+            self.0.wake.notify_one();
+        }
+        match outcome {
+            Err(error) if error.is_contended() && attempt < ATTEMPTS => ControlFlow::Continue(()),
+            outcome => ControlFlow::Break(outcome),
+        }
+    }
+}
+
+/// Whether doing it all again may go well.
+pub(crate) trait Contended {
+    fn is_contended(&self) -> bool;
+}
+
+impl Contended for Refusal {
+    fn is_contended(&self) -> bool {
+        matches!(self, Self::Error(error) if error.is_contended())
+    }
+}
+
+impl Contended for store::Error {
+    fn is_contended(&self) -> bool {
+        matches!(self, Self::Contended(_))
+    }
+}
+
+/// Runs a block in one write transaction, again if another transaction was quicker. The block
+/// sees the transaction as `$tx: &mut Tx`, ends in a `Result`, and must not consume what it uses.
+///
+/// A macro and not a function that takes a closure: a future that borrows from a closure's argument
+/// cannot promise today that it is `Send`, a plain `async` block can.
+macro_rules! write_tx {
+    ($app:expr, $dry_run:expr, |$tx:ident| $body:block) => {
+        $crate::app::write_tx!($app, $dry_run, $crate::app::Refusal, |$tx| $body)
+    };
+    ($app:expr, $dry_run:expr, $error:ty, |$tx:ident| $body:block) => {{
+        let mut attempt = 1;
+        loop {
+            let mut tx = $app.parts().store.begin().await?;
+            let outcome: Result<_, $error> = {
+                let $tx = &mut tx;
+                async { $body }.await
+            };
+            match $app.settle(tx, outcome, $dry_run, attempt).await {
+                std::ops::ControlFlow::Break(outcome) => break outcome,
+                std::ops::ControlFlow::Continue(()) => attempt += 1,
+            }
+        }
+    }};
+}
+pub(crate) use write_tx;
+
+/// A name is for people: 1 to 255 characters, none of which moves a cursor.
+fn check_name(parameter: &'static str, name: &str) -> Result<(), Fault> {
+    let good = (1..=255).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    match good {
+        true => Ok(()),
+        false => Err(Fault::BadValue {
+            parameter,
+            given: name.escape_default().to_string(),
+            expected: "it has 1 to 255 characters, none of them a control character".into(),
+        }),
+    }
+}
+
+/// Those with one of `ids`, or all.
+fn chosen<T, I: PartialEq>(all: Vec<T>, ids: Option<&[I]>, id: impl Fn(&T) -> I) -> Vec<T> {
+    match ids {
+        None => all,
+        Some(ids) => all.into_iter().filter(|one| ids.contains(&id(one))).collect(),
     }
 }

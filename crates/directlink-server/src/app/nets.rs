@@ -1,28 +1,72 @@
 //! Nets and their Subnets.
 
-use super::{App, Context, Refusal};
-use crate::store;
+use super::{App, Context, Refusal, chosen, write_tx};
+use crate::store::{
+    Tx, gateways, journal, nets, nics, plans, route_tables, security_groups, sites,
+};
 use directlink_model::{
+    Fault,
     command::{CreateNet, CreateSubnet},
-    ids::{NetId, SubnetId},
-    net::Net,
+    ids::{
+        NetId, RouteTableId, RouteTableLinkId, SecurityGroupId, SecurityGroupRuleId, SubnetId,
+        SubregionName,
+    },
+    net::{Net, Subnet},
+    route_table::{RouteTable, RouteTableLink},
+    security_group::{Flow, SecurityGroup, SecurityGroupRule},
     view::SubnetView,
 };
+use directlink_net::Vni;
+use std::collections::BTreeMap;
+
+/// Numbers below are left to the operator's own networks on the same fabric.
+const FIRST_VNI: u32 = 4096;
 
 impl App {
     /// With its main route table and its default security group.
     pub async fn create_net(&self, ctx: &Context, c: CreateNet) -> Result<Net, Refusal> {
-        Err(Refusal::Error(store::Error::Unbuilt))
+        let range = c.range.trunc();
+        Net::check_range(range)?;
+        write_tx!(self, ctx.dry_run, |tx| {
+            let net = Net {
+                id: NetId::from_bits(rand::random()),
+                account: ctx.caller.account,
+                range,
+                vni: random_vni(),
+                created_at: ctx.now,
+            };
+            nets::insert(tx, &net).await?;
+            route_tables::insert(tx, &main_route_table(&net), ctx.now).await?;
+            security_groups::insert(tx, &default_group(&net)).await?;
+            record(tx, ctx, net.id, "Net created").await?;
+            Ok(net)
+        })
     }
 
     /// The caller's, in order of creation.
     pub async fn nets(&self, ctx: &Context, ids: Option<&[NetId]>) -> Result<Vec<Net>, Refusal> {
-        Err(Refusal::Error(store::Error::Unbuilt))
+        let mut db = self.store().reader().await?;
+        let all = nets::of_account(&mut db, ctx.caller.account).await?;
+        Ok(chosen(all, ids, |net| net.id))
     }
 
     /// Refused while it holds Subnets or a gateway.
     pub async fn delete_net(&self, ctx: &Context, id: NetId) -> Result<(), Refusal> {
-        Err(Refusal::Error(store::Error::Unbuilt))
+        write_tx!(self, ctx.dry_run, |tx| {
+            let net = own(tx, ctx, id).await?.id;
+            let in_use = |what: String| Refusal::from(Fault::NetInUse { net, what });
+            if let Some(gateway) = gateways::of_net(tx, net).await? {
+                return Err(in_use(format!("the virtual gateway '{}'", gateway.id)));
+            }
+            if let Some(subnet) = nets::subnets_of_net(tx, net).await?.first() {
+                return Err(in_use(format!("the Subnet '{}'", subnet.id)));
+            }
+            route_tables::delete_of_net(tx, net).await?;
+            security_groups::delete_of_net(tx, net).await?;
+            nets::delete(tx, net).await?;
+            record(tx, ctx, net, "Net deleted").await?;
+            Ok(())
+        })
     }
 
     /// A Subnet of a Net.
@@ -31,7 +75,25 @@ impl App {
         ctx: &Context,
         c: CreateSubnet,
     ) -> Result<SubnetView, Refusal> {
-        Err(Refusal::Error(store::Error::Unbuilt))
+        let range = c.range.trunc();
+        write_tx!(self, ctx.dry_run, |tx| {
+            let net = own(tx, ctx, c.net).await?;
+            let subregion = subregion(tx, c.subregion.clone()).await?;
+            let sisters = nets::subnets_of_net(tx, net.id).await?;
+            Subnet::check_range(range, &net, &sisters)?;
+            let subnet = Subnet {
+                id: SubnetId::from_bits(rand::random()),
+                account: ctx.caller.account,
+                net: net.id,
+                range,
+                subregion,
+                created_at: ctx.now,
+            };
+            nets::insert_subnet(tx, &subnet).await?;
+            plans::mark_net(tx, net.id).await?;
+            record(tx, ctx, subnet.id, "Subnet created").await?;
+            Ok(subnet_view(subnet, 0))
+        })
     }
 
     /// The caller's, in order of creation.
@@ -40,11 +102,107 @@ impl App {
         ctx: &Context,
         ids: Option<&[SubnetId]>,
     ) -> Result<Vec<SubnetView>, Refusal> {
-        Err(Refusal::Error(store::Error::Unbuilt))
+        let mut db = self.store().snapshot().await?;
+        let all = nets::subnets_of_account(&mut db, ctx.caller.account).await?;
+        let taken = nets::taken_addresses(&mut db, ctx.caller.account).await?;
+        let taken: BTreeMap<_, _> = taken.into_iter().collect();
+        let view = |subnet: Subnet| {
+            let taken = taken.get(&subnet.id).copied().unwrap_or(0);
+            subnet_view(subnet, taken)
+        };
+        Ok(chosen(all, ids, |subnet| subnet.id).into_iter().map(view).collect())
     }
 
     /// Refused while it holds NICs.
     pub async fn delete_subnet(&self, ctx: &Context, id: SubnetId) -> Result<(), Refusal> {
-        Err(Refusal::Error(store::Error::Unbuilt))
+        write_tx!(self, ctx.dry_run, |tx| {
+            let subnet = own_subnet(tx, ctx, id).await?;
+            let count = nics::addresses(tx, id).await?.len();
+            if count > 0 {
+                return Err(Fault::SubnetInUse { subnet: id, count }.into());
+            }
+            nets::delete_subnet(tx, id).await?;
+            plans::mark_net(tx, subnet.net).await?;
+            record(tx, ctx, id, "Subnet deleted").await?;
+            Ok(())
+        })
     }
+}
+
+/// The caller's Net of this id.
+pub(super) async fn own(tx: &mut Tx, ctx: &Context, id: NetId) -> Result<Net, Refusal> {
+    let own = nets::by_id(tx, id).await?.filter(|net| net.account == ctx.caller.account);
+    Ok(own.ok_or(Fault::NoSuchNet(id))?)
+}
+
+/// The caller's Subnet of this id.
+pub(super) async fn own_subnet(
+    tx: &mut Tx,
+    ctx: &Context,
+    id: SubnetId,
+) -> Result<Subnet, Refusal> {
+    let own = nets::subnet_by_id(tx, id).await?.filter(|s| s.account == ctx.caller.account);
+    Ok(own.ok_or(Fault::NoSuchSubnet(id))?)
+}
+
+/// The wanted one, or the Region's first.
+async fn subregion(tx: &mut Tx, wanted: Option<SubregionName>) -> Result<SubregionName, Refusal> {
+    let all = sites::locations(tx).await?.into_iter().map(|location| location.subregion);
+    let found = match &wanted {
+        Some(name) => all.into_iter().find(|s| s == name),
+        None => all.min(),
+    };
+    let unknown = || wanted.map_or_else(String::new, |name| name.to_string());
+    Ok(found.ok_or_else(|| Fault::NoSuchSubregion(unknown()))?)
+}
+
+fn subnet_view(subnet: Subnet, taken: usize) -> SubnetView {
+    let available_addresses = subnet.available_addresses(taken);
+    SubnetView { subnet, available_addresses }
+}
+
+/// Random, so that a number is not given again soon after its Net is gone; the database refuses a
+/// second Net with the same one, and the command is tried again.
+fn random_vni() -> Vni {
+    let number = rand::random_range(FIRST_VNI..=0x00ff_ffff);
+    Vni::try_from(number).unwrap_or_else(|_| unreachable!("24 bits, not zero"))
+}
+
+fn main_route_table(net: &Net) -> RouteTable {
+    RouteTable {
+        id: RouteTableId::from_bits(rand::random()),
+        account: net.account,
+        net: net.id,
+        propagating: vec![],
+        links: vec![RouteTableLink {
+            id: RouteTableLinkId::from_bits(rand::random()),
+            subnet: None,
+        }],
+    }
+}
+
+/// The group of NICs that name none: nothing comes in from outside, everything goes out.
+fn default_group(net: &Net) -> SecurityGroup {
+    SecurityGroup {
+        id: SecurityGroupId::from_bits(rand::random()),
+        account: net.account,
+        net: net.id,
+        name: super::security_groups::DEFAULT_NAME.into(),
+        description: "default security group of the Net".into(),
+        rules: vec![SecurityGroupRule {
+            id: SecurityGroupRuleId::from_bits(rand::random()),
+            flow: Flow::Outbound,
+            permission: SecurityGroup::default_outbound(),
+        }],
+        created_at: net.created_at,
+    }
+}
+
+async fn record(
+    tx: &mut Tx,
+    ctx: &Context,
+    id: impl std::fmt::Display,
+    what: &str,
+) -> Result<(), Refusal> {
+    Ok(journal::record(tx, (&ctx.actor(), ctx.now), id, what, ctx.request_id).await?)
 }

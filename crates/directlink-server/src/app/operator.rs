@@ -1,119 +1,60 @@
-//! The operator's side: sites and ports, orders, accounts, where NICs live, the clock.
+//! The operator's side of what customers ask for: orders, where NICs live, and a lab's clock.
 
-use super::NewAccessKey;
-use super::{App, Refusal};
-use crate::store;
+use super::{App, Refusal, connections::view as connection_view, interfaces::view, write_tx};
+use crate::store::{
+    Tx, connections, interfaces,
+    journal::{self, Actor},
+    nets, nics, plans, sites,
+};
 use directlink_model::{
-    account::Account,
-    command::{AddLocation, AddPort, AddRouter, ApproveOrder, PlaceNic},
-    connection::PortRef,
-    ids::{ConnectionId, RouterName},
-    location::{Location, Port, Router},
-    net::Nic,
-    plan::Scope,
+    Fault,
+    command::{ApproveOrder, PlaceNic},
+    connection::{Connection, ConnectionState, PortRef},
+    ids::ConnectionId,
+    location::Port,
+    net::{Net, Nic, Subnet},
     view::{ConnectionView, InterfaceView},
 };
 use jiff::{SignedDuration, Timestamp};
-use secrecy::SecretString;
+use std::{collections::BTreeMap, fmt};
 
+/// A lab's clock is so many microseconds ahead of the machine's.
+pub(crate) const CLOCK_SETTING: &str = "clock ahead microseconds";
+
+/// The outbox's word for a Letter of Authorization that is to be mailed.
+const LETTER: &str = "loa";
+
+/// A NIC with what a host on the fabric must know to be it.
 #[derive(Clone, Debug)]
-pub struct AddAccount {
-    pub email: String,
-    /// `None`: one is made.
-    pub password: Option<SecretString>,
-}
-
-/// Secrets that are shown this once.
-#[derive(Clone, Debug)]
-pub struct NewAccount {
-    pub account: Account,
-    pub access_key: NewAccessKey,
-    pub password: SecretString,
-}
-
-/// What an agent needs to dial: three PEM files.
-#[derive(Clone, Debug)]
-pub struct Identity {
-    pub ca_pem: String,
-    pub certificate_pem: String,
-    pub key_pem: SecretString,
-}
-
-#[derive(Clone, Debug)]
-pub struct NewRouter {
-    pub router: Router,
-    pub identity: Identity,
-}
-
-#[derive(Clone, Debug)]
-pub struct RouterView {
-    pub router: Router,
-    pub ports: Vec<PortView>,
-    pub agent: AgentView,
-}
-
-#[derive(Clone, Debug)]
-pub struct PortView {
-    pub port: Port,
-    /// The connection that holds it; also a deleted one whose fibre is still lit.
-    pub connection: Option<ConnectionId>,
-    /// As last reported since this server started.
-    pub light: Option<bool>,
-}
-
-#[derive(Clone, Debug, Default)]
-pub struct AgentView {
-    pub connected: bool,
-    pub build: Option<String>,
-    pub last_seen_at: Option<Timestamp>,
-    pub scopes: Vec<ScopeView>,
-}
-
-/// One document of a router: what is wanted, and what its agent has of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ScopeView {
-    pub scope: Scope,
-    pub wanted_generation: u64,
-    /// `None`: never answered for.
-    pub acknowledged_generation: Option<u64>,
-    /// Why it could not be (wholly) applied.
-    pub failure: Option<String>,
+pub struct PlacedNic {
+    pub nic: Nic,
+    pub subnet: Subnet,
+    pub net: Net,
 }
 
 impl App {
-    /// A site. One a Subregion.
-    pub async fn add_location(&self, c: AddLocation) -> Result<Location, Refusal> {
-        Err(Refusal::Error(store::Error::Unbuilt))
-    }
-
-    /// A router, with the identity that its agent shows. The key is given this once.
-    pub async fn add_router(&self, c: AddRouter) -> Result<NewRouter, Refusal> {
-        Err(Refusal::Error(store::Error::Unbuilt))
-    }
-
-    /// A port of a router.
-    pub async fn add_port(&self, c: AddPort) -> Result<Port, Refusal> {
-        Err(Refusal::Error(store::Error::Unbuilt))
-    }
-
-    /// An account with its first access key.
-    pub async fn add_account(&self, c: AddAccount) -> Result<NewAccount, Refusal> {
-        Err(Refusal::Error(store::Error::Unbuilt))
-    }
-
     /// Takes a port for an order and issues the Letter of Authorization, in one act.
     pub async fn approve_order(&self, c: ApproveOrder) -> Result<ConnectionView, Refusal> {
-        Err(Refusal::Error(store::Error::Unbuilt))
-    }
-
-    /// The port is free again although its router still sees light, or no longer speaks.
-    pub async fn release_port(&self, port: PortRef) -> Result<PortView, Refusal> {
-        Err(Refusal::Error(store::Error::Unbuilt))
-    }
-
-    /// Says behind which fabric address a NIC lives.
-    pub async fn place_nic(&self, c: PlaceNic) -> Result<Nic, Refusal> {
-        Err(Refusal::Error(store::Error::Unbuilt))
+        let now = self.now();
+        write_tx!(self, false, |tx| {
+            let connection = connections::by_id(tx, c.connection).await?;
+            let mut connection = connection.ok_or(Fault::NoSuchConnection(c.connection))?;
+            if connection.state() != ConnectionState::Requested {
+                let state = connection.state();
+                return Err(Fault::ConnectionNotRequested { id: connection.id, state }.into());
+            }
+            let port = match &c.port {
+                Some(port) => fitting_port(tx, &connection, port).await?,
+                None => first_free_port(tx, &connection).await?,
+            };
+            connection.approve(port.clone(), now)?;
+            connections::update(tx, &connection).await?;
+            connections::issue_letter(tx, connection.id, now).await?;
+            journal::send(tx, LETTER, connection.id, now).await?;
+            plans::mark_port(tx, &port).await?;
+            record(tx, connection.id, "order approved", &port, now).await?;
+            Ok(connection_view(connection))
+        })
     }
 
     /// Every account's, in order of creation; `ids`: of these only.
@@ -121,31 +62,120 @@ impl App {
         &self,
         ids: Option<&[ConnectionId]>,
     ) -> Result<Vec<ConnectionView>, Refusal> {
-        Err(Refusal::Error(store::Error::Unbuilt))
+        let gone_before = self.gone_before(self.now()).deleted;
+        let mut db = self.store().reader().await?;
+        let all = connections::every(&mut db, gone_before).await?;
+        let found = super::chosen(all, ids, |c| c.id);
+        Ok(found.into_iter().map(connection_view).collect())
     }
 
     /// Every account's, in order of creation.
     pub async fn all_interfaces(&self) -> Result<Vec<InterfaceView>, Refusal> {
-        Err(Refusal::Error(store::Error::Unbuilt))
+        let now = self.now();
+        let mut db = self.store().snapshot().await?;
+        let all = interfaces::every(&mut db, self.gone_before(now)).await?;
+        // An interface is never deleted after its connection: none that shows lacks it.
+        let connections = connections::every(&mut db, Timestamp::MIN).await?;
+        let connections: BTreeMap<_, _> = connections.into_iter().map(|c| (c.id, c)).collect();
+        let view = |i| {
+            let i: directlink_model::interface::Interface = i;
+            let connection = connections.get(&i.connection)?.clone();
+            Some(view(i, connection, now))
+        };
+        Ok(all.into_iter().filter_map(view).collect())
     }
 
-    /// In order of their names, each with its ports and what its agent has said.
-    pub async fn routers(&self) -> Result<Vec<RouterView>, Refusal> {
-        Err(Refusal::Error(store::Error::Unbuilt))
+    /// Every account's, in order of creation.
+    pub async fn all_nics(&self) -> Result<Vec<PlacedNic>, Refusal> {
+        let mut db = self.store().snapshot().await?;
+        let mut all = Vec::new();
+        for nic in nics::every(&mut db).await? {
+            let subnet = nets::subnet_by_id(&mut db, nic.subnet).await?;
+            let net = nets::by_id(&mut db, nic.net).await?;
+            all.extend(subnet.zip(net).map(|(subnet, net)| PlacedNic { nic, subnet, net }));
+        }
+        Ok(all)
     }
 
-    /// A new identity for a router whose key is lost.
-    pub async fn renew_identity(&self, router: &RouterName) -> Result<Identity, Refusal> {
-        Err(Refusal::Error(store::Error::Unbuilt))
+    /// Says behind which fabric address a NIC lives.
+    pub async fn place_nic(&self, c: PlaceNic) -> Result<Nic, Refusal> {
+        let now = self.now();
+        write_tx!(self, false, |tx| {
+            let nic = nics::by_id(tx, c.nic).await?;
+            let mut nic = nic.ok_or(Fault::NoSuchNic(c.nic))?;
+            if nic.vtep != c.vtep {
+                nic.vtep = c.vtep;
+                nics::place(tx, nic.id, nic.vtep).await?;
+                plans::mark_net(tx, nic.net).await?;
+                let place = c.vtep.map_or_else(|| "nowhere".to_owned(), |vtep| vtep.to_string());
+                record(tx, nic.id, "NIC placed", place, now).await?;
+            }
+            Ok(nic)
+        })
     }
 
-    /// In order of creation.
-    pub async fn accounts(&self) -> Result<Vec<Account>, Refusal> {
-        Err(Refusal::Error(store::Error::Unbuilt))
-    }
-
-    /// Moves a virtual clock on. `Fault::BadValue` where the clock is the real one.
+    /// Moves a virtual clock on, and says what it shows then. `Fault::BadValue` where it is the real one.
     pub async fn advance_clock(&self, by: SignedDuration) -> Result<Timestamp, Refusal> {
-        Err(Refusal::Error(store::Error::Unbuilt))
+        let bad = |expected: &str| Fault::BadValue {
+            parameter: "seconds",
+            given: by.as_secs().to_string(),
+            expected: expected.into(),
+        };
+        if by.is_negative() {
+            return Err(bad("time does not go back").into());
+        }
+        let ahead =
+            self.parts().clock.advance(by).ok_or_else(|| bad("this clock is the real one"))?;
+        let now = self.now();
+        let ahead_us = ahead.as_micros().to_string();
+        write_tx!(self, false, |tx| {
+            sites::set(tx, CLOCK_SETTING, ahead_us.clone()).await?;
+            record(tx, "clock", "clock advanced", format!("{by:#}"), now).await
+        })?;
+        self.parts().wake.notify_one();
+        Ok(now)
     }
+}
+
+/// The wanted port, if it is one that the order can have.
+async fn fitting_port(
+    tx: &mut Tx,
+    connection: &Connection,
+    at: &PortRef,
+) -> Result<PortRef, Refusal> {
+    let port = sites::port(tx, at).await?.ok_or_else(|| Fault::NoSuchPort(at.clone()))?;
+    let router = sites::router(tx, &port.router).await?;
+    let router = router.ok_or_else(|| Fault::NoSuchRouter(port.router.clone()))?;
+    let misfit = |why: String| Fault::PortDoesNotFit { port: at.clone(), why };
+    if router.location != connection.location {
+        let (there, wanted) = (&router.location, &connection.location);
+        return Err(misfit(format!("it is at {there}, the order is for {wanted}")).into());
+    }
+    if port.speed != connection.bandwidth {
+        let (has, wanted) = (port.speed.optics(), connection.bandwidth.optics());
+        return Err(misfit(format!("it has {has}, the order needs {wanted}")).into());
+    }
+    match connections::holding(tx, at).await? {
+        Some(_) => Err(Fault::PortTaken(at.clone()).into()),
+        None => Ok(at.clone()),
+    }
+}
+
+async fn first_free_port(tx: &mut Tx, connection: &Connection) -> Result<PortRef, Refusal> {
+    let free = sites::free_port(tx, &connection.location, connection.bandwidth).await?;
+    let Port { router, name, .. } = free.ok_or_else(|| Fault::NoCapacity {
+        location: connection.location.clone(),
+        speed: connection.bandwidth.as_str(),
+    })?;
+    Ok(PortRef { router, port: name })
+}
+
+async fn record(
+    tx: &mut Tx,
+    subject: impl fmt::Display,
+    what: &str,
+    why: impl fmt::Display,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    Ok(journal::record(tx, (&Actor::Operator, now), subject, what, why).await?)
 }

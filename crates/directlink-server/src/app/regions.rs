@@ -1,7 +1,7 @@
 //! The Region itself, its Subregions and locations: open to everyone.
 
 use super::{App, Refusal};
-use crate::store;
+use crate::store::sites;
 use directlink_model::{
     ids::{LocationCode, SubregionName},
     location::{Location, Region},
@@ -16,18 +16,20 @@ pub struct SubregionView {
 
 impl App {
     pub fn region(&self) -> &Region {
-        unreachable!("not built yet")
+        &self.parts().region
     }
-}
 
-impl App {
     /// In order of their codes.
     pub async fn locations(&self) -> Result<Vec<Location>, Refusal> {
-        Err(Refusal::Error(store::Error::Unbuilt))
+        let mut db = self.store().reader().await?;
+        Ok(sites::locations(&mut db).await?)
     }
 
     /// In order of their names.
     pub async fn subregions(&self) -> Result<Vec<SubregionView>, Refusal> {
-        Err(Refusal::Error(store::Error::Unbuilt))
+        let view = |l: Location| SubregionView { name: l.subregion, location: l.code };
+        let mut all: Vec<_> = self.locations().await?.into_iter().map(view).collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(all)
     }
 }

@@ -1,1 +1,154 @@
-//! In the making.
+//! The loop that makes what is wanted and what is seen meet.
+//!
+//! ```text
+//!   woken, without data, by a command · by the next deadline · every few seconds
+//!        │
+//!        ▼
+//!   expire   offers whose seven days are over are stamped, once
+//!   plan     each marked port and Net: snapshot → document; unlike the stored one: generation + 1
+//!   fold     what the router last said of the port, against the facts as they are now
+//!        │
+//!        └──► the agents of changed routers are woken, without data
+//! ```
+//!
+//! A pass is idempotent: a second one changes nothing. What to do is read from the store, so a
+//! wake-up that is lost costs seconds and nothing else; from time to time everything is planned
+//! anew, in case a mark was missed.
+
+mod agents;
+mod plans;
+mod reports;
+#[cfg(test)]
+mod tests;
+
+pub use agents::Agents;
+pub(crate) use plans::adopt;
+pub(crate) use reports::take_report;
+
+use crate::{
+    app::{App, write_tx},
+    config::Pace,
+    store::{self, Error, interfaces, journal, sites},
+};
+use directlink_model::{
+    connection::PortRef,
+    ids::{NetId, RouterName},
+};
+use futures::FutureExt;
+use jiff::Timestamp;
+use std::{collections::BTreeSet, time::Duration};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tracing::{error, info};
+
+/// So many marks are worked off in one transaction.
+const BATCH: u32 = 64;
+
+/// Runs until dropped. A pass that fails is tried again at the next occasion.
+pub async fn run(app: App, pace: Pace) {
+    // The first tick is at once: this version of the program may plan otherwise than the last.
+    let mut full = interval(pace.full_pass);
+    full.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        if full.tick().now_or_never().is_some()
+            && let Err(error) = mark_all(&app).await
+        {
+            error!(error = &error as &dyn std::error::Error, "cannot mark all for planning");
+        }
+        let deadline = match pass(&app).await {
+            Ok(deadline) => deadline,
+            Err(error) => {
+                error!(error = &error as &dyn std::error::Error, "a reconcile pass failed");
+                None
+            }
+        };
+        let wait = deadline.map_or(pace.pass, |at| until(at, app.now()).min(pace.pass));
+        // A time-out is as good as a wake-up.
+        let _ = timeout(wait, app.parts().wake.notified()).await;
+    }
+}
+
+/// Does all that there is to do, and says when time alone makes more.
+pub async fn pass(app: &App) -> Result<Option<Timestamp>, Error> {
+    expire(app).await?;
+    while work_off(app).await? {}
+    let mut db = app.parts().store.reader().await?;
+    interfaces::next_deadline(&mut db).await
+}
+
+/// Marks every port, and every Net that one leads to.
+pub async fn mark_all(app: &App) -> Result<(), Error> {
+    write_tx!(app, false, Error, |tx| {
+        for port in sites::ports(tx).await? {
+            store::plans::mark_port(tx, &PortRef { router: port.router, port: port.name }).await?;
+        }
+        for net in store::plans::carried_nets(tx).await? {
+            store::plans::mark_net(tx, net).await?;
+        }
+        Ok(())
+    })
+}
+
+/// Stamps offers that have run out: read as `expired` already, from now on whatever the clock does.
+async fn expire(app: &App) -> Result<(), Error> {
+    loop {
+        let now = app.now();
+        let mut db = app.parts().store.reader().await?;
+        if interfaces::overdue(&mut db, now).await?.is_empty() {
+            return Ok(());
+        }
+        drop(db);
+        write_tx!(app, false, Error, |tx| {
+            for mut interface in interfaces::overdue(tx, now).await? {
+                interface.expire(now);
+                interfaces::update(tx, &interface).await?;
+                let who = (&journal::Actor::Time, now);
+                journal::record(tx, who, interface.id, "interface expired", "not confirmed")
+                    .await?;
+                info!(interface = %interface.id, "expired: its owner did not confirm it in time");
+            }
+            Ok(())
+        })?;
+    }
+}
+
+/// Plans a batch of what is marked. Whether there was any.
+async fn work_off(app: &App) -> Result<bool, Error> {
+    let mut db = app.parts().store.reader().await?;
+    let some = !store::plans::dirty_ports(&mut db, 1).await?.is_empty()
+        || !store::plans::dirty_nets(&mut db, 1).await?.is_empty();
+    drop(db);
+    if !some {
+        return Ok(false);
+    }
+    let now = app.now();
+    let changed = write_tx!(app, false, Error, |tx| {
+        let mut changed: BTreeSet<RouterName> = BTreeSet::new();
+        let mut nets: BTreeSet<NetId> =
+            store::plans::dirty_nets(tx, BATCH).await?.into_iter().collect();
+        for port in store::plans::dirty_ports(tx, BATCH).await? {
+            let outcome = plans::plan_port(tx, app.region().asn, &port, now).await?;
+            if outcome.changed {
+                changed.insert(port.router.clone());
+            }
+            nets.extend(outcome.nets);
+            if let Some(report) = app.parts().agents.report(&port) {
+                reports::fold(tx, &port, &report, now).await?;
+            }
+            store::plans::clean_port(tx, &port).await?;
+        }
+        for net in nets {
+            changed.extend(plans::plan_net(tx, net, now).await?);
+            store::plans::clean_net(tx, net).await?;
+        }
+        Ok(changed)
+    })?;
+    for router in &changed {
+        app.parts().agents.wake(router);
+    }
+    Ok(true)
+}
+
+/// How long to wait for `at`; a moment more than none, so that the deadline is past when we look.
+fn until(at: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO) + Duration::from_millis(1)
+}

@@ -1,10 +1,213 @@
 //! The facts on disk. Nothing else knows SQL.
+//!
+//! ```text
+//!   write ──► one connection, BEGIN IMMEDIATE … COMMIT (an fsync each)      SQLite, WAL,
+//!   read  ──► a few connections that cannot write                          synchronous=FULL
+//! ```
+//!
+//! Written through sqlx's `Any` in the words that SQLite and PostgreSQL share: `$1` placeholders,
+//! TEXT ids, BIGINT microseconds, `ON CONFLICT`. Every statement is a constant in a
+//! [`statements!`](macro) block, so that a test prepares each of them; there are no others.
+//! One file per family of tables; each function takes the connection that its caller has.
 
+pub(crate) mod accounts;
+pub(crate) mod connections;
+pub(crate) mod gateways;
+pub(crate) mod interfaces;
+pub(crate) mod journal;
+pub(crate) mod nets;
+pub(crate) mod nics;
+pub(crate) mod plans;
+pub(crate) mod route_tables;
+mod row;
+pub(crate) mod security_groups;
+pub(crate) mod sites;
+
+use sqlx::{
+    Any, AnyConnection, AnyPool, ConnectOptions, Executor, SqlSafeStr, Transaction,
+    any::{AnyConnectOptions, AnyPoolOptions},
+    migrate::{Migration, MigrationType, Migrator},
+    pool::PoolConnection,
+};
+use std::{
+    fs, io,
+    ops::{Deref, DerefMut},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 use thiserror::Error;
 
-/// The world failed: disk, database.
+/// Declares constants for SQL texts, and lists them for the test that prepares each.
+macro_rules! statements {
+    ($($name:ident = $sql:expr;)*) => {
+        $(const $name: &str = $sql;)*
+        #[cfg(test)]
+        pub(super) const ALL: &[(&str, &str)] = &[$((stringify!($name), $name)),*];
+    };
+}
+pub(crate) use statements;
+
+/// The world failed: disk, database, or what they hold.
 #[derive(Debug, Error)]
 pub enum Error {
-    #[error("this part is being built")]
-    Unbuilt,
+    #[error("cannot prepare {}", path.display())]
+    File { path: PathBuf, source: io::Error },
+    #[error("the database failed")]
+    Database(#[source] sqlx::Error),
+    /// Another transaction was quicker: doing it all again may go well.
+    #[error("the database was too busy, or another transaction was quicker")]
+    Contended(#[source] sqlx::Error),
+    #[error("cannot bring the database's tables to this version")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    #[error("'{text}' in column {column} cannot be read: {why}")]
+    Unreadable { column: String, text: String, why: String },
+    #[error("making a document failed")]
+    Json(#[from] serde_json::Error),
+    #[error("making or checking a password failed: {0}")]
+    Password(String),
+    #[error(transparent)]
+    Certificates(#[from] crate::ca::Error),
 }
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        // SQLite: BUSY and its kin, and PostgreSQL: serialisation failure, deadlock. A duplicate key
+        // is a lost race as well: the codes check first, in the same transaction.
+        let contended = error.as_database_error().is_some_and(|e| {
+            e.is_unique_violation()
+                || e.code().is_some_and(|code| {
+                    matches!(code.as_ref(), "5" | "261" | "517" | "40001" | "40P01")
+                })
+        });
+        match contended {
+            true => Self::Contended(error),
+            false => Self::Database(error),
+        }
+    }
+}
+
+/// The database. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    writer: AnyPool,
+    readers: AnyPool,
+}
+
+/// A write transaction. Dropped without commit, it never was.
+pub struct Tx {
+    inner: Transaction<'static, Any>,
+    /// Something was marked for planning: whoever commits wakes the loop.
+    pub(crate) marked: bool,
+}
+
+const READERS: u32 = 4;
+
+impl Store {
+    /// Opens, or makes, the database at `path`, and brings its tables to this version.
+    pub async fn open(path: &Path) -> Result<Self, Error> {
+        sqlx::any::install_default_drivers();
+        own_file(path).map_err(|source| Error::File { path: path.to_owned(), source })?;
+        let url = format!("sqlite://{}?mode=rw", path.display());
+        let options: AnyConnectOptions = url.parse()?;
+        let options = options.disable_statement_logging();
+        let pool = || AnyPoolOptions::new().test_before_acquire(false).idle_timeout(None);
+        let writer = pool()
+            .max_connections(1)
+            .max_lifetime(None)
+            .acquire_timeout(Duration::from_secs(60))
+            .after_connect(|connection, _| {
+                Box::pin(async move {
+                    for pragma in [
+                        "PRAGMA journal_mode = WAL",
+                        "PRAGMA synchronous = FULL",
+                        "PRAGMA foreign_keys = ON",
+                        "PRAGMA busy_timeout = 10000",
+                    ] {
+                        connection.execute(pragma).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .connect_with(options.clone())
+            .await?;
+        migrator().run(&writer).await?;
+        let readers = pool()
+            .max_connections(READERS)
+            .after_connect(|connection, _| {
+                Box::pin(async move {
+                    for pragma in ["PRAGMA busy_timeout = 10000", "PRAGMA query_only = ON"] {
+                        connection.execute(pragma).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .connect_with(options)
+            .await?;
+        Ok(Self { writer, readers })
+    }
+
+    /// Begins a write transaction; the only one at a time.
+    pub async fn begin(&self) -> Result<Tx, Error> {
+        Ok(Tx { inner: self.writer.begin_with("BEGIN IMMEDIATE").await?, marked: false })
+    }
+
+    /// A connection for one read.
+    pub async fn reader(&self) -> Result<PoolConnection<Any>, Error> {
+        Ok(self.readers.acquire().await?)
+    }
+
+    /// A connection for several reads of one moment.
+    pub async fn snapshot(&self) -> Result<Transaction<'static, Any>, Error> {
+        Ok(self.readers.begin().await?)
+    }
+
+    /// Waits for running work, and closes the file.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+impl Tx {
+    pub async fn commit(self) -> Result<(), Error> {
+        Ok(self.inner.commit().await?)
+    }
+
+    pub async fn rollback(self) -> Result<(), Error> {
+        Ok(self.inner.rollback().await?)
+    }
+}
+
+impl Deref for Tx {
+    type Target = AnyConnection;
+    fn deref(&self) -> &AnyConnection {
+        &self.inner
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut AnyConnection {
+        &mut self.inner
+    }
+}
+
+fn migrator() -> Migrator {
+    let region = include_str!("../../migrations/0001_region.sql");
+    Migrator::with_migrations(vec![Migration::new(
+        1,
+        "region".into(),
+        MigrationType::Simple,
+        region.into_sql_str(),
+        false,
+    )])
+}
+
+/// The secrets of every account are in it: for its owner's eyes. SQLite gives its side files
+/// (-wal, -shm) the same mode.
+fn own_file(path: &Path) -> io::Result<()> {
+    fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path).map(|_| ())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,113 @@
-//! The agent channel, in the making.
+//! The agent channel: one stream per router, dialled by its agent, over mutual TLS.
+//!
+//! ```text
+//!   agent                                server
+//!   Hello{router, build, held}   ──►     certificate's fingerprint → router; the names must match
+//!                                ◄──     Plan for each scope whose generation the agent does not hold
+//!   Ack | Nack{why}              ──►     stored
+//!   Report, again and again      ──►     folded into facts
+//!                                ◄──     Plan, whenever a document has changed
+//! ```
+//!
+//! What the agent holds is known from its Hello and from what was sent since, so a wake-up without
+//! data is all that this end needs. A stream that ends changes no state.
+
+mod session;
+#[cfg(test)]
+mod tests;
+
+use crate::{app::App, ca, store, store::sites};
+use directlink_channel::{
+    FromRouter, ToRouter,
+    agent_server::{Agent, AgentServer},
+    from_router::Message,
+};
+use directlink_model::location::Router;
+use futures::{Stream, StreamExt};
+use session::Session;
+use std::{pin::Pin, time::Duration};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+use tracing::{error, info, warn};
+
+/// The largest message: 4,094 interfaces are about 1.5 MB of JSON.
+const MESSAGE_MAX: usize = 64 << 20;
+
+/// A peer that is silent for so long is asked, and for as long again is dead.
+pub(crate) const KEEPALIVE: Duration = Duration::from_secs(10);
+
+/// Documents on their way to one agent.
+const QUEUE: usize = 16;
+
+/// The service, for a server that asks its clients for certificates.
+pub fn service(app: App) -> AgentServer<impl Agent> {
+    AgentServer::new(Channel { app })
+        .max_decoding_message_size(MESSAGE_MAX)
+        .max_encoding_message_size(MESSAGE_MAX)
+}
+
+struct Channel {
+    app: App,
+}
+
+#[tonic::async_trait]
+impl Agent for Channel {
+    type AttachStream = Pin<Box<dyn Stream<Item = Result<ToRouter, Status>> + Send>>;
+
+    async fn attach(
+        &self,
+        request: Request<Streaming<FromRouter>>,
+    ) -> Result<Response<Self::AttachStream>, Status> {
+        let router = self.who(&request).await?;
+        let mut inbound = request.into_inner();
+        let hello = match inbound.next().await {
+            Some(Ok(FromRouter { message: Some(Message::Hello(hello)) })) => hello,
+            Some(Err(status)) => return Err(status),
+            Some(Ok(_)) | None => return Err(Status::failed_precondition("Hello comes first")),
+        };
+        if hello.router != router.name.as_str() {
+            warn!(router = %router.name, claims = hello.router, "refused: another router's name");
+            return Err(Status::permission_denied(format!(
+                "this certificate is that of '{}', not of '{}'",
+                router.name, hello.router
+            )));
+        }
+        let (outbound, plans) = mpsc::channel(QUEUE);
+        let session = Session::open(self.app.clone(), router.name.clone(), hello, outbound)
+            .await
+            .map_err(|error| internal(&error))?;
+        info!(router = %router.name, "its agent is connected");
+        tokio::spawn(async move {
+            let end = session.run(inbound).await;
+            info!(router = %router.name, why = end, "its agent's stream ended");
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(plans).map(Ok))))
+    }
+}
+
+impl Channel {
+    /// The router that the client's certificate was last made for.
+    async fn who(&self, request: &Request<Streaming<FromRouter>>) -> Result<Router, Status> {
+        let certificates = request.peer_certs();
+        let leaf = certificates.as_ref().and_then(|chain| chain.first());
+        let leaf = leaf.ok_or_else(|| Status::unauthenticated("show the router's certificate"))?;
+        let fingerprint = ca::fingerprint(leaf);
+        let find = async {
+            let mut db = self.app.parts().store.reader().await?;
+            sites::router_with_identity(&mut db, &fingerprint).await
+        };
+        match find.await {
+            Ok(Some(router)) => Ok(router),
+            Ok(None) => Err(Status::unauthenticated(
+                "this certificate is no router's, or no longer: renew the router's identity",
+            )),
+            Err(error) => Err(internal(&error)),
+        }
+    }
+}
+
+fn internal(error: &store::Error) -> Status {
+    error!(error = error as &dyn std::error::Error, "the agent channel failed");
+    Status::unavailable("the server failed; try again")
+}

@@ -1,0 +1,197 @@
+//! One agent's stream, from its Hello to its end: two halves that never wait for each other.
+
+use crate::{
+    app::{App, write_tx},
+    reconcile,
+    store::{Error, plans, plans::Answer},
+};
+use directlink_channel::{FromRouter, Hello, Plan, ToRouter, from_router::Message, to_router};
+use directlink_model::{connection::PortRef, ids::RouterName, plan::Scope, report::PortReport};
+use std::collections::BTreeMap;
+use tokio::sync::{mpsc, watch};
+use tonic::Streaming;
+use tracing::{error, warn};
+
+pub(super) struct Session {
+    listener: Listener,
+    teller: Teller,
+    _attached: Attached,
+}
+
+/// Counts the stream as open for as long as it is.
+struct Attached {
+    app: App,
+    router: RouterName,
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        self.app.parts().agents.detach(&self.router);
+    }
+}
+
+impl Session {
+    pub(super) async fn open(
+        app: App,
+        router: RouterName,
+        hello: Hello,
+        outbound: mpsc::Sender<ToRouter>,
+    ) -> Result<Self, Error> {
+        let read = |(scope, generation): (&String, &u64)| Some((scope.parse().ok()?, *generation));
+        let held: BTreeMap<Scope, u64> = hello.held.iter().filter_map(read).collect();
+        let now = app.now();
+        let ours = {
+            let mut db = app.parts().store.reader().await?;
+            plans::generations(&mut db, &router).await?
+        };
+        if held.iter().any(|(scope, generation)| ours.get(scope) < Some(generation)) {
+            warn!(%router, "its agent holds later plans than ours: ours are numbered above them");
+            write_tx!(app, false, Error, |tx| { reconcile::adopt(tx, &router, &held, now).await })?;
+        }
+        let changed = app.parts().agents.attach(&router, &hello.build, now);
+        let attached = Attached { app: app.clone(), router: router.clone() };
+        let stop = app.parts().stop.subscribe();
+        let teller =
+            Teller { app: app.clone(), router: router.clone(), held, outbound, changed, stop };
+        Ok(Self { listener: Listener { app, router }, teller, _attached: attached })
+    }
+
+    /// Until the agent leaves or the server stops. Why it ended, in words.
+    pub(super) async fn run(self, inbound: Streaming<FromRouter>) -> String {
+        let Self { listener, teller, _attached } = self;
+        let router = listener.router.clone();
+        let end = tokio::select! {
+            end = listener.run(inbound) => end,
+            end = teller.run() => end,
+        };
+        end.unwrap_or_else(|error| {
+            error!(%router, error = &error as &dyn std::error::Error, "its stream failed here");
+            error.to_string()
+        })
+    }
+}
+
+/// Sends what the agent does not hold.
+struct Teller {
+    app: App,
+    router: RouterName,
+    /// Scope to generation: what the agent holds, or will when what was sent arrives.
+    held: BTreeMap<Scope, u64>,
+    outbound: mpsc::Sender<ToRouter>,
+    changed: watch::Receiver<()>,
+    stop: watch::Receiver<bool>,
+}
+
+impl Teller {
+    async fn run(mut self) -> Result<String, Error> {
+        loop {
+            // Marked first: what changes while we look wakes us again.
+            self.changed.borrow_and_update();
+            if !self.send_what_differs().await? {
+                return Ok("the agent is gone".into());
+            }
+            tokio::select! {
+                _ = self.changed.changed() => {}
+                _ = self.stop.wait_for(|stop| *stop) => return Ok("the server stops".into()),
+                () = self.outbound.closed() => return Ok("the agent is gone".into()),
+            }
+        }
+    }
+
+    /// Whether the agent is still there.
+    async fn send_what_differs(&mut self) -> Result<bool, Error> {
+        let mut db = self.app.parts().store.reader().await?;
+        let wanted = plans::generations(&mut db, &self.router).await?;
+        drop(db);
+        for (scope, generation) in wanted {
+            if self.held.get(&scope) == Some(&generation) {
+                continue;
+            }
+            let mut db = self.app.parts().store.reader().await?;
+            let stored = plans::stored(&mut db, &self.router, &scope).await?;
+            drop(db);
+            let Some(stored) = stored else { continue };
+            let plan = Plan {
+                scope: scope.to_string(),
+                generation: stored.generation,
+                document: stored.document.into_bytes(),
+            };
+            let message = ToRouter { message: Some(to_router::Message::Plan(plan)) };
+            if self.outbound.send(message).await.is_err() {
+                return Ok(false);
+            }
+            self.held.insert(scope, stored.generation);
+        }
+        Ok(true)
+    }
+}
+
+/// Takes what the agent says.
+struct Listener {
+    app: App,
+    router: RouterName,
+}
+
+impl Listener {
+    async fn run(&self, mut inbound: Streaming<FromRouter>) -> Result<String, Error> {
+        loop {
+            match inbound.message().await {
+                Ok(Some(message)) => self.take(message).await?,
+                Ok(None) => return Ok("the agent closed it".into()),
+                Err(status) => return Ok(status.to_string()),
+            }
+        }
+    }
+
+    async fn take(&self, message: FromRouter) -> Result<(), Error> {
+        self.app.parts().agents.see(&self.router, self.app.now());
+        match message.message {
+            Some(Message::Ack(ack)) => self.answered(&ack.scope, ack.generation, None).await,
+            Some(Message::Nack(nack)) => {
+                warn!(router = %self.router, scope = nack.scope, generation = nack.generation,
+                      reason = nack.reason, "a plan is not applied");
+                self.answered(&nack.scope, nack.generation, Some(nack.reason)).await
+            }
+            Some(Message::Report(report)) => self.reported(&report.document).await,
+            Some(Message::Hello(_)) | None => {
+                warn!(router = %self.router, "passed over: a message that has no place here");
+                Ok(())
+            }
+        }
+    }
+
+    async fn answered(
+        &self,
+        scope: &str,
+        generation: u64,
+        failure: Option<String>,
+    ) -> Result<(), Error> {
+        let Ok(scope) = scope.parse::<Scope>() else {
+            warn!(router = %self.router, scope, "passed over: an answer to no scope of ours");
+            return Ok(());
+        };
+        let answer = Answer { generation, failure };
+        let now = self.app.now();
+        let mut db = self.app.parts().store.reader().await?;
+        let known = plans::answer(&mut db, &self.router, &scope).await?;
+        drop(db);
+        if known.as_ref() == Some(&answer) {
+            return Ok(());
+        }
+        write_tx!(self.app, false, Error, |tx| {
+            plans::put_answer(tx, &self.router, &scope, &answer, now).await
+        })
+    }
+
+    async fn reported(&self, document: &[u8]) -> Result<(), Error> {
+        let report: PortReport = match serde_json::from_slice(document) {
+            Ok(report) => report,
+            Err(error) => {
+                warn!(router = %self.router, %error, "passed over: a report that cannot be read");
+                return Ok(());
+            }
+        };
+        let port = PortRef { router: self.router.clone(), port: report.port.clone() };
+        reconcile::take_report(&self.app, &port, report).await
+    }
+}

@@ -1,0 +1,117 @@
+//! What routers' agents have said since this process started: who is connected, and the last
+//! report of each port. In memory only: facts that matter are folded into the store, and an agent
+//! that vanishes changes no state.
+
+use crate::app::AgentView;
+use directlink_model::{connection::PortRef, ids::RouterName, report::PortReport};
+use jiff::Timestamp;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tokio::sync::watch;
+
+/// Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Agents(Arc<Mutex<BTreeMap<RouterName, Agent>>>);
+
+#[derive(Default)]
+struct Agent {
+    /// Streams that are open: two for a moment, when an agent dials again before its old stream is
+    /// known to be dead.
+    streams: usize,
+    build: Option<String>,
+    last_seen_at: Option<Timestamp>,
+    reports: BTreeMap<PortRef, PortReport>,
+    /// Carries no data: a document of this router has changed.
+    plans: watch::Sender<()>,
+}
+
+impl Agents {
+    /// A stream was opened. The receiver is woken when a document of the router has changed.
+    pub(crate) fn attach(
+        &self,
+        router: &RouterName,
+        build: &str,
+        now: Timestamp,
+    ) -> watch::Receiver<()> {
+        let mut all = self.lock();
+        let agent = all.entry(router.clone()).or_default();
+        agent.streams += 1;
+        agent.build = Some(build.to_owned());
+        agent.last_seen_at = Some(now);
+        agent.plans.subscribe()
+    }
+
+    pub(crate) fn detach(&self, router: &RouterName) {
+        if let Some(agent) = self.lock().get_mut(router) {
+            agent.streams = agent.streams.saturating_sub(1);
+        }
+    }
+
+    pub(crate) fn see(&self, router: &RouterName, now: Timestamp) {
+        if let Some(agent) = self.lock().get_mut(router) {
+            agent.last_seen_at = Some(now);
+        }
+    }
+
+    /// A document of the router has changed.
+    pub(crate) fn wake(&self, router: &RouterName) {
+        if let Some(agent) = self.lock().get(router) {
+            agent.plans.send_replace(());
+        }
+    }
+
+    /// Keeps a report. Whether it tells more than the one before: counters that moved are no news.
+    pub(crate) fn keep(&self, port: &PortRef, report: PortReport) -> bool {
+        let mut all = self.lock();
+        let agent = all.entry(port.router.clone()).or_default();
+        let news = agent.reports.get(port).map(without_counters) != Some(without_counters(&report));
+        agent.reports.insert(port.clone(), report);
+        news
+    }
+
+    /// Forgets what was kept, so that the next report is news whatever it says.
+    pub(crate) fn forget(&self, port: &PortRef) {
+        if let Some(agent) = self.lock().get_mut(&port.router) {
+            agent.reports.remove(port);
+        }
+    }
+
+    pub(crate) fn report(&self, port: &PortRef) -> Option<PortReport> {
+        self.lock().get(&port.router)?.reports.get(port).cloned()
+    }
+
+    pub(crate) fn light(&self, port: &PortRef) -> Option<bool> {
+        self.lock().get(&port.router)?.reports.get(port).map(|report| report.light)
+    }
+
+    pub(crate) fn view(&self, router: &RouterName) -> AgentView {
+        let all = self.lock();
+        let Some(agent) = all.get(router) else { return AgentView::default() };
+        AgentView {
+            connected: agent.streams > 0,
+            build: agent.build.clone(),
+            last_seen_at: agent.last_seen_at,
+            scopes: vec![],
+        }
+    }
+
+    /// Routers whose agent is connected.
+    pub(crate) fn connected(&self) -> usize {
+        self.lock().values().filter(|agent| agent.streams > 0).count()
+    }
+
+    /// A panic elsewhere leaves nothing half-written here.
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<RouterName, Agent>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn without_counters(report: &PortReport) -> PortReport {
+    let mut report = report.clone();
+    for interface in report.interfaces.values_mut() {
+        interface.verdicts.clear();
+    }
+    report
+}

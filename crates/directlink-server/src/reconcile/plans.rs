@@ -1,0 +1,153 @@
+//! Documents: made of the facts by the model, numbered and stored when they are unlike the stored ones.
+
+use crate::store::{
+    Error, Tx, connections, gateways, interfaces, nets, nics, plans, plans::Stored,
+    security_groups, sites,
+};
+use directlink_model::{
+    connection::PortRef,
+    ids::{NetId, RouterName},
+    plan::{self, Document, NetSnapshot, PortPlan, PortSnapshot, Scope},
+};
+use directlink_net::RegionAsn;
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What planning a port has led to.
+pub(super) struct Outcome {
+    /// Its document is another.
+    pub(super) changed: bool,
+    /// Nets that it leads to now and did not before, or the other way round.
+    pub(super) nets: Vec<NetId>,
+}
+
+/// The document of one port, brought to the facts.
+pub(super) async fn plan_port(
+    tx: &mut Tx,
+    region: RegionAsn,
+    port: &PortRef,
+    now: Timestamp,
+) -> Result<Outcome, Error> {
+    let Some(router) = sites::router(tx, &port.router).await? else {
+        return Ok(Outcome { changed: false, nets: vec![] });
+    };
+    let snapshot = port_snapshot(tx, region, router.bgp_identifier, port).await?;
+    let plan = plan::plan_port(&snapshot, now);
+    let wanted: BTreeSet<NetId> = plan::nets_of(&plan).collect();
+    let scope = Scope::Port(port.port.clone());
+    let changed = put(tx, &port.router, &scope, &Document::Port(plan), now).await?;
+    let before = plans::nets_of_port(tx, port).await?;
+    let moved: Vec<NetId> = wanted.symmetric_difference(&before).copied().collect();
+    for net in &moved {
+        plans::set_net_of_port(tx, port, *net, wanted.contains(net)).await?;
+        if !plans::carries_net(tx, &port.router, *net).await? {
+            put(tx, &port.router, &Scope::Net(*net), &Document::Net(None), now).await?;
+        }
+    }
+    Ok(Outcome { changed: changed || !moved.is_empty(), nets: moved })
+}
+
+/// The documents of one Net, on each router that leads to it. The routers where it is another.
+pub(super) async fn plan_net(
+    tx: &mut Tx,
+    net: NetId,
+    now: Timestamp,
+) -> Result<Vec<RouterName>, Error> {
+    let routers = plans::routers_of_net(tx, net).await?;
+    let Some(facts) = nets::by_id(tx, net).await?.filter(|_| !routers.is_empty()) else {
+        return Ok(vec![]);
+    };
+    let snapshot = NetSnapshot {
+        subnets: nets::subnets_of_net(tx, net).await?,
+        nics: nics::of_net(tx, net).await?,
+        security_groups: security_groups::of_net(tx, net).await?,
+        net: facts,
+    };
+    let document = Document::Net(Some(plan::plan_net(&snapshot)));
+    let mut changed = Vec::new();
+    for router in routers {
+        if put(tx, &router, &Scope::Net(net), &document, now).await? {
+            changed.push(router);
+        }
+    }
+    Ok(changed)
+}
+
+/// Takes note of what an agent holds. Where it holds a later generation than ours (our database is
+/// a restored copy), ours is numbered above it; where it holds what we never heard of, it is told
+/// to hold nothing there. Whether anything was renumbered.
+pub(crate) async fn adopt(
+    tx: &mut Tx,
+    router: &RouterName,
+    held: &BTreeMap<Scope, u64>,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let ours = plans::generations(tx, router).await?;
+    let mut renumbered = false;
+    for (scope, &generation) in held {
+        let document = match ours.get(scope) {
+            Some(&stored) if stored >= generation => continue,
+            Some(_) => plans::stored(tx, router, scope).await?.map(|stored| stored.document),
+            None => None,
+        };
+        let document = match document {
+            Some(document) => document,
+            None => serde_json::to_string(&nothing(scope))?,
+        };
+        let plan = Stored { generation: generation.saturating_add(1), document };
+        plans::put(tx, router, scope, &plan, now).await?;
+        renumbered = true;
+    }
+    Ok(renumbered)
+}
+
+const fn nothing(scope: &Scope) -> Document {
+    match scope {
+        Scope::Port(_) => {
+            Document::Port(PortPlan { connection: None, interfaces: BTreeMap::new() })
+        }
+        Scope::Net(_) => Document::Net(None),
+    }
+}
+
+async fn port_snapshot(
+    tx: &mut Tx,
+    region: RegionAsn,
+    bgp_identifier: std::net::Ipv4Addr,
+    port: &PortRef,
+) -> Result<PortSnapshot, Error> {
+    let connection = connections::holding(tx, port).await?;
+    let mut with_nets = Vec::new();
+    if let Some(connection) = &connection {
+        let leading = gateways::nets_of_connection(tx, connection.id).await?;
+        for interface in interfaces::live_of_connection(tx, connection.id).await? {
+            let net = match interface.gateway.and_then(|gateway| leading.get(&gateway)) {
+                Some(net) => nets::by_id(tx, *net).await?,
+                None => None,
+            };
+            with_nets.push((interface, net));
+        }
+    }
+    Ok(PortSnapshot { connection, interfaces: with_nets, region, bgp_identifier })
+}
+
+/// Stores the document under the next generation, unless it is the stored one to the byte. A
+/// scope that never had one needs no document to say "nothing of that Net".
+async fn put(
+    tx: &mut Tx,
+    router: &RouterName,
+    scope: &Scope,
+    document: &Document,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let text = serde_json::to_string(document)?;
+    let stored = plans::stored(tx, router, scope).await?;
+    let generation = match stored {
+        Some(stored) if stored.document == text => return Ok(false),
+        Some(stored) => stored.generation + 1,
+        None if *document == Document::Net(None) => return Ok(false),
+        None => 1,
+    };
+    plans::put(tx, router, scope, &Stored { generation, document: text }, now).await?;
+    Ok(true)
+}

@@ -1,0 +1,187 @@
+//! What routers say, folded into facts by the model. Only what changed is written.
+
+use crate::{
+    app::{App, write_tx},
+    store::{
+        Error, Tx, connections, interfaces,
+        journal::{self, Actor},
+        plans,
+    },
+};
+use directlink_model::{
+    connection::{Connection, ConnectionState, PortRef},
+    ids::InterfaceId,
+    interface::{Interface, Seen},
+    plan::{Document, PortPlan, Scope},
+    report::{InterfaceReport, PortReport},
+};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use tracing::info;
+
+/// Takes a report as it arrives: news is folded at once. If that fails the report counts as not
+/// heard, and the next one, the same or not, is news again.
+pub(crate) async fn take_report(
+    app: &App,
+    port: &PortRef,
+    report: PortReport,
+) -> Result<(), Error> {
+    if !app.parts().agents.keep(port, report.clone()) {
+        return Ok(());
+    }
+    let now = app.now();
+    let folded = write_tx!(app, false, Error, |tx| { fold(tx, port, &report, now).await });
+    if folded.is_err() {
+        app.parts().agents.forget(port);
+    }
+    folded
+}
+
+/// Brings the facts of the connection on a port to what its router says.
+pub(super) async fn fold(
+    tx: &mut Tx,
+    port: &PortRef,
+    report: &PortReport,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let Some(mut connection) = connections::holding(tx, port).await? else { return Ok(()) };
+    let actor = Actor::Router(port.router.clone());
+    let plan = stored_plan(tx, port).await?;
+    // Only a router that has applied the newest document can say that something is gone for good.
+    let caught_up = plan.filter(|(generation, _)| report.applied_generation >= *generation);
+    let plan = caught_up.map(|(_, plan)| plan);
+    let was = connection.clone();
+    connection.see_light(report.light, now);
+    let known = interfaces::reports_of_connection(tx, connection.id).await?;
+    let mut fold = InterfaceFold {
+        tx,
+        report,
+        plan: plan.as_ref(),
+        connection: &connection,
+        known,
+        actor: &actor,
+        now,
+    };
+    for interface in interfaces::live_of_connection(fold.tx, connection.id).await? {
+        fold.fold(interface).await?;
+    }
+    if plan.as_ref().is_some_and(|plan| plan.connection.is_none()) && report.interfaces.is_empty() {
+        connection.see_released(now);
+    }
+    if connection != was {
+        connections::update(tx, &connection).await?;
+        tell_connection(tx, &actor, (&was, &connection), now).await?;
+    }
+    if connection.state() == ConnectionState::Deleted && !report.light {
+        connections::free_port(tx, connection.id, now).await?;
+        journal::record(tx, (&actor, now), port, "port free", "no light").await?;
+        info!(%port, "free: its connection is deleted and there is no light");
+    }
+    Ok(())
+}
+
+/// The interfaces of one report.
+struct InterfaceFold<'a> {
+    tx: &'a mut Tx,
+    report: &'a PortReport,
+    /// The newest document, if the router has applied it.
+    plan: Option<&'a PortPlan>,
+    connection: &'a Connection,
+    /// What was last stored of each interface.
+    known: BTreeMap<InterfaceId, InterfaceReport>,
+    actor: &'a Actor,
+    now: Timestamp,
+}
+
+impl InterfaceFold<'_> {
+    async fn fold(&mut self, mut interface: Interface) -> Result<(), Error> {
+        let was = interface.clone();
+        let said = self.report.interfaces.get(&interface.id);
+        match said {
+            Some(said) => {
+                interface.see(said.seen(), self.now);
+            }
+            None => {
+                interface.see(Seen::default(), self.now);
+                let unwanted =
+                    self.plan.is_some_and(|plan| !plan.interfaces.contains_key(&interface.id));
+                if unwanted {
+                    interface.see_removed(self.now);
+                }
+            }
+        }
+        if interface != was {
+            interfaces::update(self.tx, &interface).await?;
+            self.tell(&was, &interface).await?;
+        }
+        self.keep(interface.id, said).await
+    }
+
+    /// Stores what was said, if it says more than what is stored: routes, the session, a failure.
+    async fn keep(&mut self, id: InterfaceId, said: Option<&InterfaceReport>) -> Result<(), Error> {
+        let said = said.map(without_restless);
+        match (self.known.get(&id), said) {
+            (None, None) => Ok(()),
+            (Some(_), None) => interfaces::drop_report(self.tx, id).await,
+            (Some(known), Some(said)) if without_restless(known) == said => Ok(()),
+            (_, Some(said)) => interfaces::put_report(self.tx, id, &said, self.now).await,
+        }
+    }
+
+    async fn tell(&mut self, was: &Interface, is: &Interface) -> Result<(), Error> {
+        let wire_on = self.connection.state() == ConnectionState::Available;
+        let (before, after) = (was.state(wire_on, self.now), is.state(wire_on, self.now));
+        if before == after {
+            return Ok(());
+        }
+        let cause = self.report.interfaces.get(&is.id).map_or("gone", cause);
+        info!(interface = %is.id, %before, %after, cause, "state changed");
+        let what = format!("interface {after}");
+        journal::record(self.tx, (self.actor, self.now), is.id, &what, cause).await
+    }
+}
+
+async fn stored_plan(tx: &mut Tx, port: &PortRef) -> Result<Option<(u64, PortPlan)>, Error> {
+    let scope = Scope::Port(port.port.clone());
+    let Some(stored) = plans::stored(tx, &port.router, &scope).await? else { return Ok(None) };
+    match serde_json::from_str(&stored.document)? {
+        Document::Port(plan) => Ok(Some((stored.generation, plan))),
+        Document::Net(_) => Ok(None),
+    }
+}
+
+async fn tell_connection(
+    tx: &mut Tx,
+    actor: &Actor,
+    (was, is): (&Connection, &Connection),
+    now: Timestamp,
+) -> Result<(), Error> {
+    let (before, after) = (was.state(), is.state());
+    let cause = match is.light {
+        Some(light) if light.on => "light",
+        Some(_) | None => "no light",
+    };
+    info!(connection = %is.id, %before, %after, cause, "state changed");
+    journal::record(tx, (actor, now), is.id, &format!("connection {after}"), cause).await
+}
+
+/// Without what moves although nothing changed: counters, and a session's tries to come up.
+fn without_restless(report: &InterfaceReport) -> InterfaceReport {
+    let mut report = report.clone();
+    report.verdicts.clear();
+    if !report.session.is_established() {
+        report.session.state = "Idle".into();
+    }
+    report
+}
+
+/// Which piece is missing, first things first.
+fn cause(said: &InterfaceReport) -> &'static str {
+    let seen = said.seen();
+    match (seen.configured, seen.session_up, seen.forwarding) {
+        (false, _, _) => "not configured",
+        (true, false, _) => "BGP session not established",
+        (true, true, false) => "rows not in the kernel, or the customer's MAC address not known",
+        (true, true, true) => "configured, BGP established, forwarding",
+    }
+}

@@ -1,0 +1,310 @@
+//! Rows of interfaces, and what their routers said of them.
+
+use super::{
+    Error,
+    row::{Columns, unreadable, us},
+    statements,
+};
+use directlink_model::{
+    ids::{AccountId, ConnectionId, GatewayId, InterfaceId, NetId},
+    interface::{Confirmation, Interface, Seen},
+    report::InterfaceReport,
+};
+use directlink_net::{BgpKey, IpNet, PeerAddresses, Vlan};
+use jiff::Timestamp;
+use sqlx::{AnyConnection, any::AnyRow, query};
+use std::collections::BTreeMap;
+
+statements! {
+    INSERT = "INSERT INTO interface (id, connection, owner, name, vlan, asn, bgp_key, router_address, customer_address,
+                     mtu, gateway, created_us, confirm_until_us, configured, session_up, forwarding)
+              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0, 0, 0)";
+    UPDATE = "UPDATE interface SET mtu = $2, gateway = $3, confirm_until_us = $4, expired_us = $5, rejected_us = $6,
+                     configured = $7, session_up = $8, forwarding = $9, first_available_us = $10,
+                     delete_asked_us = $11, deleted_us = $12 WHERE id = $1";
+    BY_ID = "SELECT * FROM interface WHERE id = $1";
+    VISIBLE_TO = "SELECT i.* FROM interface i JOIN connection c ON c.id = i.connection
+                  WHERE (i.owner = $1 OR c.account = $1)
+                    AND (i.deleted_us IS NULL OR i.deleted_us > $2)
+                    AND (i.rejected_us IS NULL OR i.rejected_us > $3)
+                    AND (i.expired_us IS NULL OR i.expired_us > $3)
+                    AND (i.confirm_until_us IS NULL OR i.confirm_until_us > $3)
+                  ORDER BY i.created_us, i.id";
+    EVERY = "SELECT * FROM interface
+             WHERE (deleted_us IS NULL OR deleted_us > $1)
+               AND (rejected_us IS NULL OR rejected_us > $2)
+               AND (expired_us IS NULL OR expired_us > $2)
+             ORDER BY created_us, id";
+    // An awaited one whose time has come counts until it is stamped: the caller looks at the clock.
+    LIVE_OF_CONNECTION = "SELECT * FROM interface WHERE connection = $1
+                          AND deleted_us IS NULL AND expired_us IS NULL AND rejected_us IS NULL
+                          ORDER BY created_us, id";
+    LIVE_WITH_VLAN = "SELECT * FROM interface WHERE connection = $1 AND vlan = $2
+                      AND deleted_us IS NULL AND expired_us IS NULL AND rejected_us IS NULL";
+    LIVE_ADDRESSES = "SELECT router_address FROM interface WHERE connection = $1
+                      AND deleted_us IS NULL AND expired_us IS NULL AND rejected_us IS NULL";
+    LIVE_OF_GATEWAY = "SELECT * FROM interface WHERE gateway = $1
+                       AND deleted_us IS NULL AND expired_us IS NULL AND rejected_us IS NULL
+                       ORDER BY created_us, id";
+    REACHING_NET = "SELECT i.id FROM interface i JOIN gateway g ON g.id = i.gateway
+                    WHERE i.connection = $1 AND g.net = $2
+                      AND i.deleted_us IS NULL AND i.expired_us IS NULL AND i.rejected_us IS NULL";
+    OVERDUE = "SELECT * FROM interface WHERE confirm_until_us IS NOT NULL AND confirm_until_us <= $1
+               ORDER BY confirm_until_us LIMIT 256";
+    NEXT_DEADLINE = "SELECT MIN(confirm_until_us) AS us FROM interface WHERE confirm_until_us IS NOT NULL";
+    PUT_REPORT = "INSERT INTO interface_report (interface, document, reported_us) VALUES ($1, $2, $3)
+                  ON CONFLICT (interface) DO UPDATE SET document = excluded.document, reported_us = excluded.reported_us";
+    DROP_REPORT = "DELETE FROM interface_report WHERE interface = $1";
+    REPORTS_OF_CONNECTION = "SELECT r.interface, r.document FROM interface_report r
+                             JOIN interface i ON i.id = r.interface WHERE i.connection = $1";
+    REPORTS_OF_PROPAGATED = "SELECT DISTINCT i.gateway, r.interface, r.document FROM interface_report r
+                             JOIN interface i ON i.id = r.interface
+                             JOIN propagation p ON p.gateway = i.gateway
+                             JOIN route_table t ON t.id = p.route_table
+                             WHERE t.account = $1";
+}
+
+pub(crate) async fn insert(db: &mut AnyConnection, i: &Interface) -> Result<(), Error> {
+    query(INSERT)
+        .bind(i.id.to_string())
+        .bind(i.connection.to_string())
+        .bind(i.owner.to_string())
+        .bind(i.name.as_str())
+        .bind(i64::from(i.vlan.as_u16()))
+        .bind(i64::from(i.asn.as_u32()))
+        .bind(i.key.as_ref().map(BgpKey::expose))
+        .bind(i.peer.router().to_string())
+        .bind(i.peer.customer().to_string())
+        .bind(i64::from(i.mtu.as_u16()))
+        .bind(i.gateway.map(|g| g.to_string()))
+        .bind(i.created_at.as_microsecond())
+        .bind(us(i.deadline()))
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Writes what can change in an interface's life.
+pub(crate) async fn update(db: &mut AnyConnection, i: &Interface) -> Result<(), Error> {
+    let (mut awaited, mut expired, mut rejected) = (None, None, None);
+    match i.confirmation {
+        Confirmation::Given => {}
+        Confirmation::AwaitedUntil(at) => awaited = Some(at),
+        Confirmation::ExpiredAt(at) => expired = Some(at),
+        Confirmation::RejectedAt(at) => rejected = Some(at),
+    }
+    query(UPDATE)
+        .bind(i.id.to_string())
+        .bind(i64::from(i.mtu.as_u16()))
+        .bind(i.gateway.map(|g| g.to_string()))
+        .bind(us(awaited))
+        .bind(us(expired))
+        .bind(us(rejected))
+        .bind(i64::from(i.seen.configured))
+        .bind(i64::from(i.seen.session_up))
+        .bind(i64::from(i.seen.forwarding))
+        .bind(us(i.first_available_at))
+        .bind(us(i.delete_asked_at))
+        .bind(us(i.deleted_at))
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+pub(crate) async fn by_id(
+    db: &mut AnyConnection,
+    id: InterfaceId,
+) -> Result<Option<Interface>, Error> {
+    query(BY_ID).bind(id.to_string()).fetch_optional(db).await?.as_ref().map(read).transpose()
+}
+
+/// Since when a final state has hidden an interface from reading.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GoneBefore {
+    pub(crate) deleted: Timestamp,
+    /// Rejected or expired.
+    pub(crate) lapsed: Timestamp,
+}
+
+pub(crate) async fn visible_to(
+    db: &mut AnyConnection,
+    account: AccountId,
+    gone: GoneBefore,
+) -> Result<Vec<Interface>, Error> {
+    let rows = query(VISIBLE_TO)
+        .bind(account.to_string())
+        .bind(gone.deleted.as_microsecond())
+        .bind(gone.lapsed.as_microsecond())
+        .fetch_all(db)
+        .await?;
+    rows.iter().map(read).collect()
+}
+
+pub(crate) async fn every(
+    db: &mut AnyConnection,
+    gone: GoneBefore,
+) -> Result<Vec<Interface>, Error> {
+    let rows = query(EVERY)
+        .bind(gone.deleted.as_microsecond())
+        .bind(gone.lapsed.as_microsecond())
+        .fetch_all(db)
+        .await?;
+    rows.iter().map(read).collect()
+}
+
+/// Neither deleted nor rejected nor stamped as expired.
+pub(crate) async fn live_of_connection(
+    db: &mut AnyConnection,
+    connection: ConnectionId,
+) -> Result<Vec<Interface>, Error> {
+    let rows = query(LIVE_OF_CONNECTION).bind(connection.to_string()).fetch_all(db).await?;
+    rows.iter().map(read).collect()
+}
+
+pub(crate) async fn live_with_vlan(
+    db: &mut AnyConnection,
+    connection: ConnectionId,
+    vlan: Vlan,
+) -> Result<Option<Interface>, Error> {
+    query(LIVE_WITH_VLAN)
+        .bind(connection.to_string())
+        .bind(i64::from(vlan.as_u16()))
+        .fetch_optional(db)
+        .await?
+        .as_ref()
+        .map(read)
+        .transpose()
+}
+
+/// The routers' addresses of the live interfaces of a connection.
+pub(crate) async fn live_addresses(
+    db: &mut AnyConnection,
+    connection: ConnectionId,
+) -> Result<Vec<IpNet>, Error> {
+    let rows = query(LIVE_ADDRESSES).bind(connection.to_string()).fetch_all(db).await?;
+    rows.iter().map(|row| row.word("router_address")).collect()
+}
+
+pub(crate) async fn live_of_gateway(
+    db: &mut AnyConnection,
+    gateway: GatewayId,
+) -> Result<Vec<Interface>, Error> {
+    let rows = query(LIVE_OF_GATEWAY).bind(gateway.to_string()).fetch_all(db).await?;
+    rows.iter().map(read).collect()
+}
+
+/// The live interface of the connection that leads to the Net, if one does.
+pub(crate) async fn reaching_net(
+    db: &mut AnyConnection,
+    connection: ConnectionId,
+    net: NetId,
+) -> Result<Option<InterfaceId>, Error> {
+    query(REACHING_NET)
+        .bind(connection.to_string())
+        .bind(net.to_string())
+        .fetch_optional(db)
+        .await?
+        .map(|row| row.word("id"))
+        .transpose()
+}
+
+/// Awaited ones whose time has come.
+pub(crate) async fn overdue(
+    db: &mut AnyConnection,
+    now: Timestamp,
+) -> Result<Vec<Interface>, Error> {
+    let rows = query(OVERDUE).bind(now.as_microsecond()).fetch_all(db).await?;
+    rows.iter().map(read).collect()
+}
+
+pub(crate) async fn next_deadline(db: &mut AnyConnection) -> Result<Option<Timestamp>, Error> {
+    query(NEXT_DEADLINE).fetch_one(db).await?.time_or_null("us")
+}
+
+pub(crate) async fn put_report(
+    db: &mut AnyConnection,
+    id: InterfaceId,
+    report: &InterfaceReport,
+    now: Timestamp,
+) -> Result<(), Error> {
+    query(PUT_REPORT)
+        .bind(id.to_string())
+        .bind(serde_json::to_string(report)?)
+        .bind(now.as_microsecond())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+pub(crate) async fn drop_report(db: &mut AnyConnection, id: InterfaceId) -> Result<(), Error> {
+    query(DROP_REPORT).bind(id.to_string()).execute(db).await?;
+    Ok(())
+}
+
+pub(crate) async fn reports_of_connection(
+    db: &mut AnyConnection,
+    connection: ConnectionId,
+) -> Result<BTreeMap<InterfaceId, InterfaceReport>, Error> {
+    let rows = query(REPORTS_OF_CONNECTION).bind(connection.to_string()).fetch_all(db).await?;
+    rows.iter().map(|row| Ok((row.word("interface")?, document(row)?))).collect()
+}
+
+/// The prefixes that each gateway has learned, for the gateways that propagate into the account's tables.
+pub(crate) async fn learned_for(
+    db: &mut AnyConnection,
+    account: AccountId,
+) -> Result<Vec<(GatewayId, IpNet)>, Error> {
+    let rows = query(REPORTS_OF_PROPAGATED).bind(account.to_string()).fetch_all(db).await?;
+    let mut learned = Vec::new();
+    for row in &rows {
+        let gateway = row.word("gateway")?;
+        learned.extend(document(row)?.learned.into_iter().map(|route| (gateway, route.prefix)));
+    }
+    Ok(learned)
+}
+
+fn document(row: &AnyRow) -> Result<InterfaceReport, Error> {
+    let text = row.text("document")?;
+    serde_json::from_str(&text).map_err(|why| unreadable("document", &text, why))
+}
+
+fn read(row: &AnyRow) -> Result<Interface, Error> {
+    let (router, customer): (IpNet, IpNet) =
+        (row.word("router_address")?, row.word("customer_address")?);
+    let confirmation = match (
+        row.time_or_null("rejected_us")?,
+        row.time_or_null("expired_us")?,
+        row.time_or_null("confirm_until_us")?,
+    ) {
+        (Some(at), _, _) => Confirmation::RejectedAt(at),
+        (None, Some(at), _) => Confirmation::ExpiredAt(at),
+        (None, None, Some(at)) => Confirmation::AwaitedUntil(at),
+        (None, None, None) => Confirmation::Given,
+    };
+    Ok(Interface {
+        id: row.word("id")?,
+        connection: row.word("connection")?,
+        owner: row.word("owner")?,
+        name: row.text("name")?,
+        vlan: row.narrow("vlan")?,
+        asn: row.narrow("asn")?,
+        key: row
+            .text_or_null("bgp_key")?
+            .map(|key| BgpKey::try_from(key).map_err(|why| unreadable("bgp_key", "…", why)))
+            .transpose()?,
+        peer: PeerAddresses::new(router, customer)
+            .map_err(|why| unreadable("router_address", router, why))?,
+        mtu: row.narrow("mtu")?,
+        gateway: row.word_or_null("gateway")?,
+        created_at: row.time("created_us")?,
+        confirmation,
+        seen: Seen {
+            configured: row.yes("configured")?,
+            session_up: row.yes("session_up")?,
+            forwarding: row.yes("forwarding")?,
+        },
+        first_available_at: row.time_or_null("first_available_us")?,
+        delete_asked_at: row.time_or_null("delete_asked_us")?,
+        deleted_at: row.time_or_null("deleted_us")?,
+    })
+}

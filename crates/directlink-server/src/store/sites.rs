@@ -1,0 +1,200 @@
+//! Rows of locations, routers and ports, and of the Region's few settings.
+
+use super::{
+    Error,
+    row::{Columns, unreadable},
+    statements,
+};
+use directlink_model::{
+    connection::{Bandwidth, PortRef},
+    ids::{LocationCode, RouterName},
+    location::{Location, Port, Router},
+};
+use sqlx::{AnyConnection, any::AnyRow, query};
+
+statements! {
+    INSERT_LOCATION = "INSERT INTO location (code, name, subregion) VALUES ($1, $2, $3)";
+    LOCATION = "SELECT * FROM location WHERE code = $1";
+    LOCATIONS = "SELECT * FROM location ORDER BY code";
+    INSERT_ROUTER = "INSERT INTO router (name, location, vtep, bgp_identifier, identity)
+                     VALUES ($1, $2, $3, $4, $5)";
+    SET_IDENTITY = "UPDATE router SET identity = $2 WHERE name = $1";
+    ROUTER_WITH_IDENTITY = "SELECT * FROM router WHERE identity = $1";
+    ROUTER = "SELECT * FROM router WHERE name = $1";
+    ROUTERS = "SELECT * FROM router ORDER BY name";
+    INSERT_PORT = "INSERT INTO port (router, name, speed) VALUES ($1, $2, $3)";
+    PORT = "SELECT * FROM port WHERE router = $1 AND name = $2";
+    PORTS = "SELECT * FROM port ORDER BY router, name";
+    FREE_PORTS = "SELECT p.* FROM port p JOIN router r ON r.name = p.router
+                  WHERE r.location = $1 AND p.speed = $2
+                    AND NOT EXISTS (SELECT 1 FROM connection c WHERE c.router = p.router AND c.port = p.name
+                                    AND c.port_freed_us IS NULL)
+                  ORDER BY p.router, p.name LIMIT 1";
+    SETTING = "SELECT value FROM setting WHERE name = $1";
+    SET = "INSERT INTO setting (name, value) VALUES ($1, $2)
+           ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+}
+
+pub(crate) async fn insert_location(
+    db: &mut AnyConnection,
+    location: &Location,
+) -> Result<(), Error> {
+    query(INSERT_LOCATION)
+        .bind(location.code.as_str())
+        .bind(location.name.as_str())
+        .bind(location.subregion.as_str())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+pub(crate) async fn location(
+    db: &mut AnyConnection,
+    code: &str,
+) -> Result<Option<Location>, Error> {
+    query(LOCATION).bind(code).fetch_optional(db).await?.as_ref().map(read_location).transpose()
+}
+
+pub(crate) async fn locations(db: &mut AnyConnection) -> Result<Vec<Location>, Error> {
+    query(LOCATIONS).fetch_all(db).await?.iter().map(read_location).collect()
+}
+
+/// `identity`: the fingerprint of its certificate.
+pub(crate) async fn insert_router(
+    db: &mut AnyConnection,
+    router: &Router,
+    identity: &str,
+) -> Result<(), Error> {
+    query(INSERT_ROUTER)
+        .bind(router.name.as_str())
+        .bind(router.location.as_str())
+        .bind(router.vtep.to_string())
+        .bind(router.bgp_identifier.to_string())
+        .bind(identity)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+pub(crate) async fn set_identity(
+    db: &mut AnyConnection,
+    router: &RouterName,
+    identity: &str,
+) -> Result<(), Error> {
+    query(SET_IDENTITY).bind(router.as_str()).bind(identity).execute(db).await?;
+    Ok(())
+}
+
+/// The router whose certificate has this fingerprint.
+pub(crate) async fn router_with_identity(
+    db: &mut AnyConnection,
+    identity: &str,
+) -> Result<Option<Router>, Error> {
+    query(ROUTER_WITH_IDENTITY)
+        .bind(identity)
+        .fetch_optional(db)
+        .await?
+        .as_ref()
+        .map(read_router)
+        .transpose()
+}
+
+pub(crate) async fn router(
+    db: &mut AnyConnection,
+    name: &RouterName,
+) -> Result<Option<Router>, Error> {
+    query(ROUTER)
+        .bind(name.as_str())
+        .fetch_optional(db)
+        .await?
+        .as_ref()
+        .map(read_router)
+        .transpose()
+}
+
+pub(crate) async fn routers(db: &mut AnyConnection) -> Result<Vec<Router>, Error> {
+    query(ROUTERS).fetch_all(db).await?.iter().map(read_router).collect()
+}
+
+pub(crate) async fn insert_port(db: &mut AnyConnection, port: &Port) -> Result<(), Error> {
+    query(INSERT_PORT)
+        .bind(port.router.as_str())
+        .bind(port.name.as_str())
+        .bind(port.speed.as_str())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+pub(crate) async fn port(db: &mut AnyConnection, at: &PortRef) -> Result<Option<Port>, Error> {
+    query(PORT)
+        .bind(at.router.as_str())
+        .bind(at.port.as_str())
+        .fetch_optional(db)
+        .await?
+        .as_ref()
+        .map(read_port)
+        .transpose()
+}
+
+pub(crate) async fn ports(db: &mut AnyConnection) -> Result<Vec<Port>, Error> {
+    query(PORTS).fetch_all(db).await?.iter().map(read_port).collect()
+}
+
+/// The first port of the location that has this speed and no connection.
+pub(crate) async fn free_port(
+    db: &mut AnyConnection,
+    location: &LocationCode,
+    speed: Bandwidth,
+) -> Result<Option<Port>, Error> {
+    query(FREE_PORTS)
+        .bind(location.as_str())
+        .bind(speed.as_str())
+        .fetch_optional(db)
+        .await?
+        .as_ref()
+        .map(read_port)
+        .transpose()
+}
+
+pub(crate) async fn setting(
+    db: &mut AnyConnection,
+    name: &'static str,
+) -> Result<Option<String>, Error> {
+    query(SETTING).bind(name).fetch_optional(db).await?.map(|row| row.text("value")).transpose()
+}
+
+pub(crate) async fn set(
+    db: &mut AnyConnection,
+    name: &'static str,
+    value: String,
+) -> Result<(), Error> {
+    query(SET).bind(name).bind(value).execute(db).await?;
+    Ok(())
+}
+
+fn read_location(row: &AnyRow) -> Result<Location, Error> {
+    Ok(Location {
+        code: row.word("code")?,
+        name: row.text("name")?,
+        subregion: row.word("subregion")?,
+    })
+}
+
+fn read_router(row: &AnyRow) -> Result<Router, Error> {
+    Ok(Router {
+        name: row.word("name")?,
+        location: row.word("location")?,
+        vtep: row.word("vtep")?,
+        bgp_identifier: row.word("bgp_identifier")?,
+    })
+}
+
+fn read_port(row: &AnyRow) -> Result<Port, Error> {
+    let speed = row.text("speed")?;
+    Ok(Port {
+        router: row.word("router")?,
+        name: row.word("name")?,
+        speed: speed.parse().map_err(|()| unreadable("speed", &speed, "not a speed"))?,
+    })
+}
