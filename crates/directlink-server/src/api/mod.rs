@@ -1,12 +1,115 @@
-//! The ways in: dialects for customers and the operator, and the agents' channel.
+//! The ways in: two dialects for customers, the operator's API, and the agents' channel.
+//!
+//! ```text
+//!   POST /  X-Amz-Target: OvertureService.X      aws        AWS Direct Connect, JSON 1.1
+//!   POST /api/v1/X, //api/latest/X, /X, …        oapi       OUTSCALE API
+//!   …    /operator/v1/…  bearer token            operator   ours, on its own listener
+//!   gRPC, mutual TLS, its own listener           agent
+//! ```
+//!
+//! Both customer dialects are RPC with one address, not resources with many, so there is no route
+//! table: one fallback reads the head and the whole body (a signature covers it), and asks the
+//! dialect. A dialect is pure translation: decode, one call of [`App`], encode. No rule lives here.
 
 pub mod agent;
+mod aws;
+mod identity;
+mod oapi;
+mod operator;
 
-use crate::app::App;
-use axum::Router;
+use crate::{
+    app::App,
+    auth::{Parts, lockout::Lockout},
+};
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    response::{IntoResponse, Response},
+    routing::any,
+};
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode, header, uri::Uri};
+use secrecy::SecretString;
+use std::sync::Arc;
+use uuid::Uuid;
 
-/// Both customer dialects on one listener, and the operator's API under `/operator`.
+/// The largest body that is read. The longest honest one is a few kilobytes.
+const BODY_MAX: usize = 1 << 20;
+
+/// Both customer dialects on one listener. A clone of the router, on a second listener, serves as
+/// an address of the AWS face alone, and counts wrong signatures together with the first.
 pub fn front(app: App) -> Router {
-    let _ = app;
-    Router::new()
+    let front = Front { app, lockout: Lockout::default() };
+    Router::new().fallback(customers).with_state(Arc::new(front))
+}
+
+/// The operator's API, under `/operator/v1`, for a listener that customers do not reach.
+pub fn operator(app: App, token: SecretString) -> Router {
+    let desk = operator::Desk { app, token };
+    Router::new().route("/operator/{*path}", any(operators)).with_state(Arc::new(desk))
+}
+
+/// What customers' requests are answered with.
+struct Front {
+    app: App,
+    lockout: Lockout,
+}
+
+/// A whole request, and the number that we give it.
+struct Incoming {
+    id: Uuid,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Incoming {
+    async fn read(request: Request<Body>) -> Result<Self, StatusCode> {
+        let (head, body) = request.into_parts();
+        let body = axum::body::to_bytes(body, BODY_MAX)
+            .await
+            .map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
+        let http::request::Parts { method, uri, mut headers, .. } = head;
+        // HTTP/2 has the host in the address; signatures call it `host` all the same.
+        if let (Some(authority), false) = (uri.authority(), headers.contains_key(header::HOST))
+            && let Ok(host) = authority.as_str().parse()
+        {
+            headers.insert(header::HOST, host);
+        }
+        Ok(Self { id: Uuid::new_v4(), method, uri, headers, body })
+    }
+
+    /// What of it is signed.
+    fn parts(&self) -> Parts<'_> {
+        Parts {
+            method: &self.method,
+            path: self.uri.path(),
+            query: self.uri.query().unwrap_or_default(),
+            headers: &self.headers,
+            body: &self.body,
+        }
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+async fn customers(State(front): State<Arc<Front>>, request: Request<Body>) -> Response {
+    match Incoming::read(request).await {
+        Ok(incoming) => match incoming.uri.path() {
+            "" | "/" if incoming.method != Method::OPTIONS => aws::answer(&front, &incoming).await,
+            _ => oapi::answer(&front, &incoming).await,
+        },
+        Err(status) => status.into_response(),
+    }
+}
+
+async fn operators(State(desk): State<Arc<operator::Desk>>, request: Request<Body>) -> Response {
+    match Incoming::read(request).await {
+        Ok(incoming) => operator::answer(&desk, &incoming).await,
+        Err(status) => status.into_response(),
+    }
 }

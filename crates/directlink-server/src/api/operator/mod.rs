@@ -12,14 +12,16 @@
 //! | `POST /locations` | `{"code":"PAR1","name":"Telehouse 3, France","subregion":"eu-west-2a"}` | 201, the same |
 //! | `GET /locations` | | `{"locations":[{"code","name","subregion"}]}` |
 //! | `POST /routers` | `{"name":"par1-r1","location":"PAR1","vtep":"10.255.0.1"}` | 201 `{"name","location","vtep","bgp_identifier","identity":{"ca_pem","cert_pem","key_pem"}}`; the private key is shown only here |
-//! | `GET /routers` | | `{"routers":[{"name","location","vtep","bgp_identifier"}]}` |
-//! | `POST /ports` | `{"port":"par1-r1/p0","speed":"1Gbps"}` or `"10Gbps"` | 201 `{"port","router","name","speed","connection":null}` |
-//! | `GET /ports` | | `{"ports":[{"port","router","name","speed","connection":"dxcon-…" or null}]}` |
+//! | `GET /routers` | | `{"routers":[{"name","location","vtep","bgp_identifier","agent":{"connected","build","last_seen_at","scopes":[{"scope","wanted_generation","acknowledged_generation","failure"}]}}]}` |
+//! | `POST /routers/par1-r1/identity` | `{}` | 200 `{"ca_pem","cert_pem","key_pem"}`: a new one; the old is worth nothing any more |
+//! | `POST /ports` | `{"port":"par1-r1/p0","speed":"1Gbps"}` or `"10Gbps"` | 201 `{"port","router","name","speed","connection":null,"light":null}` |
+//! | `GET /ports` | | `{"ports":[{"port","router","name","speed","connection":"dxcon-…" or null,"light":true, false or null}]}` |
+//! | `POST /ports/par1-r1/p0/release` | `{}` | 200, the port: free again although its router still sees light |
 //! | `GET /orders` | | `{"orders":[connection…]}`: those still `requested`, oldest first |
 //! | `GET /connections` | | `{"connections":[{"id","account","name","location","bandwidth","state","requested_at","approved_at","port","light","light_since"}]}`; what is not known is null |
 //! | `POST /orders/dxcon-…/approve` | `{}` or `{"port":"par1-r1/p0"}` | 200, the connection: a port is taken, the Letter of Authorization sent |
-//! | `GET /interfaces` | | `{"interfaces":[{"id","connection","owner","name","vlan","asn","state","gateway","router_address","customer_address","configured","session_up","forwarding"}]}` |
-//! | `GET /nics` | | `{"nics":[{"id","account","net","vni","subnet","subnet_range","gateway_address","address","mac","vtep"}]}` |
+//! | `GET /interfaces` | | `{"interfaces":[{"id","connection","owner","name","vlan","asn","mtu","state","gateway","router_address","customer_address","configured","session_up","forwarding"}]}` |
+//! | `GET /nics` | | `{"nics":[{"id","account","net","vni","net_range","subnet","subnet_range","gateway_address","address","mac","vtep"}]}` |
 //! | `POST /nics/eni-…/place` | `{"vtep":"10.255.0.9"}`, or `null`: nowhere | 200, the NIC |
 //! | `GET /clock` | | `{"now":"2026-01-01T00:00:00Z","virtual":false}` |
 //! | `POST /clock/advance` | `{"seconds":604800}` | 200 as `GET /clock`; 409 `clock_is_real` otherwise |
@@ -27,3 +29,229 @@
 //! A refusal is `{"error":{"code":"port_taken","message":"The port … is already taken."}}`: 400 what
 //! was asked is not well formed, 401 the token, 404 no such thing, 405 method, 409 in conflict with
 //! what is there, 500 our failure.
+
+mod refusal;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use super::Incoming;
+use crate::app::{AddAccount, App};
+use axum::response::{IntoResponse, Response};
+use directlink_model::{
+    command::{AddLocation, AddPort, AddRouter, ApproveOrder, PlaceNic},
+    connection::{ConnectionState, PortRef},
+    ids::{ConnectionId, NicId, RouterName},
+    view::ConnectionView,
+};
+use http::{Method, StatusCode, header};
+use jiff::SignedDuration;
+use refusal::Failure;
+use secrecy::{ExposeSecret, SecretString};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::{error::Error, fmt::Display, str::FromStr};
+use subtle::ConstantTimeEq;
+
+type Outcome = Result<(StatusCode, Value), Failure>;
+
+/// What the operator's requests are answered with.
+pub(super) struct Desk {
+    pub(super) app: App,
+    pub(super) token: SecretString,
+}
+
+pub(super) async fn answer(desk: &Desk, incoming: &Incoming) -> Response {
+    let (status, value) = match run(desk, incoming).await {
+        Ok(answer) => answer,
+        Err(failure) => encode_failure(&failure, incoming),
+    };
+    let json = (header::CONTENT_TYPE, "application/json");
+    (status, [json], value.to_string()).into_response()
+}
+
+fn encode_failure(failure: &Failure, incoming: &Incoming) -> (StatusCode, Value) {
+    let request_id = incoming.id;
+    if let Failure::World(error) = failure {
+        let cause = error.source().map(ToString::to_string);
+        tracing::error!(%request_id, %error, cause, "a call of the operator failed");
+    }
+    let (status, code, message) = failure.parts();
+    (status, json!({ "error": { "code": code, "message": message } }))
+}
+
+async fn run(desk: &Desk, incoming: &Incoming) -> Outcome {
+    check_token(&desk.token, incoming)?;
+    let app = &desk.app;
+    let path = incoming.uri.path().strip_prefix("/operator/v1/").unwrap_or_default();
+    let words: Vec<_> = path.trim_end_matches('/').split('/').collect();
+    match &incoming.method {
+        &Method::GET => Ok((StatusCode::OK, read(app, &words).await?)),
+        &Method::POST => write(app, &words, incoming).await,
+        _ => Err(Failure::Method),
+    }
+}
+
+fn check_token(token: &SecretString, incoming: &Incoming) -> Result<(), Failure> {
+    let given = incoming.header("authorization").and_then(|value| {
+        let (scheme, token) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    });
+    // Hashes, so that their length tells nothing of the token's.
+    let hash = |text: &str| Sha256::digest(text);
+    match given.is_some_and(|given| hash(given).ct_eq(&hash(token.expose_secret())).into()) {
+        true => Ok(()),
+        false => Err(Failure::Token),
+    }
+}
+
+async fn read(app: &App, words: &[&str]) -> Result<Value, Failure> {
+    Ok(match words {
+        ["state"] => state(app).await?,
+        ["accounts"] => json!({ "accounts": accounts(app).await? }),
+        ["locations"] => json!({ "locations": locations(app).await? }),
+        ["routers"] => json!({ "routers": routers(app).await? }),
+        ["ports"] => json!({ "ports": ports(app).await? }),
+        ["orders"] => {
+            let requested = |view: &ConnectionView| view.state == ConnectionState::Requested;
+            json!({ "orders": connections(app, requested).await? })
+        }
+        ["connections"] => json!({ "connections": connections(app, |_| true).await? }),
+        ["interfaces"] => json!({ "interfaces": interfaces(app).await? }),
+        ["nics"] => json!({ "nics": nics(app).await? }),
+        ["clock"] => clock(app),
+        _ => return Err(Failure::NoSuchAddress),
+    })
+}
+
+async fn state(app: &App) -> Result<Value, Failure> {
+    Ok(json!({
+        "region": wire::region(app.region()),
+        "locations": locations(app).await?,
+        "routers": routers(app).await?,
+        "ports": ports(app).await?,
+        "connections": connections(app, |_| true).await?,
+        "interfaces": interfaces(app).await?,
+        "nics": nics(app).await?,
+    }))
+}
+
+async fn accounts(app: &App) -> Result<Vec<Value>, Failure> {
+    Ok(app.accounts().await?.iter().map(wire::account).collect())
+}
+
+async fn locations(app: &App) -> Result<Vec<Value>, Failure> {
+    Ok(app.locations().await?.iter().map(wire::location).collect())
+}
+
+async fn routers(app: &App) -> Result<Vec<Value>, Failure> {
+    Ok(app.routers().await?.iter().map(wire::router_with_agent).collect())
+}
+
+async fn ports(app: &App) -> Result<Vec<Value>, Failure> {
+    Ok(app.routers().await?.iter().flat_map(|r| &r.ports).map(wire::port).collect())
+}
+
+async fn connections(
+    app: &App,
+    wanted: fn(&ConnectionView) -> bool,
+) -> Result<Vec<Value>, Failure> {
+    let views = app.all_connections(None).await?;
+    Ok(views.iter().filter(|view| wanted(view)).map(wire::connection).collect())
+}
+
+async fn interfaces(app: &App) -> Result<Vec<Value>, Failure> {
+    Ok(app.all_interfaces().await?.iter().map(wire::interface).collect())
+}
+
+async fn nics(app: &App) -> Result<Vec<Value>, Failure> {
+    Ok(app.all_nics().await?.iter().map(wire::nic).collect())
+}
+
+fn clock(app: &App) -> Value {
+    json!({ "now": app.now(), "virtual": app.has_virtual_clock() })
+}
+
+async fn write(app: &App, words: &[&str], incoming: &Incoming) -> Outcome {
+    match words {
+        ["accounts"] => add_account(app, body(incoming)?).await,
+        ["locations"] => {
+            let wire::NewLocation { code, name, subregion } = body(incoming)?;
+            let location = app.add_location(AddLocation { code, name, subregion }).await?;
+            Ok((StatusCode::CREATED, wire::location(&location)))
+        }
+        ["routers"] => {
+            let wire::NewRouter { name, location, vtep } = body(incoming)?;
+            let made = app.add_router(AddRouter { name, location, vtep }).await?;
+            Ok((StatusCode::CREATED, wire::new_router(&made)))
+        }
+        ["routers", router, "identity"] => {
+            let wire::Nothing {} = body(incoming)?;
+            let identity = app.renew_identity(&word::<RouterName>(router)?).await?;
+            Ok((StatusCode::OK, wire::identity(&identity)))
+        }
+        ["ports"] => {
+            let wire::NewPort { port, speed } = body(incoming)?;
+            let speed = speed.parse().map_err(|()| Failure::form("speed is 1Gbps or 10Gbps"))?;
+            let port = app.add_port(AddPort { port: port_ref(&port)?, speed }).await?;
+            Ok((StatusCode::CREATED, wire::new_port(&port)))
+        }
+        ["ports", router, port, "release"] => {
+            let wire::Nothing {} = body(incoming)?;
+            let view = app.release_port(port_ref(&format!("{router}/{port}"))?).await?;
+            Ok((StatusCode::OK, wire::port(&view)))
+        }
+        ["orders", id, "approve"] => {
+            let wire::Approval { port } = body(incoming)?;
+            let port = port.as_deref().map(port_ref).transpose()?;
+            let command = ApproveOrder { connection: word::<ConnectionId>(id)?, port };
+            Ok((StatusCode::OK, wire::connection(&app.approve_order(command).await?)))
+        }
+        ["nics", id, "place"] => place_nic(app, word(id)?, body(incoming)?).await,
+        ["clock", "advance"] => {
+            let wire::Advance { seconds } = body(incoming)?;
+            if !app.has_virtual_clock() {
+                return Err(Failure::ClockIsReal);
+            }
+            app.advance_clock(SignedDuration::from_secs(seconds)).await?;
+            Ok((StatusCode::OK, clock(app)))
+        }
+        _ => Err(Failure::NoSuchAddress),
+    }
+}
+
+async fn add_account(app: &App, wanted: wire::NewAccount) -> Outcome {
+    let wire::NewAccount { email, password } = wanted;
+    let made = app.add_account(AddAccount { email, password: password.map(Into::into) }).await?;
+    Ok((StatusCode::CREATED, wire::new_account(&made)))
+}
+
+async fn place_nic(app: &App, nic: NicId, place: wire::Place) -> Outcome {
+    app.place_nic(PlaceNic { nic, vtep: place.vtep }).await?;
+    let all = app.all_nics().await?;
+    let placed = all.iter().find(|placed| placed.nic.id == nic);
+    Ok((StatusCode::OK, placed.map(wire::nic).ok_or(Failure::NoSuchAddress)?))
+}
+
+/// An empty body is an empty object.
+fn body<T: DeserializeOwned>(incoming: &Incoming) -> Result<T, Failure> {
+    let bytes: &[u8] = match incoming.body.trim_ascii() {
+        b"" => b"{}",
+        bytes => bytes,
+    };
+    serde_json::from_slice(bytes).map_err(|error| Failure::form(error.to_string()))
+}
+
+/// One word of the address.
+fn word<T: FromStr<Err: Display>>(text: &str) -> Result<T, Failure> {
+    text.parse().map_err(|error: T::Err| Failure::form(error.to_string()))
+}
+
+/// `par1-r1/p0`.
+fn port_ref(text: &str) -> Result<PortRef, Failure> {
+    let form =
+        || Failure::form(format!("'{text}' is not a port: write ROUTER/PORT, as in par1-r1/p0"));
+    let (router, port) = text.split_once('/').ok_or_else(form)?;
+    Ok(PortRef { router: word(router)?, port: word(port)? })
+}

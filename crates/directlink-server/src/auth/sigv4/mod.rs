@@ -18,6 +18,8 @@ mod canonical;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use canonical::collapse_slashes;
+
 use super::{AuthError, Parts, signed_at};
 use authorization::Authorization;
 use directlink_model::account::SecretKey;

@@ -1,0 +1,106 @@
+//! Connections.
+
+use super::{Call, Outcome, refusal::Failure};
+use directlink_model::{
+    Fault,
+    command::OrderConnection,
+    connection::{Bandwidth, ConnectionState},
+    ids::{ConnectionId, RegionName},
+    view::ConnectionView,
+};
+use serde::Serialize;
+use serde_json::json;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Connection<'v> {
+    /// The router that carries it, once the order is approved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aws_device_v2: Option<&'v str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aws_logical_device_id: Option<&'v str>,
+    bandwidth: &'static str,
+    connection_id: ConnectionId,
+    connection_name: &'v str,
+    connection_state: &'static str,
+    has_logical_redundancy: &'static str,
+    jumbo_frame_capable: bool,
+    /// Epoch seconds: the letter is issued with the approval.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    loa_issue_time: Option<i64>,
+    location: &'v str,
+    mac_sec_capable: bool,
+    owner_account: String,
+    region: &'v str,
+    tags: [(); 0],
+}
+
+impl<'v> Connection<'v> {
+    fn new(view: &'v ConnectionView, region: &'v RegionName) -> Self {
+        let connection = &view.connection;
+        let approval = connection.approval.as_ref();
+        let router = approval.map(|a| a.port.router.as_str());
+        Self {
+            aws_device_v2: router,
+            aws_logical_device_id: router,
+            bandwidth: connection.bandwidth.as_str(),
+            connection_id: connection.id,
+            connection_name: &connection.name,
+            connection_state: state(view.state),
+            has_logical_redundancy: "no",
+            jumbo_frame_capable: false,
+            loa_issue_time: approval.map(|a| a.approved_at.as_second()),
+            location: connection.location.as_str(),
+            mac_sec_capable: false,
+            owner_account: connection.account.to_string(),
+            region: region.as_str(),
+            tags: [],
+        }
+    }
+}
+
+const fn state(state: ConnectionState) -> &'static str {
+    match state {
+        ConnectionState::Requested => "requested",
+        ConnectionState::Pending => "pending",
+        ConnectionState::Available => "available",
+        ConnectionState::Down => "down",
+        ConnectionState::Deleting => "deleting",
+        ConnectionState::Deleted => "deleted",
+    }
+}
+
+pub(super) async fn create(call: Call<'_>) -> Outcome {
+    let given = &call.given;
+    let location = given.needed_text("location")?.to_owned();
+    let bandwidth = given.needed_text("bandwidth")?;
+    let name = given.needed_text("connectionName")?.to_owned();
+    given.refuse(&["lagId", "requestMACSec"])?;
+    let bandwidth = bandwidth.parse::<Bandwidth>().map_err(|()| {
+        let text = format!(
+            "Value of parameter 'Speed' is not valid: {bandwidth}. Supported values: 10Gbps, 1Gbps"
+        );
+        Failure::client(text)
+    })?;
+    let command = OrderConnection { name, location, bandwidth };
+    let view = call.app.order_connection(&call.context, command).await?;
+    Ok(json!(Connection::new(&view, &call.app.region().name)))
+}
+
+pub(super) async fn describe(call: Call<'_>) -> Outcome {
+    let id: Option<ConnectionId> = call.given.id("connectionId", ConnectionId::PREFIX)?;
+    let ids = id.as_ref().map(std::slice::from_ref);
+    let views = call.app.connections(&call.context, ids).await?;
+    if let (Some(id), true) = (id, views.is_empty()) {
+        return Err(crate::app::Refusal::from(Fault::NoSuchConnection(id)).into());
+    }
+    let region = &call.app.region().name;
+    let list: Vec<_> = views.iter().map(|view| Connection::new(view, region)).collect();
+    Ok(json!({ "connections": list }))
+}
+
+pub(super) async fn delete(call: Call<'_>) -> Outcome {
+    let id = call.given.needed_id("connectionId", ConnectionId::PREFIX)?;
+    let view = call.app.delete_connection(&call.context, id).await?;
+    Ok(json!(Connection::new(&view, &call.app.region().name)))
+}

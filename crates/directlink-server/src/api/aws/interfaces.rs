@@ -1,0 +1,297 @@
+//! Private virtual interfaces: one's own, and those made for another account.
+//!
+//! ```text
+//!  CreatePrivate…  with a gateway     ─► pending …
+//!                  without            ─► confirming, one's own
+//!  AllocatePrivate… for ownerAccount  ─► confirming, the other's ─ConfirmPrivate…─► pending …
+//! ```
+
+use super::{Call, Outcome, members::Members, refusal::Failure, router_config};
+use crate::app::{InterfaceFilter, Refusal};
+use directlink_model::{
+    Fault,
+    command::{ConfirmInterface, CreateInterface},
+    ids::{AccountId, ConnectionId, GatewayId, InterfaceId},
+    interface::{Interface, InterfaceState},
+    location::Region,
+    view::InterfaceView,
+};
+use directlink_net::{Asn, BgpKey, IpNet, Mtu, Vlan};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// What `asn` can hold; a larger number is in `asnLong` alone, and `asn` is 0.
+const ASN_SHORT_MAX: u32 = 0x7fff_fffe;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct VirtualInterface<'v> {
+    address_family: &'static str,
+    amazon_address: IpNet,
+    amazon_side_asn: u32,
+    asn: u32,
+    asn_long: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_key: Option<&'v str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aws_device_v2: Option<&'v str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aws_logical_device_id: Option<&'v str>,
+    bgp_peers: [BgpPeer<'v>; 1],
+    connection_id: ConnectionId,
+    customer_address: IpNet,
+    customer_router_config: String,
+    jumbo_frame_capable: bool,
+    location: &'v str,
+    mtu: Mtu,
+    owner_account: String,
+    region: &'v str,
+    site_link_enabled: bool,
+    tags: [(); 0],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    virtual_gateway_id: Option<GatewayId>,
+    virtual_interface_id: InterfaceId,
+    virtual_interface_name: &'v str,
+    virtual_interface_state: &'static str,
+    virtual_interface_type: &'static str,
+    vlan: Vlan,
+}
+
+/// The one session of the interface.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BgpPeer<'v> {
+    address_family: &'static str,
+    amazon_address: IpNet,
+    asn: u32,
+    asn_long: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_key: Option<&'v str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aws_device_v2: Option<&'v str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aws_logical_device_id: Option<&'v str>,
+    bgp_peer_id: String,
+    bgp_peer_state: &'static str,
+    bgp_status: &'static str,
+    customer_address: IpNet,
+}
+
+impl<'v> VirtualInterface<'v> {
+    fn new(view: &'v InterfaceView, region: &'v Region, reader: AccountId) -> Self {
+        let interface = &view.interface;
+        let peer = BgpPeer::new(view, reader);
+        Self {
+            address_family: peer.address_family,
+            amazon_address: peer.amazon_address,
+            amazon_side_asn: region.asn.0.as_u32(),
+            asn: peer.asn,
+            asn_long: peer.asn_long,
+            auth_key: peer.auth_key,
+            aws_device_v2: peer.aws_device_v2,
+            aws_logical_device_id: peer.aws_logical_device_id,
+            connection_id: interface.connection,
+            customer_address: peer.customer_address,
+            customer_router_config: router_config::xml(view, region.asn, reader),
+            jumbo_frame_capable: false,
+            location: view.connection.location.as_str(),
+            mtu: interface.mtu,
+            owner_account: interface.owner.to_string(),
+            region: region.name.as_str(),
+            site_link_enabled: false,
+            tags: [],
+            virtual_gateway_id: interface.gateway,
+            virtual_interface_id: interface.id,
+            virtual_interface_name: &interface.name,
+            virtual_interface_state: state(view),
+            virtual_interface_type: "private",
+            vlan: interface.vlan,
+            bgp_peers: [peer],
+        }
+    }
+}
+
+impl<'v> BgpPeer<'v> {
+    fn new(view: &'v InterfaceView, reader: AccountId) -> Self {
+        let interface = &view.interface;
+        let router = view.connection.approval.as_ref().map(|a| a.port.router.as_str());
+        let asn = interface.asn.as_u32();
+        // The one whose connection it is hosted on carries the frames, not the secret.
+        let key = interface.key.as_ref().filter(|_| interface.owner == reader);
+        Self {
+            address_family: match interface.peer.router() {
+                IpNet::V4(_) => "ipv4",
+                IpNet::V6(_) => "ipv6",
+            },
+            amazon_address: interface.peer.router(),
+            asn: if asn <= ASN_SHORT_MAX { asn } else { 0 },
+            asn_long: asn,
+            auth_key: key.map(BgpKey::expose),
+            aws_device_v2: router,
+            aws_logical_device_id: router,
+            bgp_peer_id: format!("dxpeer-{:08x}", interface.id.bits()),
+            bgp_peer_state: peer_state(view),
+            bgp_status: bgp_status(interface, view.state),
+            customer_address: interface.peer.customer(),
+        }
+    }
+}
+
+/// `down` says that the router is ready and the customer's side is missing: clients of this API wait
+/// for `available` or `down`, and would wait for ever in `pending`.
+fn state(view: &InterfaceView) -> &'static str {
+    match view.state {
+        InterfaceState::Confirming => "confirming",
+        InterfaceState::Pending if view.interface.seen.configured => "down",
+        InterfaceState::Pending => "pending",
+        InterfaceState::Available => "available",
+        InterfaceState::Down => "down",
+        InterfaceState::Deleting => "deleting",
+        InterfaceState::Deleted => "deleted",
+        InterfaceState::Rejected => "rejected",
+        InterfaceState::Expired => "expired",
+    }
+}
+
+fn peer_state(view: &InterfaceView) -> &'static str {
+    match view.state {
+        InterfaceState::Pending if view.interface.seen.configured => "available",
+        InterfaceState::Confirming | InterfaceState::Pending => "pending",
+        InterfaceState::Available | InterfaceState::Down => "available",
+        InterfaceState::Deleting => "deleting",
+        InterfaceState::Deleted | InterfaceState::Rejected | InterfaceState::Expired => "deleted",
+    }
+}
+
+const fn bgp_status(interface: &Interface, state: InterfaceState) -> &'static str {
+    match (state.is_wanted(), interface.seen.session_up, interface.seen.configured) {
+        (true, true, _) => "up",
+        (true, false, true) => "down",
+        (true, false, false) | (false, _, _) => "unknown",
+    }
+}
+
+fn encode(call: &Call<'_>, view: &InterfaceView) -> Value {
+    json!(VirtualInterface::new(view, call.app.region(), call.context.caller.account))
+}
+
+pub(super) async fn create(call: Call<'_>) -> Outcome {
+    let connection = call.given.needed_id("connectionId", ConnectionId::PREFIX)?;
+    let new = call.given.needed_object("newPrivateVirtualInterface")?;
+    new.refuse(&["directConnectGatewayId", "enableSiteLink"])?;
+    let gateway = new.id("virtualGatewayId", GatewayId::PREFIX)?;
+    let command = CreateInterface { gateway, ..command(connection, None, &new)? };
+    let view = call.app.create_interface(&call.context, command).await?;
+    Ok(encode(&call, &view))
+}
+
+pub(super) async fn allocate(call: Call<'_>) -> Outcome {
+    let connection = call.given.needed_id("connectionId", ConnectionId::PREFIX)?;
+    let owner = call.given.needed_account("ownerAccount")?;
+    let new = call.given.needed_object("newPrivateVirtualInterfaceAllocation")?;
+    let command = command(connection, Some(owner), &new)?;
+    let view = call.app.create_interface(&call.context, command).await?;
+    Ok(encode(&call, &view))
+}
+
+pub(super) async fn confirm(call: Call<'_>) -> Outcome {
+    let id = call.given.needed_id("virtualInterfaceId", InterfaceId::PREFIX)?;
+    call.given.refuse(&["directConnectGatewayId"])?;
+    let gateway = call.given.needed_id("virtualGatewayId", GatewayId::PREFIX)?;
+    let view = call.app.confirm_interface(&call.context, ConfirmInterface { id, gateway }).await?;
+    Ok(json!({ "virtualInterfaceState": state(&view) }))
+}
+
+pub(super) async fn delete(call: Call<'_>) -> Outcome {
+    let id = call.given.needed_id("virtualInterfaceId", InterfaceId::PREFIX)?;
+    let view = call.app.delete_interface(&call.context, id).await?;
+    Ok(json!({ "virtualInterfaceState": state(&view) }))
+}
+
+pub(super) async fn describe(call: Call<'_>) -> Outcome {
+    let connection = call.given.id("connectionId", ConnectionId::PREFIX)?;
+    let interface = call.given.id("virtualInterfaceId", InterfaceId::PREFIX)?;
+    let filter = InterfaceFilter {
+        connections: connection.map(|id| vec![id]),
+        interfaces: interface.map(|id| vec![id]),
+    };
+    let views = call.app.interfaces(&call.context, &filter).await?;
+    if views.is_empty() {
+        check_exists(&call, connection, interface).await?;
+    }
+    let list: Vec<_> = views.iter().map(|view| encode(&call, view)).collect();
+    Ok(json!({ "virtualInterfaces": list }))
+}
+
+/// Nothing found: is that an empty connection, or none?
+async fn check_exists(
+    call: &Call<'_>,
+    connection: Option<ConnectionId>,
+    interface: Option<InterfaceId>,
+) -> Result<(), Failure> {
+    let refuse = |fault: Fault| Err(Refusal::from(fault).into());
+    if let Some(id) = interface {
+        return refuse(Fault::NoSuchInterface(id));
+    }
+    let Some(id) = connection else { return Ok(()) };
+    match call.app.connections(&call.context, Some(&[id])).await?.is_empty() {
+        true => refuse(Fault::NoSuchConnection(id)),
+        false => Ok(()),
+    }
+}
+
+/// All but the gateway.
+fn command(
+    connection: ConnectionId,
+    owner: Option<AccountId>,
+    new: &Members<'_>,
+) -> Result<CreateInterface, Failure> {
+    let name = new.needed_text("virtualInterfaceName")?.to_owned();
+    let vlan = new.needed_integer("vlan")?;
+    let asn = asn(new)?;
+    new.refuse(&["rateLimit", "prefixPoolAllocatedCountIpv4", "prefixPoolAllocatedCountIpv6"])?;
+    if let Some(family) = new.text("addressFamily")?.filter(|family| *family != "ipv4") {
+        let text =
+            format!("Address family '{family}' is not supported by this endpoint: give ipv4");
+        return Err(Failure::client(text));
+    }
+    let mtu = new.integer("mtu")?.unwrap_or_else(|| Mtu::MAX.as_u16().into());
+    let key = new.text("authKey")?.map(BgpKey::try_from).transpose();
+    Ok(CreateInterface {
+        connection,
+        owner,
+        name,
+        vlan: vlan.try_into().map_err(|bad| Failure::client(format!("Invalid VLAN: {bad}")))?,
+        asn,
+        key: key.map_err(|bad| Failure::client(format!("Invalid authKey: {bad}")))?,
+        router_address: address(new, "amazonAddress")?,
+        customer_address: address(new, "customerAddress")?,
+        mtu: mtu.try_into().map_err(|bad| Failure::client(format!("Invalid MTU: {bad}")))?,
+        gateway: None,
+    })
+}
+
+/// `asn` or `asnLong`; both only if they agree, or if `asn` is the 0 that stands for a longer one.
+fn asn(new: &Members<'_>) -> Result<Asn, Failure> {
+    let number = match (new.integer("asn")?, new.integer("asnLong")?) {
+        (None, None) => return Err(new.missing("asn")),
+        (Some(short), None) => short,
+        (None | Some(0), Some(long)) => long,
+        (Some(short), Some(long)) if short == long => long,
+        (Some(short), Some(long)) => {
+            let text = format!("asn ({short}) and asnLong ({long}) are not the same number");
+            return Err(Failure::client(text));
+        }
+    };
+    number.try_into().map_err(|bad| Failure::client(format!("Invalid ASN: {bad}")))
+}
+
+fn address(new: &Members<'_>, name: &str) -> Result<Option<IpNet>, Failure> {
+    let parse = |text: &str| {
+        text.parse().map_err(|_| {
+            let form = "give an address with its prefix length, as in 172.16.0.1/30";
+            Failure::client(format!("Invalid {name} '{text}': {form}"))
+        })
+    };
+    new.text(name)?.map(parse).transpose()
+}

@@ -1,0 +1,126 @@
+//! AWS Direct Connect: `POST /`, the operation in `X-Amz-Target`, AWS JSON 1.1.
+//!
+//! The ten operations that OUTSCALE's DirectLink is compatible in, exactly. Any other of the
+//! published model is answered as AWS answers what an endpoint does not know. Refusals are
+//! `DirectConnectClientException` with a text: there is no not-found type, so clients match texts,
+//! and ours keep the words they look for (see [`refusal`]).
+
+mod connections;
+mod interfaces;
+mod members;
+mod refusal;
+mod region;
+mod router_config;
+#[cfg(test)]
+mod tests;
+
+use super::{Front, Incoming, identity};
+use crate::app::{App, Context};
+use axum::response::{IntoResponse, Response};
+use futures::future::BoxFuture;
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use members::Members;
+use refusal::Failure;
+use serde_json::{Map, Value, json};
+use std::error::Error;
+
+const TARGET: &str = "OvertureService.";
+
+type Outcome = Result<Value, Failure>;
+type Handler = for<'c> fn(Call<'c>) -> BoxFuture<'c, Outcome>;
+
+struct Operation {
+    name: &'static str,
+    run: Handler,
+}
+
+macro_rules! operations {
+    ($($name:ident $handler:path;)*) => {
+        /// Every operation of this endpoint.
+        static OPERATIONS: &[Operation] = &[$(Operation {
+            name: stringify!($name),
+            run: |call| Box::pin($handler(call)),
+        }),*];
+    };
+}
+
+operations! {
+    AllocatePrivateVirtualInterface interfaces::allocate;
+    ConfirmPrivateVirtualInterface interfaces::confirm;
+    CreateConnection connections::create;
+    CreatePrivateVirtualInterface interfaces::create;
+    DeleteConnection connections::delete;
+    DeleteVirtualInterface interfaces::delete;
+    DescribeConnections connections::describe;
+    DescribeLocations region::describe_locations;
+    DescribeVirtualGateways region::describe_virtual_gateways;
+    DescribeVirtualInterfaces interfaces::describe;
+}
+
+/// One call of an operation.
+struct Call<'c> {
+    app: &'c App,
+    context: Context,
+    given: Members<'c>,
+}
+
+pub(super) async fn answer(front: &Front, incoming: &Incoming) -> Response {
+    let request_id = incoming.id.to_string();
+    let mut response = match run(front, incoming).await {
+        Ok(value) => encode(StatusCode::OK, &value),
+        Err(failure) => encode_failure(&failure, incoming),
+    };
+    // AWS's clients read the one, osc-cli the other, and dies without it.
+    if let Ok(id) = HeaderValue::from_str(&request_id) {
+        for name in ["x-amzn-requestid", "x-amz-requestid"] {
+            response.headers_mut().insert(HeaderName::from_static(name), id.clone());
+        }
+    }
+    response
+}
+
+async fn run(front: &Front, incoming: &Incoming) -> Outcome {
+    if incoming.method != Method::POST {
+        return Err(Failure::serialization("This endpoint is called with POST."));
+    }
+    let target = incoming.header("x-amz-target").unwrap_or_default();
+    let operation = target
+        .strip_prefix(TARGET)
+        .and_then(|name| OPERATIONS.iter().find(|operation| operation.name == name))
+        .ok_or_else(|| Failure::unknown_operation(target))?;
+    let caller = identity::caller(front, incoming, false).await?;
+    let body = body(&incoming.body)?;
+    let (now, request_id) = (front.app.now(), incoming.id);
+    let context = Context { caller, now, request_id, dry_run: false };
+    (operation.run)(Call { app: &front.app, context, given: Members::new(&body) }).await
+}
+
+fn body(bytes: &[u8]) -> Result<Map<String, Value>, Failure> {
+    if bytes.trim_ascii().is_empty() {
+        return Ok(Map::new());
+    }
+    match serde_json::from_slice(bytes) {
+        Ok(Value::Object(members)) => Ok(members),
+        Ok(_) => Err(Failure::serialization("The body must be a JSON object.")),
+        Err(error) => Err(Failure::serialization(format!("The body is not JSON: {error}."))),
+    }
+}
+
+fn encode(status: StatusCode, value: &Value) -> Response {
+    let json = (header::CONTENT_TYPE, "application/x-amz-json-1.1");
+    (status, [json], value.to_string()).into_response()
+}
+
+fn encode_failure(failure: &Failure, incoming: &Incoming) -> Response {
+    let request_id = incoming.id;
+    if let Failure::World(error) = failure {
+        let cause = error.source().map(ToString::to_string);
+        tracing::error!(%request_id, %error, cause, "a call failed");
+    }
+    let (status, kind, message) = failure.parts();
+    tracing::debug!(%request_id, kind, message, "refused");
+    let mut response = encode(status, &json!({ "__type": kind, "message": message }));
+    let kind_header = HeaderName::from_static("x-amzn-errortype");
+    response.headers_mut().insert(kind_header, HeaderValue::from_static(kind));
+    response
+}

@@ -1,0 +1,175 @@
+//! How this dialect says no: a type and a text.
+//!
+//! | text contains | who looks for it |
+//! |---|---|
+//! | `Could not find Connection with ID` | Terraform, connections and associations |
+//! | `does not exist` | Terraform, deletion of virtual interfaces; OUTSCALE |
+//! | `Amazon Address and Customer Address must be in the same CIDR`, `… is address 0 on its subnet.`, `… is the broadcast address on its subnet.` | Terraform's acceptance tests |
+//! | `is not in valid state`, `Interface already exists with same parameters` | OUTSCALE |
+
+use crate::{api::identity::Denied, app::Refusal, auth::AuthError, store};
+use directlink_model::{fault::Fault, ids::BadId};
+use directlink_net::BadPeerAddresses;
+use http::StatusCode;
+
+/// A request that is not answered with what it asked for.
+#[derive(Debug)]
+pub(super) enum Failure {
+    Refused { status: StatusCode, kind: &'static str, message: String },
+    World(store::Error),
+}
+
+impl Failure {
+    /// What the customer can mend.
+    pub(super) fn client(message: impl Into<String>) -> Self {
+        Self::refused(StatusCode::BAD_REQUEST, "DirectConnectClientException", message)
+    }
+
+    pub(super) fn serialization(message: impl Into<String>) -> Self {
+        Self::refused(StatusCode::BAD_REQUEST, "SerializationException", message)
+    }
+
+    pub(super) fn unknown_operation(target: &str) -> Self {
+        let message = format!("The operation '{target}' is not known to this endpoint.");
+        Self::refused(StatusCode::BAD_REQUEST, "UnknownOperationException", message)
+    }
+
+    fn refused(status: StatusCode, kind: &'static str, message: impl Into<String>) -> Self {
+        Self::Refused { status, kind, message: message.into() }
+    }
+
+    /// Status, type and text.
+    pub(super) fn parts(&self) -> (StatusCode, &'static str, &str) {
+        match self {
+            Self::Refused { status, kind, message } => (*status, kind, message),
+            Self::World(_) => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "DirectConnectServerException",
+                "The request could not be served. It changed nothing; try again.",
+            ),
+        }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Fault(fault) => Self::client(text_of(&fault)),
+            Refusal::Error(error) => Self::World(error),
+        }
+    }
+}
+
+impl From<Denied> for Failure {
+    fn from(denied: Denied) -> Self {
+        let error = match denied {
+            Denied::Auth(error) => error,
+            Denied::World(error) => return Self::World(error),
+        };
+        let (status, kind) = match error {
+            AuthError::Missing
+            | AuthError::Malformed(_)
+            | AuthError::UnknownKey
+            | AuthError::WrongPassword
+            | AuthError::PasswordNotTaken
+            | AuthError::NoScopeDate
+            | AuthError::Locked => (StatusCode::UNAUTHORIZED, "AuthFailure"),
+            AuthError::WrongSignature | AuthError::NotSigned(_) | AuthError::BodyHash => {
+                (StatusCode::FORBIDDEN, "SignatureDoesNotMatch")
+            }
+            AuthError::TooOld | AuthError::InFuture => (StatusCode::BAD_REQUEST, "RequestExpired"),
+            AuthError::NoDate(_) | AuthError::EmptyDate(_) => {
+                (StatusCode::BAD_REQUEST, "MissingParameter")
+            }
+            AuthError::BadDate(_) => (StatusCode::BAD_REQUEST, "InvalidParameterValue"),
+        };
+        Self::refused(status, kind, error.to_string())
+    }
+}
+
+/// This service's own words where clients look for them; else the fault's. Total, so that a new
+/// fault is a text to choose here before anything builds.
+fn text_of(fault: &Fault) -> String {
+    match fault {
+        Fault::BadId(BadId::Prefix { given, prefix } | BadId::Digits { given, prefix }) => {
+            format!("Invalid ID received: {given}. Expected format: {prefix}-")
+        }
+        Fault::NoSuchLocation(code) => format!("Location '{code}' is invalid."),
+        Fault::NoSuchConnection(id) => {
+            format!("Could not find Connection with ID {id}: Connection '{id}' does not exist.")
+        }
+        Fault::NoSuchInterface(id) => format!("Virtual interface '{id}' does not exist."),
+        Fault::NoSuchGateway(id) => format!("Virtual gateway '{id}' does not exist."),
+        Fault::NoSuchAccount(id) => format!("Account '{id}' does not exist."),
+        Fault::ConnectionNotAvailable { id, state } => format!(
+            "Connection is not in valid state: {id} is {state}, and takes virtual interfaces only while it is available"
+        ),
+        Fault::InterfaceNotConfirming { id, state } => format!(
+            "Virtual interface is not in valid state: {id} is {state}, and only a confirming one can be confirmed"
+        ),
+        Fault::VlanTaken { vlan, by, .. } => format!(
+            "Interface already exists with same parameters: VLAN {vlan} of the connection is used by {by}"
+        ),
+        Fault::ConnectionHasInterfaces { id, count } => format!(
+            "Connection {id} still has {count} virtual interface(s). Delete them before the connection"
+        ),
+        Fault::PeerAddresses(bad) => text_of_addresses(bad),
+        Fault::BadValue { .. }
+        | Fault::Missing(_)
+        | Fault::AsnOfProvider { .. }
+        | Fault::RangeSize { .. }
+        | Fault::NoSuchNet(_)
+        | Fault::NoSuchSubnet(_)
+        | Fault::NoSuchRouteTable(_)
+        | Fault::NoSuchNic(_)
+        | Fault::NoSuchSecurityGroup(_)
+        | Fault::NoSuchSubregion(_)
+        | Fault::NoSuchRouter(_)
+        | Fault::NoSuchPort(_)
+        | Fault::ConnectionNotRequested { .. }
+        | Fault::GatewayNotAvailable(_)
+        | Fault::NetAlreadyReached { .. }
+        | Fault::GatewayLinked { .. }
+        | Fault::GatewayNotLinked { .. }
+        | Fault::NetHasGateway { .. }
+        | Fault::GatewayHasInterfaces { .. }
+        | Fault::RangeReserved(_)
+        | Fault::SubnetOutsideNet { .. }
+        | Fault::SubnetConflict { .. }
+        | Fault::NetInUse { .. }
+        | Fault::SubnetInUse { .. }
+        | Fault::AddressOutsideSubnet { .. }
+        | Fault::AddressTaken { .. }
+        | Fault::SubnetFull(_)
+        | Fault::SecurityGroupExists { .. }
+        | Fault::SecurityGroupElsewhere { .. }
+        | Fault::RuleExists(_)
+        | Fault::TooMany { .. }
+        | Fault::NoCapacity { .. }
+        | Fault::PortTaken(_)
+        | Fault::PortDoesNotFit { .. }
+        | Fault::AlreadyExists(_)
+        | Fault::LocationInUse(_)
+        | Fault::SubregionHasLocation(_)
+        | Fault::NotAPortOf(..) => fault.to_string(),
+    }
+}
+
+fn text_of_addresses(bad: &BadPeerAddresses) -> String {
+    match bad {
+        BadPeerAddresses::Apart(..) => {
+            format!("Amazon Address and Customer Address must be in the same CIDR: {bad}")
+        }
+        BadPeerAddresses::Network(address) => {
+            format!("Amazon Address is address 0 on its subnet. {address}: choose another")
+        }
+        BadPeerAddresses::Broadcast(address) => {
+            format!(
+                "Amazon Address is the broadcast address on its subnet. {address}: choose another"
+            )
+        }
+        BadPeerAddresses::Same(_) | BadPeerAddresses::NotUnicast(_) | BadPeerAddresses::Size(_) => {
+            bad.to_string()
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! How this dialect says no: a code, the code's type, an HTTP status, a text.
+//!
+//! ```text
+//!   1 4 13 15   AccessDenied           401     6xxx    InvalidState                    409
+//!   2000        InternalError          500     7000    MissingParameter                400
+//!   3xxx        InvalidParameter       400     9xxx    ResourceConflict                409
+//!   4xxx        InvalidParameterValue  400     10001   InsufficientCapacity            409
+//!   5xxx        InvalidResource        400     10xxx   TooManyResources (QuotaExceded) 400
+//!                                              12000   InvalidAction                   404
+//! ```
+//!
+//! Codes that the service's own table (`spec/outscale-gateway-errors.yaml`) names are used for
+//! what they name. The texts are ours: they say what to do.
+
+use crate::{api::identity::Denied, app::Refusal, auth::AuthError, store};
+use directlink_model::{
+    fault::{Fault, Quota},
+    ids::BadId,
+};
+use http::StatusCode;
+use std::fmt::Display;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Code(pub(super) u16);
+
+impl Code {
+    pub(super) const INTERNAL: Self = Self(2000);
+    pub(super) const UNKNOWN_PARAMETER: Self = Self(3001);
+    pub(super) const CONTENT_TYPE: Self = Self(3010);
+    pub(super) const ASN: Self = Self(4010);
+    pub(super) const BLOCK_SIZE: Self = Self(4014);
+    pub(super) const PARAMETER_SET: Self = Self(4046);
+    pub(super) const VALUE: Self = Self(4047);
+    pub(super) const ID_PREFIX: Self = Self(4104);
+    pub(super) const ID_DIGITS: Self = Self(4105);
+    pub(super) const JSON_TYPE: Self = Self(4110);
+    pub(super) const PAGE_SIZE: Self = Self(4113);
+    pub(super) const PAGE_TOKEN: Self = Self(4117);
+    pub(super) const NO_SUCH_USER: Self = Self(5075);
+    pub(super) const MISSING: Self = Self(7000);
+    pub(super) const ACTION: Self = Self(12000);
+
+    pub(super) fn kind(self) -> &'static str {
+        match self.0 {
+            2000 => "InternalError",
+            0..3000 => "AccessDenied",
+            3000..4000 => "InvalidParameter",
+            4000..5000 => "InvalidParameterValue",
+            5000..6000 => "InvalidResource",
+            6000..7000 => "InvalidState",
+            7000..9000 => "MissingParameter",
+            9000..10000 => "ResourceConflict",
+            10001 => "InsufficientCapacity",
+            10000..12000 => "TooManyResources (QuotaExceded)",
+            12000.. => "InvalidAction",
+        }
+    }
+
+    pub(super) fn status(self) -> StatusCode {
+        match self.0 {
+            2000 => StatusCode::INTERNAL_SERVER_ERROR,
+            0..3000 => StatusCode::UNAUTHORIZED,
+            6000..7000 | 9000..10000 | 10001 => StatusCode::CONFLICT,
+            12000.. => StatusCode::NOT_FOUND,
+            3000.. => StatusCode::BAD_REQUEST,
+        }
+    }
+}
+
+/// A request that is not answered with what it asked for.
+#[derive(Debug)]
+pub(super) enum Failure {
+    Refused {
+        code: Code,
+        details: String,
+    },
+    /// A read by GET, on an address that takes POST.
+    Method,
+    World(store::Error),
+}
+
+impl Failure {
+    pub(super) fn new(code: Code, details: impl Into<String>) -> Self {
+        Self::Refused { code, details: details.into() }
+    }
+
+    /// A value that no rule could take.
+    pub(super) fn value(parameter: &str, given: impl Display, expected: impl Display) -> Self {
+        Self::coded_value(Code::VALUE, parameter, given, expected)
+    }
+
+    pub(super) fn coded_value(
+        code: Code,
+        parameter: &str,
+        given: impl Display,
+        expected: impl Display,
+    ) -> Self {
+        let text = format!(
+            "The provided value ('{given}') for the parameter '{parameter}' is invalid: {expected}."
+        );
+        Self::new(code, text)
+    }
+
+    pub(super) fn missing(parameter: impl Display) -> Self {
+        Self::new(Code::MISSING, format!("The parameter '{parameter}' is missing."))
+    }
+
+    /// What the API describes and this Region does not do (yet). Said, never ignored.
+    pub(super) fn not_offered(parameter: &str, instead: &str) -> Self {
+        let text = format!("The parameter '{parameter}' is not offered by this Region: {instead}.");
+        Self::new(Code::VALUE, text)
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Fault(fault) => fault.into(),
+            Refusal::Error(error) => Self::World(error),
+        }
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::new(code_of(&fault), fault.to_string())
+    }
+}
+
+impl From<BadId> for Failure {
+    fn from(bad: BadId) -> Self {
+        Fault::from(bad).into()
+    }
+}
+
+impl From<Denied> for Failure {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Auth(error) => Self::new(code_of_denial(error), error.to_string()),
+            Denied::World(error) => Self::World(error),
+        }
+    }
+}
+
+const fn code_of_denial(error: AuthError) -> Code {
+    match error {
+        AuthError::Missing
+        | AuthError::Malformed(_)
+        | AuthError::NotSigned(_)
+        | AuthError::BodyHash
+        | AuthError::UnknownKey
+        | AuthError::WrongSignature
+        | AuthError::WrongPassword
+        | AuthError::PasswordNotTaken => Code(1),
+        AuthError::Locked => Code(13),
+        AuthError::NoDate(_)
+        | AuthError::EmptyDate(_)
+        | AuthError::BadDate(_)
+        | AuthError::TooOld
+        | AuthError::InFuture => Code(15),
+        AuthError::NoScopeDate => Code(4118),
+    }
+}
+
+/// Total, so that a new fault is a code to choose here before anything builds.
+const fn code_of(fault: &Fault) -> Code {
+    match fault {
+        Fault::BadId(BadId::Prefix { .. }) => Code::ID_PREFIX,
+        Fault::BadId(BadId::Digits { .. }) => Code::ID_DIGITS,
+        Fault::BadValue { .. }
+        | Fault::PeerAddresses(_)
+        | Fault::AddressOutsideSubnet { .. }
+        | Fault::NotAPortOf(..) => Code::VALUE,
+        Fault::Missing(_) => Code::MISSING,
+        Fault::AsnOfProvider { .. } => Code::ASN,
+        Fault::RangeSize { .. } => Code::BLOCK_SIZE,
+        Fault::SecurityGroupElsewhere { .. } => Code(4086), // network-mismatch
+
+        Fault::NoSuchSubregion(_) => Code(5009),
+        Fault::NoSuchSecurityGroup(_) => Code(5020),
+        Fault::NoSuchNic(_) => Code(5036),
+        Fault::NoSuchAccount(_) | Fault::NoSuchRouter(_) | Fault::NoSuchPort(_) => Code(5044),
+        Fault::NoSuchRouteTable(_) => Code(5046),
+        Fault::NoSuchLocation(_) => Code(5052),
+        Fault::NoSuchSubnet(_) => Code(5057),
+        Fault::NoSuchNet(_) => Code(5065),
+        Fault::NoSuchGateway(_) => Code(5068),
+        Fault::NoSuchConnection(_) => Code(5072),
+        Fault::NoSuchInterface(_) => Code(5073),
+
+        Fault::ConnectionNotRequested { .. } | Fault::InterfaceNotConfirming { .. } => Code(6003),
+        Fault::GatewayNotAvailable(_) => Code(6008),
+        Fault::ConnectionNotAvailable { .. } => Code(6011),
+
+        Fault::RuleExists(_)
+        | Fault::AddressTaken { .. }
+        | Fault::AlreadyExists(_)
+        | Fault::SubregionHasLocation(_) => Code(9000), // already-exist
+        Fault::ConnectionHasInterfaces { .. }
+        | Fault::GatewayHasInterfaces { .. }
+        | Fault::LocationInUse(_) => Code(9002), // busy
+        Fault::PortDoesNotFit { .. } => Code(9003), // device-conflict
+        Fault::PortTaken(_) => Code(9004),          // device-in-use
+        Fault::SecurityGroupExists { .. } => Code(9008), // duplicate-group
+        Fault::VlanTaken { .. } | Fault::NetAlreadyReached { .. } => Code(9010), // duplicate-interface
+        Fault::GatewayLinked { .. } => Code(9024), // gateway-is-already-attached
+        Fault::GatewayNotLinked { .. } => Code(9026), // gateway-is-not-attached
+        Fault::SubnetOutsideNet { .. } => Code(9044), // not-in-vpc-block
+        Fault::RangeReserved(_) => Code(9050),     // reserved-block
+        Fault::SubnetInUse { .. } => Code(9057),   // subnet-already-in-use
+        Fault::SubnetConflict { .. } => Code(9058), // subnet-conflict
+        Fault::NetHasGateway { .. } => Code(9065), // vpc-already-attached
+        Fault::NetInUse { .. } => Code(9066),      // vpc-is-associated
+
+        Fault::NoCapacity { .. } => Code(10001),
+        Fault::SubnetFull(_) => Code(10021), // too-many-private-ips
+        Fault::TooMany { what: Quota::Connections, .. } => Code(10028),
+        Fault::TooMany { what: Quota::InterfacesPerConnection, .. } => Code(10031),
+        Fault::TooMany { what: Quota::Gateways, .. } => Code(10039),
+    }
+}

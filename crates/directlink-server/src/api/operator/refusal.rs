@@ -1,0 +1,127 @@
+//! How the operator's API says no: a status, a short code for programs, a text for people.
+
+use crate::{app::Refusal, store};
+use directlink_model::fault::Fault;
+use http::StatusCode;
+use std::borrow::Cow;
+
+#[derive(Debug)]
+pub(super) enum Failure {
+    Token,
+    NoSuchAddress,
+    Method,
+    /// The body or a word of the address is not well formed.
+    Form(String),
+    ClockIsReal,
+    Fault(Fault),
+    World(store::Error),
+}
+
+impl Failure {
+    pub(super) fn form(message: impl Into<String>) -> Self {
+        Self::Form(message.into())
+    }
+
+    pub(super) fn parts(&self) -> (StatusCode, &'static str, Cow<'_, str>) {
+        match self {
+            Self::Token => (
+                StatusCode::UNAUTHORIZED,
+                "unauthorized",
+                "Give the operator's token: Authorization: Bearer TOKEN.".into(),
+            ),
+            Self::NoSuchAddress => (
+                StatusCode::NOT_FOUND,
+                "no_such_address",
+                "There is nothing at this address.".into(),
+            ),
+            Self::Method => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "Read with GET, change with POST.".into(),
+            ),
+            Self::Form(message) => (StatusCode::BAD_REQUEST, "bad_request", message.into()),
+            Self::ClockIsReal => (
+                StatusCode::CONFLICT,
+                "clock_is_real",
+                "This Region runs on the machine's clock. Only a virtual one can be moved on."
+                    .into(),
+            ),
+            Self::Fault(fault) => {
+                let (status, code) = code_of(fault);
+                (status, code, fault.to_string().into())
+            }
+            Self::World(_) => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                "The request could not be served. It changed nothing; try again.".into(),
+            ),
+        }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Fault(fault) => Self::Fault(fault),
+            Refusal::Error(error) => Self::World(error),
+        }
+    }
+}
+
+/// Total: the operator may meet any fault that a customer may.
+const fn code_of(fault: &Fault) -> (StatusCode, &'static str) {
+    const BAD: StatusCode = StatusCode::BAD_REQUEST;
+    const GONE: StatusCode = StatusCode::NOT_FOUND;
+    const CONFLICT: StatusCode = StatusCode::CONFLICT;
+    match fault {
+        Fault::BadId(_) => (BAD, "bad_id"),
+        Fault::BadValue { .. } => (BAD, "bad_value"),
+        Fault::Missing(_) => (BAD, "missing"),
+        Fault::AsnOfProvider { .. } => (BAD, "asn_of_provider"),
+        Fault::PeerAddresses(_) => (BAD, "peer_addresses"),
+        Fault::RangeSize { .. } => (BAD, "range_size"),
+        Fault::NotAPortOf(..) => (BAD, "not_a_port"),
+        Fault::NoSuchConnection(_) => (GONE, "no_such_connection"),
+        Fault::NoSuchInterface(_) => (GONE, "no_such_interface"),
+        Fault::NoSuchLocation(_) => (GONE, "no_such_location"),
+        Fault::NoSuchNet(_) => (GONE, "no_such_net"),
+        Fault::NoSuchSubnet(_) => (GONE, "no_such_subnet"),
+        Fault::NoSuchGateway(_) => (GONE, "no_such_gateway"),
+        Fault::NoSuchRouteTable(_) => (GONE, "no_such_route_table"),
+        Fault::NoSuchNic(_) => (GONE, "no_such_nic"),
+        Fault::NoSuchSecurityGroup(_) => (GONE, "no_such_security_group"),
+        Fault::NoSuchSubregion(_) => (GONE, "no_such_subregion"),
+        Fault::NoSuchAccount(_) => (GONE, "no_such_account"),
+        Fault::NoSuchRouter(_) => (GONE, "no_such_router"),
+        Fault::NoSuchPort(_) => (GONE, "no_such_port"),
+        Fault::ConnectionNotAvailable { .. } => (CONFLICT, "connection_not_available"),
+        Fault::ConnectionNotRequested { .. } => (CONFLICT, "connection_not_requested"),
+        Fault::InterfaceNotConfirming { .. } => (CONFLICT, "interface_not_confirming"),
+        Fault::GatewayNotAvailable(_) => (CONFLICT, "gateway_not_available"),
+        Fault::VlanTaken { .. } => (CONFLICT, "vlan_taken"),
+        Fault::ConnectionHasInterfaces { .. } => (CONFLICT, "connection_has_interfaces"),
+        Fault::NetAlreadyReached { .. } => (CONFLICT, "net_already_reached"),
+        Fault::GatewayLinked { .. } => (CONFLICT, "gateway_linked"),
+        Fault::GatewayNotLinked { .. } => (CONFLICT, "gateway_not_linked"),
+        Fault::NetHasGateway { .. } => (CONFLICT, "net_has_gateway"),
+        Fault::GatewayHasInterfaces { .. } => (CONFLICT, "gateway_has_interfaces"),
+        Fault::RangeReserved(_) => (CONFLICT, "range_reserved"),
+        Fault::SubnetOutsideNet { .. } => (CONFLICT, "subnet_outside_net"),
+        Fault::SubnetConflict { .. } => (CONFLICT, "subnet_conflict"),
+        Fault::NetInUse { .. } => (CONFLICT, "net_in_use"),
+        Fault::SubnetInUse { .. } => (CONFLICT, "subnet_in_use"),
+        Fault::AddressOutsideSubnet { .. } => (CONFLICT, "address_outside_subnet"),
+        Fault::AddressTaken { .. } => (CONFLICT, "address_taken"),
+        Fault::SubnetFull(_) => (CONFLICT, "subnet_full"),
+        Fault::SecurityGroupExists { .. } => (CONFLICT, "security_group_exists"),
+        Fault::SecurityGroupElsewhere { .. } => (CONFLICT, "security_group_elsewhere"),
+        Fault::RuleExists(_) => (CONFLICT, "rule_exists"),
+        Fault::TooMany { .. } => (CONFLICT, "too_many"),
+        Fault::NoCapacity { .. } => (CONFLICT, "no_capacity"),
+        Fault::PortTaken(_) => (CONFLICT, "port_taken"),
+        Fault::PortDoesNotFit { .. } => (CONFLICT, "port_does_not_fit"),
+        Fault::AlreadyExists(_) => (CONFLICT, "already_exists"),
+        Fault::LocationInUse(_) => (CONFLICT, "location_in_use"),
+        Fault::SubregionHasLocation(_) => (CONFLICT, "subregion_has_location"),
+    }
+}

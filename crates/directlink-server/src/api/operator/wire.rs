@@ -1,0 +1,205 @@
+//! The operator's JSON: what is asked, and what is shown.
+
+use crate::{app, ca::Identity};
+use directlink_model::{
+    account::Account,
+    ids::{LocationCode, RouterName, SubregionName},
+    location::{Location, Port, Region, Router},
+    view::{ConnectionView, InterfaceView},
+};
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::net::Ipv4Addr;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewAccount {
+    pub(super) email: Option<String>,
+    pub(super) password: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewLocation {
+    pub(super) code: LocationCode,
+    pub(super) name: String,
+    pub(super) subregion: SubregionName,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewRouter {
+    pub(super) name: RouterName,
+    pub(super) location: LocationCode,
+    pub(super) vtep: Ipv4Addr,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewPort {
+    pub(super) port: String,
+    pub(super) speed: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Approval {
+    pub(super) port: Option<String>,
+}
+
+/// The member must be there: `{}` would be a place forgotten, not a place withdrawn.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Place {
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub(super) vtep: Option<Ipv4Addr>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Advance {
+    pub(super) seconds: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Nothing {}
+
+pub(super) fn region(region: &Region) -> Value {
+    json!({ "name": region.name, "asn": region.asn.0 })
+}
+
+pub(super) fn account(account: &Account) -> Value {
+    json!({ "id": account.id, "login": account.email, "created_at": account.created_at })
+}
+
+pub(super) fn new_account(made: &app::NewAccount) -> Value {
+    json!({
+        "id": made.account.id,
+        "access_key": made.access_key.key.id,
+        "secret_key": made.access_key.secret.expose(),
+        "login": made.account.email,
+        "password": made.password.expose_secret(),
+    })
+}
+
+pub(super) fn location(location: &Location) -> Value {
+    json!({ "code": location.code, "name": location.name, "subregion": location.subregion })
+}
+
+fn router(router: &Router) -> Value {
+    json!({
+        "name": router.name,
+        "location": router.location,
+        "vtep": router.vtep,
+        "bgp_identifier": router.bgp_identifier,
+    })
+}
+
+pub(super) fn new_router(made: &app::NewRouter) -> Value {
+    let mut value = router(&made.router);
+    value["identity"] = identity(&made.identity);
+    value
+}
+
+pub(super) fn router_with_agent(view: &app::RouterView) -> Value {
+    let scope = |scope: &app::ScopeView| {
+        json!({
+            "scope": scope.scope,
+            "wanted_generation": scope.wanted_generation,
+            "acknowledged_generation": scope.acknowledged_generation,
+            "failure": scope.failure,
+        })
+    };
+    let mut value = router(&view.router);
+    value["agent"] = json!({
+        "connected": view.agent.connected,
+        "build": view.agent.build,
+        "last_seen_at": view.agent.last_seen_at,
+        "scopes": view.agent.scopes.iter().map(scope).collect::<Vec<_>>(),
+    });
+    value
+}
+
+pub(super) fn identity(identity: &Identity) -> Value {
+    json!({
+        "ca_pem": identity.ca_pem,
+        "cert_pem": identity.certificate_pem,
+        "key_pem": identity.key_pem.expose_secret(),
+    })
+}
+
+pub(super) fn new_port(port: &Port) -> Value {
+    json!({
+        "port": format!("{}/{}", port.router, port.name),
+        "router": port.router,
+        "name": port.name,
+        "speed": port.speed.as_str(),
+        "connection": null,
+        "light": null,
+    })
+}
+
+pub(super) fn port(view: &app::PortView) -> Value {
+    let mut value = new_port(&view.port);
+    value["connection"] = json!(view.connection);
+    value["light"] = json!(view.light);
+    value
+}
+
+pub(super) fn connection(view: &ConnectionView) -> Value {
+    let connection = &view.connection;
+    let approval = connection.approval.as_ref();
+    json!({
+        "id": connection.id,
+        "account": connection.account,
+        "name": connection.name,
+        "location": connection.location,
+        "bandwidth": connection.bandwidth.as_str(),
+        "state": view.state.as_str(),
+        "requested_at": connection.requested_at,
+        "approved_at": approval.map(|a| a.approved_at),
+        "port": approval.map(|a| a.port.to_string()),
+        "light": connection.light.map(|l| l.on),
+        "light_since": connection.light.map(|l| l.since),
+    })
+}
+
+/// Without the key: it is the customer's.
+pub(super) fn interface(view: &InterfaceView) -> Value {
+    let interface = &view.interface;
+    json!({
+        "id": interface.id,
+        "connection": interface.connection,
+        "owner": interface.owner,
+        "name": interface.name,
+        "vlan": interface.vlan,
+        "asn": interface.asn,
+        "mtu": interface.mtu,
+        "state": view.state.as_str(),
+        "gateway": interface.gateway,
+        "router_address": interface.peer.router(),
+        "customer_address": interface.peer.customer(),
+        "configured": interface.seen.configured,
+        "session_up": interface.seen.session_up,
+        "forwarding": interface.seen.forwarding,
+    })
+}
+
+pub(super) fn nic(placed: &app::PlacedNic) -> Value {
+    let nic = &placed.nic;
+    json!({
+        "id": nic.id,
+        "account": nic.account,
+        "net": nic.net,
+        "vni": placed.net.vni,
+        "net_range": placed.net.range,
+        "subnet": nic.subnet,
+        "subnet_range": placed.subnet.range,
+        "gateway_address": placed.subnet.gateway(),
+        "address": nic.address,
+        "mac": nic.mac,
+        "vtep": nic.vtep,
+    })
+}
