@@ -87,11 +87,10 @@ pub async fn serve(config: ServeConfig) -> Result<Running, Error> {
         Some(token) => token.clone(),
         None => own_token(&state.join("operator-token"))?,
     };
-    let app = open(&config).await?;
+    let app = open(&config, operator_token.clone()).await?;
     let (listening, listeners) = bind(config.listen).await?;
     let mut servers = vec![serve_agents(&app, &config, listeners.agents)?];
-    let operator =
-        api::operator(app.clone(), operator_token.clone()).merge(metrics::route(app.clone()));
+    let operator = api::operator(app.clone()).merge(metrics::route(app.clone()));
     servers.push(serve_http("operator", &app, listeners.operator, operator));
     servers.push(serve_http("api", &app, listeners.api, api::front(app.clone())));
     let aws = listeners.aws.map(|aws| serve_http("aws", &app, aws, api::front(app.clone())));
@@ -102,7 +101,7 @@ pub async fn serve(config: ServeConfig) -> Result<Running, Error> {
     Ok(Running { app, listening, operator_token, servers, reconciler })
 }
 
-async fn open(config: &ServeConfig) -> Result<App, Error> {
+async fn open(config: &ServeConfig, operator_token: SecretString) -> Result<App, Error> {
     let store = Store::open(&config.state_dir.join("region.db")).await?;
     let clock = match config.virtual_clock {
         false => Clock::real(),
@@ -119,6 +118,7 @@ async fn open(config: &ServeConfig) -> Result<App, Error> {
         clock,
         store,
         authority: Authority::open(&config.state_dir.join("ca"))?,
+        operator_token,
         agents: Agents::default(),
         wake: Notify::new(),
         stop: watch::Sender::new(false),

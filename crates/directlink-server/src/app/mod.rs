@@ -41,7 +41,9 @@ use crate::{
 };
 use directlink_model::{Fault, account::Caller, location::Region};
 use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
 use std::{ops::ControlFlow, sync::Arc};
+use subtle::ConstantTimeEq;
 use thiserror::Error;
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
@@ -57,6 +59,7 @@ pub struct Parts {
     pub clock: Clock,
     pub store: Store,
     pub authority: Authority,
+    pub operator_token: SecretString,
     /// What the routers' agents have said since this process started.
     pub agents: Agents,
     /// Wakes the reconcile loop. Carries no data: what to do is in the store.
@@ -112,6 +115,12 @@ impl App {
     /// A context for `caller` now, with a fresh request id.
     pub fn context(&self, caller: Caller, dry_run: bool) -> Context {
         Context { caller, now: self.now(), request_id: Uuid::new_v4(), dry_run }
+    }
+
+    /// Compared in constant time.
+    pub fn is_operator_token(&self, token: &str) -> bool {
+        let right = self.0.operator_token.expose_secret();
+        right.as_bytes().ct_eq(token.as_bytes()).into()
     }
 
     pub(crate) fn parts(&self) -> &Parts {
