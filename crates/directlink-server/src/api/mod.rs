@@ -30,7 +30,6 @@ use axum::{
 };
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header, uri::Uri};
-use secrecy::SecretString;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -45,9 +44,8 @@ pub fn front(app: App) -> Router {
 }
 
 /// The operator's API, under `/operator/v1`, for a listener that customers do not reach.
-pub fn operator(app: App, token: SecretString) -> Router {
-    let desk = operator::Desk { app, token };
-    Router::new().route("/operator/{*path}", any(operators)).with_state(Arc::new(desk))
+pub fn operator(app: App) -> Router {
+    Router::new().route("/operator/{*path}", any(operators)).with_state(app)
 }
 
 /// What customers' requests are answered with.
@@ -107,9 +105,9 @@ async fn customers(State(front): State<Arc<Front>>, request: Request<Body>) -> R
     }
 }
 
-async fn operators(State(desk): State<Arc<operator::Desk>>, request: Request<Body>) -> Response {
+async fn operators(State(app): State<App>, request: Request<Body>) -> Response {
     match Incoming::read(request).await {
-        Ok(incoming) => operator::answer(&desk, &incoming).await,
+        Ok(incoming) => operator::answer(&app, &incoming).await,
         Err(status) => status.into_response(),
     }
 }

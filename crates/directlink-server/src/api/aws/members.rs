@@ -64,10 +64,16 @@ impl<'a> Members<'a> {
         self.id(name, prefix)?.ok_or_else(|| self.missing(name))
     }
 
+    /// osc-cli makes a number of an account's twelve digits.
     pub(super) fn needed_account(&self, name: &str) -> Result<AccountId, Failure> {
-        let text = self.needed_text(name)?;
+        let value = self.value(name).ok_or_else(|| self.missing(name))?;
+        let text = match (value.as_str(), value.as_u64()) {
+            (Some(text), _) => text.to_owned(),
+            (None, Some(number)) => format!("{number:012}"),
+            (None, None) => return Err(self.wrong(name, "a string")),
+        };
         text.parse().map_err(|_| {
-            Failure::client(format!("Invalid account '{text}': an account has 12 digits"))
+            Failure::client(format!("Invalid {name} '{text}': an account has 12 digits"))
         })
     }
 
