@@ -1,4 +1,78 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-#include "maps.h"
+// The router's packet programs. The drawing is in src/lib.rs.
+//
+// Each entry point runs one road, counts its verdict, and has the one switch that turns
+// verdicts into actions. One header per topic:
+//
+//   tables.h rows, verdicts    maps.h the tables       trip.h counting
+//   parse.h  headers           rules.h security groups flows.h state of flows
+//   vxlan.h  tunnels           icmp.h  answers         port.h, fabric.h, slow.h the roads
+#include "fabric.h"
+#include "port.h"
+#include "slow.h"
+
+SEC("xdp")
+int directlink_port(struct xdp_md *ctx)
+{
+	struct trip trip = { .bytes = ctx->data_end - ctx->data };
+	enum verdict verdict = from_port(ctx, &trip);
+
+	count(&trip, verdict);
+	switch (verdict) {
+	case VERDICT_FORWARDED_TO_NET:
+		return bpf_redirect(trip.ifindex, 0);
+	case VERDICT_TO_ROUTER:
+		return XDP_PASS;
+	case VERDICT_TTL_EXPIRED:
+	case VERDICT_TOO_BIG:
+		return trip.answered ? XDP_TX : XDP_DROP;
+	default:
+		return XDP_DROP;
+	}
+}
+
+SEC("xdp")
+int directlink_fabric(struct xdp_md *ctx)
+{
+	struct trip trip = { .bytes = ctx->data_end - ctx->data };
+	enum verdict verdict = from_fabric(ctx, &trip);
+
+	count(&trip, verdict);
+	switch (verdict) {
+	case VERDICT_FORWARDED_TO_CUSTOMER:
+		return bpf_redirect(trip.ifindex, 0);
+	case VERDICT_TO_KERNEL:
+		return XDP_PASS;
+	case VERDICT_ARP_ANSWERED:
+	case VERDICT_TTL_EXPIRED:
+	case VERDICT_TOO_BIG:
+		return trip.answered ? XDP_TX : XDP_DROP;
+	default:
+		return XDP_DROP;
+	}
+}
+
+// After XDP, which has counted what goes up: here only what goes wrong is counted.
+SEC("classifier")
+int directlink_port_slow(struct __sk_buff *skb)
+{
+	struct trip trip = { .bytes = skb->len };
+	enum verdict verdict = to_namespace(skb, &trip);
+
+	if (verdict == VERDICT_TO_ROUTER)
+		return bpf_redirect(trip.ifindex, 0);
+	count(&trip, verdict);
+	return TC_ACT_SHOT;
+}
+
+SEC("classifier")
+int directlink_slow_port(struct __sk_buff *skb)
+{
+	struct trip trip = { .bytes = skb->len };
+	enum verdict verdict = from_namespace(skb, &trip);
+
+	count(&trip, verdict);
+	return verdict == VERDICT_FROM_ROUTER ? bpf_redirect(trip.ifindex, 0) : TC_ACT_SHOT;
+}
 
 char _license[] SEC("license") = "Dual MIT/GPL";

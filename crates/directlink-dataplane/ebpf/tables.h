@@ -154,7 +154,7 @@ struct rule {
 	__u16 port_from; // destination port, host order; any for protocols without ports
 	__u16 port_to;
 	__u8 protocol;
-	__u8 any_protocol;
+	__u8 protocol_mask; // 0: any
 	__u16 zero;
 };
 struct rule_row {

@@ -248,7 +248,10 @@ fn our_filter(name: &str, ifindex: u32) -> Result<SchedClassifierLink, AttachErr
 pub(crate) fn link_name(ifindex: u32) -> Result<String, AttachError> {
     let failed = |source| AttachError::NoLink { ifindex, source };
     let name = if_indextoname(ifindex).map_err(|e| failed(e.into()))?;
-    name.into_string().map_err(|e| failed(io::Error::new(io::ErrorKind::InvalidData, e)))
+    let name =
+        name.into_string().map_err(|e| failed(io::Error::new(io::ErrorKind::InvalidData, e)))?;
+    // nix 0.31 takes the null pointer for success.
+    if name.is_empty() { Err(failed(Errno::ENXIO.into())) } else { Ok(name) }
 }
 
 fn is(error: &TcError, errno: Errno) -> bool {

@@ -33,6 +33,8 @@ mod load;
 pub mod offload;
 mod rows;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
 pub use attach::{AttachError, Attached};

@@ -4,7 +4,7 @@
 //! with typed constructors and readers, so that no order can be mistaken. The rest of the
 //! crate speaks the types of `rows.rs`; only this file and `handle.rs` see these.
 //!
-//! The test at the end reads the compiled object's BTF and compares every size, offset and
+//! `tests/layout.rs` reads the compiled object's BTF and compares every size, offset and
 //! verdict number.
 
 use crate::rows::{
@@ -293,15 +293,15 @@ struct RuleCell {
     port_from: u16,
     port_to: u16,
     protocol: u8,
-    any_protocol: u8,
+    protocol_mask: u8,
     zero: u16,
 }
 
 impl RuleCell {
     fn new(rule: &Rule) -> Self {
-        let (protocol, any_protocol) = match rule.protocol {
-            Protocol::Any => (0, 1),
-            Protocol::Number(number) => (number, 0),
+        let (protocol, protocol_mask) = match rule.protocol {
+            Protocol::Any => (0, 0),
+            Protocol::Number(number) => (number, u8::MAX),
         };
         let (port_from, port_to) =
             rule.ports.as_ref().map_or((0, u16::MAX), |ports| (*ports.start(), *ports.end()));
@@ -311,7 +311,7 @@ impl RuleCell {
             port_from,
             port_to,
             protocol,
-            any_protocol,
+            protocol_mask,
             zero: 0,
         }
     }
@@ -321,9 +321,9 @@ impl RuleCell {
         let every_port = self.port_from == 0 && self.port_to == u16::MAX;
         Some(Rule {
             range: Ipv4Net::new(self.network.into(), u8::try_from(prefix_len).ok()?).ok()?,
-            protocol: match self.any_protocol {
-                0 => Protocol::Number(self.protocol),
-                _ => Protocol::Any,
+            protocol: match self.protocol_mask {
+                0 => Protocol::Any,
+                _ => Protocol::Number(self.protocol),
             },
             ports: (!every_port).then_some(self.port_from..=self.port_to),
         })
@@ -460,3 +460,64 @@ plain_bytes!(
     InterfaceTallies,
     CableTagRow,
 );
+
+/// A C type, its mirror's size, and the offset of each field.
+#[cfg(test)]
+pub(crate) struct Mirror {
+    pub(crate) name: &'static str,
+    pub(crate) bytes: usize,
+    pub(crate) fields: Vec<(&'static str, usize)>,
+}
+
+/// What `tests/layout.rs` compares with the object.
+#[cfg(test)]
+pub(crate) fn mirrors() -> Vec<Mirror> {
+    use std::mem::offset_of;
+    macro_rules! mirrors {
+        ($($name:ident = $row:ty { $($field:ident),* $(,)? })*) => {
+            vec![$(Mirror {
+                name: stringify!($name),
+                bytes: size_of::<$row>(),
+                fields: vec![$((stringify!($field), offset_of!($row, $field))),*],
+            }),*]
+        };
+    }
+    let mut all = mirrors! {
+        router_row = RouterRow { vtep, fabric_ifindex, gateway_mac, zero }
+        interface_key = InterfaceKey { port_ifindex, vlan, zero }
+        interface_row = InterfaceRow {
+            number, vni, slow_ifindex, router, customer, peer_mask, mtu, flags, router_mac, zero
+        }
+        neighbour_row = NeighbourRow { mac, zero }
+        route_row = RouteRow { count, interfaces }
+        subnet_row = SubnetRow { gateway }
+        source_row = PresenceRow { zero }
+        net_row = PresenceRow { zero }
+        address_key = AddressKey { vni, address }
+        nic_row = NicRow { vtep, rule_set, mac, zero }
+        rule_key = RuleKey { rule_set, row, direction, zero }
+        rule = RuleCell {
+            network, mask, port_from, port_to, protocol, protocol_mask, zero
+        }
+        rule_row = RuleRow { count, rules }
+        flow_key = FlowKey {
+            vni, outside, inside, outside_port, inside_port, protocol, zero
+        }
+        flow_row = FlowRow { last_seen_ns, rule_set, opened, admitted, closing, zero }
+        tally = TallyRow { packets, bytes }
+        interface_tallies = InterfaceTallies { by_verdict }
+    };
+    let after_length = size_of::<u32>();
+    for (name, scope) in [("net_prefix_key", "vni"), ("source_key", "interface")] {
+        all.push(Mirror {
+            name,
+            bytes: size_of::<PrefixKey>(),
+            fields: vec![
+                ("prefix_len", 0),
+                (scope, after_length + offset_of!(Scoped, scope)),
+                ("address", after_length + offset_of!(Scoped, address)),
+            ],
+        });
+    }
+    all
+}

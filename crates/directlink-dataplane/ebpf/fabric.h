@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+// From the Net onto a customer's VLAN.
+//
+//   VXLAN to our VTEP? ─ inner ─┬─ ARP for a gateway ─► answered in place
+//                               └─ the NIC that it says? ─ hop left? ─ route ─ interface
+//                                    ─ MTU? ─ security group? ─ customer's MAC ─► VLAN
+#pragma once
+
+#include "icmp.h"
+#include "vxlan.h"
+
+#define FABRIC_HEAD TUNNEL_BYTES
+
+// What a frame is that came through a tunnel, once it is known to be ours.
+struct arrival {
+	__u32 vni;
+	__be32 from; // VTEP
+	const struct router_row *router;
+	const struct nic_row *nic;
+};
+
+// VERDICT_COUNT for VXLAN to our VTEP; anything else is the kernel's.
+static __always_inline enum verdict check_outer(struct xdp_md *ctx, struct arrival *arrival)
+{
+	struct tunnel tunnel;
+	__u32 zero = 0;
+
+	arrival->router = bpf_map_lookup_elem(&router, &zero);
+	if (!arrival->router || !read_tunnel(ctx, 0, &tunnel))
+		return VERDICT_TO_KERNEL;
+	if (tunnel.eth->protocol != bpf_htons(ETH_P_IP) || tunnel.ip->version != 4 ||
+	    tunnel.ip->ihl != 5 || tunnel.ip->protocol != IPPROTO_UDP ||
+	    tunnel.ip->daddr != arrival->router->vtep ||
+	    (tunnel.ip->frag_off & bpf_htons(IP_MORE_FRAGMENTS | IP_FRAGMENT_OFFSET)) ||
+	    tunnel.udp->dest != bpf_htons(VXLAN_PORT))
+		return VERDICT_TO_KERNEL;
+	if (!(tunnel.vxlan->flags & VXLAN_VNI_VALID))
+		return VERDICT_MALFORMED;
+	arrival->vni = bpf_ntohl(tunnel.vxlan->vni) >> 8;
+	arrival->from = tunnel.ip->saddr;
+	return VERDICT_COUNT;
+}
+
+// The inner source must be a NIC of that Net, with its MAC, from its VTEP.
+static __always_inline enum verdict check_nic(struct arrival *arrival, __be32 source,
+					      const __u8 *mac)
+{
+	struct address_key key = { .vni = arrival->vni, .address = source };
+	struct nic_row *nic = bpf_map_lookup_elem(&nics, &key);
+
+	if (!nic)
+		return bpf_map_lookup_elem(&nets, &arrival->vni) ? VERDICT_SPOOFED_SOURCE :
+								   VERDICT_UNKNOWN_VNI;
+	arrival->nic = nic;
+	if (nic->vtep != arrival->from || !same_mac(mac, nic->mac))
+		return VERDICT_SPOOFED_SOURCE;
+	return VERDICT_COUNT;
+}
+
+static __always_inline struct subnet_row *find_subnet(__u32 vni, __be32 address)
+{
+	struct net_prefix_key key = {
+		.prefix_len = 64,
+		.vni = bpf_htonl(vni),
+		.address = address,
+	};
+
+	return bpf_map_lookup_elem(&subnets, &key);
+}
+
+static __always_inline enum verdict answer_arp(struct xdp_md *ctx, struct arrival *arrival,
+					       struct trip *trip)
+{
+	struct arp_ipv4 *arp;
+	struct subnet_row *subnet;
+	struct tunnel tunnel;
+	enum verdict verdict;
+	__be32 gateway;
+
+	if (!read_tunnel(ctx, sizeof(*arp), &tunnel))
+		return VERDICT_MALFORMED;
+	arp = tunnel.payload;
+	verdict = check_nic(arrival, arp->sender, tunnel.inner->source);
+	if (verdict != VERDICT_COUNT)
+		return verdict;
+	gateway = arp->target;
+	subnet = find_subnet(arrival->vni, gateway);
+	if (arp->operation != bpf_htons(ARP_REQUEST) || !subnet || subnet->gateway != gateway)
+		return VERDICT_NOT_FOR_ROUTER;
+	arp->operation = bpf_htons(ARP_REPLY);
+	set_mac(arp->target_mac, arp->sender_mac);
+	arp->target = arp->sender;
+	set_mac(arp->sender_mac, arrival->router->gateway_mac);
+	arp->sender = gateway;
+	turn_tunnel(&tunnel, arrival->router, arrival->nic, bpf_ntohs(tunnel.ip->tot_len));
+	trip->answered = true;
+	return VERDICT_ARP_ANSWERED;
+}
+
+static __always_inline enum verdict answer_nic(struct xdp_md *ctx, const struct arrival *arrival,
+					       struct trip *trip, enum verdict verdict, __u16 mtu)
+{
+	const __u16 outer = TUNNEL_BYTES - sizeof(struct ethernet) + ANSWER_BYTES + QUOTE_BYTES;
+	struct iphdr *ip = at(ctx, FABRIC_HEAD, sizeof(*ip));
+	struct answer answer = { .mtu = mtu };
+	struct subnet_row *subnet;
+	struct tunnel tunnel;
+
+	if (!ip)
+		return VERDICT_MALFORMED;
+	subnet = find_subnet(arrival->vni, ip->saddr);
+	if (!subnet)
+		return verdict;
+	answer.from = subnet->gateway;
+	if (!turn_into_answer(ctx, FABRIC_HEAD, &answer))
+		return verdict;
+	if (!read_tunnel(ctx, 0, &tunnel))
+		return verdict;
+	turn_tunnel(&tunnel, arrival->router, arrival->nic, outer);
+	trip->answered = true;
+	return verdict;
+}
+
+// The interface that a route leads to, by the flow's hash if there are several.
+static __always_inline enum verdict find_way(__u32 vni, const struct tuple *tuple,
+					     struct interface_key **key,
+					     struct interface_row **row)
+{
+	struct net_prefix_key prefix = {
+		.prefix_len = 64,
+		.vni = bpf_htonl(vni),
+		.address = tuple->destination,
+	};
+	struct route_row *route = bpf_map_lookup_elem(&routes, &prefix);
+	__u32 number, choice = 0;
+
+	if (!route)
+		return VERDICT_NO_ROUTE;
+	if (route->count > 1)
+		choice = flow_hash(tuple) % route->count;
+	number = route->interfaces[choice & (NEXT_HOPS_PER_ROUTE - 1)];
+	*key = bpf_map_lookup_elem(&interface_keys, &number);
+	if (!*key)
+		return VERDICT_INTERFACE_GONE;
+	*row = bpf_map_lookup_elem(&interfaces, *key);
+	if (!*row || (*row)->number != number || (*row)->vni != vni)
+		return VERDICT_INTERFACE_GONE;
+	return VERDICT_COUNT;
+}
+
+static __always_inline enum verdict decapsulate(struct xdp_md *ctx, struct trip *trip,
+						const struct interface_key *key,
+						const struct interface_row *row)
+{
+	__u32 number = row->number;
+	struct neighbour_row *neighbour = bpf_map_lookup_elem(&neighbours, &number);
+	struct tagged *frame;
+	struct iphdr *ip;
+
+	if (!neighbour)
+		return VERDICT_NO_NEIGHBOUR;
+	if (bpf_xdp_adjust_head(ctx, TUNNEL_BYTES - sizeof(struct tagged)))
+		return VERDICT_MALFORMED;
+	frame = at(ctx, 0, sizeof(*frame) + sizeof(*ip));
+	if (!frame)
+		return VERDICT_MALFORMED;
+	ip = (struct iphdr *)(frame + 1);
+	take_hop(ip);
+	set_mac(frame->destination, neighbour->mac);
+	set_mac(frame->source, row->router_mac);
+	frame->tag_protocol = bpf_htons(ETH_P_8021Q);
+	frame->tci = bpf_htons(key->vlan);
+	frame->protocol = bpf_htons(ETH_P_IP);
+	trip->ifindex = key->port_ifindex;
+	return VERDICT_FORWARDED_TO_CUSTOMER;
+}
+
+// A packet that its NIC really sent.
+static __always_inline enum verdict forward_to_customer(struct xdp_md *ctx, struct trip *trip,
+							struct arrival *arrival)
+{
+	struct passage passage = {
+		.vni = arrival->vni,
+		.rule_set = arrival->nic->rule_set,
+		.offset = FABRIC_HEAD,
+		.direction = DIRECTION_OUTBOUND,
+	};
+	struct interface_key *key = NULL;
+	struct interface_row *row = NULL;
+	enum verdict verdict;
+	struct iphdr *ip;
+
+	if (!read_tuple(ctx, FABRIC_HEAD, &passage.tuple))
+		return VERDICT_MALFORMED;
+	verdict = find_way(arrival->vni, &passage.tuple, &key, &row);
+	if (!key || !row || verdict != VERDICT_COUNT)
+		return verdict;
+	trip->interface = row->number;
+	if (!(row->flags & INTERFACE_FORWARDS))
+		return VERDICT_NOT_FORWARDING;
+	ip = at(ctx, FABRIC_HEAD, sizeof(*ip));
+	if (!ip)
+		return VERDICT_MALFORMED;
+	if (ip->ttl <= 1)
+		return answer_nic(ctx, arrival, trip, VERDICT_TTL_EXPIRED, 0);
+	if (bpf_ntohs(ip->tot_len) > row->mtu)
+		return answer_nic(ctx, arrival, trip, VERDICT_TOO_BIG, row->mtu);
+	verdict = admit(ctx, &passage);
+	if (verdict != VERDICT_COUNT)
+		return verdict;
+	return decapsulate(ctx, trip, key, row);
+}
+
+static __always_inline enum verdict from_fabric(struct xdp_md *ctx, struct trip *trip)
+{
+	struct arrival arrival = {};
+	enum verdict verdict = check_outer(ctx, &arrival);
+	struct tunnel tunnel;
+	struct iphdr *ip;
+
+	if (verdict != VERDICT_COUNT)
+		return verdict;
+	if (!read_tunnel(ctx, 0, &tunnel))
+		return VERDICT_MALFORMED;
+	if (tunnel.inner->protocol == bpf_htons(ETH_P_ARP))
+		return answer_arp(ctx, &arrival, trip);
+	if (tunnel.inner->protocol != bpf_htons(ETH_P_IP))
+		return VERDICT_NOT_IPV4;
+	ip = at(ctx, FABRIC_HEAD, sizeof(*ip));
+	if (!ip)
+		return VERDICT_MALFORMED;
+	verdict = check_nic(&arrival, ip->saddr, tunnel.inner->source);
+	if (verdict != VERDICT_COUNT)
+		return verdict;
+	if (!same_mac(tunnel.inner->destination, arrival.router->gateway_mac))
+		return VERDICT_NOT_FOR_ROUTER;
+	verdict = check_ipv4(ctx, ip);
+	if (verdict != VERDICT_COUNT)
+		return verdict;
+	return forward_to_customer(ctx, trip, &arrival);
+}

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+// From a customer's VLAN into the Net.
+//
+//   tag ─ interface ─┬─ ARP for the router, IPv4 to the router ─► up (slow path)
+//                    └─ source announced? ─ hop left? ─ NIC of the Net? ─ MTU?
+//                         ─ security group? ─ way to the VTEP? ─► VXLAN
+#pragma once
+
+#include "icmp.h"
+#include "vxlan.h"
+
+#define PORT_HEAD sizeof(struct tagged)
+// What a frame grows by: the tunnel comes, Ethernet and tag go.
+#define PORT_GROWTH (TUNNEL_BYTES - sizeof(struct tagged))
+
+static __always_inline bool is_tag(__be16 protocol)
+{
+	return protocol == bpf_htons(ETH_P_8021Q) || protocol == bpf_htons(ETH_P_8021AD);
+}
+
+// VERDICT_COUNT, and the interface, if the frame has one.
+static __always_inline enum verdict find_interface(struct xdp_md *ctx, struct interface_row **row)
+{
+	struct interface_key key = { .port_ifindex = ctx->ingress_ifindex };
+	struct ethernet *eth = at(ctx, 0, sizeof(*eth));
+	struct tagged *frame;
+
+	if (!eth)
+		return VERDICT_MALFORMED;
+	if (eth->protocol == bpf_htons(ETH_P_8021AD))
+		return VERDICT_DOUBLE_TAGGED;
+	if (eth->protocol != bpf_htons(ETH_P_8021Q))
+		return VERDICT_UNTAGGED;
+	frame = at(ctx, 0, sizeof(*frame));
+	if (!frame)
+		return VERDICT_MALFORMED;
+	if (is_tag(frame->protocol))
+		return VERDICT_DOUBLE_TAGGED;
+	key.vlan = bpf_ntohs(frame->tci) & VLAN_ID_MASK;
+	if (!key.vlan)
+		return VERDICT_UNTAGGED;
+	*row = bpf_map_lookup_elem(&interfaces, &key);
+	return *row ? VERDICT_COUNT : VERDICT_UNKNOWN_VLAN;
+}
+
+static __always_inline bool in_peer_subnet(const struct interface_row *row, __be32 address)
+{
+	return !((address ^ row->customer) & row->peer_mask);
+}
+
+// The kernel's stack sees only what concerns the router's own address.
+static __always_inline enum verdict check_arp(struct xdp_md *ctx, const struct interface_row *row)
+{
+	struct arp_ipv4 *arp = at(ctx, PORT_HEAD, sizeof(*arp));
+
+	if (!arp)
+		return VERDICT_MALFORMED;
+	return arp->target == row->router ? VERDICT_TO_ROUTER : VERDICT_NOT_FOR_ROUTER;
+}
+
+static __always_inline enum verdict check_for_router(const struct interface_row *row,
+						     const struct iphdr *ip)
+{
+	return in_peer_subnet(row, ip->saddr) ? VERDICT_TO_ROUTER : VERDICT_SOURCE_NOT_ANNOUNCED;
+}
+
+static __always_inline bool is_announced(const struct interface_row *row, __be32 source)
+{
+	struct source_key key = {
+		.prefix_len = 64,
+		.interface = bpf_htonl(row->number),
+		.address = source,
+	};
+
+	if (source == row->router)
+		return false;
+	return in_peer_subnet(row, source) || bpf_map_lookup_elem(&sources, &key);
+}
+
+static __always_inline enum verdict answer_customer(struct xdp_md *ctx, struct trip *trip,
+						    const struct interface_row *row,
+						    enum verdict verdict)
+{
+	struct answer answer = {
+		.from = row->router,
+		.mtu = verdict == VERDICT_TOO_BIG ? row->mtu : 0,
+	};
+	struct ethernet *eth;
+
+	if (!turn_into_answer(ctx, PORT_HEAD, &answer))
+		return verdict;
+	eth = at(ctx, 0, sizeof(*eth));
+	if (!eth)
+		return verdict;
+	set_mac(eth->destination, eth->source);
+	set_mac(eth->source, row->router_mac);
+	trip->answered = true;
+	return verdict;
+}
+
+static __always_inline enum verdict encapsulate(struct xdp_md *ctx, const struct endpoint *end)
+{
+	__u32 bytes = ctx->data_end - ctx->data;
+	struct tunnel tunnel;
+
+	// Outer IP packet: without the outer Ethernet header.
+	bytes += PORT_GROWTH - sizeof(struct ethernet);
+	if (end->hop->mtu && bytes > end->hop->mtu)
+		return VERDICT_FABRIC_TOO_SMALL;
+	if (bpf_xdp_adjust_head(ctx, -(int)PORT_GROWTH))
+		return VERDICT_NO_HEADROOM;
+	if (!read_tunnel(ctx, sizeof(struct iphdr), &tunnel))
+		return VERDICT_MALFORMED;
+	take_hop(tunnel.payload);
+	write_tunnel(&tunnel, end, bytes);
+	return VERDICT_FORWARDED_TO_NET;
+}
+
+// Admitted: into the tunnel to the NIC's VTEP.
+static __always_inline enum verdict send_to_vtep(struct xdp_md *ctx, struct trip *trip,
+						 const struct passage *passage,
+						 const struct nic_row *nic)
+{
+	__u32 zero = 0;
+	struct endpoint end = {
+		.vni = passage->vni,
+		.hash = flow_hash(&passage->tuple),
+		.nic = nic,
+		.router = bpf_map_lookup_elem(&router, &zero),
+	};
+
+	if (!end.router)
+		return VERDICT_FABRIC_UNRESOLVED;
+	end.hop = next_hop(ctx, nic->vtep, end.router->fabric_ifindex);
+	if (!end.hop)
+		return VERDICT_FABRIC_UNRESOLVED;
+	trip->ifindex = end.hop->ifindex;
+	return encapsulate(ctx, &end);
+}
+
+static __always_inline enum verdict forward_to_net(struct xdp_md *ctx, struct trip *trip,
+						   const struct interface_row *row)
+{
+	struct passage passage = {
+		.vni = row->vni,
+		.offset = PORT_HEAD,
+		.direction = DIRECTION_INBOUND,
+	};
+	struct address_key address = { .vni = row->vni };
+	enum verdict verdict;
+	struct nic_row *nic;
+
+	if (!read_tuple(ctx, PORT_HEAD, &passage.tuple))
+		return VERDICT_MALFORMED;
+	address.address = passage.tuple.destination;
+	nic = bpf_map_lookup_elem(&nics, &address);
+	if (!nic)
+		return VERDICT_NIC_UNKNOWN;
+	passage.rule_set = nic->rule_set;
+	verdict = admit(ctx, &passage);
+	if (verdict != VERDICT_COUNT)
+		return verdict;
+	return send_to_vtep(ctx, trip, &passage, nic);
+}
+
+static __always_inline enum verdict check_ip(struct xdp_md *ctx, const struct interface_row *row)
+{
+	struct ethernet *eth = at(ctx, 0, sizeof(*eth));
+	struct iphdr *ip = at(ctx, PORT_HEAD, sizeof(*ip));
+	enum verdict verdict;
+
+	if (!eth || !ip)
+		return VERDICT_MALFORMED;
+	if (!same_mac(eth->destination, row->router_mac))
+		return VERDICT_NOT_FOR_ROUTER;
+	verdict = check_ipv4(ctx, ip);
+	if (verdict == VERDICT_MALFORMED)
+		return verdict;
+	if (ip->daddr == row->router)
+		return check_for_router(row, ip);
+	if (verdict != VERDICT_COUNT)
+		return verdict;
+	if (!(row->flags & INTERFACE_FORWARDS))
+		return VERDICT_NOT_FORWARDING;
+	if (!is_announced(row, ip->saddr))
+		return VERDICT_SOURCE_NOT_ANNOUNCED;
+	if (ip->ttl <= 1)
+		return VERDICT_TTL_EXPIRED;
+	return bpf_ntohs(ip->tot_len) > row->mtu ? VERDICT_TOO_BIG : VERDICT_COUNT;
+}
+
+static __always_inline enum verdict from_port(struct xdp_md *ctx, struct trip *trip)
+{
+	struct interface_row *row = NULL;
+	enum verdict verdict = find_interface(ctx, &row);
+	struct tagged *frame;
+
+	if (!row)
+		return verdict;
+	trip->interface = row->number;
+	frame = at(ctx, 0, sizeof(*frame));
+	if (!frame)
+		return VERDICT_MALFORMED;
+	if (frame->protocol == bpf_htons(ETH_P_ARP))
+		return check_arp(ctx, row);
+	if (frame->protocol != bpf_htons(ETH_P_IP))
+		return VERDICT_NOT_IPV4;
+	verdict = check_ip(ctx, row);
+	switch (verdict) {
+	case VERDICT_COUNT:
+		return forward_to_net(ctx, trip, row);
+	case VERDICT_TTL_EXPIRED:
+	case VERDICT_TOO_BIG:
+		return answer_customer(ctx, trip, row, verdict);
+	default:
+		return verdict;
+	}
+}

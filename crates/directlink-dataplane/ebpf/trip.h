@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+// A packet's trip through a program: whom it is counted for, and where it leaves.
+#pragma once
+
+#include "maps.h"
+
+struct trip {
+	__u32 interface; // number; 0 while not known
+	__u32 bytes;	 // of the frame as it came
+	__u32 ifindex;	 // where it leaves, if it does
+	__u32 answered;	 // it was turned into an answer to its sender
+};
+
+static __always_inline void add(struct tally *tally, __u32 bytes)
+{
+	tally->packets += 1;
+	tally->bytes += bytes;
+}
+
+// A function of its own: its signature brings `enum verdict` into the BTF, where the
+// layout test finds it.
+static __noinline void count(const struct trip *trip, enum verdict verdict)
+{
+	__u32 interface = trip->interface;
+	__u32 number = verdict;
+	struct interface_tallies *tallies;
+	struct tally *tally;
+
+	if (number >= VERDICT_COUNT)
+		return;
+	tally = bpf_map_lookup_elem(&router_tallies, &number);
+	if (tally)
+		add(tally, trip->bytes);
+	if (!interface)
+		return;
+	tallies = bpf_map_lookup_elem(&interface_tallies, &interface);
+	if (tallies)
+		add(&tallies->by_verdict[number], trip->bytes);
+}

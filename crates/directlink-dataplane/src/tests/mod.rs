@@ -1,0 +1,11 @@
+//! The programs against packets, the rows against the object's BTF, the pins against time.
+//!
+//! Root is needed (to load programs). Each test has a network namespace of its own for as
+//! long as its thread lives, and a BPF file system of its own.
+
+mod flows;
+mod frame;
+mod layout;
+mod listing;
+mod verdicts;
+mod world;
