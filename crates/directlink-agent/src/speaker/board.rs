@@ -244,10 +244,8 @@ mod tests {
         board.update(one, &[offer("192.168.0.0/16", 2), offer("192.168.7.0/24", 1)]);
         board.update(two, &[offer("192.168.0.0/16", 1)]);
         let prefix = |text: &str| text.parse::<IpNet>().unwrap();
-        let routes = [
-            (prefix("192.168.0.0/16"), vec![two.id]),
-            (prefix("192.168.7.0/24"), vec![one.id]),
-        ];
+        let routes =
+            [(prefix("192.168.0.0/16"), vec![two.id]), (prefix("192.168.7.0/24"), vec![one.id])];
         let changes = board.take_changes();
         assert_eq!(changes.routes, [(vni(7), routes.into())].into());
         assert_eq!(changes.sessions, [one.id, two.id].into());

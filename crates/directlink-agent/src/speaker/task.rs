@@ -77,7 +77,9 @@ struct Task {
 
 enum Listening {
     /// The address may not be there yet.
-    Wait { until: Duration },
+    Wait {
+        until: Duration,
+    },
     Opening(BoxFuture<'static, io::Result<TcpListener>>),
     Open(TcpListener),
     Ended,
