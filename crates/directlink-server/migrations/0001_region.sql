@@ -170,7 +170,8 @@ CREATE TABLE security_group_rule (
     flow           TEXT   NOT NULL,
     -- JSON of the model's Permission.
     permission     TEXT   NOT NULL,
-    added_us       BIGINT NOT NULL,
+    -- The order in which the group got its rules.
+    position       BIGINT NOT NULL,
     UNIQUE (security_group, flow, permission)
 );
 

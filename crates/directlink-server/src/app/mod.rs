@@ -192,7 +192,10 @@ macro_rules! write_tx {
     ($app:expr, $dry_run:expr, $error:ty, |$tx:ident| $body:block) => {{
         let mut attempt = 1;
         loop {
-            let mut tx = $app.parts().store.begin().await?;
+            let mut tx = match $app.parts().store.begin().await {
+                Ok(tx) => tx,
+                Err(error) => break Err(<$error>::from(error)),
+            };
             let outcome: Result<_, $error> = {
                 let $tx = &mut tx;
                 async { $body }.await

@@ -61,7 +61,7 @@ impl App {
                 }
                 let id = SecurityGroupRuleId::from_bits(rand::random());
                 let rule = SecurityGroupRule { id, flow: c.flow, permission: permission.clone() };
-                security_groups::insert_rule(tx, group.id, &rule, ctx.now).await?;
+                security_groups::insert_rule(tx, group.id, &rule, group.rules.len()).await?;
                 group.rules.push(rule);
             }
             plans::mark_net(tx, group.net).await?;

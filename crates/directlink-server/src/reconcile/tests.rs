@@ -1,1 +1,184 @@
+//! Documents and their generations, and what reports may change.
 
+use super::*;
+use crate::{
+    app::tests::{Bench, interface, port, works},
+    store::plans::{Stored, stored},
+};
+use directlink_model::{
+    command::{ChangeInterface, CreateNic, CreateSubnet, LinkGateway, PlaceNic},
+    ids::InterfaceId,
+    plan::{Document, NetPlan, PortPlan, Scope},
+    report::InterfaceReport,
+};
+use directlink_net::Mtu;
+use std::collections::BTreeMap;
+
+async fn document(b: &Bench, scope: &str) -> Option<(u64, Document)> {
+    let mut db = b.app.parts().store.reader().await.unwrap();
+    let router = "par1-r1".parse().unwrap();
+    let Stored { generation, document } =
+        stored(&mut db, &router, &scope.parse().unwrap()).await.unwrap()?;
+    Some((generation, serde_json::from_str(&document).unwrap()))
+}
+
+async fn port_plan(b: &Bench) -> (u64, PortPlan) {
+    match document(b, "port/p0").await {
+        Some((generation, Document::Port(plan))) => (generation, plan),
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn net_plan(b: &Bench, net: NetId) -> (u64, Option<NetPlan>) {
+    match document(b, &format!("net/{net}")).await {
+        Some((generation, Document::Net(plan))) => (generation, plan),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A lit connection with one interface to a Net, all planned.
+async fn with_interface() -> (Bench, InterfaceId, NetId) {
+    let b = Bench::new().await;
+    let connection = b.lit().await;
+    let (net, gateway) = b.net().await;
+    let made = b.app.create_interface(&b.alice(), interface(connection, Some(gateway))).await;
+    pass(&b.app).await.unwrap();
+    (b, made.unwrap().interface.id, net)
+}
+
+#[tokio::test]
+async fn a_pass_that_changes_nothing_keeps_every_generation() {
+    let (b, _, net) = with_interface().await;
+    let before = (port_plan(&b).await, net_plan(&b, net).await);
+    for _ in 0..3 {
+        mark_all(&b.app).await.unwrap();
+        pass(&b.app).await.unwrap();
+    }
+    assert_eq!((port_plan(&b).await, net_plan(&b, net).await), before);
+}
+
+#[tokio::test]
+async fn a_change_moves_its_own_document_and_no_other() {
+    let (b, id, net) = with_interface().await;
+    let generations = async || (port_plan(&b).await.0, net_plan(&b, net).await.0);
+    let (port_before, net_before) = generations().await;
+    let change = ChangeInterface { id, mtu: Mtu::MIN };
+    b.app.change_interface(&b.alice(), change.clone()).await.unwrap();
+    pass(&b.app).await.unwrap();
+    assert_eq!(generations().await, (port_before + 1, net_before));
+    b.app.change_interface(&b.alice(), change).await.unwrap();
+    pass(&b.app).await.unwrap();
+    assert_eq!(generations().await, (port_before + 1, net_before), "the same again is no change");
+    let range = "10.0.1.0/24".parse().unwrap();
+    let subnet = CreateSubnet { net, range, subregion: None };
+    let subnet = b.app.create_subnet(&b.alice(), subnet).await.unwrap().subnet.id;
+    pass(&b.app).await.unwrap();
+    assert_eq!(generations().await, (port_before + 1, net_before + 1));
+    let nic =
+        CreateNic { subnet, description: String::new(), address: None, security_groups: vec![] };
+    let nic = b.app.create_nic(&b.alice(), nic).await.unwrap().nic;
+    pass(&b.app).await.unwrap();
+    assert_eq!(generations().await.1, net_before + 1, "a NIC that lives nowhere is not planned");
+    let place = PlaceNic { nic: nic.id, vtep: Some([10, 255, 0, 9].into()) };
+    b.app.place_nic(place).await.unwrap();
+    pass(&b.app).await.unwrap();
+    assert_eq!(generations().await, (port_before + 1, net_before + 2));
+    assert!(net_plan(&b, net).await.1.unwrap().nics.contains_key(&nic.address));
+}
+
+#[tokio::test]
+async fn a_router_is_told_of_a_net_while_an_interface_leads_there() {
+    let (b, id, net) = with_interface().await;
+    assert!(net_plan(&b, net).await.1.is_some());
+    assert_eq!(port_plan(&b).await.1.interfaces[&id].net.as_ref().unwrap().id, net);
+    let gateway = b.app.gateways(&b.alice(), None).await.unwrap()[0].gateway.id;
+    b.app.unlink_gateway(&b.alice(), LinkGateway { gateway, net }).await.unwrap();
+    pass(&b.app).await.unwrap();
+    let (generation, plan) = net_plan(&b, net).await;
+    assert_eq!((generation, plan), (2, None));
+    assert!(port_plan(&b).await.1.interfaces[&id].net.is_none());
+    b.app.link_gateway(&b.alice(), LinkGateway { gateway, net }).await.unwrap();
+    pass(&b.app).await.unwrap();
+    assert_eq!(net_plan(&b, net).await.0, 3);
+    b.app.delete_interface(&b.alice(), id).await.unwrap();
+    pass(&b.app).await.unwrap();
+    assert_eq!(net_plan(&b, net).await.1, None);
+}
+
+#[tokio::test]
+async fn an_offer_is_planned_only_once_it_is_accepted() {
+    let b = Bench::new().await;
+    let connection = b.lit().await;
+    let offer = directlink_model::command::CreateInterface {
+        owner: Some(b.bob),
+        ..interface(connection, None)
+    };
+    let id = b.app.create_interface(&b.alice(), offer).await.unwrap().interface.id;
+    pass(&b.app).await.unwrap();
+    assert!(port_plan(&b).await.1.interfaces.is_empty());
+    let gateway = b.gateway(&b.ctx(b.bob)).await;
+    let confirm = directlink_model::command::ConfirmInterface { id, gateway };
+    b.app.confirm_interface(&b.ctx(b.bob), confirm).await.unwrap();
+    pass(&b.app).await.unwrap();
+    assert!(port_plan(&b).await.1.interfaces.contains_key(&id));
+}
+
+#[tokio::test]
+async fn only_a_report_at_the_newest_generation_can_say_that_something_is_gone() {
+    let (b, id, _) = with_interface().await;
+    b.say(true, &[id]).await;
+    b.app.delete_interface(&b.alice(), id).await.unwrap();
+    // At the generation that still has it, missing from the report: a failure, not a removal.
+    b.report(true, BTreeMap::new()).await;
+    let state = async || b.interface(&b.alice(), id).await.unwrap().state.as_str();
+    assert_eq!(state().await, "deleting");
+    b.say(true, &[]).await;
+    assert_eq!(state().await, "deleted");
+}
+
+#[tokio::test]
+async fn a_report_that_says_the_same_writes_nothing_and_counters_are_no_news() {
+    let (b, id, _) = with_interface().await;
+    b.say(true, &[id]).await;
+    let log = b.dir.path().join("region.db-wal");
+    let written = || std::fs::read(&log).unwrap();
+    let before = written();
+    for n in 0..10 {
+        let verdicts = BTreeMap::from([("forwarded".to_owned(), n)]);
+        b.report(true, [(id, InterfaceReport { verdicts, ..works() })].into()).await;
+    }
+    assert!(written() == before, "the write-ahead log is as it was");
+    b.report(false, [(id, works())].into()).await;
+    assert!(written() != before, "news is written");
+}
+
+#[tokio::test]
+async fn an_agent_that_holds_more_than_we_know_is_numbered_past() {
+    let (b, _, net) = with_interface().await;
+    let router = "par1-r1".parse().unwrap();
+    let held: BTreeMap<Scope, u64> = [
+        ("port/p0".parse().unwrap(), 40),
+        ("port/p1".parse().unwrap(), 1),
+        (Scope::Net(NetId::from_bits(0xdead)), 7),
+    ]
+    .into();
+    let (_, plan) = port_plan(&b).await;
+    let now = b.app.now();
+    let renumbered = write_tx!(b.app, false, Error, |tx| { adopt(tx, &router, &held, now).await });
+    assert!(renumbered.unwrap());
+    assert_eq!(port_plan(&b).await, (41, plan), "the same document, above theirs");
+    assert_eq!(net_plan(&b, NetId::from_bits(0xdead)).await, (8, None), "nothing of that");
+    assert_eq!(b.generation("port/p1").await, 1, "held as it is");
+    assert_eq!(net_plan(&b, net).await.0, 1);
+}
+
+#[tokio::test]
+async fn a_connection_goes_down_on_the_report_that_says_so() {
+    let b = Bench::new().await;
+    let id = b.lit().await;
+    // No pass in between: the fold itself writes it.
+    b.report(false, BTreeMap::new()).await;
+    let seen = b.app.connections(&b.alice(), Some(&[id])).await.unwrap().remove(0);
+    assert_eq!(seen.state.as_str(), "down");
+    assert_eq!(b.app.parts().agents.light(&port("par1-r1/p0")), Some(false));
+}

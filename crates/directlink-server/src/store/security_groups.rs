@@ -9,24 +9,23 @@ use directlink_model::{
     ids::{AccountId, NetId, SecurityGroupId},
     security_group::{Flow, SecurityGroup, SecurityGroupRule},
 };
-use jiff::Timestamp;
 use sqlx::{AnyConnection, any::AnyRow, query};
 use std::collections::BTreeMap;
 
 statements! {
     INSERT = "INSERT INTO security_group (id, account, net, name, description, created_us)
               VALUES ($1, $2, $3, $4, $5, $6)";
-    INSERT_RULE = "INSERT INTO security_group_rule (id, security_group, flow, permission, added_us)
+    INSERT_RULE = "INSERT INTO security_group_rule (id, security_group, flow, permission, position)
                    VALUES ($1, $2, $3, $4, $5)";
     BY_ID = "SELECT * FROM security_group WHERE id = $1";
     BY_NAME = "SELECT id FROM security_group WHERE net = $1 AND name = $2";
     OF_ACCOUNT = "SELECT * FROM security_group WHERE account = $1 ORDER BY created_us, id";
     OF_NET = "SELECT * FROM security_group WHERE net = $1 ORDER BY created_us, id";
-    RULES_OF_GROUP = "SELECT * FROM security_group_rule WHERE security_group = $1 ORDER BY added_us, id";
+    RULES_OF_GROUP = "SELECT * FROM security_group_rule WHERE security_group = $1 ORDER BY position";
     RULES_OF_ACCOUNT = "SELECT r.* FROM security_group_rule r JOIN security_group g ON g.id = r.security_group
-                        WHERE g.account = $1 ORDER BY r.added_us, r.id";
+                        WHERE g.account = $1 ORDER BY r.security_group, r.position";
     RULES_OF_NET = "SELECT r.* FROM security_group_rule r JOIN security_group g ON g.id = r.security_group
-                    WHERE g.net = $1 ORDER BY r.added_us, r.id";
+                    WHERE g.net = $1 ORDER BY r.security_group, r.position";
     DELETE_RULES_OF_NET = "DELETE FROM security_group_rule
                            WHERE security_group IN (SELECT id FROM security_group WHERE net = $1)";
     DELETE_OF_NET = "DELETE FROM security_group WHERE net = $1";
@@ -43,8 +42,8 @@ pub(crate) async fn insert(db: &mut AnyConnection, group: &SecurityGroup) -> Res
         .bind(group.created_at.as_microsecond())
         .execute(&mut *db)
         .await?;
-    for rule in &group.rules {
-        insert_rule(db, group.id, rule, group.created_at).await?;
+    for (position, rule) in group.rules.iter().enumerate() {
+        insert_rule(db, group.id, rule, position).await?;
     }
     Ok(())
 }
@@ -53,14 +52,14 @@ pub(crate) async fn insert_rule(
     db: &mut AnyConnection,
     group: SecurityGroupId,
     rule: &SecurityGroupRule,
-    now: Timestamp,
+    position: usize,
 ) -> Result<(), Error> {
     query(INSERT_RULE)
         .bind(rule.id.to_string())
         .bind(group.to_string())
         .bind(flow_text(rule.flow))
         .bind(serde_json::to_string(&rule.permission)?)
-        .bind(now.as_microsecond())
+        .bind(i64::try_from(position).unwrap_or(i64::MAX))
         .execute(db)
         .await?;
     Ok(())

@@ -1,1 +1,296 @@
+//! The channel as an agent sees it: a real server on a free port of loopback, real certificates.
 
+use crate::{
+    app::{AddAccount, Identity as RouterIdentity},
+    config::ServeConfig,
+    serve::{Running, serve},
+};
+use directlink_channel::{
+    Ack, FromRouter, Hello, Nack, Plan, Report, ToRouter, agent_client::AgentClient,
+    from_router::Message, to_router,
+};
+use directlink_model::{
+    account::Caller,
+    command::{AddLocation, AddPort, AddRouter, ApproveOrder, OrderConnection},
+    connection::{Bandwidth, ConnectionState, PortRef},
+    ids::{AccountId, ConnectionId},
+    plan::{Document, PortPlan},
+    report::PortReport,
+};
+use secrecy::ExposeSecret;
+use std::{collections::HashMap, time::Duration};
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{
+    Code, Status, Streaming,
+    transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity},
+};
+
+struct Region {
+    running: Running,
+    account: AccountId,
+    identities: Vec<RouterIdentity>,
+    _dir: TempDir,
+}
+
+impl Region {
+    /// Routers r1 and r2 with a port p0 each.
+    async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = ServeConfig::new(dir.path().to_owned(), crate::app::tests::region());
+        config.virtual_clock = true;
+        let running = serve(config).await.unwrap();
+        let app = &running.app;
+        let location = AddLocation {
+            code: "PAR1".parse().unwrap(),
+            name: "A site, France".into(),
+            subregion: "eu-west-2a".parse().unwrap(),
+        };
+        app.add_location(location).await.unwrap();
+        let mut identities = vec![];
+        for n in 1..=2u8 {
+            let router = AddRouter {
+                name: format!("r{n}").parse().unwrap(),
+                location: "PAR1".parse().unwrap(),
+                vtep: [10, 255, 0, n].into(),
+            };
+            identities.push(app.add_router(router).await.unwrap().identity);
+            let port = port(&format!("r{n}"));
+            app.add_port(AddPort { port, speed: Bandwidth::OneGbps }).await.unwrap();
+        }
+        let account = app.add_account(AddAccount::default()).await.unwrap().account.id;
+        Self { running, account, identities, _dir: dir }
+    }
+
+    /// A channel that shows `identity`, or none.
+    async fn dial(
+        &self,
+        identity: Option<&RouterIdentity>,
+    ) -> Result<AgentClient<Channel>, String> {
+        let address = self.running.listening.agents;
+        let mut tls = ClientTlsConfig::new()
+            .domain_name("localhost")
+            .ca_certificate(Certificate::from_pem(&self.identities[0].ca_pem));
+        if let Some(identity) = identity {
+            let key = identity.key_pem.expose_secret();
+            tls = tls.identity(Identity::from_pem(&identity.certificate_pem, key));
+        }
+        let endpoint = Endpoint::from_shared(format!("https://{address}")).unwrap();
+        let endpoint = endpoint.tls_config(tls).unwrap();
+        endpoint.connect().await.map(AgentClient::new).map_err(|e| format!("{e:?}"))
+    }
+
+    async fn attach(
+        &self,
+        identity: &RouterIdentity,
+        router: &str,
+        held: &[(&str, u64)],
+    ) -> Result<FakeAgent, Status> {
+        let mut client = self.dial(Some(identity)).await.map_err(Status::unavailable)?;
+        let (say, said) = mpsc::channel(64);
+        let hello = Hello {
+            router: router.into(),
+            build: "test".into(),
+            held: held
+                .iter()
+                .map(|(scope, n)| ((*scope).to_owned(), *n))
+                .collect::<HashMap<_, _>>(),
+        };
+        say.send(message(Message::Hello(hello))).await.unwrap();
+        let heard = client.attach(ReceiverStream::new(said)).await?.into_inner();
+        Ok(FakeAgent { say, heard })
+    }
+
+    async fn ordered(&self) -> ConnectionId {
+        let order = OrderConnection {
+            name: "x".into(),
+            location: "PAR1".into(),
+            bandwidth: Bandwidth::OneGbps,
+        };
+        let ctx = self.running.app.context(Caller { account: self.account }, false);
+        self.running.app.order_connection(&ctx, order).await.unwrap().connection.id
+    }
+
+    /// Looks until it is so; a report is folded as it arrives, so this takes milliseconds.
+    async fn until_state(&self, id: ConnectionId, wanted: ConnectionState) {
+        let look = async {
+            loop {
+                let all = self.running.app.all_connections(Some(&[id])).await.unwrap();
+                if all.first().is_some_and(|view| view.state == wanted) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), look).await.expect("the state in time");
+    }
+}
+
+struct FakeAgent {
+    say: mpsc::Sender<FromRouter>,
+    heard: Streaming<ToRouter>,
+}
+
+impl FakeAgent {
+    async fn plan(&mut self) -> Plan {
+        let next = tokio::time::timeout(Duration::from_secs(10), self.heard.message()).await;
+        match next.expect("a plan in time").unwrap().unwrap().message.unwrap() {
+            to_router::Message::Plan(plan) => plan,
+        }
+    }
+
+    async fn port_plan(&mut self) -> (u64, PortPlan) {
+        let plan = self.plan().await;
+        match serde_json::from_slice(&plan.document).unwrap() {
+            Document::Port(port) => (plan.generation, port),
+            Document::Net(net) => panic!("{net:?}"),
+        }
+    }
+
+    async fn report(&self, applied_generation: u64, light: bool) {
+        let report = PortReport {
+            port: "p0".parse().unwrap(),
+            applied_generation,
+            light,
+            interfaces: [].into(),
+        };
+        let document = serde_json::to_vec(&report).unwrap();
+        self.say.send(message(Message::Report(Report { document }))).await.unwrap();
+    }
+}
+
+fn message(message: Message) -> FromRouter {
+    FromRouter { message: Some(message) }
+}
+
+fn port(router: &str) -> PortRef {
+    PortRef { router: router.parse().unwrap(), port: "p0".parse().unwrap() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_shows_no_certificate_or_a_strangers_is_refused() {
+    let region = Region::new().await;
+    let other = Region::new().await;
+    for identity in [None, Some(&other.identities[0])] {
+        // TLS 1.3: the client may learn of the refusal only with its first answer.
+        let refused = match region.dial(identity).await {
+            Err(_) => true,
+            Ok(mut client) => {
+                let hello = message(Message::Hello(Hello::default()));
+                client.attach(futures::stream::iter([hello])).await.is_err()
+            }
+        };
+        assert!(refused, "{identity:?}");
+    }
+    region.running.stop().await;
+    other.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_router_cannot_speak_for_another() {
+    let region = Region::new().await;
+    let refused = region.attach(&region.identities[0], "r2", &[]).await.err().unwrap();
+    assert_eq!(refused.code(), Code::PermissionDenied, "{refused}");
+    let renewed = region.running.app.renew_identity(&"r1".parse().unwrap()).await.unwrap();
+    let old = region.attach(&region.identities[0], "r1", &[]).await.err().unwrap();
+    assert_eq!(old.code(), Code::Unauthenticated, "{old}");
+    assert!(region.attach(&renewed, "r1", &[]).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_is_sent_what_it_does_not_hold_and_each_change_once() {
+    let region = Region::new().await;
+    let mut agent = region.attach(&region.identities[0], "r1", &[]).await.unwrap();
+    let (generation, plan) = agent.port_plan().await;
+    assert_eq!((generation, plan.connection), (1, None));
+    let id = region.ordered().await;
+    let approve = ApproveOrder { connection: id, port: Some(port("r1")) };
+    region.running.app.approve_order(approve).await.unwrap();
+    let (generation, plan) = agent.port_plan().await;
+    assert_eq!((generation, plan.connection.unwrap().id), (2, id));
+    drop(agent);
+    // One that holds it already hears of the next change only.
+    let mut agent = region.attach(&region.identities[0], "r1", &[("port/p0", 2)]).await.unwrap();
+    let ctx = region.running.app.context(Caller { account: region.account }, false);
+    region.running.app.delete_connection(&ctx, id).await.unwrap();
+    assert_eq!(agent.port_plan().await.0, 3);
+    // One that holds more than was ever given is numbered past.
+    let mut agent = region.attach(&region.identities[0], "r1", &[("port/p0", 9)]).await.unwrap();
+    assert_eq!(agent.port_plan().await.0, 10);
+    region.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reports_make_a_connection_available_down_and_deleted() {
+    let region = Region::new().await;
+    let app = &region.running.app;
+    let mut agent = region.attach(&region.identities[0], "r1", &[]).await.unwrap();
+    agent.plan().await;
+    let id = region.ordered().await;
+    let approve = ApproveOrder { connection: id, port: Some(port("r1")) };
+    app.approve_order(approve).await.unwrap();
+    let (generation, _) = agent.port_plan().await;
+    for (light, state) in [
+        (true, ConnectionState::Available),
+        (false, ConnectionState::Down),
+        (true, ConnectionState::Available),
+    ] {
+        agent.report(generation, light).await;
+        region.until_state(id, state).await;
+    }
+    let view = app.routers().await.unwrap().remove(0);
+    assert!(view.agent.connected && view.agent.last_seen_at.is_some());
+    let ctx = app.context(Caller { account: region.account }, false);
+    app.delete_connection(&ctx, id).await.unwrap();
+    region.until_state(id, ConnectionState::Deleting).await;
+    let (generation, _) = agent.port_plan().await;
+    agent.report(generation, false).await;
+    region.until_state(id, ConnectionState::Deleted).await;
+    assert_eq!(app.routers().await.unwrap()[0].ports[0].connection, None, "the port is free");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_are_kept_and_an_agent_that_vanishes_changes_no_state() {
+    let region = Region::new().await;
+    let app = &region.running.app;
+    let mut agent = region.attach(&region.identities[0], "r1", &[]).await.unwrap();
+    agent.plan().await;
+    let id = region.ordered().await;
+    let approve = ApproveOrder { connection: id, port: Some(port("r1")) };
+    app.approve_order(approve).await.unwrap();
+    let (generation, _) = agent.port_plan().await;
+    let scope = || "port/p0".to_owned();
+    let nack = Nack { scope: scope(), generation, reason: "no such link".into() };
+    agent.say.send(message(Message::Nack(nack))).await.unwrap();
+    agent.report(generation, true).await;
+    region.until_state(id, ConnectionState::Available).await;
+    let seen = app.routers().await.unwrap()[0].agent.scopes[0].clone();
+    assert_eq!(seen.failure.as_deref(), Some("no such link"));
+    agent.say.send(message(Message::Ack(Ack { scope: scope(), generation }))).await.unwrap();
+    agent.report(generation, false).await;
+    region.until_state(id, ConnectionState::Down).await;
+    agent.report(generation, true).await;
+    region.until_state(id, ConnectionState::Available).await;
+    drop(agent);
+    let gone = async {
+        while app.routers().await.unwrap()[0].agent.connected {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), gone).await.expect("noticed in time");
+    let view = app.routers().await.unwrap()[0].agent.clone();
+    assert_eq!(
+        (view.scopes[0].failure.as_deref(), view.scopes[0].acknowledged_generation),
+        (None, Some(generation))
+    );
+    region.until_state(id, ConnectionState::Available).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_with_attached_agents_stops() {
+    let region = Region::new().await;
+    let mut agent = region.attach(&region.identities[0], "r1", &[]).await.unwrap();
+    agent.plan().await;
+    tokio::time::timeout(Duration::from_secs(10), region.running.stop()).await.expect("in time");
+}
