@@ -48,6 +48,8 @@ pub struct Peer {
     /// When routes that are still stale go, and a table that never said its end counts as told.
     stale_until: Option<Duration>,
     converged: bool,
+    /// Whose dial wins where both dial; known from the peer's first OPEN on.
+    outranks_peer: Option<bool>,
     /// A ROUTE-REFRESH waits until the peer has taken what it was sent before.
     refresh_owed: bool,
     last_down: Option<(Duration, DownReason)>,
@@ -70,6 +72,7 @@ impl Peer {
             restart_bits: RestartBits { restarting, forwarding_preserved: restarting },
             stale_until: None,
             converged: false,
+            outranks_peer: None,
             refresh_owed: false,
             last_down: None,
             last_failure: None,

@@ -118,6 +118,13 @@ impl Dialer {
         self.state = DialState::Wait { until: now + wait };
     }
 
+    /// Leaves the next dial to the peer, for a moment.
+    pub(super) fn give_way(&mut self, now: Duration) {
+        if let DialState::Wait { until } = &mut self.state {
+            *until = (*until).max(now + 3 * self.timings.retry_first);
+        }
+    }
+
     pub(super) fn tick(&mut self, now: Duration) -> Option<Due> {
         match self.state {
             DialState::Wait { until } if until <= now => {

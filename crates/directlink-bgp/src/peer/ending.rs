@@ -107,6 +107,10 @@ impl Peer {
     fn redial(&mut self, now: Duration, reason: &DownReason, lasted: Duration) {
         if self.started && self.sessions.is_empty() && !self.dialer.is_dialling() {
             self.dialer.wait_after(now, reason, lasted);
+            // Dials that crossed and took each other down must not cross again.
+            if self.outranks_peer == Some(false) && is_collision(reason) {
+                self.dialer.give_way(now);
+            }
         }
     }
 
@@ -171,5 +175,13 @@ impl Peer {
             true => notification.as_hard_reset(),
             false => notification,
         }
+    }
+}
+
+fn is_collision(reason: &DownReason) -> bool {
+    match reason {
+        DownReason::Collision => true,
+        DownReason::NotificationReceived(what) => *what == Notification::collision(),
+        _ => false,
     }
 }

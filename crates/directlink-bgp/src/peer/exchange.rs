@@ -191,36 +191,44 @@ impl Peer {
         let Some(newcomer) = self.session(conn) else { return false };
         let Some(remote) = newcomer.identify(open) else { return true };
         let opened_at = newcomer.opened_at;
-        let rival = self
-            .sessions
-            .iter()
-            .find(|session| session.conn != conn && session.state() >= super::State::OpenConfirm);
-        let Some(rival) = rival else { return true };
-        let (present, local) = (
-            rival.conn,
-            collision::Rank::new(self.config.router_id, self.config.local_asn.as_u32()),
-        );
-        match rival.established_at {
-            // RFC 4724 §5: a peer that restarts gracefully and dials anew has lost the old
-            // connection. One that dialled before was merely slow.
-            Some(at) => {
-                let restarts = self.agreed(present).is_some_and(|agreed| {
-                    agreed.graceful_restart.as_ref().is_some_and(|gr| !gr.families.is_empty())
-                });
-                let anew = matches!(conn, ConnId::Theirs(_)) && opened_at > at;
-                if restarts && anew {
-                    self.end(now, present, DownReason::Superseded);
-                    return true;
-                }
-                self.lose_collision(now, conn);
-                false
-            }
-            None => {
-                let stays = collision::newcomer_stays(conn, present, local, remote.into());
-                self.lose_collision(now, if stays { present } else { conn });
-                stays
-            }
+        self.outranks_peer = Some(self.rank() > remote.into());
+        let Some(rival) = self.rival(now, conn) else { return true };
+        let (present, established_at) = (rival.conn, rival.established_at);
+        let stays = match established_at {
+            Some(at) => self.is_revival(conn, opened_at, present, at),
+            None => collision::newcomer_stays(conn, present, self.rank(), remote.into()),
+        };
+        match (stays, established_at) {
+            (true, Some(_)) => self.end(now, present, DownReason::Superseded),
+            (true, None) => self.lose_collision(now, present),
+            (false, _) => self.lose_collision(now, conn),
         }
+        stays
+    }
+
+    /// The session that an OPEN on `conn` contests. One that has not heard an OPEN itself does
+    /// count while it is young: the other side, which may have, then comes to the same end (the
+    /// RFC's MAY). An old one of that kind is likely dead, and must not keep out the living.
+    fn rival(&self, now: Duration, conn: ConnId) -> Option<&Session> {
+        let counts = |session: &&Session| {
+            session.conn != conn
+                && (session.state() >= super::State::OpenConfirm
+                    || now < session.opened_at + CROSSING)
+        };
+        self.sessions.iter().filter(counts).max_by_key(|session| session.state())
+    }
+
+    /// RFC 4724 §5: a peer that restarts gracefully and dials anew has lost the old connection.
+    /// One whose dial crossed ours was merely slow.
+    fn is_revival(&self, conn: ConnId, opened_at: Duration, old: ConnId, at: Duration) -> bool {
+        let restarts = self.agreed(old).is_some_and(|agreed| {
+            agreed.graceful_restart.as_ref().is_some_and(|gr| !gr.families.is_empty())
+        });
+        restarts && matches!(conn, ConnId::Theirs(_)) && opened_at > at + CROSSING
+    }
+
+    fn rank(&self) -> collision::Rank {
+        collision::Rank::new(self.config.router_id, self.config.local_asn.as_u32())
     }
 
     fn drive(&mut self, now: Duration, conn: ConnId, event: Event) {
@@ -235,3 +243,6 @@ impl Peer {
         self.session(conn)?.negotiated.as_ref()
     }
 }
+
+/// How far apart two dials may be that cross: beyond it they have nothing to do with each other.
+const CROSSING: Duration = Duration::from_secs(5);

@@ -89,8 +89,12 @@ impl Pair {
     /// connections if it still runs (`resets`).
     pub(crate) fn replace(&mut self, side: Side, config: PeerConfig, resets: bool) {
         let old = std::mem::replace(self.end(side), End::new(config));
-        for (_, far) in old.connections.into_iter().filter(|_| resets) {
-            self.send_in(self.latency, Packet::Fin { at: side.other(), conn: far });
+        for far in old.connections.into_values() {
+            if resets {
+                self.send_in(self.latency, Packet::Fin { at: side.other(), conn: far });
+            }
+            // The new process has connections of the same numbers, which are not these.
+            self.end(side.other()).connections.insert(far, NOBODY);
         }
         self.start(side);
     }
@@ -243,3 +247,5 @@ impl Side {
         }
     }
 }
+
+const NOBODY: ConnId = ConnId::Theirs(u64::MAX);

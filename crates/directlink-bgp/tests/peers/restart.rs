@@ -142,7 +142,7 @@ fn a_peer_without_graceful_restart_takes_its_routes_along() {
 #[test]
 fn a_peer_that_dials_anew_replaces_its_dead_connection() {
     let mut pair = Pair::up(router(), customer());
-    pair.run(seconds(5));
+    pair.run(seconds(10));
     pair.a.hush();
     pair.replace(Side::B, restarting(customer()), false);
     pair.run(seconds(5));
