@@ -16,6 +16,8 @@ mod aws;
 mod identity;
 mod oapi;
 mod operator;
+#[cfg(test)]
+mod testing;
 
 use crate::{
     app::App,

@@ -29,7 +29,7 @@ pub(super) const CREATE: &[Field<'_>] = &[
 pub(super) const DELETE: &[Field<'_>] = &[required("NicId", Kind::Id(id_of::<NicId>)), DRY_RUN];
 
 /// A NIC with the names that the API shows beside ids.
-struct NamedNic {
+pub(super) struct NamedNic {
     view: NicView,
     security_groups: Vec<(SecurityGroupId, String)>,
     dns_name: String,

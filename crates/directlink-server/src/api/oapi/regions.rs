@@ -19,7 +19,7 @@ impl Listed for Location {
 }
 
 /// A Subregion with the name of its Region.
-struct Subregion(SubregionView, String);
+pub(super) struct Subregion(SubregionView, String);
 
 impl Listed for Subregion {
     const FILTERS: &'static [Filter<Self>] = &[

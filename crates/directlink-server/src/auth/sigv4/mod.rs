@@ -16,7 +16,7 @@
 mod authorization;
 mod canonical;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub(crate) use canonical::collapse_slashes;
 

@@ -2,6 +2,7 @@
 //! published vectors; and a table of what must be refused.
 
 use super::*;
+use aws_credential_types::Credentials;
 use aws_sigv4::{
     http_request::{
         SignableBody, SignableRequest, SigningParams, SigningSettings, UriPathNormalizationMode,
@@ -230,39 +231,52 @@ fn what_the_aws_signer_makes_is_believed() {
     ] {
         let host = [("host", "127.0.0.1:18099")];
         let mut all: Vec<_> = host.iter().chain(headers).copied().collect();
-        let signed = aws_headers(region, service, path, &all);
+        let (access_key, secret_key, now) = (ACCESS_KEY, SECRET_KEY, recorded_at());
+        let signer = Signer { access_key, secret_key, region, service, now };
+        let signed = signer.sign(path, &all, b"{}");
         all.extend(signed.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         let request = Request::new(path, &all, "{}");
         assert_eq!(request.verify(SECRET_KEY, recorded_at()), Ok(ACCESS_KEY.into()), "{client}");
     }
 }
 
-fn aws_headers(
-    region: &str,
-    service: &str,
-    path: &str,
-    headers: &[(&str, &str)],
-) -> Vec<(String, String)> {
-    let identity =
-        aws_credential_types::Credentials::from_keys(ACCESS_KEY, SECRET_KEY, None).into();
-    let mut settings = SigningSettings::default();
-    settings.uri_path_normalization_mode = UriPathNormalizationMode::Enabled;
-    settings.excluded_headers = None;
-    let params: SigningParams<'_> = v4::SigningParams::builder()
-        .identity(&identity)
-        .region(region)
-        .name(service)
-        .time(std::time::SystemTime::try_from(recorded_at()).unwrap())
-        .settings(settings)
-        .build()
-        .unwrap()
-        .into();
-    let uri = format!("http://127.0.0.1:18099{path}");
-    let request =
-        SignableRequest::new("POST", uri, headers.iter().copied(), SignableBody::Bytes(b"{}"))
-            .unwrap();
-    let (instructions, _) = sign(request, &params).unwrap().into_parts();
-    instructions.headers().map(|(n, v)| (n.to_owned(), v.to_owned())).collect()
+/// Who signs, for where and when, with AWS's own signer.
+pub(crate) struct Signer<'a> {
+    pub(crate) access_key: &'a str,
+    pub(crate) secret_key: &'a str,
+    pub(crate) region: &'a str,
+    pub(crate) service: &'a str,
+    pub(crate) now: Timestamp,
+}
+
+impl Signer<'_> {
+    /// The headers that a signed POST has beside `headers`.
+    pub(crate) fn sign(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Vec<(String, String)> {
+        let keys = Credentials::from_keys(self.access_key, self.secret_key, None).into();
+        let mut settings = SigningSettings::default();
+        settings.uri_path_normalization_mode = UriPathNormalizationMode::Enabled;
+        settings.excluded_headers = None;
+        let params: SigningParams<'_> = v4::SigningParams::builder()
+            .identity(&keys)
+            .region(self.region)
+            .name(self.service)
+            .time(std::time::SystemTime::try_from(self.now).unwrap())
+            .settings(settings)
+            .build()
+            .unwrap()
+            .into();
+        let uri = format!("http://127.0.0.1:18099{path}");
+        let headers = headers.iter().copied();
+        let request =
+            SignableRequest::new("POST", uri, headers, SignableBody::Bytes(body)).unwrap();
+        let (instructions, _) = sign(request, &params).unwrap().into_parts();
+        instructions.headers().map(|(n, v)| (n.to_owned(), v.to_owned())).collect()
+    }
 }
 
 /// From the "AWS Signature Version 4 Test Suite", as AWS published it.
