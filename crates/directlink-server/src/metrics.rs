@@ -1,24 +1,58 @@
 //! What Prometheus may ask for: OpenMetrics text at `/metrics`.
+//!
+//! Requests are counted as they are answered; what is a state is counted afresh for each question,
+//! so there is nothing to keep in step.
 
 use crate::app::App;
 use axum::{
-    Router, extract::State, http::header::CONTENT_TYPE, response::IntoResponse, routing::get,
+    Router,
+    extract::{Request, State},
+    http::header::CONTENT_TYPE,
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::get,
 };
 use http::StatusCode;
 use prometheus_client::{
     encoding::text::encode,
-    metrics::{family::Family, gauge::Gauge},
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::Registry,
 };
 use tracing::error;
 
-/// `GET /metrics`. Counted afresh for each question: nothing to keep in step.
-pub fn route(app: App) -> Router {
-    Router::new().route("/metrics", get(answer)).with_state(app)
+/// Requests by listener and class of status. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Requests(Family<Labels, Counter>);
+
+type Labels = Vec<(&'static str, String)>;
+
+impl Requests {
+    /// The router, with each of its answers counted for `listener`.
+    pub fn count(&self, listener: &'static str, router: Router) -> Router {
+        let state = (listener, self.clone());
+        router.layer(middleware::from_fn_with_state(state, counted))
+    }
 }
 
-async fn answer(State(app): State<App>) -> impl IntoResponse {
-    match text(&app).await {
+async fn counted(
+    State((listener, requests)): State<(&'static str, Requests)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let response = next.run(request).await;
+    let class = format!("{}xx", response.status().as_u16() / 100);
+    let labels = vec![("listener", listener.to_owned()), ("status", class)];
+    requests.0.get_or_create(&labels).inc();
+    response
+}
+
+/// `GET /metrics`.
+pub fn route(app: App, requests: Requests) -> Router {
+    Router::new().route("/metrics", get(answer)).with_state((app, requests))
+}
+
+async fn answer(State((app, requests)): State<(App, Requests)>) -> impl IntoResponse {
+    match text(&app, &requests).await {
         Ok(text) => {
             let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
             (StatusCode::OK, [(CONTENT_TYPE, kind)], text)
@@ -30,17 +64,21 @@ async fn answer(State(app): State<App>) -> impl IntoResponse {
     }
 }
 
-async fn text(app: &App) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
+async fn text(
+    app: &App,
+    requests: &Requests,
+) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
     let mut registry = Registry::with_prefix("directlink");
+    registry.register("requests", "Requests answered", requests.0.clone());
     let agents = Gauge::<i64>::default();
     agents.set(i64::try_from(app.parts().agents.connected())?);
     registry.register("agents_connected", "Routers whose agent is connected", agents);
-    let connections = Family::<Vec<(String, String)>, Gauge>::default();
+    let connections = Family::<Labels, Gauge>::default();
     for view in app.all_connections(None).await? {
         connections.get_or_create(&state_label(view.state.as_str())).inc();
     }
     registry.register("connections", "Connections by state", connections);
-    let interfaces = Family::<Vec<(String, String)>, Gauge>::default();
+    let interfaces = Family::<Labels, Gauge>::default();
     for view in app.all_interfaces().await? {
         interfaces.get_or_create(&state_label(view.state.as_str())).inc();
     }
@@ -50,6 +88,6 @@ async fn text(app: &App) -> Result<String, Box<dyn std::error::Error + Send + Sy
     Ok(text)
 }
 
-fn state_label(state: &'static str) -> Vec<(String, String)> {
-    vec![("state".into(), state.into())]
+fn state_label(state: &'static str) -> Labels {
+    vec![("state", state.to_owned())]
 }

@@ -12,7 +12,7 @@ use crate::{
     ca::{self, Authority},
     clock::Clock,
     config::{Listen, ServeConfig},
-    metrics,
+    metrics::{self, Requests},
     reconcile::{self, Agents},
     store::{self, Store, sites},
 };
@@ -26,12 +26,14 @@ use std::{
     net::SocketAddr,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
+    time::Duration,
 };
 use thiserror::Error;
 use tokio::{
     net::TcpListener,
     sync::{Notify, watch},
     task::JoinHandle,
+    time::timeout,
 };
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
@@ -65,15 +67,20 @@ impl Running {
     /// Takes no new requests, ends those that run, and closes the store.
     pub async fn stop(self) {
         self.app.parts().stop.send_replace(true);
-        for server in self.servers {
-            // Only a panic makes this fail, and that has been told already.
-            let _ = server.await;
+        for mut server in self.servers {
+            // Whoever holds a request open for longer is cut off. A panic has been told already.
+            if timeout(LAST_REQUESTS, &mut server).await.is_err() {
+                server.abort();
+            }
         }
         self.reconciler.abort();
         let _ = self.reconciler.await;
         self.app.parts().store.close().await;
     }
 }
+
+/// Requests that run when the server is told to stop may take so long.
+const LAST_REQUESTS: Duration = Duration::from_secs(5);
 
 /// Starts everything; returns when it answers.
 pub async fn serve(config: ServeConfig) -> Result<Running, Error> {
@@ -90,10 +97,13 @@ pub async fn serve(config: ServeConfig) -> Result<Running, Error> {
     let app = open(&config, operator_token.clone()).await?;
     let (listening, listeners) = bind(config.listen).await?;
     let mut servers = vec![serve_agents(&app, &config, listeners.agents)?];
-    let operator = api::operator(app.clone()).merge(metrics::route(app.clone()));
-    servers.push(serve_http("operator", &app, listeners.operator, operator));
-    servers.push(serve_http("api", &app, listeners.api, api::front(app.clone())));
-    let aws = listeners.aws.map(|aws| serve_http("aws", &app, aws, api::front(app.clone())));
+    let requests = Requests::default();
+    let operator = api::operator(app.clone()).merge(metrics::route(app.clone(), requests.clone()));
+    servers.push(serve_http(&app, listeners.operator, requests.count("operator", operator)));
+    servers.push(serve_http(&app, listeners.api, requests.count("api", api::front(app.clone()))));
+    let aws = listeners
+        .aws
+        .map(|aws| serve_http(&app, aws, requests.count("aws", api::front(app.clone()))));
     servers.extend(aws);
     let reconciler = tokio::spawn(reconcile::run(app.clone(), config.pace));
     info!(region = %config.region.name, api = %listening.api, operator = %listening.operator,
@@ -161,17 +171,12 @@ async fn bind_one(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Erro
     Ok((listener, bound))
 }
 
-fn serve_http(
-    name: &'static str,
-    app: &App,
-    listener: TcpListener,
-    router: Router,
-) -> JoinHandle<()> {
+fn serve_http(app: &App, listener: TcpListener, router: Router) -> JoinHandle<()> {
     let stopped = stopped(app);
     tokio::spawn(async move {
         let served = axum::serve(listener, router).with_graceful_shutdown(stopped).await;
         if let Err(error) = served {
-            error!(name, %error, "a listener failed");
+            error!(%error, "a listener failed");
         }
     })
 }

@@ -13,7 +13,7 @@ use directlink_model::{
 use jiff::Timestamp;
 
 /// So few are read one by one.
-const FEW: usize = 8;
+pub(super) const FEW: usize = 8;
 
 impl App {
     /// A new order, in `requested`.

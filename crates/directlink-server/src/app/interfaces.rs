@@ -2,7 +2,7 @@
 
 use super::{
     App, Context, Refusal, check_name,
-    connections::{is_wire_on, own as own_connection},
+    connections::{FEW, is_wire_on, own as own_connection},
     gateways::own as own_gateway,
     write_tx,
 };
@@ -18,12 +18,13 @@ use directlink_model::{
     connection::Connection,
     fault::Quota,
     gateway::Gateway,
-    ids::{ConnectionId, InterfaceId},
+    ids::{AccountId, ConnectionId, InterfaceId},
     interface::{Interface, Proposal},
     view::InterfaceView,
 };
 use directlink_net::{BadPeerAddresses, IpNet, PeerAddresses, Vlan};
 use jiff::Timestamp;
+use sqlx::AnyConnection;
 use std::{collections::BTreeMap, net::IpAddr};
 
 /// Which interfaces to read: in all lists that are given.
@@ -152,29 +153,55 @@ impl App {
         ctx: &Context,
         filter: &InterfaceFilter,
     ) -> Result<Vec<InterfaceView>, Refusal> {
-        let account = ctx.caller.account;
+        let (account, gone) = (ctx.caller.account, self.gone_before(ctx.now));
         let mut db = self.store().snapshot().await?;
-        let found = interfaces::visible_to(&mut db, account, self.gone_before(ctx.now)).await?;
-        let around = connections::around_account(&mut db, account).await?;
-        let around: BTreeMap<_, _> = around.into_iter().map(|c| (c.id, c)).collect();
-        let wanted = |i: &Interface| {
-            filter.connections.as_ref().is_none_or(|ids| ids.contains(&i.connection))
-                && filter.interfaces.as_ref().is_none_or(|ids| ids.contains(&i.id))
+        let mut found = match &filter.interfaces {
+            Some(ids) if ids.len() <= FEW => few(&mut db, ids, account, gone).await?,
+            _ => every(&mut db, account, gone).await?,
         };
-        Ok(found
-            .into_iter()
-            .filter(wanted)
-            .filter_map(|i| {
-                let connection = around.get(&i.connection)?.clone();
-                Some(view(i, connection, ctx.now))
-            })
-            .collect())
+        found.retain(|(interface, _)| {
+            filter.connections.as_ref().is_none_or(|ids| ids.contains(&interface.connection))
+                && filter.interfaces.as_ref().is_none_or(|ids| ids.contains(&interface.id))
+        });
+        Ok(found.into_iter().map(|(i, connection)| view(i, connection, ctx.now)).collect())
     }
 
     pub(super) fn gone_before(&self, now: Timestamp) -> GoneBefore {
         let rules = self.rules();
         GoneBefore { deleted: now - rules.keep_deleted, lapsed: now - rules.keep_lapsed }
     }
+}
+
+/// All that the account may see.
+async fn every(
+    db: &mut AnyConnection,
+    account: AccountId,
+    gone: GoneBefore,
+) -> Result<Vec<(Interface, Connection)>, Refusal> {
+    let found = interfaces::visible_to(db, account, gone).await?;
+    let around = connections::around_account(db, account).await?;
+    let around: BTreeMap<_, Connection> = around.into_iter().map(|c| (c.id, c)).collect();
+    let pair = |i: Interface| Some((around.get(&i.connection)?.clone(), i));
+    Ok(found.into_iter().filter_map(pair).map(|(connection, i)| (i, connection)).collect())
+}
+
+/// Those of these few that the account may see, one by one.
+async fn few(
+    db: &mut AnyConnection,
+    ids: &[InterfaceId],
+    account: AccountId,
+    gone: GoneBefore,
+) -> Result<Vec<(Interface, Connection)>, Refusal> {
+    let mut found = Vec::with_capacity(ids.len());
+    for id in ids {
+        let Some(i) = interfaces::by_id(db, *id).await?.filter(|i| gone.shows(i)) else { continue };
+        let connection = connections::by_id(db, i.connection).await?;
+        let seen = connection.filter(|c| i.owner == account || c.account == account);
+        found.extend(seen.map(|connection| (i, connection)));
+    }
+    found.sort_by_key(|(i, _)| (i.created_at, i.id));
+    found.dedup_by_key(|(i, _)| i.id);
+    Ok(found)
 }
 
 /// Where a new interface goes, found and in a state for it.
@@ -262,6 +289,13 @@ fn given_addresses(
     router: Option<IpNet>,
     customer: Option<IpNet>,
 ) -> Result<Option<PeerAddresses>, Fault> {
+    if let Some(v6) = [router, customer].into_iter().flatten().find(|side| side.addr().is_ipv6()) {
+        return Err(Fault::BadValue {
+            parameter: "OutscalePrivateIp",
+            given: v6.to_string(),
+            expected: "give IPv4 addresses with their prefix length, as 172.16.0.1/30".into(),
+        });
+    }
     let (router, customer) = match (router, customer) {
         (None, None) => return Ok(None),
         (Some(router), Some(customer)) => (router, customer),
@@ -271,7 +305,7 @@ fn given_addresses(
     Ok(Some(PeerAddresses::new(router, customer)?))
 }
 
-/// The other host of a subnet of two: /30 and /31 (RFC 3021), and their like of IPv6.
+/// The other host of a subnet of two: /30, and /31 (RFC 3021).
 fn neighbour(side: IpNet) -> Result<IpNet, Fault> {
     let host_bits = side.max_prefix_len() - side.prefix_len();
     let flip = match host_bits {
@@ -324,6 +358,7 @@ mod tests {
             (Some("172.16.0.5/30"), None, "172.16.0.5/30 ↔ 172.16.0.6/30"),
             (None, Some("172.16.0.5/30"), "172.16.0.6/30 ↔ 172.16.0.5/30"),
             (Some("10.0.0.0/31"), None, "10.0.0.0/31 ↔ 10.0.0.1/31"),
+            (Some("fd00::1/127"), None, "refused"),
             (Some("10.0.0.1/29"), None, "refused"),
             (Some("172.16.0.4/30"), None, "refused"),
             (Some("172.16.0.4/30"), Some("172.16.0.5/30"), "refused"),

@@ -11,6 +11,7 @@ use directlink_model::{
     command::{ApproveOrder, PlaceNic},
     connection::{Connection, ConnectionState, PortRef},
     ids::ConnectionId,
+    interface::Interface,
     location::Port,
     net::{Net, Nic, Subnet},
     view::{ConnectionView, InterfaceView},
@@ -77,8 +78,7 @@ impl App {
         // An interface is never deleted after its connection: none that shows lacks it.
         let connections = connections::every(&mut db, Timestamp::MIN).await?;
         let connections: BTreeMap<_, _> = connections.into_iter().map(|c| (c.id, c)).collect();
-        let view = |i| {
-            let i: directlink_model::interface::Interface = i;
+        let view = |i: Interface| {
             let connection = connections.get(&i.connection)?.clone();
             Some(view(i, connection, now))
         };
@@ -88,13 +88,15 @@ impl App {
     /// Every account's, in order of creation.
     pub async fn all_nics(&self) -> Result<Vec<PlacedNic>, Refusal> {
         let mut db = self.store().snapshot().await?;
-        let mut all = Vec::new();
-        for nic in nics::every(&mut db).await? {
-            let subnet = nets::subnet_by_id(&mut db, nic.subnet).await?;
-            let net = nets::by_id(&mut db, nic.net).await?;
-            all.extend(subnet.zip(net).map(|(subnet, net)| PlacedNic { nic, subnet, net }));
-        }
-        Ok(all)
+        let nets: BTreeMap<_, Net> =
+            nets::every(&mut db).await?.into_iter().map(|net| (net.id, net)).collect();
+        let subnets: BTreeMap<_, Subnet> =
+            nets::every_subnet(&mut db).await?.into_iter().map(|s| (s.id, s)).collect();
+        let view = |nic: Nic| {
+            let (subnet, net) = (subnets.get(&nic.subnet)?, nets.get(&nic.net)?);
+            Some(PlacedNic { subnet: subnet.clone(), net: net.clone(), nic })
+        };
+        Ok(nics::every(&mut db).await?.into_iter().filter_map(view).collect())
     }
 
     /// Says behind which fabric address a NIC lives.

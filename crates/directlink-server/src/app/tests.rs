@@ -446,7 +446,8 @@ async fn an_expired_offer_reads_the_same_before_and_after_it_is_stamped() {
     let offer = CreateInterface { owner: Some(b.bob), ..interface(connection, None) };
     let id = b.app.create_interface(&b.alice(), offer).await.unwrap().interface.id;
     let deadline = reconcile::pass(&b.app).await.unwrap();
-    assert_eq!(deadline, Some(b.app.now() + SignedDuration::from_hours(7 * 24)));
+    let offered = b.interface(&b.alice(), id).await.unwrap().interface.created_at;
+    assert_eq!(deadline, Some(offered + SignedDuration::from_hours(7 * 24)));
     b.wait(SignedDuration::from_hours(8 * 24));
     assert_eq!(b.state(id).await, InterfaceState::Expired);
     assert_eq!(reconcile::pass(&b.app).await.unwrap(), None, "stamped: nothing more to wait for");
@@ -742,7 +743,8 @@ async fn only_a_virtual_clock_can_be_moved_and_not_back() {
     let b = Bench::new().await;
     let before = b.app.now();
     let day = SignedDuration::from_hours(24);
-    assert_eq!(b.app.advance_clock(day).await.unwrap(), before + day);
+    let after = b.app.advance_clock(day).await.unwrap();
+    assert!((before + day..before + day + SignedDuration::from_secs(1)).contains(&after));
     assert_eq!(fault(b.app.advance_clock(-day).await), "BadValue");
 }
 

@@ -40,8 +40,8 @@ use std::{collections::BTreeSet, time::Duration};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{error, info};
 
-/// So many marks are worked off in one transaction.
-const BATCH: u32 = 64;
+/// So many marks are worked off in one transaction: commands wait meanwhile.
+const BATCH: u32 = 16;
 
 /// Runs until dropped. A pass that fails is tried again at the next occasion.
 pub async fn run(app: App, pace: Pace) {

@@ -1,8 +1,7 @@
 //! Documents: made of the facts by the model, numbered and stored when they are unlike the stored ones.
 
 use crate::store::{
-    Error, Tx, connections, gateways, interfaces, nets, nics, plans, plans::Stored,
-    security_groups, sites,
+    Error, Tx, connections, interfaces, nets, nics, plans, plans::Stored, security_groups, sites,
 };
 use directlink_model::{
     connection::PortRef,
@@ -119,12 +118,9 @@ async fn port_snapshot(
     let connection = connections::holding(tx, port).await?;
     let mut with_nets = Vec::new();
     if let Some(connection) = &connection {
-        let leading = gateways::nets_of_connection(tx, connection.id).await?;
+        let leading = nets::of_connection(tx, connection.id).await?;
         for interface in interfaces::live_of_connection(tx, connection.id).await? {
-            let net = match interface.gateway.and_then(|gateway| leading.get(&gateway)) {
-                Some(net) => nets::by_id(tx, *net).await?,
-                None => None,
-            };
+            let net = interface.gateway.and_then(|gateway| leading.get(&gateway)).cloned();
             with_nets.push((interface, net));
         }
     }

@@ -51,7 +51,9 @@ pub(super) async fn fold(
     let caught_up = plan.filter(|(generation, _)| report.applied_generation >= *generation);
     let plan = caught_up.map(|(_, plan)| plan);
     let was = connection.clone();
-    connection.see_light(report.light, now);
+    if connection.deleted_at.is_none() {
+        connection.see_light(report.light, now);
+    }
     let known = interfaces::reports_of_connection(tx, connection.id).await?;
     let mut fold = InterfaceFold {
         tx,
@@ -157,6 +159,9 @@ async fn tell_connection(
     now: Timestamp,
 ) -> Result<(), Error> {
     let (before, after) = (was.state(), is.state());
+    if before == after {
+        return Ok(());
+    }
     let cause = match is.light {
         Some(light) if light.on => "light",
         Some(_) | None => "no light",

@@ -7,11 +7,10 @@ use super::{
 };
 use directlink_model::{
     gateway::Gateway,
-    ids::{AccountId, ConnectionId, GatewayId, NetId},
+    ids::{AccountId, GatewayId, NetId},
 };
 use jiff::Timestamp;
 use sqlx::{AnyConnection, any::AnyRow, query};
-use std::collections::BTreeMap;
 
 statements! {
     INSERT = "INSERT INTO gateway (id, account, created_us) VALUES ($1, $2, $3)";
@@ -21,8 +20,6 @@ statements! {
                   ORDER BY created_us, id";
     COUNT_LIVE = "SELECT COUNT(*) AS n FROM gateway WHERE account = $1 AND deleted_us IS NULL";
     OF_NET = "SELECT * FROM gateway WHERE net = $1";
-    NETS_OF_CONNECTION = "SELECT g.id, g.net FROM gateway g WHERE g.net IS NOT NULL
-                          AND g.id IN (SELECT gateway FROM interface WHERE connection = $1)";
 }
 
 pub(crate) async fn insert(db: &mut AnyConnection, g: &Gateway) -> Result<(), Error> {
@@ -70,15 +67,6 @@ pub(crate) async fn count_live(db: &mut AnyConnection, account: AccountId) -> Re
 /// The gateway that is linked to the Net.
 pub(crate) async fn of_net(db: &mut AnyConnection, net: NetId) -> Result<Option<Gateway>, Error> {
     query(OF_NET).bind(net.to_string()).fetch_optional(db).await?.as_ref().map(read).transpose()
-}
-
-/// Where the gateways of a connection's interfaces lead.
-pub(crate) async fn nets_of_connection(
-    db: &mut AnyConnection,
-    connection: ConnectionId,
-) -> Result<BTreeMap<GatewayId, NetId>, Error> {
-    let rows = query(NETS_OF_CONNECTION).bind(connection.to_string()).fetch_all(db).await?;
-    rows.iter().map(|row| Ok((row.word("id")?, row.word("net")?))).collect()
 }
 
 fn read(row: &AnyRow) -> Result<Gateway, Error> {

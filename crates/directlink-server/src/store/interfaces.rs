@@ -126,6 +126,19 @@ pub(crate) struct GoneBefore {
     pub(crate) lapsed: Timestamp,
 }
 
+impl GoneBefore {
+    pub(crate) fn shows(self, interface: &Interface) -> bool {
+        let lapsed = match interface.confirmation {
+            Confirmation::Given => None,
+            Confirmation::AwaitedUntil(at)
+            | Confirmation::ExpiredAt(at)
+            | Confirmation::RejectedAt(at) => Some(at),
+        };
+        interface.deleted_at.is_none_or(|at| at > self.deleted)
+            && lapsed.is_none_or(|at| at > self.lapsed)
+    }
+}
+
 pub(crate) async fn visible_to(
     db: &mut AnyConnection,
     account: AccountId,

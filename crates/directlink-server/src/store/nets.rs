@@ -6,17 +6,23 @@ use super::{
     statements,
 };
 use directlink_model::{
-    ids::{AccountId, NetId, SubnetId},
+    ids::{AccountId, ConnectionId, GatewayId, NetId, SubnetId},
     net::{Net, Subnet},
 };
 use directlink_net::Vni;
 use sqlx::{AnyConnection, any::AnyRow, query};
+use std::collections::BTreeMap;
 
 statements! {
     INSERT_NET = "INSERT INTO net (id, account, range, vni, created_us) VALUES ($1, $2, $3, $4, $5)";
     DELETE_NET = "DELETE FROM net WHERE id = $1";
     NET_BY_ID = "SELECT * FROM net WHERE id = $1";
     NETS_OF_ACCOUNT = "SELECT * FROM net WHERE account = $1 ORDER BY created_us, id";
+    // With the gateway that leads there, for the interfaces of a connection.
+    NETS_OF_CONNECTION = "SELECT n.*, g.id AS gateway FROM gateway g JOIN net n ON n.id = g.net
+                          WHERE g.id IN (SELECT gateway FROM interface WHERE connection = $1)";
+    EVERY_NET = "SELECT * FROM net";
+    EVERY_SUBNET = "SELECT * FROM subnet";
     INSERT_SUBNET = "INSERT INTO subnet (id, account, net, range, subregion, created_us)
                      VALUES ($1, $2, $3, $4, $5, $6)";
     DELETE_SUBNET = "DELETE FROM subnet WHERE id = $1";
@@ -53,6 +59,23 @@ pub(crate) async fn of_account(
 ) -> Result<Vec<Net>, Error> {
     let rows = query(NETS_OF_ACCOUNT).bind(account.to_string()).fetch_all(db).await?;
     rows.iter().map(read).collect()
+}
+
+/// Where the gateways of a connection's interfaces lead.
+pub(crate) async fn of_connection(
+    db: &mut AnyConnection,
+    connection: ConnectionId,
+) -> Result<BTreeMap<GatewayId, Net>, Error> {
+    let rows = query(NETS_OF_CONNECTION).bind(connection.to_string()).fetch_all(db).await?;
+    rows.iter().map(|row| Ok((row.word("gateway")?, read(row)?))).collect()
+}
+
+pub(crate) async fn every(db: &mut AnyConnection) -> Result<Vec<Net>, Error> {
+    query(EVERY_NET).fetch_all(db).await?.iter().map(read).collect()
+}
+
+pub(crate) async fn every_subnet(db: &mut AnyConnection) -> Result<Vec<Subnet>, Error> {
+    query(EVERY_SUBNET).fetch_all(db).await?.iter().map(read_subnet).collect()
 }
 
 pub(crate) async fn insert_subnet(db: &mut AnyConnection, subnet: &Subnet) -> Result<(), Error> {
