@@ -188,6 +188,15 @@ impl Change {
     }
 }
 
+impl Subject {
+    pub(crate) const fn interface(&self) -> Option<InterfaceId> {
+        match self {
+            Self::Interface(id) => Some(*id),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -21,13 +21,9 @@ mod rows;
 mod sysctl;
 mod watch;
 
-#[cfg(test)]
-mod tests;
-
-pub(crate) use apply::ApplyError;
 pub use clean::{CleanError, clean};
 pub(crate) use netns::Netns;
-pub(crate) use observe::{Insides, Look};
+pub(crate) use observe::{Insides, Look, ObserveError};
 pub(crate) use rows::Facts;
 pub(crate) use watch::{LinkEvent, Subscription, Watch};
 
@@ -43,6 +39,7 @@ use std::{collections::BTreeSet, io, path::Path, sync::mpsc, thread};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
+/// Why there is no kernel thread.
 #[derive(Debug, Error)]
 pub enum KernelError {
     #[error("cannot {doing}: {source}")]
@@ -152,3 +149,6 @@ impl Kernel {
         done
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,14 +25,14 @@ use thiserror::Error;
 
 /// A document with its number.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
-    pub generation: u64,
-    pub document: Document,
+pub(crate) struct Held {
+    pub(crate) generation: u64,
+    pub(crate) document: Document,
 }
 
 /// What a start finds for one scope.
 #[derive(Debug)]
-pub enum Found {
+pub(crate) enum Found {
     Current(Held),
     /// The current file cannot be read; perhaps the one before it can.
     Unreadable {
@@ -51,10 +51,12 @@ pub enum LedgerError {
     Missing { path: PathBuf },
     #[error("the document cannot be read: {0}")]
     Document(serde_json::Error),
+    #[error("the document is not one about {0}")]
+    Scope(Scope),
 }
 
-#[derive(Debug)]
-pub struct Ledger {
+#[derive(Clone, Debug)]
+pub(crate) struct Ledger {
     dir: PathBuf,
 }
 
@@ -70,7 +72,7 @@ impl Ledger {
     ///
     /// # Errors
     /// The disk refused.
-    pub fn open(dir: &Path) -> Result<Self, LedgerError> {
+    pub(crate) fn open(dir: &Path) -> Result<Self, LedgerError> {
         for half in [CURRENT, PREVIOUS] {
             for kind in KINDS {
                 let path = dir.join(half).join(kind);
@@ -88,7 +90,7 @@ impl Ledger {
     ///
     /// # Errors
     /// A directory cannot be listed. Then nothing is known of any scope.
-    pub fn read(&self) -> Result<BTreeMap<Scope, Found>, LedgerError> {
+    pub(crate) fn read(&self) -> Result<BTreeMap<Scope, Found>, LedgerError> {
         let mut found = BTreeMap::new();
         for half in [CURRENT, PREVIOUS] {
             for kind in KINDS {
@@ -112,13 +114,16 @@ impl Ledger {
     ///
     /// # Errors
     /// The document is not one (nothing is written), or the disk refused.
-    pub fn keep(
+    pub(crate) fn keep(
         &self,
         scope: &Scope,
         generation: u64,
         document: &[u8],
     ) -> Result<Held, LedgerError> {
         let parsed = serde_json::from_slice(document).map_err(LedgerError::Document)?;
+        if !is_about(scope, &parsed) {
+            return Err(LedgerError::Scope(scope.clone()));
+        }
         let header = Header { scope: scope.clone(), generation, sha256: digest(document) };
         let mut bytes = serde_json::to_vec(&header).map_err(LedgerError::Document)?;
         bytes.push(b'\n');
@@ -146,6 +151,13 @@ impl Ledger {
         // A scope's words cannot climb out of a folder (model: ids).
         self.dir.join(half).join(scope.to_string())
     }
+}
+
+const fn is_about(scope: &Scope, document: &Document) -> bool {
+    matches!(
+        (scope, document),
+        (Scope::Port(_), Document::Port(_)) | (Scope::Net(_), Document::Net(_))
+    )
 }
 
 const CURRENT: &str = "plans";
@@ -313,6 +325,8 @@ mod tests {
             ledger.keep(&scope(), 43, b"{\"ship\":1}"),
             Err(LedgerError::Document(_))
         ));
+        let other = serde_json::to_vec(&Document::Net(None)).unwrap();
+        assert!(matches!(ledger.keep(&scope(), 43, &other), Err(LedgerError::Scope(_))));
         assert!(matches!(found(&ledger), Found::Current(Held { generation: 42, .. })));
     }
 }

@@ -22,11 +22,18 @@ mod config;
 mod diff;
 mod kernel;
 mod ledger;
+mod link;
 mod names;
 mod observed;
+mod report;
 mod routes;
+mod run;
+mod schedule;
+mod sessions;
 pub mod speaker;
 mod wanted;
 
 pub use config::{AgentConfig, KernelConfig, NETNS_DIR};
 pub use kernel::{CleanError, KernelError, clean};
+pub use ledger::LedgerError;
+pub use run::{AgentError, run};

@@ -58,6 +58,7 @@ impl RouteRows {
         for via in vias {
             rows.learn(via);
         }
+        rows.fall_back(vias);
         rows.keep_unsettled(vias, there);
         rows.reach_customers(vias);
         for ways in rows.routes.values_mut() {
@@ -106,11 +107,24 @@ impl RouteRows {
     fn learn(&mut self, via: &Via) {
         for &(prefix, best) in &via.learned {
             self.sources.insert(Source { interface: via.number, prefix });
-            // Without light another way is better, and none is no worse.
             if best && via.light {
                 self.routes.entry((via.vni, prefix)).or_default().push(via.number);
             }
         }
+    }
+
+    /// Where the best have no light, the others do; the sessions notice it later, by their
+    /// hold times.
+    fn fall_back(&mut self, vias: &[Via]) {
+        let mut others: BTreeMap<(Vni, Ipv4Net), Vec<InterfaceNumber>> = BTreeMap::new();
+        for via in vias.iter().filter(|via| via.light) {
+            for &(prefix, _) in &via.learned {
+                if !self.routes.contains_key(&(via.vni, prefix)) {
+                    others.entry((via.vni, prefix)).or_default().push(via.number);
+                }
+            }
+        }
+        self.routes.extend(others);
     }
 
     fn keep_unsettled(&mut self, vias: &[Via], there: &Self) {
@@ -202,6 +216,13 @@ mod tests {
         let rows = wanted(&two);
         assert_eq!(text(&rows)[0], "10.9.0.0/16 → [2]");
         assert!(!rows.has_all_of(&two[0]) && rows.has_all_of(&two[1]));
+    }
+
+    #[test]
+    fn the_second_best_takes_over_while_the_best_has_no_light() {
+        let mut two = [via(1, &[("10.9.0.0/16", true)]), via(2, &[("10.9.0.0/16", false)])];
+        two[0].light = false;
+        assert_eq!(text(&wanted(&two))[0], "10.9.0.0/16 → [2]");
     }
 
     #[test]

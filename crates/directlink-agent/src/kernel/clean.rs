@@ -43,7 +43,8 @@ pub fn clean(config: &KernelConfig) -> Result<(), CleanError> {
             .map_err(failed(&format!("remove the namespace {}", path.display())));
         outcome = outcome.and(removed);
     }
-    outcome.and(Dataplane::unpin(&config.pin_dir).map_err(CleanError::from))
+    let unpinned = Dataplane::unpin(&config.pin_dir).map_err(CleanError::from);
+    outcome.and(unpinned)
 }
 
 /// Those whose name is in the directory, a namespace or only a file.

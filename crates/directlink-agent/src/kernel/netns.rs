@@ -12,7 +12,7 @@ use nix::{
 use std::{
     fs::{self, File},
     io,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::fd::{AsFd, BorrowedFd},
     path::Path,
     thread,
 };
@@ -33,7 +33,7 @@ impl Netns {
 
     /// Makes one under this name. The thread that makes it ends with that.
     pub(crate) fn make(path: &Path) -> io::Result<()> {
-        let dir = path.parent().unwrap_or(Path::new("/"));
+        let dir = path.parent().unwrap_or_else(|| Path::new("/"));
         fs::create_dir_all(dir)?;
         share(dir)?;
         File::create(path)?;
@@ -67,10 +67,6 @@ impl Netns {
     /// Moves the calling thread there.
     pub(crate) fn enter(&self) -> io::Result<()> {
         setns(self, CloneFlags::CLONE_NEWNET).map_err(io::Error::from)
-    }
-
-    pub(crate) fn try_clone(&self) -> io::Result<OwnedFd> {
-        self.0.try_clone().map(OwnedFd::from)
     }
 }
 

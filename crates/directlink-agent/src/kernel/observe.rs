@@ -33,7 +33,7 @@ pub(crate) enum Insides {
 }
 
 #[derive(Debug, Error)]
-pub enum ObserveError {
+pub(crate) enum ObserveError {
     #[error("cannot list {what}: {source}")]
     List { what: &'static str, source: io::Error },
     #[error(transparent)]
@@ -72,14 +72,10 @@ impl Kernel {
         Ok(observed)
     }
 
-    /// Light on each of these ports; one without a link is not in the answer.
-    pub(crate) fn lights(
-        &mut self,
-        ports: &BTreeSet<PortName>,
-    ) -> io::Result<BTreeMap<PortName, bool>> {
+    /// Light on whatever could be a port.
+    pub(crate) fn lights(&mut self) -> io::Result<BTreeMap<PortName, bool>> {
         let links = self.netlink.links()?.into_iter();
-        let named = links.filter_map(|link| Some((link.name.parse().ok()?, link.light)));
-        Ok(named.filter(|(name, _)| ports.contains(name)).collect())
+        Ok(links.filter_map(|link| Some((link.name.parse().ok()?, link.light))).collect())
     }
 
     fn has_our_program(&self, link: &Link) -> bool {

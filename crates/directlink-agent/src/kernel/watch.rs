@@ -54,6 +54,8 @@ pub(crate) struct Watch {
 
 impl Watch {
     pub(crate) fn new(subscription: Subscription) -> io::Result<Self> {
+        // Deprecated for sources that change their descriptor; a netlink socket keeps its own.
+        #[allow(deprecated)]
         let socket = AsyncFd::new(subscription.0)?;
         Ok(Self { socket, buffer: Vec::with_capacity(DATAGRAM_BYTES), pending: Vec::new() })
     }

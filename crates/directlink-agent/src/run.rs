@@ -1,0 +1,328 @@
+//! The agent's loop: plans, link events, sessions and time come in; passes over the kernel,
+//! rows, answers and reports go out.
+//!
+//! ```text
+//!   plan ──► ledger ──► scopes ──► pass due ─┐
+//!   link event ──► light, report             ├─► one job at a time on the kernel thread
+//!   session ──► heard ──► rows due, report ──┘        │
+//!   time ──► facts, audit, report                     ▼
+//!                                        outcome ──► sessions, Ack | Nack, report
+//! ```
+//!
+//! Nothing here waits for the kernel, the server or a customer: while a job runs, light and
+//! sessions are still heard and told.
+
+mod answers;
+mod jobs;
+mod plans;
+
+use crate::{
+    AgentConfig, clock,
+    kernel::{Facts, Kernel, KernelError, KernelThread, LinkEvent, Watch},
+    ledger::{Ledger, LedgerError},
+    link::{FromServer, Link},
+    names::Namespaces,
+    report::{Outcome, Seen, interfaces_of, port_report},
+    routes::{RouteRows, Via},
+    schedule::{Chore, Schedule},
+    sessions::Sessions,
+    wanted::{Known, Wanted},
+};
+use answers::Answers;
+use directlink_channel::{Report, from_router::Message};
+use directlink_model::{
+    ids::{InterfaceId, PortName},
+    plan::Scope,
+};
+use jobs::{Done, Job};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+use thiserror::Error;
+
+#[derive(Debug, Error)]
+pub enum AgentError {
+    #[error(transparent)]
+    Kernel(#[from] KernelError),
+    #[error("the ledger is not to be had: {0}")]
+    Ledger(#[from] LedgerError),
+    #[error("cannot {doing}: {source}")]
+    Io { doing: &'static str, source: io::Error },
+}
+
+/// Is the router's agent, until it fails or its future is dropped. Either leaves everything
+/// in the kernel as it is, and the customers' routers holding our routes: to stop is to be
+/// killed. [`crate::clean`] takes it away.
+///
+/// # Errors
+/// The state directory, the router's namespace or the packet programs are not to be had; or,
+/// later, the kernel thread or its sockets died.
+pub async fn run(config: AgentConfig) -> Result<(), AgentError> {
+    Agent::start(config).await?.run().await
+}
+
+/// How long changes are collected before rows are written and reports sent.
+const COLLECT: Duration = Duration::from_millis(20);
+/// How long a customer's router has to hear that its interface is deleted.
+const FAREWELL: Duration = Duration::from_millis(50);
+/// Between tries at what failed.
+const RETRY: Duration = Duration::from_secs(5);
+const FACTS_PERIOD: Duration = Duration::from_secs(2);
+const REPORT_PERIOD: Duration = Duration::from_secs(5);
+const AUDIT_PERIOD: Duration = Duration::from_secs(60);
+
+struct Agent {
+    ledger: Ledger,
+    scopes: BTreeMap<Scope, Known>,
+    /// Of the scopes as they were at the last pass.
+    wanted: Arc<Wanted>,
+    answers: Answers,
+    kernel: KernelThread,
+    watch: Watch,
+    namespaces: Namespaces,
+    uplink: String,
+    link: Link,
+    sessions: Sessions,
+    schedule: Schedule,
+    job: Option<Job>,
+    look_everywhere: bool,
+    seen: Memory,
+}
+
+/// What was last seen, as far as reports need it.
+#[derive(Debug, Default)]
+struct Memory {
+    outcome: Outcome,
+    has_passed: bool,
+    lights: BTreeMap<PortName, bool>,
+    facts: Facts,
+    rows: RouteRows,
+    vias: BTreeMap<InterfaceId, Via>,
+    /// Where each interface that is there was last known to be.
+    ports: BTreeMap<InterfaceId, PortName>,
+    /// The generation that each port was last brought to.
+    applied: BTreeMap<PortName, u64>,
+}
+
+impl Agent {
+    async fn start(config: AgentConfig) -> Result<Self, AgentError> {
+        let ledger = Ledger::open(&config.state_dir)?;
+        let plans::Read { scopes, unreadable } = plans::read(&ledger)?;
+        let kernel = KernelThread::start(config.kernel.clone()).await?;
+        let listen = |source| AgentError::Io { doing: "listen to the router's links", source };
+        let subscription = kernel.run(Kernel::subscribe).await?.map_err(listen)?;
+        let watch = Watch::new(subscription).map_err(listen)?;
+        let lights = kernel.run(Kernel::lights).await?.map_err(listen)?;
+        let sessions = Sessions::new()
+            .map_err(|source| AgentError::Io { doing: "start the BGP speaker", source })?;
+        let prefix = &config.kernel.netns_prefix;
+        let namespaces = Namespaces::new(Path::new(crate::NETNS_DIR), prefix);
+        let mut schedule = Schedule::default();
+        let now = clock::instant();
+        schedule.at(Chore::Pass, now);
+        schedule.after(Chore::Facts, now, FACTS_PERIOD);
+        schedule.after(Chore::Audit, now, AUDIT_PERIOD);
+        schedule.after(Chore::Report, now, REPORT_PERIOD);
+        Ok(Self {
+            ledger,
+            answers: Answers::new(unreadable),
+            wanted: Arc::default(),
+            kernel,
+            watch,
+            namespaces,
+            uplink: config.kernel.uplink.clone(),
+            link: Link::start(config, plans::held(&scopes)),
+            scopes,
+            sessions,
+            schedule,
+            job: None,
+            look_everywhere: true,
+            seen: Memory { lights, ..Memory::default() },
+        })
+    }
+
+    async fn run(mut self) -> Result<(), AgentError> {
+        loop {
+            self.work_through();
+            let is_free = self.job.is_none();
+            let wake = self.schedule.next(|chore| is_free || !chore.needs_kernel());
+            tokio::select! {
+                done = jobs::finished(&mut self.job) => self.finish(done?),
+                event = self.watch.next() => {
+                    let event = event.map_err(|source| {
+                        AgentError::Io { doing: "listen to the router's links", source }
+                    })?;
+                    self.link_event(event);
+                }
+                () = self.sessions.changed() => {
+                    self.sessions.listen().await;
+                    self.schedule.after(Chore::Rows, clock::instant(), COLLECT);
+                    self.report_soon();
+                }
+                Some(said) = self.link.from_server.recv() => self.server_said(said).await,
+                () = sleep_until(wake) => {}
+            }
+        }
+    }
+
+    /// Does what is due, as far as the kernel thread is free for it.
+    fn work_through(&mut self) {
+        let now = clock::instant();
+        loop {
+            let is_free = self.job.is_none();
+            let due = self.schedule.take(now, |chore| is_free || !chore.needs_kernel());
+            let Some(chore) = due else { return };
+            match chore {
+                Chore::Pass => self.begin_pass(),
+                Chore::Rows => self.begin_rows(),
+                Chore::Facts => {
+                    self.begin_facts();
+                    self.schedule.after(Chore::Facts, now, FACTS_PERIOD);
+                }
+                Chore::Audit => {
+                    self.look_everywhere = true;
+                    self.schedule.at(Chore::Pass, now);
+                    self.schedule.after(Chore::Audit, now, AUDIT_PERIOD);
+                }
+                Chore::Settle => {
+                    self.sessions.give_up_unsettled();
+                    self.schedule.at(Chore::Rows, now);
+                }
+                Chore::Report => {
+                    self.report();
+                    self.schedule.after(Chore::Report, now, REPORT_PERIOD);
+                }
+            }
+        }
+    }
+
+    fn finish(&mut self, done: Done) {
+        match done {
+            Done::Pass(passed) => self.passed(*passed),
+            Done::Rows { rows, vias } => {
+                (self.seen.rows, self.seen.vias) = (rows, vias);
+                self.report_soon();
+            }
+            Done::Facts(facts) => {
+                let is_news = self.seen.facts.neighbours != facts.neighbours;
+                self.seen.facts = facts;
+                if is_news {
+                    self.report_soon();
+                }
+            }
+            Done::Failed { chore, why } => {
+                tracing::error!(?chore, why, "the kernel cannot be read or written");
+                self.look_everywhere |= chore == Chore::Pass;
+                self.schedule.after(chore, clock::instant(), RETRY);
+            }
+        }
+    }
+
+    fn link_event(&mut self, event: LinkEvent) {
+        let now = clock::instant();
+        match event {
+            LinkEvent::Seen { name, ifindex, light } => self.link_seen(&name, ifindex, light),
+            LinkEvent::Gone { name } => {
+                let port = name.parse::<PortName>().ok();
+                let had = port.is_some_and(|port| self.seen.lights.remove(&port).is_some());
+                if had || name == self.uplink {
+                    self.look_again();
+                }
+            }
+            LinkEvent::Overrun => {
+                self.look_everywhere = true;
+                self.look_again();
+            }
+        }
+        self.schedule.after(Chore::Rows, now, COLLECT);
+    }
+
+    fn link_seen(&mut self, name: &str, ifindex: u32, light: bool) {
+        let observed = &self.seen.outcome.observed;
+        let known = match name == self.uplink {
+            true => observed.uplink.map(|uplink| uplink.ifindex),
+            false => {
+                let Ok(port) = name.parse::<PortName>() else { return };
+                let known = observed.ports.get(&port).map(|port| port.ifindex);
+                if self.seen.lights.insert(port.clone(), light) != Some(light) {
+                    tracing::info!(%port, light, "light");
+                    self.report_soon();
+                }
+                // Somebody else's link, unless a plan is about it.
+                if !self.wanted.ports.contains_key(&port) {
+                    return;
+                }
+                known
+            }
+        };
+        if known != Some(ifindex) {
+            self.look_again();
+        }
+    }
+
+    /// A link is another than it was.
+    fn look_again(&mut self) {
+        self.schedule.after(Chore::Pass, clock::instant(), COLLECT);
+        self.report_soon();
+    }
+
+    async fn server_said(&mut self, said: FromServer) {
+        match said {
+            FromServer::Attached => {
+                self.answers.repeat();
+                self.report();
+            }
+            FromServer::Plan(plan) => self.take_plan(plan).await,
+            FromServer::Lost => {}
+        }
+        self.answer();
+    }
+
+    fn report_soon(&mut self) {
+        self.schedule.after(Chore::Report, clock::instant(), COLLECT);
+    }
+
+    /// Every port with a plan, or with something of ours.
+    fn report(&self) {
+        if !self.seen.has_passed {
+            return;
+        }
+        let memory = &self.seen;
+        let seen = Seen {
+            wanted: &self.wanted,
+            outcome: &memory.outcome,
+            facts: &memory.facts,
+            rows: &memory.rows,
+            vias: &memory.vias,
+            heard: self.sessions.heard(),
+        };
+        let ports: BTreeSet<_> = self.wanted.ports.keys().chain(memory.ports.values()).collect();
+        for port in ports {
+            let generation = memory.applied.get(port).copied().unwrap_or_default();
+            let light = memory.lights.get(port).copied().unwrap_or_default();
+            let ids = interfaces_of(port, &self.wanted, &memory.ports);
+            let report = port_report(port.clone(), generation, light, ids, &seen);
+            match serde_json::to_vec(&report) {
+                Ok(document) => self.link.say(Message::Report(Report { document })),
+                Err(error) => unreachable!("a report of strings and numbers is JSON: {error}"),
+            }
+        }
+    }
+}
+
+impl Chore {
+    const fn needs_kernel(self) -> bool {
+        matches!(self, Self::Pass | Self::Rows | Self::Facts)
+    }
+}
+
+async fn sleep_until(when: Option<std::time::Instant>) {
+    match when {
+        Some(when) => tokio::time::sleep_until(when.into()).await,
+        None => std::future::pending().await,
+    }
+}

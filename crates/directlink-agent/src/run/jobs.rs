@@ -1,0 +1,282 @@
+//! The jobs of the kernel thread: begun by the loop, one at a time, and what becomes of each.
+
+use super::{Agent, FAREWELL, RETRY};
+use crate::{
+    clock,
+    diff::diff,
+    kernel::{Facts, Insides, Kernel, KernelError, Look, ObserveError},
+    observed::{Interface, Observed},
+    report::Outcome,
+    routes::{RouteRows, Via},
+    schedule::Chore,
+    wanted::{Certainty, Known, Wanted},
+};
+use directlink_model::{
+    ids::InterfaceId,
+    plan::{Document, InterfacePlan, Scope},
+};
+use directlink_net::IpNet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+};
+
+/// One that runs.
+pub(super) type Job = Pin<Box<dyn Future<Output = Result<Done, KernelError>> + Send>>;
+
+pub(super) enum Done {
+    Pass(Box<Passed>),
+    Rows { rows: RouteRows, vias: BTreeMap<InterfaceId, Via> },
+    Facts(Facts),
+    Failed { chore: Chore, why: String },
+}
+
+pub(super) struct Passed {
+    wanted: Arc<Wanted>,
+    /// Of the plans that it was made of.
+    generations: BTreeMap<Scope, u64>,
+    outcome: Outcome,
+    /// Interfaces that had their row before anything was done.
+    before: BTreeSet<InterfaceId>,
+}
+
+/// So many changes at once, and reports and routes have their turn.
+const CHANGES_PER_PASS: usize = 512;
+
+/// Waits for the job; forever if there is none.
+pub(super) async fn finished(job: &mut Option<Job>) -> Result<Done, KernelError> {
+    let Some(running) = job else { return std::future::pending().await };
+    let done = running.await;
+    *job = None;
+    done
+}
+
+impl Agent {
+    /// Wanted against observed. Deleted interfaces say farewell first.
+    pub(super) fn begin_pass(&mut self) {
+        let wanted = Wanted::of(&self.scopes);
+        let memory = &self.seen;
+        let stays = |id| match memory.ports.get(&id) {
+            _ if wanted.interfaces.contains_key(&id) => true,
+            Some(port) => wanted.certainty(port) == Certainty::Held,
+            None => false,
+        };
+        if self.sessions.retain(stays) {
+            self.schedule.after(Chore::Pass, clock::instant(), FAREWELL);
+            return;
+        }
+        let look = Look {
+            ports: wanted.ports.keys().cloned().collect(),
+            vteps: wanted.vteps(),
+            insides: self.insides(&wanted),
+        };
+        let is_audit = std::mem::take(&mut self.look_everywhere);
+        let wanted = Arc::new(wanted);
+        let generations = generations(&self.scopes);
+        let kernel = self.kernel.clone();
+        self.job = Some(Box::pin(async move {
+            let pass = move |kernel: &mut Kernel| {
+                if is_audit {
+                    kernel.doubt_rows();
+                }
+                let (outcome, before) = pass(kernel, &wanted, look)?;
+                Ok::<_, ObserveError>(Passed { wanted, generations, outcome, before })
+            };
+            Ok(match kernel.run(pass).await? {
+                Ok(passed) => Done::Pass(Box::new(passed)),
+                Err(error) => Done::Failed { chore: Chore::Pass, why: error.to_string() },
+            })
+        }));
+    }
+
+    /// Those that are wanted otherwise than before, or were not right; at an audit, all.
+    fn insides(&self, wanted: &Wanted) -> Insides {
+        if self.look_everywhere {
+            return Insides::All;
+        }
+        let (was, is) = (&self.wanted.interfaces, &wanted.interfaces);
+        let all: BTreeSet<_> = was.keys().chain(is.keys()).copied().collect();
+        let mut ids: BTreeSet<_> = all.into_iter().filter(|id| was.get(id) != is.get(id)).collect();
+        let outcome = &self.seen.outcome;
+        let subjects = outcome.difference.changes.iter().map(crate::diff::Change::subject);
+        ids.extend(subjects.chain(outcome.failures.keys().cloned()).filter_map(|s| s.interface()));
+        Insides::Only { ids, before: outcome.observed.interfaces.clone() }
+    }
+
+    pub(super) fn passed(&mut self, passed: Passed) {
+        let Passed { wanted, generations, outcome, before } = passed;
+        let now = clock::instant();
+        self.wanted = wanted;
+        if !self.seen.has_passed {
+            self.seen.has_passed = true;
+            self.sessions.restarted(before, now);
+            if let Some(when) = self.sessions.settles_at() {
+                self.schedule.at(Chore::Settle, when);
+            }
+        }
+        let is_whole = outcome.difference.changes.is_empty();
+        let has_failed = !outcome.failures.is_empty();
+        self.remember(outcome);
+        self.set_sessions();
+        if is_whole || has_failed {
+            let ports = generations.iter().filter_map(|(scope, generation)| match scope {
+                Scope::Port(port) => Some((port.clone(), *generation)),
+                Scope::Net(_) => None,
+            });
+            self.seen.applied.extend(ports);
+            self.judge(&generations);
+        }
+        if has_failed {
+            self.schedule.after(Chore::Pass, now, RETRY);
+        } else if !is_whole {
+            self.schedule.at(Chore::Pass, now);
+        }
+        self.schedule.at(Chore::Rows, now);
+        self.schedule.at(Chore::Facts, now);
+        self.report_soon();
+    }
+
+    fn remember(&mut self, outcome: Outcome) {
+        let observed = &outcome.observed;
+        let ports = &mut self.seen.ports;
+        ports.retain(|id, _| observed.interfaces.contains_key(id));
+        for (&id, seen) in &observed.interfaces {
+            let wanted = || self.wanted.interfaces.get(&id).map(|it| it.port.clone());
+            let port = seen.link.as_ref().and_then(|link| link.port.clone());
+            ports.extend(port.or_else(wanted).map(|port| (id, port)));
+        }
+        self.seen.outcome = outcome;
+    }
+
+    fn set_sessions(&mut self) {
+        let observed = &self.seen.outcome.observed;
+        let wanted = &self.wanted;
+        let plans =
+            interface_plans(&self.scopes).filter(|(id, _)| wanted.interfaces.contains_key(id));
+        let namespaces = &self.namespaces;
+        self.sessions.set(plans, observed, |id| namespaces.path(id));
+    }
+
+    pub(super) fn begin_rows(&mut self) {
+        let vias = self.vias();
+        let kernel = self.kernel.clone();
+        self.job = Some(Box::pin(async move {
+            let list: Vec<Via> = vias.values().cloned().collect();
+            let sync = |kernel: &mut Kernel| {
+                kernel.sync_rows(move |there| RouteRows::wanted(&list, there))
+            };
+            Ok(match kernel.run(sync).await? {
+                Ok(rows) => Done::Rows { rows, vias },
+                Err(error) => Done::Failed { chore: Chore::Rows, why: error.to_string() },
+            })
+        }));
+    }
+
+    /// The interfaces that lead to a Net, by the kernel's rows, with what their customers say.
+    fn vias(&self) -> BTreeMap<InterfaceId, Via> {
+        let observed = &self.seen.outcome.observed;
+        let numbers = observed.numbers().into_iter();
+        numbers
+            .filter_map(|(id, number)| {
+                Some((id, self.via(id, observed.tables.interfaces.get(&number)?)?))
+            })
+            .collect()
+    }
+
+    fn via(&self, id: InterfaceId, row: &directlink_dataplane::Interface) -> Option<Via> {
+        let port = self.seen.ports.get(&id)?;
+        let is_wanted = self.wanted.interfaces.contains_key(&id);
+        let is_held = self.wanted.certainty(port) == Certainty::Held;
+        if !row.forwards || !(is_wanted || is_held) {
+            return None;
+        }
+        let heard = self.sessions.heard();
+        let session = heard.sessions.get(&id);
+        let status = session.and_then(|session| session.status.as_ref());
+        let learned = session.map(|session| session.routes.learned.as_slice()).unwrap_or_default();
+        let accepted = learned.iter().filter(|route| route.refused.is_none());
+        Some(Via {
+            number: row.number,
+            vni: row.vni,
+            customer: row.customer,
+            light: self.seen.lights.get(port).copied().unwrap_or_default(),
+            is_established: status.is_some_and(|s| s.established_since.is_some()),
+            // Nobody speaks for an interface whose plan cannot be read.
+            is_settled: is_wanted && self.sessions.is_settled(id),
+            learned: accepted
+                .filter_map(|route| match route.prefix {
+                    IpNet::V4(prefix) => Some((prefix, heard.is_best(row.vni, &route.prefix, id))),
+                    IpNet::V6(_) => None,
+                })
+                .collect(),
+        })
+    }
+
+    pub(super) fn begin_facts(&mut self) {
+        let observed = &self.seen.outcome.observed;
+        let rows = &observed.tables.interfaces;
+        let asked: BTreeMap<_, _> = observed
+            .numbers()
+            .into_iter()
+            .filter_map(|(id, number)| Some((id, (number, rows.get(&number)?.customer))))
+            .collect();
+        let kernel = self.kernel.clone();
+        self.job = Some(Box::pin(async move {
+            Ok(match kernel.run(move |kernel| kernel.facts(&asked)).await? {
+                Ok(facts) => Done::Facts(facts),
+                Err(error) => Done::Failed { chore: Chore::Facts, why: error.to_string() },
+            })
+        }));
+    }
+}
+
+/// Observes, does what differs, and observes that again.
+fn pass(
+    kernel: &mut Kernel,
+    wanted: &Wanted,
+    look: Look,
+) -> Result<(Outcome, BTreeSet<InterfaceId>), ObserveError> {
+    let observed = kernel.observe(&look)?;
+    let before = observed.numbers().into_keys().collect();
+    let difference = diff(wanted, &observed);
+    if difference.changes.is_empty() {
+        return Ok((Outcome { observed, difference, ..Outcome::default() }, before));
+    }
+    let now = difference.changes.get(..CHANGES_PER_PASS).unwrap_or(&difference.changes);
+    let failures = kernel.apply(now);
+    let ids = now.iter().filter_map(|change| change.subject().interface()).collect();
+    let insides = Insides::Only { ids, before: into_interfaces(observed) };
+    let observed = kernel.observe(&Look { insides, ..look })?;
+    let difference = diff(wanted, &observed);
+    let failures = failures.into_iter().map(|(subject, e)| (subject, e.to_string())).collect();
+    Ok((Outcome { observed, difference, failures }, before))
+}
+
+fn into_interfaces(observed: Observed) -> BTreeMap<InterfaceId, Interface> {
+    observed.interfaces
+}
+
+pub(super) fn generations(scopes: &BTreeMap<Scope, Known>) -> BTreeMap<Scope, u64> {
+    let current = scopes.iter().filter_map(|(scope, known)| match known {
+        Known::Current { generation, .. } => Some((scope.clone(), *generation)),
+        Known::Former(_) => None,
+    });
+    current.collect()
+}
+
+/// All interfaces of all ports, from documents of whatever age.
+fn interface_plans(
+    scopes: &BTreeMap<Scope, Known>,
+) -> impl Iterator<Item = (InterfaceId, &InterfacePlan)> {
+    let documents = scopes.values().filter_map(|known| match known {
+        Known::Current { document, .. } => Some(document),
+        Known::Former(document) => document.as_ref(),
+    });
+    let ports = documents.filter_map(|document| match document {
+        Document::Port(plan) => Some(plan),
+        Document::Net(_) => None,
+    });
+    ports.flat_map(|plan| plan.interfaces.iter().map(|(&id, plan)| (id, plan)))
+}

@@ -1,0 +1,77 @@
+//! What the agent has to do, and when. Pure: a handful of chores, each due or not.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+/// In the order in which they are done if several are due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Chore {
+    /// Wanted against observed.
+    Pass,
+    /// Routes and sources.
+    Rows,
+    /// Neighbours and verdicts.
+    Facts,
+    /// The next pass looks at everything, and the rows are listed anew.
+    Audit,
+    /// Rows from before a restart that nobody confirmed.
+    Settle,
+    /// Every port, to the server.
+    Report,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Schedule {
+    due: BTreeMap<Chore, Instant>,
+}
+
+impl Schedule {
+    /// Not later than that.
+    pub(crate) fn at(&mut self, chore: Chore, when: Instant) {
+        let due = self.due.entry(chore).or_insert(when);
+        *due = when.min(*due);
+    }
+
+    pub(crate) fn after(&mut self, chore: Chore, now: Instant, wait: Duration) {
+        self.at(chore, now + wait);
+    }
+
+    /// The next that is due, which is then no longer so.
+    pub(crate) fn take(&mut self, now: Instant, may: impl Fn(Chore) -> bool) -> Option<Chore> {
+        let chore = self.due.iter().find(|(chore, when)| **when <= now && may(**chore));
+        let chore = chore.map(|(chore, _)| *chore)?;
+        self.due.remove(&chore);
+        Some(chore)
+    }
+
+    /// When to look again.
+    pub(crate) fn next(&self, may: impl Fn(Chore) -> bool) -> Option<Instant> {
+        self.due.iter().filter(|(chore, _)| may(**chore)).map(|(_, when)| *when).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock;
+
+    #[test]
+    fn chores_come_when_due_once_and_in_order() {
+        let now = clock::instant();
+        let (soon, late) = (Duration::from_secs(1), Duration::from_secs(9));
+        let mut schedule = Schedule::default();
+        schedule.after(Chore::Facts, now, soon);
+        schedule.after(Chore::Pass, now, soon);
+        schedule.after(Chore::Pass, now, late);
+        assert_eq!(schedule.next(|_| true), Some(now + soon));
+        assert_eq!(schedule.take(now, |_| true), None);
+        assert_eq!(schedule.next(|chore| chore != Chore::Pass), Some(now + soon));
+        let then = now + soon;
+        assert_eq!(schedule.take(then, |_| true), Some(Chore::Pass));
+        assert_eq!(schedule.take(then, |chore| chore != Chore::Facts), None);
+        assert_eq!(schedule.take(then, |_| true), Some(Chore::Facts));
+        assert_eq!(schedule.take(then + late, |_| true), None);
+    }
+}

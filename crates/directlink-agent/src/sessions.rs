@@ -1,0 +1,185 @@
+//! The speaker's sessions as the plan wants them, and what they say.
+
+use crate::{
+    observed::Observed,
+    speaker::{Netns, SessionConfig, SessionRoutes, SessionStatus, Speaker},
+};
+use directlink_bgp::{HoldTime, PrefixLimits};
+use directlink_model::{ids::InterfaceId, plan::InterfacePlan};
+use directlink_net::{IpNet, Vni};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    path::Path,
+    time::{Duration, Instant},
+};
+use tokio::runtime::Handle;
+
+/// A session as it was last heard of.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Session {
+    pub(crate) status: Option<SessionStatus>,
+    pub(crate) routes: SessionRoutes,
+}
+
+/// What all of them say together.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Heard {
+    pub(crate) sessions: BTreeMap<InterfaceId, Session>,
+    /// Per Net, where each prefix is reached through, best first.
+    pub(crate) best: BTreeMap<Vni, BTreeMap<IpNet, Vec<InterfaceId>>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Sessions {
+    speaker: Speaker,
+    /// What each was last told: its plan, and the veth that it was for.
+    told: BTreeMap<InterfaceId, (InterfacePlan, u32)>,
+    heard: Heard,
+    restart: Restart,
+}
+
+/// Interfaces that forwarded before this process began, until their customers have spoken.
+#[derive(Debug, Default)]
+struct Restart {
+    /// All of them.
+    restarted: BTreeSet<InterfaceId>,
+    unsettled: BTreeSet<InterfaceId>,
+    until: Option<Instant>,
+}
+
+/// The customers keep our routes for 120 s; whoever has not come back a while later will not.
+const SETTLE: Duration = Duration::from_secs(180);
+
+impl Heard {
+    /// Whether the prefix is forwarded on to this interface's customer.
+    pub(crate) fn is_best(&self, vni: Vni, prefix: &IpNet, id: InterfaceId) -> bool {
+        let ways = self.best.get(&vni).and_then(|net| net.get(prefix));
+        ways.is_some_and(|ways| ways.contains(&id))
+    }
+}
+
+impl Sessions {
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self {
+            speaker: Speaker::new(Handle::current())?,
+            told: BTreeMap::new(),
+            heard: Heard::default(),
+            restart: Restart::default(),
+        })
+    }
+
+    /// These forwarded while nobody spoke for them.
+    pub(crate) fn restarted(&mut self, ids: BTreeSet<InterfaceId>, now: Instant) {
+        self.restart =
+            Restart { restarted: ids.clone(), unsettled: ids, until: Some(now + SETTLE) };
+    }
+
+    /// Ends the sessions of interfaces that are no longer wanted. True if there were some: their
+    /// customers should be heard out before the links go.
+    pub(crate) fn retain(&mut self, wanted: impl Fn(InterfaceId) -> bool) -> bool {
+        let before = self.told.len();
+        let speaker = &self.speaker;
+        self.told.retain(|&id, _| {
+            let stays = wanted(id);
+            if !stays {
+                speaker.remove(id);
+            }
+            stays
+        });
+        self.told.len() != before
+    }
+
+    /// Starts or changes the sessions of the interfaces that have their namespace and link.
+    pub(crate) fn set<'a>(
+        &mut self,
+        plans: impl Iterator<Item = (InterfaceId, &'a InterfacePlan)>,
+        observed: &Observed,
+        path: impl Fn(InterfaceId) -> std::path::PathBuf,
+    ) {
+        for (id, plan) in plans {
+            let seen = observed.interfaces.get(&id).filter(|seen| seen.inside.is_some());
+            let Some(link) = seen.and_then(|seen| seen.link.as_ref()) else { continue };
+            let now = (plan.clone(), link.ifindex);
+            if self.told.get(&id) == Some(&now) {
+                continue;
+            }
+            match self.config(id, plan, &path(id)) {
+                Ok(config) => {
+                    self.speaker.set(config);
+                    self.told.insert(id, now);
+                }
+                Err(error) => tracing::warn!(%id, %error, "its namespace cannot be opened"),
+            }
+        }
+    }
+
+    pub(crate) const fn heard(&self) -> &Heard {
+        &self.heard
+    }
+
+    /// False while rows from before the restart are all that is known of its customer.
+    pub(crate) fn is_settled(&self, id: InterfaceId) -> bool {
+        !self.restart.unsettled.contains(&id)
+    }
+
+    /// When what was kept over the restart is given up.
+    pub(crate) fn settles_at(&self) -> Option<Instant> {
+        self.restart.until.filter(|_| !self.restart.unsettled.is_empty())
+    }
+
+    pub(crate) fn give_up_unsettled(&mut self) {
+        self.restart.unsettled.clear();
+    }
+
+    /// Waits for news. Cancelling it misses nothing.
+    pub(crate) async fn changed(&self) {
+        self.speaker.changed().await;
+    }
+
+    /// Takes the news. Which sessions are not as they were.
+    pub(crate) async fn listen(&mut self) -> BTreeSet<InterfaceId> {
+        let changes = self.speaker.take_changes();
+        for (vni, prefixes) in changes.routes {
+            let net = self.heard.best.entry(vni).or_default();
+            net.extend(prefixes);
+            net.retain(|_, ways| !ways.is_empty());
+        }
+        for &id in &changes.sessions {
+            let Some(status) = self.speaker.status(id) else {
+                self.heard.sessions.remove(&id);
+                continue;
+            };
+            if status.bgp.converged {
+                self.restart.unsettled.remove(&id);
+            }
+            let routes = self.speaker.routes(id).await.unwrap_or_default();
+            self.heard.sessions.insert(id, Session { status: Some(status), routes });
+        }
+        changes.sessions
+    }
+
+    fn config(
+        &self,
+        id: InterfaceId,
+        plan: &InterfacePlan,
+        netns: &Path,
+    ) -> io::Result<SessionConfig> {
+        Ok(SessionConfig {
+            id,
+            netns: Netns::open(netns)?,
+            local_addr: plan.peer.router().addr(),
+            peer_addr: plan.peer.customer().addr(),
+            key: plan.key.clone(),
+            local_asn: plan.router_asn,
+            peer_asn: plan.customer_asn,
+            router_id: plan.bgp_identifier,
+            net: plan.net.as_ref().map(|net| net.vni),
+            advertised: plan.net.iter().flat_map(|net| net.advertised.iter().copied()).collect(),
+            limits: PrefixLimits::default(),
+            hold_time: HoldTime::default(),
+            restarting: self.restart.restarted.contains(&id),
+            ttl_security: false,
+        })
+    }
+}
