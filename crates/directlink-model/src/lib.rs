@@ -23,6 +23,7 @@ pub mod net;
 pub mod plan;
 pub mod report;
 pub mod route_table;
+pub mod router_config;
 pub mod security_group;
 pub mod view;
 
