@@ -60,7 +60,7 @@ impl Clock {
         let us = match &self.0.kind {
             Kind::Real => machine_us(),
             Kind::Virtual(ahead) => machine_us().saturating_add(ahead.load(Ordering::SeqCst)),
-            Kind::Stopped(at) => at.load(Ordering::SeqCst),
+            Kind::Stopped(at) => at.fetch_add(1, Ordering::SeqCst),
         };
         let next = |shown: i64| match us <= shown && shown.saturating_sub(us) < APART_MAX_US {
             true => shown + 1,
