@@ -76,9 +76,9 @@ async fn run(app: &App, incoming: &Incoming) -> Outcome {
     check_token(app, incoming)?;
     let path = incoming.uri.path().strip_prefix("/operator/v1/").unwrap_or_default();
     let words: Vec<_> = path.trim_end_matches('/').split('/').collect();
-    match &incoming.method {
-        &Method::GET => Ok((StatusCode::OK, read(app, &words).await?)),
-        &Method::POST => write(app, &words, incoming).await,
+    match incoming.method {
+        Method::GET => Ok((StatusCode::OK, read(app, &words).await?)),
+        Method::POST => write(app, &words, incoming).await,
         _ => Err(Failure::Method),
     }
 }

@@ -1,0 +1,116 @@
+//! What we take and answer, held against `spec/outscale-oapi.yaml`.
+
+use super::*;
+use crate::api::{
+    oapi::{list::Listed, params::Kind},
+    testing::{OAPI, code_types},
+};
+use directlink_model::{
+    account::AccessKey,
+    net::Net,
+    security_group::SecurityGroup,
+    view::{ConnectionView, GatewayView, InterfaceView, RouteTableView, SubnetView},
+};
+use std::collections::BTreeSet;
+
+#[tokio::test]
+async fn every_published_action_is_served_or_refused_as_an_unknown_one() {
+    let region = TestRegion::new().await;
+    let published: BTreeSet<_> = OAPI.actions().collect();
+    assert_eq!(published.len(), 236);
+    for action in ACTIONS {
+        assert!(published.contains(action.name), "{} is not published", action.name);
+    }
+    for name in published {
+        let answer = region.oapi(&region.owner, name, json!({})).await;
+        let served = ACTIONS.iter().any(|action| action.name == name);
+        assert_eq!(answer.code() != 12000, served, "{name}: {}", answer.body);
+        assert_eq!(answer.status == StatusCode::NOT_FOUND, !served, "{name}");
+    }
+}
+
+#[test]
+fn parameters_are_the_published_ones() {
+    for (action, fields) in [
+        ("CreateAccessKey", access_keys::CREATE),
+        ("CreateDirectLink", connections::CREATE),
+        ("CreateDirectLinkInterface", interfaces::CREATE),
+        ("CreateNet", nets::CREATE),
+        ("CreateNic", nics::CREATE),
+        ("CreateSecurityGroup", security_groups::CREATE),
+        ("CreateSecurityGroupRule", security_rules::CREATE),
+        ("CreateSubnet", subnets::CREATE),
+        ("CreateVirtualGateway", gateways::CREATE),
+        ("DeleteDirectLink", connections::DELETE),
+        ("DeleteDirectLinkInterface", interfaces::DELETE),
+        ("DeleteNet", nets::DELETE),
+        ("DeleteNic", nics::DELETE),
+        ("DeleteSubnet", subnets::DELETE),
+        ("DeleteVirtualGateway", gateways::DELETE),
+        ("LinkVirtualGateway", gateways::LINK),
+        ("UnlinkVirtualGateway", gateways::LINK),
+        ("UpdateDirectLinkInterface", interfaces::UPDATE),
+        ("UpdateRoutePropagation", route_tables::UPDATE_PROPAGATION),
+    ] {
+        compare(OAPI.schema(&format!("{action}Request")), fields, action);
+    }
+}
+
+#[test]
+fn filters_are_the_published_ones() {
+    filters::<AccessKey>("FiltersAccessKeys");
+    filters::<ConnectionView>("FiltersDirectLink");
+    filters::<GatewayView>("FiltersVirtualGateway");
+    filters::<InterfaceView>("FiltersDirectLinkInterface");
+    filters::<Net>("FiltersNet");
+    filters::<nics::NamedNic>("FiltersNic");
+    filters::<RouteTableView>("FiltersRouteTable");
+    filters::<SecurityGroup>("FiltersSecurityGroup");
+    filters::<SubnetView>("FiltersSubnet");
+    filters::<regions::Subregion>("FiltersSubregion");
+}
+
+fn filters<T: Listed>(schema: &str) {
+    let fields: Vec<_> = T::FILTERS.iter().map(list::Filter::field).collect();
+    compare(OAPI.schema(schema), &fields, schema);
+}
+
+fn compare(schema: &Value, fields: &[Field<'_>], at: &str) {
+    let published = schema["properties"].as_object().unwrap();
+    let names: BTreeSet<_> = published.keys().map(String::as_str).collect();
+    assert_eq!(fields.iter().map(|f| f.name).collect::<BTreeSet<_>>(), names, "{at}");
+    let needed = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let ours = fields.iter().filter(|f| f.required).map(|f| f.name);
+    assert_eq!(ours.collect::<BTreeSet<_>>(), needed.collect(), "{at}");
+    for field in fields {
+        let at = format!("{at}.{}", field.name);
+        let member = OAPI.resolved(&published[field.name]);
+        let item = OAPI.resolved(&member["items"]);
+        let kind = match field.kind {
+            Kind::Text | Kind::Id(_) => ["string", ""],
+            Kind::Integer => ["integer", ""],
+            Kind::Flag => ["boolean", ""],
+            Kind::Texts | Kind::Ids(_) => ["array", "string"],
+            Kind::Integers => ["array", "integer"],
+            Kind::Object(inner) => {
+                compare(member, inner, &at);
+                ["object", ""]
+            }
+            Kind::Objects(inner) => {
+                compare(item, inner, &at);
+                ["array", "object"]
+            }
+        };
+        let published = [member, item].map(|s| s["type"].as_str().unwrap_or_default());
+        // A date may be written in two forms; the description gives both as alternatives.
+        let date = field.name == "ExpirationDate";
+        assert!(published == kind || date, "{at}: {published:?}, ours {kind:?}");
+    }
+}
+
+#[test]
+fn a_codes_type_is_the_published_one() {
+    for (code, kind) in code_types() {
+        assert_eq!(Code(code).kind(), kind, "{code}");
+    }
+}
