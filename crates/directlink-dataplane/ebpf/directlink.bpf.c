@@ -11,6 +11,13 @@
 #include "port.h"
 #include "slow.h"
 
+// Answers too are redirected: veth forgets to wake a far end that polls for GRO alone when
+// it gets an XDP_TX. A packet that could not be turned into an answer has nowhere to go.
+static __always_inline int leave(const struct trip *trip)
+{
+	return trip->ifindex ? bpf_redirect(trip->ifindex, 0) : XDP_DROP;
+}
+
 SEC("xdp")
 int directlink_port(struct xdp_md *ctx)
 {
@@ -20,12 +27,11 @@ int directlink_port(struct xdp_md *ctx)
 	count(&trip, verdict);
 	switch (verdict) {
 	case VERDICT_FORWARDED_TO_NET:
-		return bpf_redirect(trip.ifindex, 0);
-	case VERDICT_TO_ROUTER:
-		return XDP_PASS;
 	case VERDICT_TTL_EXPIRED:
 	case VERDICT_TOO_BIG:
-		return trip.answered ? XDP_TX : XDP_DROP;
+		return leave(&trip);
+	case VERDICT_TO_ROUTER:
+		return XDP_PASS;
 	default:
 		return XDP_DROP;
 	}
@@ -40,13 +46,12 @@ int directlink_fabric(struct xdp_md *ctx)
 	count(&trip, verdict);
 	switch (verdict) {
 	case VERDICT_FORWARDED_TO_CUSTOMER:
-		return bpf_redirect(trip.ifindex, 0);
-	case VERDICT_TO_KERNEL:
-		return XDP_PASS;
 	case VERDICT_ARP_ANSWERED:
 	case VERDICT_TTL_EXPIRED:
 	case VERDICT_TOO_BIG:
-		return trip.answered ? XDP_TX : XDP_DROP;
+		return leave(&trip);
+	case VERDICT_TO_KERNEL:
+		return XDP_PASS;
 	default:
 		return XDP_DROP;
 	}

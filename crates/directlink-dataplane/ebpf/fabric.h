@@ -93,7 +93,7 @@ static __always_inline enum verdict answer_arp(struct xdp_md *ctx, struct arriva
 	set_mac(arp->sender_mac, arrival->router->gateway_mac);
 	arp->sender = gateway;
 	turn_tunnel(&tunnel, arrival->router, arrival->nic, bpf_ntohs(tunnel.ip->tot_len));
-	trip->answered = true;
+	trip->ifindex = ctx->ingress_ifindex;
 	return VERDICT_ARP_ANSWERED;
 }
 
@@ -117,7 +117,7 @@ static __always_inline enum verdict answer_nic(struct xdp_md *ctx, const struct 
 	if (!read_tunnel(ctx, 0, &tunnel))
 		return verdict;
 	turn_tunnel(&tunnel, arrival->router, arrival->nic, outer);
-	trip->answered = true;
+	trip->ifindex = ctx->ingress_ifindex;
 	return verdict;
 }
 

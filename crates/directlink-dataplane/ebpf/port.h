@@ -94,7 +94,7 @@ static __always_inline enum verdict answer_customer(struct xdp_md *ctx, struct t
 		return verdict;
 	set_mac(eth->destination, eth->source);
 	set_mac(eth->source, row->router_mac);
-	trip->answered = true;
+	trip->ifindex = ctx->ingress_ifindex;
 	return verdict;
 }
 

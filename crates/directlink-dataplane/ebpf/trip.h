@@ -7,8 +7,7 @@
 struct trip {
 	__u32 interface; // number; 0 while not known
 	__u32 bytes;	 // of the frame as it came
-	__u32 ifindex;	 // where it leaves, if it does
-	__u32 answered;	 // it was turned into an answer to its sender
+	__u32 ifindex;	 // where it leaves, if it does; an answer by where it came
 };
 
 static __always_inline void add(struct tally *tally, __u32 bytes)

@@ -35,7 +35,7 @@ pub(crate) fn ensure(dir: &Path) -> Result<(), BpffsError> {
         .map_err(|e| BpffsError::Mount { path: dir.to_owned(), source: e.into() })
 }
 
-/// Takes away the mount at `dir`, if `dir` itself is one.
+/// Takes away the mount at `dir`, if `dir` itself is one and nobody uses it.
 pub(crate) fn unmount(dir: &Path) {
     // Not a mount point: it was in somebody else's, which stays.
     let _ = umount(dir);

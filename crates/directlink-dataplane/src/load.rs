@@ -38,6 +38,9 @@ pub(crate) static OBJECT: &[u8] =
 /// Of the rows in `tables.h`, comments aside.
 const LAYOUT: &str = env!("DIRECTLINK_LAYOUT");
 
+const LINKS: &str = "links";
+const TABLES: &str = "tables-";
+
 /// The router's packet programs and tables.
 ///
 /// Dropping it detaches nothing and forgets nothing: attachments and tables are pinned.
@@ -142,7 +145,7 @@ impl Dataplane {
         let mut found = Vec::new();
         for entry in fs::read_dir(&self.pin_dir).map_err(failed)? {
             let name = entry.map_err(failed)?.file_name();
-            let layout = name.to_str().and_then(|name| name.strip_prefix("tables-"));
+            let layout = name.to_str().and_then(|name| name.strip_prefix(TABLES));
             found.extend(layout.filter(|&layout| layout != LAYOUT).map(str::to_owned));
         }
         found.sort_unstable();
@@ -155,23 +158,41 @@ impl Dataplane {
     /// A pin cannot be removed.
     pub fn drop_other_layouts(&self) -> Result<(), OpenError> {
         for layout in self.other_layouts()? {
-            let path = self.pin_dir.join(format!("tables-{layout}"));
+            let path = self.pin_dir.join(format!("{TABLES}{layout}"));
             remove_tree(&path).map_err(|source| OpenError::Pins { path, source })?;
         }
         Ok(())
     }
 
-    /// Removes everything below `pin_dir`: the XDP programs are detached and the tables are
-    /// gone (tc filters go with their links, or by [`Dataplane::detach_all`]). To remove what
-    /// is not there is no error.
+    /// Removes everything of ours below `pin_dir`, and `pin_dir` with its mount if nothing else
+    /// is there: the XDP programs are detached and the tables are gone (tc filters go with
+    /// their links, or by [`Dataplane::detach_all`]). To remove what is not there is no error.
     ///
     /// # Errors
     /// A pin cannot be removed.
     pub fn unpin(pin_dir: &Path) -> Result<(), OpenError> {
-        // If it is a mount of our own it goes as a whole: the kernel puts files of its own into
-        // each (maps.debug, with CONFIG_BPF_PRELOAD), which nobody can remove.
+        let failed = |source| OpenError::Pins { path: pin_dir.to_owned(), source };
+        let entries = match fs::read_dir(pin_dir) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries.map_err(failed)?,
+        };
+        let mut others = false;
+        for entry in entries {
+            let entry = entry.map_err(failed)?;
+            match entry.file_name().to_str() {
+                Some(name) if name == LINKS || name.starts_with(TABLES) => {
+                    remove_tree(&entry.path()).map_err(failed)?;
+                }
+                // The kernel's own, in every BPF file system; nobody can remove them.
+                Some("maps.debug" | "progs.debug") => {}
+                _ => others = true,
+            }
+        }
+        if others {
+            return Ok(());
+        }
         bpffs::unmount(pin_dir);
-        remove_tree(pin_dir).map_err(|source| OpenError::Pins { path: pin_dir.to_owned(), source })
+        fs::remove_dir(pin_dir).map_err(failed)
     }
 }
 
@@ -226,11 +247,11 @@ fn pinned<T: TryFrom<Map, Error = MapError>>(
 }
 
 pub(crate) fn links_dir(pin_dir: &Path) -> PathBuf {
-    pin_dir.join("links")
+    pin_dir.join(LINKS)
 }
 
 fn tables_dir(pin_dir: &Path) -> PathBuf {
-    pin_dir.join(format!("tables-{LAYOUT}"))
+    pin_dir.join(format!("{TABLES}{LAYOUT}"))
 }
 
 fn remove_tree(path: &Path) -> io::Result<()> {

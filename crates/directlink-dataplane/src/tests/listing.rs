@@ -156,6 +156,22 @@ fn a_pinned_table_with_rows_of_another_size_is_refused() {
 }
 
 #[test]
+fn unpinned_nothing_is_left_but_what_others_put_there() {
+    let world = World::new();
+    let mounted = || fs::read_to_string("/proc/self/mounts").unwrap();
+    let pin_dir = world.pin_dir().to_owned();
+    let stranger = pin_dir.join("stranger");
+    fs::create_dir(&stranger).unwrap();
+    Dataplane::unpin(&pin_dir).unwrap();
+    assert!(stranger.exists());
+    fs::remove_dir(&stranger).unwrap();
+    Dataplane::unpin(&pin_dir).unwrap();
+    assert!(!pin_dir.exists());
+    assert!(!mounted().contains(pin_dir.to_str().unwrap()));
+    Dataplane::unpin(&pin_dir).unwrap();
+}
+
+#[test]
 fn a_full_table_says_so() {
     let mut world = World::new();
     let error = (0..=255u8)

@@ -294,9 +294,10 @@ fn every_packet_gets_its_verdict_and_its_action() {
         let outcome = if is_port { world.port(&frame) } else { world.fabric(&frame) };
         assert_eq!(outcome.verdict, verdict, "{road}: {name}");
         let action = match verdict {
-            Verdict::ForwardedToNet | Verdict::ForwardedToCustomer => Action::Redirect,
+            Verdict::ForwardedToNet | Verdict::ForwardedToCustomer | Verdict::ArpAnswered => {
+                Action::Redirect
+            }
             Verdict::ToRouter | Verdict::ToKernel => Action::Pass,
-            Verdict::ArpAnswered => Action::Answer,
             // Answers are limited in time; what they say is tested below.
             Verdict::TtlExpired | Verdict::TooBig => continue,
             _ => Action::Drop,
@@ -350,7 +351,7 @@ fn a_customers_packet_without_hops_or_too_big_is_answered_by_the_router() {
     for (packet, mtu) in [(question().ttl(1), 0), (question().of_bytes(1501), 1500)] {
         let mut world = World::new();
         let outcome = world.port(&on_vlan(&packet));
-        assert_eq!(outcome.action, Action::Answer);
+        assert_eq!(outcome.action, Action::Redirect);
         assert_eq!(outcome.frame, to_customer(&icmp_error("203.0.113.1", &packet, mtu)));
     }
 }
@@ -361,7 +362,7 @@ fn a_nics_packet_without_hops_or_too_big_is_answered_by_its_gateway() {
     for (packet, mtu) in [(answer.clone().ttl(1), 0), (answer.of_bytes(1501), 1500)] {
         let mut world = World::new();
         let outcome = world.fabric(&from_nic(&packet));
-        assert_eq!(outcome.action, Action::Answer);
+        assert_eq!(outcome.action, Action::Redirect);
         let error = icmp_error("10.0.1.1", &packet, mtu);
         assert_eq!(outcome.frame, to_nic(&error, FROM_HOST.source_port));
     }
@@ -383,7 +384,7 @@ fn errors_and_later_fragments_are_never_answered() {
 fn answers_are_limited_in_time() {
     let mut world = World::new();
     let frame = on_vlan(&question().ttl(1));
-    let answered = (0..200).filter(|_| world.port(&frame).action == Action::Answer).count();
+    let answered = (0..200).filter(|_| world.port(&frame).action == Action::Redirect).count();
     assert!((1..150).contains(&answered), "{answered} of 200");
 }
 

@@ -40,7 +40,6 @@ pub(super) const PORT: u32 = 1; // lo
 pub(super) enum Action {
     Drop = 1,
     Pass = 2,
-    Answer = 3,
     Redirect = 4,
 }
 
@@ -150,7 +149,6 @@ impl World {
         let action = match result.return_value {
             1 => Action::Drop,
             2 => Action::Pass,
-            3 => Action::Answer,
             4 => Action::Redirect,
             other => panic!("XDP action {other}"),
         };

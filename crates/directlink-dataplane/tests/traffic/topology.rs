@@ -1,0 +1,262 @@
+//! A customer, a router, and a host, in network namespaces with real links.
+//!
+//! ```text
+//! customer                      router                               host
+//!  vlan100 ═ in100 ─ trunk0 ═══ port0 ── XDP ── fab0 ═══════════════ h0 (VTEP 10.9.0.2)
+//!  203.0.113.2   (cable)          │ tc                                └ vx7001 10.0.1.10
+//!  lo 192.0.2.1                 slow100 ═ eth0 (interface's namespace)
+//!  vlan300 ═ in300 ┘                      203.0.113.1
+//! ```
+
+use directlink_dataplane::{
+    Cable, Capacity, Dataplane, Interface, InterfaceNumber, Nic, Protocol, Route, Rule, RuleSet,
+    RuleSetNumber, Source, Subnet, Uplink, Verdict, offload,
+};
+use directlink_net::{Ipv4Net, Mac, Mtu, Vlan, Vni};
+use nix::{
+    net::if_::if_nametoindex,
+    sched::{CloneFlags, setns},
+};
+use std::{
+    fs::File,
+    net::Ipv4Addr,
+    process::Command,
+    sync::atomic::{AtomicU32, Ordering},
+    thread,
+};
+use tempfile::TempDir;
+
+pub(crate) const NUMBER: InterfaceNumber = InterfaceNumber::new(1).unwrap();
+pub(crate) const GATEWAY_MAC: Mac = Mac([2, 0, 0, 0, 2, 1]);
+const ROUTER_MAC: Mac = Mac([2, 0, 0, 0, 1, 2]);
+const NIC_MAC: Mac = Mac([2, 0, 0, 0, 2, 2]);
+const SMALL: Capacity =
+    Capacity { interfaces: 64, routes: 1024, nics: 64, rule_rows: 256, flows: 1024 };
+
+/// A network namespace that ends with this value.
+pub(crate) struct Namespace {
+    name: String,
+}
+
+impl Namespace {
+    fn new(role: &str) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("dpt-{}-{number}-{role}", std::process::id());
+        run("ip", &format!("netns add {name}"));
+        let namespace = Self { name };
+        namespace.ip("link set lo up");
+        namespace
+    }
+
+    /// Runs `inside` in it.
+    pub(crate) fn enter<T: Send>(&self, inside: impl FnOnce() -> T + Send) -> T {
+        let file = File::open(format!("/run/netns/{}", self.name)).unwrap();
+        thread::scope(|scope| {
+            let entered = scope.spawn(|| {
+                setns(file, CloneFlags::CLONE_NEWNET).unwrap();
+                inside()
+            });
+            entered.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+
+    pub(crate) fn ip(&self, line: &str) {
+        run("ip", &format!("-n {} {line}", self.name));
+    }
+
+    /// A command's output, whatever its exit.
+    pub(crate) fn output(&self, line: &str) -> String {
+        let mut words = line.split(' ');
+        let output = self.enter(|| Command::new(words.next().unwrap()).args(words).output());
+        String::from_utf8_lossy(&output.unwrap().stdout).into_owned()
+    }
+
+    pub(crate) fn ifindex(&self, link: &str) -> u32 {
+        self.enter(|| if_nametoindex(link)).unwrap()
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        let _ = Command::new("ip").args(["netns", "del", &self.name]).status();
+    }
+}
+
+pub(crate) struct Region {
+    pub(crate) dataplane: Dataplane,
+    pub(crate) customer: Namespace,
+    pub(crate) router: Namespace,
+    pub(crate) host: Namespace,
+    _instance: Namespace,
+    pins: TempDir,
+}
+
+impl Region {
+    pub(crate) fn new() -> Self {
+        let [customer, router, host, instance] =
+            ["customer", "router", "host", "interface"].map(Namespace::new);
+        connect(&customer, &router, &host, &instance);
+        let pins = TempDir::new().unwrap();
+        let dataplane = router.enter(|| Dataplane::open_with(pins.path(), SMALL).unwrap());
+        let mut region = Self { dataplane, customer, router, host, _instance: instance, pins };
+        region.attach();
+        region.furnish();
+        region.set_up_customer();
+        region.set_up_host();
+        region
+    }
+
+    /// As a process does that has died and starts again.
+    pub(crate) fn restart_agent(&mut self) {
+        self.dataplane = Dataplane::open_with(self.pins.path(), SMALL).unwrap();
+        self.attach();
+    }
+
+    pub(crate) fn interface(&self) -> Interface {
+        Interface {
+            number: NUMBER,
+            port_ifindex: self.router.ifindex("port0"),
+            vlan: Vlan::try_from(100i64).unwrap(),
+            vni: vni(),
+            mtu: Mtu::MAX,
+            slow_ifindex: self.router.ifindex("slow100"),
+            router: net("203.0.113.1/30"),
+            customer: Ipv4Addr::new(203, 0, 113, 2),
+            router_mac: ROUTER_MAC,
+            forwards: true,
+        }
+    }
+
+    /// The NIC's rules are these from now on.
+    pub(crate) fn admit(&mut self, number: u32, inbound: Vec<Rule>, outbound: Vec<Rule>) {
+        let number = RuleSetNumber::new(number).unwrap();
+        self.dataplane.put_rule_set(number, &RuleSet { inbound, outbound }).unwrap();
+        self.dataplane.put_nic(&nic(Some(number))).unwrap();
+    }
+
+    pub(crate) fn count(&self, verdict: Verdict) -> u64 {
+        self.dataplane.tallies().unwrap().of(verdict).packets
+    }
+
+    fn attach(&mut self) {
+        let Self { dataplane, router, .. } = self;
+        let [port, fabric, slow] = ["port0", "fab0", "slow100"].map(|link| router.ifindex(link));
+        let vtep = Ipv4Addr::new(10, 9, 0, 1);
+        router.enter(|| {
+            dataplane.attach_port(port).unwrap();
+            dataplane
+                .attach_fabric(&Uplink { ifindex: fabric, vtep, gateway_mac: GATEWAY_MAC })
+                .unwrap();
+            dataplane.attach_slow(slow).unwrap();
+        });
+    }
+
+    fn furnish(&mut self) {
+        let interface = self.interface();
+        let dataplane = &mut self.dataplane;
+        dataplane.put_interface(&interface).unwrap();
+        let prefix = net("192.0.2.0/24");
+        dataplane.put_source(Source { interface: NUMBER, prefix }).unwrap();
+        for prefix in [prefix, net("203.0.113.0/30")] {
+            dataplane.put_route(&Route { vni: vni(), prefix, interfaces: vec![NUMBER] }).unwrap();
+        }
+        let gateway = Ipv4Addr::new(10, 0, 1, 1);
+        dataplane.put_net(vni()).unwrap();
+        dataplane.put_subnet(Subnet { vni: vni(), range: net("10.0.1.0/24"), gateway }).unwrap();
+        dataplane.put_nic(&nic(None)).unwrap();
+        self.router.ip("neigh add 10.9.0.2 dev fab0 managed");
+    }
+
+    fn set_up_customer(&self) {
+        let customer = &self.customer;
+        for vlan in [100, 300] {
+            customer.ip(&format!("link add in{vlan} type veth peer name vlan{vlan}"));
+            customer.ip(&format!("link set in{vlan} up"));
+            customer.ip(&format!("link set vlan{vlan} up"));
+        }
+        customer.ip("addr add 203.0.113.2/30 dev vlan100");
+        customer.ip("addr add 192.0.2.1/32 dev lo");
+        customer.ip("route add 10.0.0.0/8 via 203.0.113.1 src 192.0.2.1");
+        customer.ip("addr add 198.51.100.2/30 dev vlan300");
+        let [trunk, in100, in300] = ["trunk0", "in100", "in300"].map(|l| customer.ifindex(l));
+        customer.enter(|| {
+            let mut cable = Cable::new().unwrap();
+            cable.attach(trunk, Vlan::try_from(100i64).unwrap(), in100).unwrap();
+            cable.attach(trunk, Vlan::try_from(300i64).unwrap(), in300).unwrap();
+        });
+    }
+
+    fn set_up_host(&self) {
+        let host = &self.host;
+        host.ip(&format!(
+            "link add vx7001 address {NIC_MAC} mtu 1500 type vxlan id 7001 dstport 4789 \
+             local 10.9.0.2 nolearning"
+        ));
+        host.ip("link set vx7001 up");
+        host.ip("addr add 10.0.1.10/24 dev vx7001");
+        host.ip("route add default via 10.0.1.1");
+        // Whoever is not known is asked for at the router; so is the gateway reached.
+        for mac in ["00:00:00:00:00:00".to_owned(), GATEWAY_MAC.to_string()] {
+            host.output(&format!("bridge fdb append {mac} dev vx7001 dst 10.9.0.1"));
+        }
+        host.enter(|| {
+            offload::finish_frames("h0").unwrap();
+            offload::poll("h0").unwrap();
+        });
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        let _ = Dataplane::unpin(self.pins.path());
+    }
+}
+
+/// The cables between them.
+fn connect(customer: &Namespace, router: &Namespace, host: &Namespace, instance: &Namespace) {
+    router.ip(&format!("link add port0 type veth peer name trunk0 netns {}", customer.name));
+    router.ip(&format!("link add fab0 mtu 1600 type veth peer name h0 netns {}", host.name));
+    router.ip(&format!("link add slow100 type veth peer name eth0 netns {}", instance.name));
+    for (namespace, link) in [
+        (router, "port0"),
+        (router, "fab0"),
+        (router, "slow100"),
+        (customer, "trunk0"),
+        (instance, "eth0"),
+    ] {
+        namespace.ip(&format!("link set {link} up"));
+    }
+    host.ip("link set h0 mtu 1600 up");
+    host.ip("addr add 10.9.0.2/24 dev h0");
+    router.ip("addr add 10.9.0.1/24 dev fab0");
+    instance.ip(&format!("link set eth0 address {ROUTER_MAC}"));
+    instance.ip("addr add 203.0.113.1/30 dev eth0");
+}
+
+pub(crate) fn rule(range: &str, protocol: Protocol, port: Option<u16>) -> Rule {
+    Rule { range: net(range), protocol, ports: port.map(|port| port..=port) }
+}
+
+fn nic(rule_set: Option<RuleSetNumber>) -> Nic {
+    Nic {
+        vni: vni(),
+        address: Ipv4Addr::new(10, 0, 1, 10),
+        mac: NIC_MAC,
+        vtep: Ipv4Addr::new(10, 9, 0, 2),
+        rule_set,
+    }
+}
+
+fn vni() -> Vni {
+    Vni::try_from(7001).unwrap()
+}
+
+fn net(text: &str) -> Ipv4Net {
+    text.parse().unwrap()
+}
+
+fn run(program: &str, line: &str) {
+    let status = Command::new(program).args(line.split_whitespace()).status().unwrap();
+    assert!(status.success(), "{program} {line}");
+}
