@@ -1,0 +1,66 @@
+//! The plans that the tests send.
+
+use directlink_model::{
+    ids::{InterfaceId, NetId},
+    plan::{ConnectionPlan, Document, InterfacePlan, NetPlan, NetRef, NicPlan, PortPlan},
+    security_group::{Permission, Protocol},
+};
+use directlink_net::{BgpKey, Mac, PeerAddresses};
+
+pub(crate) const NET: &str = "net/vpc-00000001";
+
+pub(crate) fn id() -> InterfaceId {
+    InterfaceId::from_bits(0x1a2b_3c4d)
+}
+
+pub(crate) fn interface(vlan: u16) -> InterfacePlan {
+    InterfacePlan {
+        vlan: vlan.try_into().unwrap(),
+        mtu: 1500_i64.try_into().unwrap(),
+        peer: PeerAddresses::new(
+            "172.16.0.1/30".parse().unwrap(),
+            "172.16.0.2/30".parse().unwrap(),
+        )
+        .unwrap(),
+        router_asn: 50624_u32.try_into().unwrap(),
+        customer_asn: 65001_u32.try_into().unwrap(),
+        bgp_identifier: [10, 255, 0, 1].into(),
+        key: Some(BgpKey::try_from("tgyn26example").unwrap()),
+        net: Some(NetRef {
+            id: NetId::from_bits(1),
+            vni: 1000_u32.try_into().unwrap(),
+            advertised: vec!["10.1.0.0/16".parse().unwrap()],
+        }),
+    }
+}
+
+pub(crate) fn port(interfaces: &[(InterfaceId, InterfacePlan)]) -> Document {
+    Document::Port(PortPlan {
+        connection: Some(ConnectionPlan {
+            id: "dxcon-00000001".parse().unwrap(),
+            bits_per_second: 1_000_000_000,
+        }),
+        interfaces: interfaces.iter().cloned().collect(),
+    })
+}
+
+pub(crate) fn one() -> Document {
+    port(&[(id(), interface(100))])
+}
+
+/// With one NIC, which admits everything in and out.
+pub(crate) fn net() -> Document {
+    let all = Permission { protocol: Protocol::Any, range: "0.0.0.0/0".parse().unwrap() };
+    let nic = NicPlan {
+        mac: Mac([2, 0, 0, 0, 0, 5]),
+        vtep: [192, 0, 2, 2].into(),
+        inbound: vec![all.clone()],
+        outbound: vec![all],
+    };
+    Document::Net(Some(NetPlan {
+        vni: 1000_u32.try_into().unwrap(),
+        range: "10.1.0.0/16".parse().unwrap(),
+        subnets: [("10.1.0.0/24".parse().unwrap(), [10, 1, 0, 1].into())].into(),
+        nics: [([10, 1, 0, 5].into(), nic)].into(),
+    }))
+}

@@ -1,0 +1,257 @@
+//! The server's end of the channel, as far as an agent sees it: mutual TLS, plans out, the rest
+//! in.
+
+use directlink_agent::AgentConfig;
+use directlink_channel::{
+    FromRouter, Plan, ToRouter,
+    agent_server::{Agent, AgentServer},
+    from_router::Message,
+    to_router,
+};
+use directlink_model::{plan::Document, report::PortReport};
+use futures::{Stream, StreamExt};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::Path,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::{TcpListenerStream, UnboundedReceiverStream};
+use tonic::{
+    Request, Response, Status, Streaming,
+    transport::{Certificate, Identity, Server as Transport, ServerTlsConfig},
+};
+
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    said: mpsc::UnboundedReceiver<Message>,
+    streams: Streams,
+    task: tokio::task::JoinHandle<()>,
+    authority: Arc<Authority>,
+}
+
+type Streams = Arc<Mutex<Vec<mpsc::UnboundedSender<Result<ToRouter, Status>>>>>;
+
+pub(crate) struct Authority {
+    pem: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+struct Service {
+    said: mpsc::UnboundedSender<Message>,
+    streams: Streams,
+}
+
+#[tonic::async_trait]
+impl Agent for Service {
+    type AttachStream = Pin<Box<dyn Stream<Item = Result<ToRouter, Status>> + Send>>;
+
+    async fn attach(
+        &self,
+        request: Request<Streaming<FromRouter>>,
+    ) -> Result<Response<Self::AttachStream>, Status> {
+        let mut inbound = request.into_inner();
+        let said = self.said.clone();
+        let (plans, outbound) = mpsc::unbounded_channel();
+        self.streams.lock().unwrap().push(plans);
+        tokio::spawn(async move {
+            while let Some(Ok(FromRouter { message: Some(message) })) = inbound.next().await {
+                if said.send(message).is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Response::new(Box::pin(UnboundedReceiverStream::new(outbound))))
+    }
+}
+
+impl Server {
+    pub(crate) async fn start(authority: Arc<Authority>) -> Self {
+        Self::start_at(authority, "127.0.0.1:0".parse().unwrap()).await
+    }
+
+    pub(crate) async fn start_at(authority: Arc<Authority>, address: SocketAddr) -> Self {
+        let (certificate, key) = authority.issue(&["127.0.0.1"]);
+        let tls = ServerTlsConfig::new()
+            .identity(Identity::from_pem(certificate, key))
+            .client_ca_root(Certificate::from_pem(&authority.pem));
+        let listener = tokio::net::TcpListener::bind(address).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (sender, said) = mpsc::unbounded_channel();
+        let streams = Streams::default();
+        let service = AgentServer::new(Service { said: sender, streams: streams.clone() });
+        let serve = Transport::builder()
+            .tls_config(tls)
+            .unwrap()
+            .add_service(service)
+            .serve_with_incoming(TcpListenerStream::new(listener));
+        let task = tokio::spawn(async move { serve.await.unwrap() });
+        Self { address, said, streams, task, authority }
+    }
+
+    /// Gone, as if killed; its address is free for the next.
+    pub(crate) async fn kill(self) -> (Arc<Authority>, SocketAddr) {
+        self.streams.lock().unwrap().clear();
+        self.task.abort();
+        drop(self.task.await);
+        (self.authority, self.address)
+    }
+
+    pub(crate) fn send(&self, scope: &str, generation: u64, document: &Document) {
+        self.send_bytes(scope, generation, serde_json::to_vec(document).unwrap());
+    }
+
+    pub(crate) fn send_bytes(&self, scope: &str, generation: u64, document: Vec<u8>) {
+        let plan = Plan { scope: scope.into(), generation, document };
+        let message = ToRouter { message: Some(to_router::Message::Plan(plan)) };
+        let streams = self.streams.lock().unwrap();
+        streams.last().expect("an agent is attached").send(Ok(message)).unwrap();
+    }
+
+    /// Waits for a message that `take` wants, and passes over others.
+    pub(crate) async fn wait<T>(
+        &mut self,
+        what: &str,
+        mut take: impl FnMut(Message) -> Option<T>,
+    ) -> T {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match tokio::time::timeout(left, self.said.recv()).await {
+                Ok(Some(message)) => {
+                    if let Some(taken) = take(message) {
+                        return taken;
+                    }
+                }
+                _ => panic!("not heard from the agent: {what}"),
+            }
+        }
+    }
+
+    /// The agent's next Hello: what it holds.
+    pub(crate) async fn hello(&mut self) -> std::collections::HashMap<String, u64> {
+        self.wait("Hello", |message| match message {
+            Message::Hello(hello) => Some(hello.held),
+            _ => None,
+        })
+        .await
+    }
+
+    pub(crate) async fn ack(&mut self, scope: &str, generation: u64) {
+        self.wait(&format!("Ack of {scope} {generation}"), |message| match message {
+            Message::Ack(ack) => (ack.scope == scope && ack.generation == generation).then_some(()),
+            Message::Nack(nack) if nack.generation == generation => panic!("{nack:?}"),
+            _ => None,
+        })
+        .await;
+    }
+
+    pub(crate) async fn nack(&mut self, scope: &str, generation: u64) -> String {
+        self.wait(&format!("Nack of {scope} {generation}"), |message| match message {
+            Message::Nack(nack) if nack.scope == scope && nack.generation == generation => {
+                Some(nack.reason)
+            }
+            _ => None,
+        })
+        .await
+    }
+
+    pub(crate) async fn report(
+        &mut self,
+        what: &str,
+        mut fits: impl FnMut(&PortReport) -> bool,
+    ) -> PortReport {
+        let mut last = None;
+        let read = |message| match message {
+            Message::Report(report) => serde_json::from_slice::<PortReport>(&report.document).ok(),
+            _ => None,
+        };
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match tokio::time::timeout(left, self.said.recv()).await {
+                Ok(Some(message)) => match read(message) {
+                    Some(report) if fits(&report) => return report,
+                    Some(report) => last = Some(report),
+                    None => {}
+                },
+                _ => panic!("no report of {what}; the last: {last:#?}"),
+            }
+        }
+    }
+}
+
+impl Authority {
+    pub(crate) fn new() -> Arc<Self> {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec![]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let pem = params.self_signed(&key).unwrap().pem();
+        let issuer = Issuer::from_ca_cert_pem(&pem, key).unwrap();
+        Arc::new(Self { pem, issuer })
+    }
+
+    /// What an agent is given: three files.
+    pub(crate) fn write_identity(&self, dir: &Path) {
+        let (certificate, key) = self.issue(&[]);
+        for (name, text) in [("ca.pem", &self.pem), ("cert.pem", &certificate), ("key.pem", &key)] {
+            fs::write(dir.join(name), text).unwrap();
+        }
+    }
+
+    fn issue(&self, names: &[&str]) -> (String, String) {
+        let names: Vec<String> = names.iter().map(|&name| name.into()).collect();
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(names).unwrap();
+        (params.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
+    }
+}
+
+pub(crate) fn url(address: SocketAddr) -> String {
+    format!("https://{address}")
+}
+
+/// An agent of its own, on a thread of its own: it dies as a process would, all at once.
+pub(crate) struct Process {
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Process {
+    pub(crate) fn start(config: AgentConfig) -> Self {
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let thread = std::thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                tokio::select! {
+                    ended = directlink_agent::run(config) => panic!("the agent ended: {ended:?}"),
+                    _ = stopped => {}
+                }
+            });
+        });
+        Self { stop: Some(stop), thread: Some(thread) }
+    }
+
+    pub(crate) fn kill(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        drop(self.stop.take());
+        let ended = self.thread.take().map(std::thread::JoinHandle::join);
+        if !std::thread::panicking() {
+            ended.into_iter().for_each(|ended| ended.unwrap());
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
