@@ -1,7 +1,7 @@
 //! Configurations as routers print them, in the forms that are read but not written here: braces,
 //! YAML, exports, groups and templates. Right ones have no finding; one line is then made wrong.
 
-use crate::full;
+use crate::{dual, full};
 use directlink_model::router_config::{
     Aspect::{self, *},
     Software, check,
@@ -331,4 +331,12 @@ fn findings_are_about_our_neighbour_and_not_the_isp() {
     let findings =
         check(Software::IosXe, &without.replace("  neighbor 172.16.0.1 activate\n", ""), &full());
     assert_eq!((findings[0].aspect, findings[0].line), (NeighbourAddress, None));
+}
+
+/// As `show running-config` gave it after the written configuration was loaded and both sessions
+/// were Established, with MD5 and BFD: FRR leaves out what is its default.
+#[test]
+fn what_frr_made_of_the_written_configuration_has_no_finding() {
+    let running = include_str!("frr-8.4.4-running.conf");
+    assert_eq!(check(Software::Frr, running, &dual()), []);
 }

@@ -1,6 +1,6 @@
 //! BIRD 2 on Linux. The kernel has VLAN and addresses; BIRD has policies and sessions.
 
-use super::{Language, each, key, preamble, prefixes, when};
+use super::{Language, each, key, linux, preamble, prefixes, when};
 use crate::router_config::{
     intent::{
         BFD_INTERVAL_MILLISECONDS as BFD, BFD_MULTIPLIER, Family, HOLD_TIME_SECONDS as HOLD,
@@ -9,7 +9,7 @@ use crate::router_config::{
     reading::{At, KeySeen, Neighbour, Reading, at},
     text::{
         braces::{self, Style},
-        linux, split_at_word,
+        linux as ip_commands, split_at_word,
     },
 };
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ impl Language for Bird {
         let top = preamble("#", "BIRD 2 (Linux)", how, intent);
         let policies = each(intent, |s| policy(intent, s, Way::Out) + &policy(intent, s, Way::In));
         let sessions = each(intent, |s| session(intent, s));
-        format!("{top}#\n{}{policies}{}{sessions}", link(intent), machine(intent))
+        format!("{top}#\n{}\n{policies}{}{sessions}", linux("#", intent, true), machine(intent))
     }
 
     fn read(&self, text: &str) -> Reading {
@@ -39,30 +39,13 @@ impl Language for Bird {
             words.iter().for_each(|word| reading.permit(word, statement.line));
             read_statement(statement.line, &words, &mut reading);
         }
-        linux::read(text, &mut reading);
+        ip_commands::read(text, &mut reading);
         reading
     }
 
     fn links_elsewhere(&self) -> bool {
         true
     }
-}
-
-fn link(intent: &Intent) -> String {
-    let port = intent.port_or("eth0");
-    let (vlan, mtu) = (intent.vlan, intent.mtu);
-    let addresses =
-        each(intent, |s| format!("# ip address add {} dev {port}.{vlan}\n", s.peer.customer()));
-    format!(
-        "\
-# CHANGE {port}: the port that holds the cross-connect. Linux makes the VLAN (keep it in netplan,
-# systemd-networkd or /etc/network/interfaces):
-# ip link set dev {port} up
-# ip link add link {port} name {port}.{vlan} type vlan id {vlan}
-# ip link set dev {port}.{vlan} mtu {mtu} up
-{addresses}
-"
-    )
 }
 
 /// A name that BIRD takes: no hyphen.

@@ -3,15 +3,15 @@
 use super::{
     Language, each,
     ios_like::{self, Habits},
-    key, preamble, prefixes, when,
+    key, linux, preamble, prefixes, when,
 };
-use crate::router_config::text::linux;
 use crate::router_config::{
     intent::{
         BFD_INTERVAL_MILLISECONDS as BFD, BFD_MULTIPLIER, Family, HOLD_TIME_SECONDS as HOLD,
         Intent, KEEPALIVE_SECONDS as KEEPALIVE, PREFIXES_MAX, Session, Way,
     },
     reading::Reading,
+    text::linux as ip_commands,
 };
 
 pub(super) struct Frr;
@@ -33,7 +33,7 @@ impl Language for Frr {
         let families_unless_said = &[Family::V4];
         let habits = Habits { mtu_overhead: None, families_unless_said, blocks_name_all: false };
         let mut reading = ios_like::read(text, habits);
-        linux::read(text, &mut reading);
+        ip_commands::read(text, &mut reading);
         reading
     }
 
@@ -44,7 +44,7 @@ impl Language for Frr {
 
 fn interface(intent: &Intent) -> String {
     let port = intent.port_or("eth0");
-    let (vlan, mtu, description) = (intent.vlan, intent.mtu, intent.description());
+    let (vlan, description, link) = (intent.vlan, intent.description(), linux("!", intent, false));
     let addresses = each(intent, |s| match s.family() {
         Family::V4 => format!(" ip address {}\n", s.peer.customer()),
         Family::V6 => format!(" ipv6 address {}\n", s.peer.customer()),
@@ -52,12 +52,7 @@ fn interface(intent: &Intent) -> String {
     format!(
         "\
 !
-! CHANGE {port}: the port that holds the cross-connect. Linux makes the VLAN (keep it in netplan,
-! systemd-networkd or /etc/network/interfaces):
-! ip link set dev {port} up
-! ip link add link {port} name {port}.{vlan} type vlan id {vlan}
-! ip link set dev {port}.{vlan} mtu {mtu} up
-!
+{link}!
 interface {port}.{vlan}
  description {description}
 {addresses}exit
@@ -112,6 +107,7 @@ fn bgp(intent: &Intent) -> String {
             " neighbor {peer} remote-as {region}
  neighbor {peer} description {description}
 {key} neighbor {peer} timers {KEEPALIVE} {HOLD}
+ neighbor {peer} timers connect 10
 {bfd}"
         )
     });

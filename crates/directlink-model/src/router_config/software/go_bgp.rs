@@ -1,13 +1,13 @@
 //! GoBGP 3 on Linux: TOML; read as TOML or YAML. It has no BFD and no links.
 
-use super::{Language, each, key, preamble, prefixes, quoted};
+use super::{Language, each, key, linux, preamble, prefixes, quoted};
 use crate::router_config::{
     intent::{
         Family, HOLD_TIME_SECONDS as HOLD, Intent, KEEPALIVE_SECONDS as KEEPALIVE, PREFIXES_MAX,
         Session, Way,
     },
     reading::{At, KeySeen, Neighbour, Reading, at},
-    text::{linux, tables},
+    text::{linux as ip_commands, tables},
 };
 use std::collections::BTreeMap;
 
@@ -38,7 +38,7 @@ impl Language for GoBgp {
         for statement in &statements {
             read_statement(statement.line, &statement.words(), &groups, &mut reading);
         }
-        linux::read(text, &mut reading);
+        ip_commands::read(text, &mut reading);
         reading
     }
 
@@ -52,10 +52,6 @@ impl Language for GoBgp {
 }
 
 fn link(intent: &Intent) -> String {
-    let port = intent.port_or("eth0");
-    let (vlan, mtu) = (intent.vlan, intent.mtu);
-    let addresses =
-        each(intent, |s| format!("# ip address add {} dev {port}.{vlan}\n", s.peer.customer()));
     let bfd = match intent.bfd {
         true => "# GoBGP has no BFD: the hold time below notices a dead peer.\n",
         false => "",
@@ -71,14 +67,10 @@ fn link(intent: &Intent) -> String {
             format!("# gobgp global rib add -a {family} {net}\n")
         })
         .collect();
+    let link = linux("#", intent, true);
     format!(
         "\
-# CHANGE {port}: the port that holds the cross-connect. Linux makes the VLAN (keep it in netplan,
-# systemd-networkd or /etc/network/interfaces):
-# ip link set dev {port} up
-# ip link add link {port} name {port}.{vlan} type vlan id {vlan}
-# ip link set dev {port}.{vlan} mtu {mtu} up
-{addresses}{bfd}# To use learned routes in the kernel, run FRR's zebra beside it. What you announce, say once it runs:
+{link}{bfd}# To use learned routes in the kernel, run FRR's zebra beside it. What you announce, say once it runs:
 {announce}
 "
     )

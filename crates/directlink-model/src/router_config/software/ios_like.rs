@@ -135,6 +135,7 @@ fn session((line, on): (usize, bool), words: &[&str], family: Family, n: &mut Ne
         ["local-as", asn, ..] => n.local_asn = at(asn, line),
         ["description", words @ ..] => n.description = words.join(" "),
         ["password", words @ ..] => n.key = password(words).map(|is| At { line, is }),
+        ["timers", "connect" | "delayopen", ..] => {}
         ["timers", _keepalive, hold, ..] => n.hold_time(hold, line),
         ["route-map" | "route-policy" | "prefix-list" | "filter-list", name, rest @ ..] => {
             match rest.last() {

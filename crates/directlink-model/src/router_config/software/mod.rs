@@ -152,6 +152,29 @@ fn prefixes(
     }
 }
 
+/// What Linux must have under a routing daemon, as comments; [`super::text::linux`] reads it.
+fn linux(mark: &str, intent: &Intent, with_addresses: bool) -> String {
+    let port = intent.port_or("eth0");
+    let (vlan, mtu) = (intent.vlan, intent.mtu);
+    let addresses = each(intent, |s| {
+        format!("{mark} ip address add {} dev {port}.{vlan}\n", s.peer.customer())
+    });
+    let forwarding = each(intent, |s| match s.family() {
+        Family::V4 => format!("{mark} sysctl -w net.ipv4.ip_forward=1\n"),
+        Family::V6 => format!("{mark} sysctl -w net.ipv6.conf.all.forwarding=1\n"),
+    });
+    format!(
+        "\
+{mark} CHANGE {port}: the port that holds the cross-connect. Linux makes the VLAN (keep it in netplan,
+{mark} systemd-networkd or /etc/network/interfaces):
+{mark} ip link set dev {port} up
+{mark} ip link add link {port} name {port}.{vlan} type vlan id {vlan}
+{mark} ip link set dev {port}.{vlan} mtu {mtu} up
+{}{forwarding}",
+        when(with_addresses, addresses)
+    )
+}
+
 fn key(session: &Session) -> Option<&str> {
     session.key.as_ref().map(directlink_net::BgpKey::expose)
 }
