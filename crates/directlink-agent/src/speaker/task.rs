@@ -227,7 +227,9 @@ impl Task {
             self.listening = Listening::Wait { until: now };
         }
         for connection in &self.connections {
-            result = result.and(sockopt::set_key(&connection.stream, peer, key.as_ref()));
+            if let Err(error) = sockopt::set_key(&connection.stream, peer, key.as_ref()) {
+                result = Err(error);
+            }
         }
         if let Some((conn, _)) = self.dial.take() {
             self.peer.handle(now, Input::ConnectFailed(conn, "its key changed".to_owned()));
