@@ -13,6 +13,7 @@
 
 mod apply;
 mod clean;
+mod light;
 mod links;
 mod netlink;
 mod netns;

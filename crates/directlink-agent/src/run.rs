@@ -223,14 +223,29 @@ impl Agent {
     }
 
     fn link_event(&mut self, event: LinkEvent) {
-        let now = clock::instant();
+        let observed = &self.seen.outcome.observed;
         match event {
-            LinkEvent::Seen { name, ifindex, light } => self.link_seen(&name, ifindex, light),
-            LinkEvent::Gone { name } => {
-                let port = name.parse::<PortName>().ok();
-                let had = port.is_some_and(|port| self.seen.lights.remove(&port).is_some());
-                if had || name == self.uplink {
+            LinkEvent::Changed { name, ifindex } if name == self.uplink => {
+                if observed.uplink.map(|uplink| uplink.ifindex) != Some(ifindex) {
                     self.look_again();
+                }
+            }
+            LinkEvent::Changed { name, ifindex } => {
+                let known = |port: &PortName| observed.ports.get(port).map(|port| port.ifindex);
+                if self.port(&name).is_some_and(|port| known(&port) != Some(ifindex)) {
+                    self.look_again();
+                }
+            }
+            LinkEvent::Gone { name } => {
+                if name == self.uplink || self.port(&name).is_some() {
+                    self.look_again();
+                }
+            }
+            LinkEvent::Light { port, light } => {
+                if self.seen.lights.insert(port.clone(), light) != Some(light) {
+                    tracing::info!(%port, light, "light");
+                    self.schedule.at(Chore::Rows, clock::instant());
+                    self.schedule.at(Chore::Report, clock::instant());
                 }
             }
             LinkEvent::Overrun => {
@@ -238,30 +253,11 @@ impl Agent {
                 self.look_again();
             }
         }
-        self.schedule.after(Chore::Rows, now, COLLECT);
     }
 
-    fn link_seen(&mut self, name: &str, ifindex: u32, light: bool) {
-        let observed = &self.seen.outcome.observed;
-        let known = match name == self.uplink {
-            true => observed.uplink.map(|uplink| uplink.ifindex),
-            false => {
-                let Ok(port) = name.parse::<PortName>() else { return };
-                let known = observed.ports.get(&port).map(|port| port.ifindex);
-                if self.seen.lights.insert(port.clone(), light) != Some(light) {
-                    tracing::info!(%port, light, "light");
-                    self.report_soon();
-                }
-                // Somebody else's link, unless a plan is about it.
-                if !self.wanted.ports.contains_key(&port) {
-                    return;
-                }
-                known
-            }
-        };
-        if known != Some(ifindex) {
-            self.look_again();
-        }
+    /// The port of that name, if a plan is about it. All other links are somebody else's.
+    fn port(&self, name: &str) -> Option<PortName> {
+        name.parse().ok().filter(|port| self.wanted.ports.contains_key(port))
     }
 
     /// A link is another than it was.
@@ -303,7 +299,8 @@ impl Agent {
         let ports: BTreeSet<_> = self.wanted.ports.keys().chain(memory.ports.values()).collect();
         for port in ports {
             let generation = memory.applied.get(port).copied().unwrap_or_default();
-            let light = memory.lights.get(port).copied().unwrap_or_default();
+            // Before the first look nothing is said, lest a port seem dark that is not.
+            let Some(&light) = memory.lights.get(port) else { continue };
             let ids = interfaces_of(port, &self.wanted, &memory.ports);
             let report = port_report(port.clone(), generation, light, ids, &seen);
             match serde_json::to_vec(&report) {

@@ -305,20 +305,23 @@ async fn light_is_seen_as_it_comes_and_goes() {
     let mut watch = Watch::new(kernel.run(Kernel::subscribe).await.unwrap().unwrap()).unwrap();
     let lights = kernel.run(Kernel::lights).await.unwrap().unwrap();
     assert_eq!(lights[&port()], true);
-    for (pull, expected) in [("down", false), ("up", true)] {
+    watch.look_at([port()].into());
+    for (pull, expected) in [("up", true), ("down", false), ("up", true)] {
         run(&format!("ip -n {} link set cable {pull}", bench.far()));
         let seen = async {
             loop {
                 match watch.next().await.unwrap() {
-                    LinkEvent::Seen { name, light, .. } if name == "p0" && light == expected => {
-                        break;
-                    }
+                    LinkEvent::Light { light, .. } if light == expected => break,
                     _ => {}
                 }
             }
         };
         tokio::time::timeout(std::time::Duration::from_secs(1), seen).await.expect("within 1 s");
     }
+    bench.in_router("ip link del p0");
+    let gone =
+        async { while watch.next().await.unwrap() != (LinkEvent::Gone { name: "p0".into() }) {} };
+    tokio::time::timeout(std::time::Duration::from_secs(1), gone).await.expect("within 1 s");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Watching the router's links: light on and off, ports that come and go, as it happens.
 
-use super::{links::Link, netlink::messages};
+use super::{light::Lookout, links::Link, netlink::messages};
+use directlink_model::ids::PortName;
 use nix::errno::Errno;
 use rtnetlink::{
     MulticastGroup,
@@ -8,20 +9,27 @@ use rtnetlink::{
     packet_route::RouteNetlinkMessage as Message,
     sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE},
 };
-use std::io;
-use tokio::io::unix::AsyncFd;
+use std::{collections::BTreeSet, io};
+use tokio::{
+    io::unix::AsyncFd,
+    sync::mpsc::{UnboundedReceiver, unbounded_channel},
+};
 
 /// What happened to a link of the router's namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum LinkEvent {
-    /// It is there now, or something of it changed.
-    Seen {
+    /// It is there, and something of it is new.
+    Changed {
         name: String,
         ifindex: u32,
-        light: bool,
     },
     Gone {
         name: String,
+    },
+    /// Of one of the ports that are looked at ([`Watch::look_at`]); none without a link.
+    Light {
+        port: PortName,
+        light: bool,
     },
     /// Too much happened at once, and some of it was lost: look at everything.
     Overrun,
@@ -29,7 +37,11 @@ pub(crate) enum LinkEvent {
 
 /// A subscription, opened in the router's namespace, read anywhere.
 #[derive(Debug)]
-pub(crate) struct Subscription(Socket);
+pub(crate) struct Subscription {
+    socket: Socket,
+    lookout: Lookout,
+    lights: UnboundedReceiver<LinkEvent>,
+}
 
 impl Subscription {
     /// In the calling thread's namespace.
@@ -40,7 +52,8 @@ impl Subscription {
         socket.set_non_blocking(true)?;
         // Thousands of interfaces may come up at once.
         socket.set_rx_buf_sz(BUFFER_BYTES)?;
-        Ok(Self(socket))
+        let (events, lights) = unbounded_channel();
+        Ok(Self { socket, lookout: Lookout::start(events)?, lights })
     }
 }
 
@@ -48,16 +61,25 @@ impl Subscription {
 #[derive(Debug)]
 pub(crate) struct Watch {
     socket: AsyncFd<Socket>,
+    lookout: Lookout,
+    lights: UnboundedReceiver<LinkEvent>,
     buffer: Vec<u8>,
     pending: Vec<LinkEvent>,
 }
 
 impl Watch {
     pub(crate) fn new(subscription: Subscription) -> io::Result<Self> {
+        let Subscription { socket, lookout, lights } = subscription;
         // Deprecated for sources that change their descriptor; a netlink socket keeps its own.
         #[allow(deprecated)]
-        let socket = AsyncFd::new(subscription.0)?;
-        Ok(Self { socket, buffer: Vec::with_capacity(DATAGRAM_BYTES), pending: Vec::new() })
+        let socket = AsyncFd::new(socket)?;
+        let buffer = Vec::with_capacity(DATAGRAM_BYTES);
+        Ok(Self { socket, lookout, lights, buffer, pending: Vec::new() })
+    }
+
+    /// The ports whose light is told from now on.
+    pub(crate) fn look_at(&self, ports: BTreeSet<PortName>) {
+        self.lookout.ports(ports);
     }
 
     /// Cancelling it loses nothing.
@@ -66,10 +88,14 @@ impl Watch {
             if let Some(event) = self.pending.pop() {
                 return Ok(event);
             }
-            let mut ready = self.socket.readable().await?;
+            let mut ready = tokio::select! {
+                ready = self.socket.readable() => ready?,
+                Some(light) = self.lights.recv() => return Ok(light),
+            };
             self.buffer.clear();
             match ready.try_io(|socket| socket.get_ref().recv(&mut self.buffer, 0)) {
                 Ok(Ok(_)) => {
+                    self.lookout.look();
                     self.pending.extend(messages(&self.buffer).flatten().filter_map(|message| {
                         match message.payload {
                             NetlinkPayload::InnerMessage(message) => event(&message),
@@ -94,8 +120,8 @@ const DATAGRAM_BYTES: usize = 64 * 1024;
 fn event(message: &Message) -> Option<LinkEvent> {
     match message {
         Message::NewLink(link) => {
-            let Link { name, ifindex, light, .. } = Link::read(link);
-            Some(LinkEvent::Seen { name, ifindex, light })
+            let Link { name, ifindex, .. } = Link::read(link);
+            Some(LinkEvent::Changed { name, ifindex })
         }
         Message::DelLink(link) => Some(LinkEvent::Gone { name: Link::read(link).name }),
         _ => None,

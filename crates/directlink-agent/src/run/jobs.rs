@@ -67,6 +67,7 @@ impl Agent {
             self.schedule.after(Chore::Pass, clock::instant(), FAREWELL);
             return;
         }
+        self.watch.look_at(wanted.ports.keys().cloned().collect());
         let look = Look {
             ports: wanted.ports.keys().cloned().collect(),
             vteps: wanted.vteps(),

@@ -1,0 +1,78 @@
+//! Looking at the light of the ports, ten times a second.
+//!
+//! The kernel tells of carriers too, but of a loss up to a second late (linkwatch batches them),
+//! and a cable that was pulled is to be seen at once. So what it tells is only a reason to look
+//! now. A thread of its own, because a look may wait for whatever else changes links.
+
+use super::{netlink::Netlink, watch::LinkEvent};
+use directlink_model::ids::PortName;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    thread,
+    time::Duration,
+};
+use tokio::sync::mpsc::UnboundedSender;
+
+/// The way to the thread, which ends with it.
+#[derive(Debug)]
+pub(super) struct Lookout {
+    orders: Sender<Order>,
+}
+
+#[derive(Debug)]
+enum Order {
+    Ports(BTreeSet<PortName>),
+    Look,
+}
+
+const PERIOD: Duration = Duration::from_millis(100);
+
+impl Lookout {
+    /// In the calling thread's namespace, which the new thread inherits.
+    pub(super) fn start(events: UnboundedSender<LinkEvent>) -> io::Result<Self> {
+        let netlink = Netlink::open()?;
+        let (orders, inbox) = channel();
+        let body = move || look_out(netlink, &inbox, &events);
+        thread::Builder::new().name("light".into()).spawn(body)?;
+        Ok(Self { orders })
+    }
+
+    /// Which to look at from now on.
+    pub(super) fn ports(&self, ports: BTreeSet<PortName>) {
+        drop(self.orders.send(Order::Ports(ports)));
+    }
+
+    pub(super) fn look(&self) {
+        drop(self.orders.send(Order::Look));
+    }
+}
+
+fn look_out(mut netlink: Netlink, orders: &Receiver<Order>, events: &UnboundedSender<LinkEvent>) {
+    let mut lights: BTreeMap<PortName, Option<bool>> = BTreeMap::new();
+    loop {
+        match orders.recv_timeout(PERIOD) {
+            Ok(Order::Ports(ports)) => {
+                lights =
+                    ports.into_iter().map(|p| (p.clone(), lights.remove(&p).flatten())).collect();
+            }
+            Ok(Order::Look) | Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        for (port, known) in &mut lights {
+            let seen = match netlink.link(port.as_str()) {
+                Ok(link) => Some(link.is_some_and(|link| link.light)),
+                Err(error) => {
+                    tracing::warn!(%port, %error, "its light cannot be seen");
+                    continue;
+                }
+            };
+            if *known != seen {
+                *known = seen;
+                let light = seen.unwrap_or_default();
+                drop(events.send(LinkEvent::Light { port: port.clone(), light }));
+            }
+        }
+    }
+}
