@@ -72,6 +72,8 @@ CREATE TABLE connection (
     port_freed_us   BIGINT
 );
 CREATE INDEX connection_account ON connection (account, requested_us);
+-- What a quota counts.
+CREATE INDEX connection_live ON connection (account) WHERE deleted_us IS NULL;
 -- A port carries one connection.
 CREATE UNIQUE INDEX connection_port ON connection (router, port)
     WHERE router IS NOT NULL AND port_freed_us IS NULL;
@@ -90,6 +92,7 @@ CREATE TABLE gateway (
     deleted_us BIGINT
 );
 CREATE INDEX gateway_account ON gateway (account, created_us);
+CREATE INDEX gateway_live ON gateway (account) WHERE deleted_us IS NULL;
 CREATE UNIQUE INDEX gateway_net ON gateway (net) WHERE net IS NOT NULL;
 
 CREATE TABLE interface (

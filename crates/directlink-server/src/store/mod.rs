@@ -123,6 +123,7 @@ impl Store {
                         "PRAGMA synchronous = FULL",
                         "PRAGMA foreign_keys = ON",
                         "PRAGMA busy_timeout = 10000",
+                        "PRAGMA cache_size = -32768",
                     ] {
                         connection.execute(pragma).await?;
                     }

@@ -1,0 +1,100 @@
+//! Orders, ports and the ends of connections.
+
+use super::*;
+
+#[tokio::test]
+async fn a_connection_goes_from_its_order_to_its_end_and_its_port_is_free_when_dark() {
+    let b = Bench::new().await;
+    let c = b.order().await;
+    assert_eq!(c.state, ConnectionState::Requested);
+    let id = c.connection.id;
+    let approved = b.app.approve_order(ApproveOrder { connection: id, port: None }).await.unwrap();
+    assert_eq!(approved.state, ConnectionState::Pending);
+    assert_eq!(approved.connection.approval.unwrap().port, port("par1-r1/p0"));
+    let mut seen = vec![];
+    for light in [false, true, false, true] {
+        b.say(light, &[]).await;
+        seen.push(b.connection(id).await.state.as_str());
+    }
+    assert_eq!(seen, ["pending", "available", "down", "available"]);
+    b.app.delete_connection(&b.alice(), id).await.unwrap();
+    assert_eq!(b.connection(id).await.state, ConnectionState::Deleting);
+    // An old report: the router has not yet applied the plan without it.
+    b.report(true, BTreeMap::new()).await;
+    assert_eq!(b.connection(id).await.state, ConnectionState::Deleting);
+    b.say(true, &[]).await;
+    assert_eq!(b.connection(id).await.state, ConnectionState::Deleted);
+    let next = b.order().await.connection.id;
+    let on_p0 = ApproveOrder { connection: next, port: Some(port("par1-r1/p0")) };
+    assert_eq!(fault(b.app.approve_order(on_p0.clone()).await), "PortTaken", "still lit");
+    b.say(false, &[]).await;
+    assert_eq!(fault(b.app.approve_order(on_p0).await), "ok");
+    b.wait(SignedDuration::from_mins(59));
+    assert_eq!(b.connection(id).await.state, ConnectionState::Deleted, "still listed");
+    b.wait(SignedDuration::from_mins(1));
+    let left = b.app.connections(&b.alice(), None).await.unwrap();
+    assert_eq!(left.iter().map(|v| v.connection.id).collect::<Vec<_>>(), [next]);
+}
+
+#[tokio::test]
+async fn an_order_that_nobody_approved_is_deleted_at_once() {
+    let b = Bench::new().await;
+    let id = b.order().await.connection.id;
+    let deleted = b.app.delete_connection(&b.alice(), id).await.unwrap();
+    assert_eq!(deleted.state, ConnectionState::Deleted);
+    assert_eq!(fault(b.app.delete_connection(&b.alice(), id).await), "NoSuchConnection");
+}
+
+#[tokio::test]
+async fn the_operator_can_release_the_port_of_a_router_that_never_speaks_again() {
+    let b = Bench::new().await;
+    let id = b.lit().await;
+    assert_eq!(fault(b.app.release_port(port("par1-r1/p0")).await), "PortTaken");
+    b.app.delete_connection(&b.alice(), id).await.unwrap();
+    b.app.release_port(port("par1-r1/p0")).await.unwrap();
+    assert_eq!(b.connection(id).await.state, ConnectionState::Deleted);
+    let next = b.order().await.connection.id;
+    let on_p0 = ApproveOrder { connection: next, port: Some(port("par1-r1/p0")) };
+    assert_eq!(fault(b.app.approve_order(on_p0).await), "ok");
+}
+
+#[tokio::test]
+async fn an_order_gets_only_a_port_that_fits() {
+    let b = Bench::new().await;
+    let id = b.order().await.connection.id;
+    for (at, expected) in [
+        ("par1-r1/p7", "NoSuchPort"),
+        ("par4-r1/p0", "PortDoesNotFit"),
+        ("par1-r1/p3", "PortDoesNotFit"),
+        ("par1-r1/p1", "ok"),
+        ("par1-r1/p2", "ConnectionNotRequested"),
+    ] {
+        let approve = ApproveOrder { connection: id, port: Some(port(at)) };
+        assert_eq!(fault(b.app.approve_order(approve).await), expected, "{at}");
+    }
+    for expected in ["ok", "ok", "NoCapacity"] {
+        let next = b.order().await.connection.id;
+        let approve = ApproveOrder { connection: next, port: None };
+        assert_eq!(fault(b.app.approve_order(approve).await), expected);
+    }
+}
+
+#[tokio::test]
+async fn quotas_count_what_lives() {
+    let b = Bench::new().await;
+    let mut ids = vec![];
+    for _ in 0..10 {
+        ids.push(b.order().await.connection.id);
+    }
+    let order = OrderConnection {
+        name: "x".into(),
+        location: "PAR1".into(),
+        bandwidth: Bandwidth::OneGbps,
+    };
+    assert_eq!(fault(b.app.order_connection(&b.alice(), order.clone()).await), "TooMany");
+    b.app.delete_connection(&b.alice(), ids[0]).await.unwrap();
+    assert_eq!(fault(b.app.order_connection(&b.alice(), order).await), "ok");
+    for expected in ["ok", "ok", "ok", "ok", "ok", "TooMany"] {
+        assert_eq!(fault(b.app.create_gateway(&b.alice()).await), expected);
+    }
+}
