@@ -56,7 +56,11 @@ pub fn build(lab: &LabName, seats: &[RouterSeat]) -> Result<()> {
         .iter()
         .flat_map(|s| (0..s.ports.len()).map(|port| Jack { router: s.number, port }.port_link()))
         .collect();
+    // XDP may redirect into a veth only if its far end was up when it began to poll.
+    let all = |word: &str| jacks.iter().map(|l| format!("link set {l} {word}")).collect::<Vec<_>>();
+    tool::ip(Some(&panel), &all("up"))?;
     netns::within(&panel, || jacks.iter().try_for_each(|link| face_xdp(link)))?;
+    tool::ip(Some(&panel), &all("down"))?;
     tool::tc(&panel, &jacks.iter().map(|l| format!("qdisc add dev {l} clsact")).collect::<Vec<_>>())
 }
 
@@ -73,7 +77,8 @@ pub(crate) fn quieten(namespace: &str) -> Result<()> {
     })
 }
 
-/// Prepares a link whose far end has XDP: it sends finished frames, and takes what XDP redirects.
+/// Prepares a link that is up and whose far end has XDP: it sends finished frames, and takes what
+/// XDP redirects.
 pub(crate) fn face_xdp(link: &str) -> Result<()> {
     offload::finish_frames(link)?;
     Ok(offload::poll(link)?)

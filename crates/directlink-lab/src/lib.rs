@@ -29,6 +29,7 @@ pub mod light;
 mod link;
 mod name;
 pub mod netns;
+pub mod page;
 pub mod process;
 pub mod teardown;
 mod tool;

@@ -50,6 +50,7 @@ pub fn is_there(lab: &LabName) -> Result<bool> {
 /// # Errors
 /// Something does not go; all that does is gone by then.
 pub fn take_down(lab: &LabName) -> Result<()> {
+    let was_there = is_there(lab)?;
     process::stop_all(lab)?;
     // What is in others' namespaces goes by name: the kernel lets it go some time after its far end.
     cable::remove_all(lab)?;
@@ -59,7 +60,7 @@ pub fn take_down(lab: &LabName) -> Result<()> {
         netns::delete(&rooms)?;
     }
     unmount_below(lab.dir())?;
-    if !lab.dir().join(MARK).exists() {
+    if !was_there {
         return Ok(());
     }
     match fs::remove_dir_all(lab.dir()) {

@@ -1,5 +1,6 @@
 //! The lab's links by themselves: no server, no agent. A second cable's end plays the router, so
 //! that frames cross the panel with their tags, and real BGP daemons speak across it.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use anyhow::{Context as _, Result, ensure};
 use directlink_dataplane::Cable;

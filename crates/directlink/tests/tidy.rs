@@ -2,6 +2,7 @@
 //! how long a file and a function may grow, and that the documents' links lead somewhere.
 //!
 //! Each rule is a function from text to complaints, and is itself tested on text that breaks it.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::{
     collections::BTreeMap,
@@ -28,13 +29,26 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// What a pure crate must not say: clocks, sockets, files, runtimes.
 const IMPURE: &[&str] = &[
-    "SystemTime", "Instant::now", "Timestamp::now", "std::fs", "std::process", "std::thread", "TcpStream",
-    "TcpListener", "UdpSocket", "tokio", "async fn",
+    "SystemTime",
+    "Instant::now",
+    "Timestamp::now",
+    "std::fs",
+    "std::process",
+    "std::thread",
+    "TcpStream",
+    "TcpListener",
+    "UdpSocket",
+    "tokio",
+    "async fn",
 ];
 const PURE: &[&str] = &["net", "model", "bgp"];
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("crates/directlink is two below").into()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .nth(2)
+        .expect("crates/directlink is two below")
+        .into()
 }
 
 fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
@@ -130,10 +144,17 @@ impl Functions {
     fn look(&mut self, signature: &syn::Signature, block: &syn::Block) {
         let lines = block.span().end().line - signature.span().start().line + 1;
         if lines > FUNCTION_LINES_MAX {
-            self.0.push(format!("fn {} has {lines} lines (at most {FUNCTION_LINES_MAX})", signature.ident));
+            self.0.push(format!(
+                "fn {} has {lines} lines (at most {FUNCTION_LINES_MAX})",
+                signature.ident
+            ));
         }
         if signature.inputs.len() > ARGUMENTS_MAX {
-            self.0.push(format!("fn {} takes {} arguments (at most {ARGUMENTS_MAX})", signature.ident, signature.inputs.len()));
+            self.0.push(format!(
+                "fn {} takes {} arguments (at most {ARGUMENTS_MAX})",
+                signature.ident,
+                signature.inputs.len()
+            ));
         }
     }
 }
@@ -168,7 +189,9 @@ fn too_long_functions(text: &str) -> Vec<String> {
 fn dead_links(folder: &Path, text: &str) -> Vec<String> {
     let targets = text.split("](").skip(1).filter_map(|rest| rest.split([')', ' ', '#']).next());
     targets
-        .filter(|target| !target.is_empty() && !target.contains("://") && !target.starts_with("mailto:"))
+        .filter(|target| {
+            !target.is_empty() && !target.contains("://") && !target.starts_with("mailto:")
+        })
         .filter(|target| !folder.join(target).exists())
         .map(|target| format!("links to {target}, which is not there"))
         .collect()
@@ -186,16 +209,26 @@ fn crates_use_only_what_the_arrows_allow() {
 
 #[test]
 fn pure_crates_know_no_clock_no_socket_and_no_runtime() {
-    let pure: Vec<_> = PURE.iter().flat_map(|c| files(&root().join(format!("crates/directlink-{c}/src")), "rs")).collect();
+    let pure: Vec<_> = PURE
+        .iter()
+        .flat_map(|c| files(&root().join(format!("crates/directlink-{c}/src")), "rs"))
+        .collect();
     check(&pure, |_, text| impure_words(text));
 }
 
 #[test]
 fn only_the_store_knows_sql() {
-    let others: Vec<_> = sources().into_iter().filter(|p| !p.components().any(|c| c.as_os_str() == "store")).collect();
+    let others: Vec<_> = sources()
+        .into_iter()
+        .filter(|p| !p.components().any(|c| c.as_os_str() == "store"))
+        .collect();
     check(&others, |path, text| match path.ends_with("tidy.rs") {
         true => vec![],
-        false => before_tests(text).lines().filter(|l| l.contains("sqlx::")).map(|_| "speaks to sqlx outside store/".into()).collect(),
+        false => before_tests(text)
+            .lines()
+            .filter(|l| l.contains("sqlx::"))
+            .map(|_| "speaks to sqlx outside store/".into())
+            .collect(),
     });
 }
 
@@ -207,9 +240,12 @@ fn every_file_opens_with_what_lives_there() {
 #[test]
 fn files_and_functions_stay_small() {
     check(&sources(), |_, text| too_long_file(text));
-    check(&sources(), |path, text| match path.components().any(|c| matches!(c.as_os_str().to_str(), Some("tests" | "benches"))) {
-        true => vec![],
-        false => too_long_functions(text),
+    check(&sources(), |path, text| {
+        match path.components().any(|c| matches!(c.as_os_str().to_str(), Some("tests" | "benches")))
+        {
+            true => vec![],
+            false => too_long_functions(text),
+        }
     });
 }
 
@@ -222,13 +258,21 @@ fn links_in_the_documents_lead_somewhere() {
 fn each_rule_complains_about_what_breaks_it() {
     let long = format!("fn f() {{\n{}}}\n", "    g();\n".repeat(FUNCTION_LINES_MAX));
     let complaints: BTreeMap<&str, Vec<String>> = [
-        ("arrows", wrong_arrows("[package]\nname = \"directlink-model\"\n[dependencies]\ndirectlink-server = {}")),
+        (
+            "arrows",
+            wrong_arrows(
+                "[package]\nname = \"directlink-model\"\n[dependencies]\ndirectlink-server = {}",
+            ),
+        ),
         ("a stranger", wrong_arrows("[package]\nname = \"directlink-x\"")),
         ("purity", impure_words("//! x\nlet now = Instant::now();")),
         ("preface", without_preface("use std::fs;")),
         ("file", too_long_file(&"x\n".repeat(FILE_LINES_MAX + 1))),
         ("function", too_long_functions(&long)),
-        ("arguments", too_long_functions("fn f(a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u8) {}")),
+        (
+            "arguments",
+            too_long_functions("fn f(a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u8) {}"),
+        ),
         ("link", dead_links(Path::new("/nowhere"), "see [this](missing.md#part)")),
     ]
     .into();

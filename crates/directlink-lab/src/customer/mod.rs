@@ -12,6 +12,7 @@
 mod bird;
 mod frr;
 mod gobgp;
+mod office;
 
 use crate::{
     clock,
@@ -30,6 +31,8 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
+
+pub use office::furnish;
 
 /// How long a daemon may take to open its control socket.
 const START_LIMIT: Duration = Duration::from_secs(10);

@@ -1,0 +1,68 @@
+//! `directlink agent`: the agent of one DirectLink router.
+
+use super::LogArguments;
+use anyhow::Result;
+use clap::Args;
+use directlink_agent::{AgentConfig, KernelConfig, NETNS_DIR};
+use directlink_model::ids::RouterName;
+use std::path::{Path, PathBuf};
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// The router's name, as its certificate says
+    #[arg(long, env = "DIRECTLINK_ROUTER", value_name = "NAME")]
+    router: RouterName,
+    /// The server's channel for agents
+    #[arg(long, env = "DIRECTLINK_SERVER", value_name = "https://HOST:PORT")]
+    server: String,
+    /// Directory with ca.pem, cert.pem and key.pem (from `directlink router add`)
+    #[arg(long, env = "DIRECTLINK_IDENTITY", value_name = "DIR")]
+    identity: PathBuf,
+    /// Directory of the ledger: what the router shall do, kept over a reboot
+    #[arg(long, env = "DIRECTLINK_STATE", value_name = "DIR")]
+    state: PathBuf,
+    /// The network namespace of ports and uplink, by name or path; the agent's own if left out
+    #[arg(long, env = "DIRECTLINK_NETNS", value_name = "NS")]
+    netns: Option<String>,
+    /// Begins the names of the namespaces that it makes, one for each interface
+    #[arg(long, env = "DIRECTLINK_NETNS_PREFIX", default_value = "", value_name = "PREFIX")]
+    netns_prefix: String,
+    /// Where packet programs and tables are pinned
+    #[arg(
+        long,
+        env = "DIRECTLINK_PINS",
+        default_value = "/sys/fs/bpf/directlink",
+        value_name = "DIR"
+    )]
+    pins: PathBuf,
+    /// The link towards the fabric; its first IPv4 address is the router's VTEP
+    #[arg(long, env = "DIRECTLINK_UPLINK", default_value = "uplink0", value_name = "IFNAME")]
+    uplink: String,
+    #[command(flatten)]
+    log: LogArguments,
+}
+
+pub(crate) fn run(arguments: Arguments) -> Result<()> {
+    arguments.log.start();
+    let config = AgentConfig {
+        router: arguments.router,
+        server: arguments.server,
+        identity_dir: arguments.identity,
+        state_dir: arguments.state,
+        kernel: KernelConfig {
+            netns: arguments.netns.map(|netns| namespace(&netns)),
+            netns_prefix: arguments.netns_prefix,
+            pin_dir: arguments.pins,
+            uplink: arguments.uplink,
+        },
+    };
+    super::serve_on(async { Ok(directlink_agent::run(config).await?) })
+}
+
+/// A name is one of iproute2's, anything with a slash a path.
+fn namespace(netns: &str) -> PathBuf {
+    match netns.contains('/') {
+        true => netns.into(),
+        false => Path::new(NETNS_DIR).join(netns),
+    }
+}

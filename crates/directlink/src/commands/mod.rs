@@ -1,0 +1,108 @@
+//! The command line: what can be typed, and who does it.
+
+mod agent;
+mod lab;
+mod operator;
+mod serve;
+
+use crate::demo;
+use anyhow::{Context as _, Result};
+use clap::{Parser, Subcommand};
+use std::{future::Future, io::IsTerminal as _, process::ExitCode};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::filter::LevelFilter;
+
+/// Dedicated private interconnect: fibre ports, VLANs and BGP into Nets, as a service.
+#[derive(Parser)]
+#[command(name = "directlink", version, arg_required_else_help = true, max_term_width = 110)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The whole story on this machine: order, cable, BGP, traffic, a pulled cable
+    Demo(demo::Arguments),
+    /// A Region on this machine: routers, cables and hosts as network namespaces
+    #[command(subcommand)]
+    Lab(lab::LabCommand),
+    /// Run the control plane of a Region
+    Serve(serve::Arguments),
+    /// Run the agent of one DirectLink router
+    Agent(agent::Arguments),
+    #[command(flatten)]
+    Operator(operator::OperatorCommand),
+}
+
+/// Reads the command line and does what it says.
+pub fn main() -> ExitCode {
+    match run(CommandLine::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("directlink: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(line: CommandLine) -> Result<ExitCode> {
+    match line.command {
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Lab(command) => lab::run(command),
+        Command::Serve(arguments) => serve::run(arguments).map(|()| ExitCode::SUCCESS),
+        Command::Agent(arguments) => agent::run(arguments).map(|()| ExitCode::SUCCESS),
+        Command::Operator(command) => operator::run(command).map(|()| ExitCode::SUCCESS),
+    }
+}
+
+/// For commands that ask one thing after the other.
+pub(crate) fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?
+        .block_on(work)
+}
+
+/// For the long-running parts.
+fn serve_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?
+        .block_on(work)
+}
+
+/// Returns when somebody wants the process to end: Ctrl-C, or a service manager.
+pub(crate) async fn stop_asked() -> Result<()> {
+    let mut terminated = signal(SignalKind::terminate()).context("SIGTERM")?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted.context("SIGINT"),
+        _ = terminated.recv() => Ok(()),
+    }
+}
+
+/// How the long-running parts write their log.
+#[derive(clap::Args)]
+struct LogArguments {
+    /// The least severe lines that are written: error, warn, info, debug or trace
+    #[arg(long, env = "DIRECTLINK_LOG", default_value = "info", value_name = "LEVEL")]
+    log: LevelFilter,
+    /// One JSON object a line, for collectors
+    #[arg(long, env = "DIRECTLINK_LOG_JSON")]
+    log_json: bool,
+}
+
+impl LogArguments {
+    fn start(&self) {
+        let lines = tracing_subscriber::fmt()
+            .with_writer(std::io::stderr)
+            .with_ansi(std::io::stderr().is_terminal())
+            .with_max_level(self.log);
+        match self.log_json {
+            true => lines.json().init(),
+            false => lines.init(),
+        }
+    }
+}

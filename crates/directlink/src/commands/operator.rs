@@ -1,0 +1,402 @@
+//! What the operator of a Region types: sites, routers, ports, orders, accounts, hosts, the clock.
+
+use crate::{
+    client::Operator,
+    lab::{Lab, keep_identity},
+    output::{self, Column, Format},
+};
+use anyhow::{Context as _, Result, bail};
+use clap::{Args, Subcommand};
+use directlink_model::ids::{ConnectionId, LocationCode, NicId, RouterName, SubregionName};
+use serde_json::{Value, json};
+use std::{net::Ipv4Addr, path::PathBuf};
+
+#[derive(Subcommand)]
+pub(crate) enum OperatorCommand {
+    /// Physical sites, where routers stand
+    #[command(subcommand)]
+    Location(LocationCommand),
+    /// DirectLink routers
+    #[command(subcommand)]
+    Router(RouterCommand),
+    /// Ports of routers, towards the meet-me room
+    #[command(subcommand)]
+    Port(PortCommand),
+    /// Customers' orders that wait for approval
+    #[command(subcommand)]
+    Order(OrderCommand),
+    /// Connections of all customers
+    #[command(subcommand)]
+    Connection(ListCommand),
+    /// DirectLink interfaces of all customers
+    #[command(subcommand)]
+    Interface(ListCommand),
+    /// Customers' accounts and their keys
+    #[command(subcommand)]
+    Account(AccountCommand),
+    /// Where the hosts behind NICs live on the fabric
+    #[command(subcommand)]
+    Nic(NicCommand),
+    /// The Region's clock; in a lab it can be moved on
+    #[command(subcommand)]
+    Clock(ClockCommand),
+}
+
+/// Which Region, and how the answer is shown.
+#[derive(Args)]
+pub(crate) struct Access {
+    /// Directory of a lab: its address and token are read from there
+    #[arg(long, env = "DIRECTLINK_STATE", value_name = "DIR", conflicts_with = "url")]
+    state: Option<PathBuf>,
+    /// Address of the operator's API
+    #[arg(long, env = "DIRECTLINK_OPERATOR_URL", value_name = "URL", requires = "token")]
+    url: Option<String>,
+    /// The operator's token; best given by the environment
+    #[arg(long, env = "DIRECTLINK_OPERATOR_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    /// How the answer is printed
+    #[arg(long, short, value_enum, default_value_t, value_name = "FORMAT")]
+    output: Format,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ListCommand {
+    /// List them
+    List(Access),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum LocationCommand {
+    /// Open a location
+    Add {
+        /// Its code, as PAR1
+        code: LocationCode,
+        /// Site and country, as "Telehouse 3, France"
+        #[arg(long)]
+        name: String,
+        /// The Subregion that it belongs to, as eu-west-2a
+        #[arg(long)]
+        subregion: SubregionName,
+        #[command(flatten)]
+        access: Access,
+    },
+    /// List the locations
+    List(Access),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum RouterCommand {
+    /// Put a router into service; its agent's certificate and key are written once
+    Add {
+        /// Its name, as par1-r1
+        name: RouterName,
+        #[arg(long)]
+        location: LocationCode,
+        /// Its address on the fabric, where it sends and takes VXLAN
+        #[arg(long, value_name = "ADDRESS")]
+        vtep: Ipv4Addr,
+        /// Directory for ca.pem, cert.pem and key.pem, for `directlink agent --identity`
+        #[arg(long, value_name = "DIR")]
+        identity: PathBuf,
+        #[command(flatten)]
+        access: Access,
+    },
+    /// List the routers
+    List(Access),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum PortCommand {
+    /// Put a port into service
+    Add {
+        /// Router and link name, as par1-r1/p0
+        port: String,
+        /// 1Gbps or 10Gbps
+        #[arg(long)]
+        speed: String,
+        #[command(flatten)]
+        access: Access,
+    },
+    /// List the ports, and which connection has each
+    List(Access),
+    /// Free a port although its router still sees light: the cross-connect will not be removed
+    Release {
+        /// Router and link name, as par1-r1/p0
+        port: String,
+        #[command(flatten)]
+        access: Access,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum OrderCommand {
+    /// List the orders that nobody has approved yet
+    List(Access),
+    /// Approve an order: a port is taken, and the Letter of Authorization issued
+    Approve {
+        connection: ConnectionId,
+        /// The port to take, as par1-r1/p0; otherwise a free one that fits
+        #[arg(long)]
+        port: Option<String>,
+        #[command(flatten)]
+        access: Access,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum AccountCommand {
+    /// Open an account; its secret key and password are shown this once
+    Add {
+        /// Login; made up if left out
+        #[arg(long)]
+        email: Option<String>,
+        /// Password; made up if left out
+        #[arg(long, env = "DIRECTLINK_ACCOUNT_PASSWORD", hide_env_values = true)]
+        password: Option<String>,
+        #[command(flatten)]
+        access: Access,
+    },
+    /// List the accounts
+    List(Access),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum NicCommand {
+    /// Say behind which fabric address a NIC lives
+    Place {
+        nic: NicId,
+        /// The host's VTEP; left out: nowhere
+        #[arg(long, value_name = "ADDRESS")]
+        vtep: Option<Ipv4Addr>,
+        #[command(flatten)]
+        access: Access,
+    },
+    /// List the NICs
+    List(Access),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ClockCommand {
+    /// What the Region's clock shows
+    Show(Access),
+    /// Move a virtual clock on
+    Advance {
+        /// How far: seconds, or a number with s, m, h or d, as 7d
+        #[arg(value_parser = seconds)]
+        by: u64,
+        #[command(flatten)]
+        access: Access,
+    },
+}
+
+const LOCATIONS: &[Column] = &[("CODE", "code"), ("NAME", "name"), ("SUBREGION", "subregion")];
+const ROUTERS: &[Column] = &[
+    ("NAME", "name"),
+    ("LOCATION", "location"),
+    ("VTEP", "vtep"),
+    ("BGP IDENTIFIER", "bgp_identifier"),
+    ("AGENT CONNECTED", "agent.connected"),
+    ("AGENT BUILD", "agent.build"),
+];
+const PORTS: &[Column] =
+    &[("PORT", "port"), ("SPEED", "speed"), ("CONNECTION", "connection"), ("LIGHT", "light")];
+const CONNECTIONS: &[Column] = &[
+    ("ID", "id"),
+    ("ACCOUNT", "account"),
+    ("NAME", "name"),
+    ("LOCATION", "location"),
+    ("BANDWIDTH", "bandwidth"),
+    ("STATE", "state"),
+    ("PORT", "port"),
+];
+const INTERFACES: &[Column] = &[
+    ("ID", "id"),
+    ("CONNECTION", "connection"),
+    ("OWNER", "owner"),
+    ("NAME", "name"),
+    ("VLAN", "vlan"),
+    ("ASN", "asn"),
+    ("STATE", "state"),
+    ("GATEWAY", "gateway"),
+    ("SESSION", "session_up"),
+];
+const ACCOUNTS: &[Column] = &[("ID", "id"), ("LOGIN", "login"), ("CREATED", "created_at")];
+const NEW_ACCOUNT: &[Column] = &[
+    ("ID", "id"),
+    ("ACCESS KEY", "access_key"),
+    ("SECRET KEY", "secret_key"),
+    ("LOGIN", "login"),
+    ("PASSWORD", "password"),
+];
+const NICS: &[Column] = &[
+    ("ID", "id"),
+    ("NET", "net"),
+    ("VNI", "vni"),
+    ("ADDRESS", "address"),
+    ("SUBNET", "subnet_range"),
+    ("MAC", "mac"),
+    ("VTEP", "vtep"),
+];
+const CLOCK: &[Column] = &[("NOW", "now"), ("VIRTUAL", "virtual")];
+
+impl Access {
+    fn operator(&self) -> Result<Operator> {
+        match (&self.state, &self.url, &self.token) {
+            (Some(state), _, _) => Ok(Lab::open(state)?.operator()),
+            (None, Some(url), Some(token)) => Ok(Operator::new(url, token)),
+            (None, _, _) => bail!(
+                "which Region? --state DIR for a lab, or --url URL with DIRECTLINK_OPERATOR_TOKEN"
+            ),
+        }
+    }
+
+    async fn list(&self, what: &str, columns: &[Column]) -> Result<()> {
+        let answer = self.operator()?.list(what).await?;
+        let rows = answer[what].as_array().with_context(|| format!("the answer lacks {what}"))?;
+        output::list(self.output, columns, rows, &answer)
+    }
+
+    async fn add(&self, what: &str, described: &Value, columns: &[Column]) -> Result<()> {
+        let answer = self.operator()?.add(what, described).await?;
+        output::one(self.output, columns, &answer)
+    }
+}
+
+pub(crate) fn run(command: OperatorCommand) -> Result<()> {
+    super::block_on(async {
+        match command {
+            OperatorCommand::Location(command) => location(command).await,
+            OperatorCommand::Router(command) => router(command).await,
+            OperatorCommand::Port(command) => port(command).await,
+            OperatorCommand::Order(command) => order(command).await,
+            OperatorCommand::Connection(ListCommand::List(access)) => {
+                access.list("connections", CONNECTIONS).await
+            }
+            OperatorCommand::Interface(ListCommand::List(access)) => {
+                access.list("interfaces", INTERFACES).await
+            }
+            OperatorCommand::Account(command) => account(command).await,
+            OperatorCommand::Nic(command) => nic(command).await,
+            OperatorCommand::Clock(command) => clock(command).await,
+        }
+    })
+}
+
+async fn location(command: LocationCommand) -> Result<()> {
+    match command {
+        LocationCommand::List(access) => access.list("locations", LOCATIONS).await,
+        LocationCommand::Add { code, name, subregion, access } => {
+            let described = json!({ "code": code, "name": name, "subregion": subregion });
+            access.add("locations", &described, LOCATIONS).await
+        }
+    }
+}
+
+async fn router(command: RouterCommand) -> Result<()> {
+    match command {
+        RouterCommand::List(access) => access.list("routers", ROUTERS).await,
+        RouterCommand::Add { name, location, vtep, identity, access } => {
+            let described = json!({ "name": name, "location": location, "vtep": vtep });
+            let mut answer = access.operator()?.add("routers", &described).await?;
+            keep_identity(&identity, &answer["identity"])?;
+            // The private key is in its file, and nowhere else.
+            answer["identity"] = json!(identity);
+            output::one(access.output, ROUTERS, &answer)
+        }
+    }
+}
+
+async fn port(command: PortCommand) -> Result<()> {
+    match command {
+        PortCommand::List(access) => access.list("ports", PORTS).await,
+        PortCommand::Add { port, speed, access } => {
+            access.add("ports", &json!({ "port": port, "speed": speed }), PORTS).await
+        }
+        PortCommand::Release { port, access } => {
+            access.add(&format!("ports/{port}/release"), &json!({}), PORTS).await
+        }
+    }
+}
+
+async fn order(command: OrderCommand) -> Result<()> {
+    match command {
+        OrderCommand::List(access) => access.list("orders", CONNECTIONS).await,
+        OrderCommand::Approve { connection, port, access } => {
+            let answer =
+                access.operator()?.approve(&connection.to_string(), port.as_deref()).await?;
+            output::one(access.output, CONNECTIONS, &answer)
+        }
+    }
+}
+
+async fn account(command: AccountCommand) -> Result<()> {
+    match command {
+        AccountCommand::List(access) => access.list("accounts", ACCOUNTS).await,
+        AccountCommand::Add { email, password, access } => {
+            let mut described = json!({});
+            if let Some(email) = email {
+                described["email"] = email.into();
+            }
+            if let Some(password) = password {
+                described["password"] = password.into();
+            }
+            access.add("accounts", &described, NEW_ACCOUNT).await
+        }
+    }
+}
+
+async fn nic(command: NicCommand) -> Result<()> {
+    match command {
+        NicCommand::List(access) => access.list("nics", NICS).await,
+        NicCommand::Place { nic, vtep, access } => {
+            let vtep = vtep.map(|vtep| vtep.to_string());
+            let answer = access.operator()?.place(&nic.to_string(), vtep.as_deref()).await?;
+            output::one(access.output, NICS, &answer)
+        }
+    }
+}
+
+async fn clock(command: ClockCommand) -> Result<()> {
+    match command {
+        ClockCommand::Show(access) => {
+            let answer = access.operator()?.list("clock").await?;
+            output::one(access.output, CLOCK, &answer)
+        }
+        ClockCommand::Advance { by, access } => {
+            let answer = access.operator()?.advance_clock(by).await?;
+            output::one(access.output, CLOCK, &answer)
+        }
+    }
+}
+
+fn seconds(text: &str) -> Result<u64> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let per_unit = match &text[digits.len()..] {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        unit => bail!("'{unit}' is no unit of time: s, m, h or d"),
+    };
+    let count: u64 = digits.parse().with_context(|| format!("'{text}' is no length of time"))?;
+    count.checked_mul(per_unit).context("that is too long")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_time_have_units() {
+        for (text, expected) in [
+            ("90", Some(90)),
+            ("90s", Some(90)),
+            ("7d", Some(604_800)),
+            ("2h", Some(7200)),
+            ("7w", None),
+            ("d", None),
+        ] {
+            assert_eq!(seconds(text).ok(), expected, "{text}");
+        }
+    }
+}

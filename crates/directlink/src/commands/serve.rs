@@ -1,0 +1,104 @@
+//! `directlink serve`: the control plane of a Region.
+
+use super::LogArguments;
+use crate::lab::ClockKind;
+use anyhow::{Context as _, Result};
+use clap::Args;
+use directlink_model::{ids::RegionName, location::Region};
+use directlink_net::{Asn, RegionAsn};
+use directlink_server::config::{Listen, ServeConfig};
+use std::{fs, net::SocketAddr, path::PathBuf};
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Directory of database, certificate authority and secrets
+    #[arg(long, env = "DIRECTLINK_STATE", value_name = "DIR")]
+    state: PathBuf,
+    /// The Region's name
+    #[arg(long, env = "DIRECTLINK_REGION", default_value = "eu-west-2")]
+    region: RegionName,
+    /// The routers' AS number; the guide's for its Regions
+    #[arg(long, env = "DIRECTLINK_ASN", value_name = "ASN")]
+    asn: Option<i64>,
+    /// Customers' APIs: OUTSCALE, and AWS Direct Connect at the same address
+    #[arg(
+        long,
+        env = "DIRECTLINK_LISTEN",
+        default_value = "127.0.0.1:8080",
+        value_name = "ADDRESS"
+    )]
+    listen: SocketAddr,
+    /// A second address for the same, for AWS clients that want one of their own
+    #[arg(long, env = "DIRECTLINK_LISTEN_AWS", value_name = "ADDRESS")]
+    listen_aws: Option<SocketAddr>,
+    /// The operator's API, and metrics
+    #[arg(
+        long,
+        env = "DIRECTLINK_LISTEN_OPERATOR",
+        default_value = "127.0.0.1:8081",
+        value_name = "ADDRESS"
+    )]
+    listen_operator: SocketAddr,
+    /// The routers' agents
+    #[arg(
+        long,
+        env = "DIRECTLINK_LISTEN_AGENTS",
+        default_value = "127.0.0.1:8082",
+        value_name = "ADDRESS"
+    )]
+    listen_agents: SocketAddr,
+    /// A name or address by which agents dial this server, beside localhost; can be given again
+    #[arg(
+        long = "server-name",
+        env = "DIRECTLINK_SERVER_NAMES",
+        value_delimiter = ',',
+        value_name = "NAME"
+    )]
+    server_names: Vec<String>,
+    /// File with the operator's token; one is made in the state directory if left out
+    #[arg(long, env = "DIRECTLINK_OPERATOR_TOKEN_FILE", value_name = "FILE")]
+    operator_token_file: Option<PathBuf>,
+    /// virtual: the operator can move it on, for labs
+    #[arg(long, value_enum, default_value = "real")]
+    clock: ClockKind,
+    #[command(flatten)]
+    log: LogArguments,
+}
+
+pub(crate) fn run(arguments: Arguments) -> Result<()> {
+    arguments.log.start();
+    let config = config(arguments)?;
+    super::serve_on(async {
+        let running = directlink_server::serve::serve(config).await?;
+        super::stop_asked().await?;
+        running.stop().await;
+        Ok(())
+    })
+}
+
+fn config(a: Arguments) -> Result<ServeConfig> {
+    let asn = match a.asn {
+        Some(number) => Some(Asn::try_from(number)?),
+        None => Region::guide_asn(&a.region),
+    };
+    let asn = asn.with_context(|| {
+        format!(
+            "'{}' is a Region of your own: say what AS number its routers have (--asn)",
+            a.region
+        )
+    })?;
+    let mut config = ServeConfig::new(a.state, Region { name: a.region, asn: RegionAsn(asn) });
+    config.virtual_clock = a.clock == ClockKind::Virtual;
+    config.listen = Listen {
+        api: a.listen,
+        aws: a.listen_aws,
+        operator: a.listen_operator,
+        agents: a.listen_agents,
+    };
+    config.server_names = a.server_names;
+    if let Some(path) = a.operator_token_file {
+        let token = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        config.operator_token = Some(token.trim().to_owned().into());
+    }
+    Ok(config)
+}

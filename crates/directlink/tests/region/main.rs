@@ -1,0 +1,12 @@
+//! A whole Region, used as its users do: the `directlink` command brings labs up, the public API
+//! is called with signatures, and the customers' routers are BIRD, FRR and GoBGP.
+//!
+//! Needs root, and what scripts/setup installs: where something is missing a test fails, none is
+//! skipped. Each test has a lab of its own in a temporary directory.
+
+mod cable;
+mod down;
+mod fixture;
+mod isolation;
+mod kills;
+mod walking;
