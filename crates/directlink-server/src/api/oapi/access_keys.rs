@@ -55,9 +55,10 @@ const fn state(key: &AccessKey) -> &'static str {
     }
 }
 
-/// `2010-10-01T12:34:56.789+0000`.
+/// `2010-10-01T12:34:56.789Z` (RFC 3339, as the description's `date-time`; its examples write the
+/// offset without a colon, which that format does not allow).
 fn date(at: Timestamp) -> String {
-    at.to_zoned_datetime(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%S.%3f+0000").to_string()
+    at.to_zoned_datetime(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
 }
 
 impl Listed for AccessKey {
