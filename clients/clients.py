@@ -55,7 +55,7 @@ class Interface:
     name: str
     vlan: int
     asn: int
-    key: str
+    key: str | None
     router_address: str
     customer_address: str
     mtu: int
@@ -144,7 +144,7 @@ class OutscaleFace:
             name=i["DirectLinkInterfaceName"],
             vlan=i["Vlan"],
             asn=i["BgpAsn"],
-            key=i["BgpKey"],
+            key=i.get("BgpKey"),
             router_address=i["OutscalePrivateIp"],
             customer_address=i["ClientPrivateIp"],
             mtu=i["Mtu"],
@@ -238,7 +238,7 @@ class AwsFace:
             name=i["virtualInterfaceName"],
             vlan=i["vlan"],
             asn=i["asnLong"],
-            key=i["authKey"],
+            key=i.get("authKey"),
             router_address=i["amazonAddress"],
             customer_address=i["customerAddress"],
             mtu=i["mtu"],

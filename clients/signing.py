@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 import requests
 
+DATE_HEADERS = {"osc": "X-Osc-Date", "aws": "X-Amz-Date"}
+
 
 @dataclass
 class Asked:
@@ -30,11 +32,11 @@ class Asked:
     age: timedelta = timedelta()
 
     def signed_headers(self) -> dict:
-        name, upper = self.brand, self.brand.upper()
+        name, upper, date_header = self.brand, self.brand.upper(), DATE_HEADERS[self.brand]
         date = (datetime.now(timezone.utc) - self.age).strftime("%Y%m%dT%H%M%SZ")
         scope = f"{date[:8]}/{self.region}/{self.service}/{name}4_request"
         url = urlsplit(self.url)
-        signed = {"host": url.netloc, f"x-{name}-date": date} | {k.lower(): v for k, v in self.headers.items()}
+        signed = {"host": url.netloc, date_header.lower(): date} | {k.lower(): v for k, v in self.headers.items()}
         names = ";".join(sorted(signed))
         canonical = "\n".join(
             [
@@ -56,7 +58,7 @@ class Asked:
         authorization = (
             f"{upper}4-HMAC-SHA256 Credential={self.access_key}/{scope}, SignedHeaders={names}, Signature={signature}"
         )
-        return {**self.headers, f"X-{name.title()}-Date": date, "Authorization": authorization}
+        return {**self.headers, date_header: date, "Authorization": authorization}
 
     def send(self, **changes) -> requests.Response:
         """Sends it; `changes` replace `headers` or `body` after the signing, as a thief on the way would."""
