@@ -137,11 +137,12 @@ pub(crate) struct Difference {
 /// All that is to be done.
 pub(crate) fn diff(wanted: &Wanted, observed: &Observed) -> Difference {
     let mut difference = Difference::default();
-    router(observed, &mut difference);
-    ports(wanted, observed, &mut difference);
     let nets = nets::diff(wanted, observed);
     difference.changes.extend(nets.first);
     interfaces::diff(wanted, observed, &mut difference);
+    // New programs come over tables that are filled: those of another layout begin empty.
+    router(observed, &mut difference);
+    ports(wanted, observed, &mut difference);
     difference.changes.extend(nets.last);
     difference
 }

@@ -130,3 +130,87 @@ fn session_report(session: &Session) -> SessionReport {
         None => SessionReport::default(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{diff::Change, wanted::Interface};
+    use directlink_net::Mac;
+
+    fn id(n: u32) -> InterfaceId {
+        InterfaceId::from_bits(n)
+    }
+
+    fn p0() -> PortName {
+        "p0".parse().unwrap()
+    }
+
+    fn wanted() -> Wanted {
+        let interface = Interface {
+            port: p0(),
+            vlan: 100_u16.try_into().unwrap(),
+            mtu: 1500_i64.try_into().unwrap(),
+            mac: Mac([6; 6]),
+            router: "172.16.0.1/30".parse().unwrap(),
+            customer: "172.16.0.2".parse().unwrap(),
+            vni: Some(1000_u32.try_into().unwrap()),
+        };
+        let refused = (p0(), "IPv4 only".to_owned());
+        Wanted {
+            interfaces: [(id(1), interface)].into(),
+            refused: [(id(2), refused)].into(),
+            ..Wanted::default()
+        }
+    }
+
+    #[test]
+    fn an_interface_is_configured_when_nothing_is_left_to_do_and_else_says_why() {
+        let subject = Subject::Interface(id(1));
+        let why = || "cannot make a namespace".to_owned();
+        let no_port = Subject::Port(p0());
+        let table: [(Outcome, bool, Option<&str>); 6] = [
+            (Outcome::default(), true, None),
+            (with(|o| o.difference.changes.push(Change::MakeNamespace(id(1)))), false, None),
+            (with(|o| o.difference.changes.push(Change::MakeNamespace(id(7)))), true, None),
+            (with(|o| drop(o.failures.insert(subject, why()))), false, Some("namespace")),
+            (with(|o| drop(o.failures.insert(no_port, "taken".into()))), false, Some("taken")),
+            (
+                with(|o| drop(o.difference.blocked.insert(Subject::Router, "no uplink".into()))),
+                false,
+                Some("no uplink"),
+            ),
+        ];
+        for (outcome, configured, failure) in table {
+            let said = outcome.failure(&wanted(), id(1));
+            assert_eq!(said.is_some(), failure.is_some(), "{outcome:?}");
+            assert!(failure.is_none_or(|text| said.unwrap().contains(text)));
+            assert_eq!(outcome.is_configured(&wanted(), id(1)), configured, "{outcome:?}");
+        }
+    }
+
+    fn with(change: impl FnOnce(&mut Outcome)) -> Outcome {
+        let mut outcome = Outcome::default();
+        change(&mut outcome);
+        outcome
+    }
+
+    #[test]
+    fn a_port_speaks_of_what_is_there_what_should_be_and_what_cannot_be() {
+        let on = [(id(3), p0()), (id(4), "p1".parse().unwrap())].into();
+        let ids: Vec<_> = interfaces_of(&p0(), &wanted(), &on).into_iter().collect();
+        assert_eq!(ids, [id(1), id(2), id(3)]);
+        let seen = Seen {
+            wanted: &wanted(),
+            outcome: &Outcome::default(),
+            facts: &Facts::default(),
+            rows: &RouteRows::default(),
+            vias: &BTreeMap::new(),
+            heard: &Heard::default(),
+        };
+        let report = port_report(p0(), 7, true, ids.into_iter().collect(), &seen);
+        let left_over = &report.interfaces[&id(3)];
+        assert!(!left_over.configured && left_over.failure.is_none());
+        assert_eq!(report.interfaces[&id(2)].failure.as_deref(), Some("IPv4 only"));
+        assert_eq!(report.interfaces[&id(1)].session.state, "Idle");
+    }
+}

@@ -42,6 +42,8 @@ pub(crate) struct Wanted {
     /// Those that this router cannot bring about, and why.
     pub(crate) refused: BTreeMap<InterfaceId, (PortName, String)>,
     pub(crate) nets: BTreeMap<Vni, Net>,
+    /// What of a Net this router cannot bring about, and why.
+    pub(crate) net_problems: BTreeMap<Vni, String>,
     /// Of some Net nothing can be read: no Net's rows may be removed.
     pub(crate) some_net_unknown: bool,
 }
@@ -94,7 +96,7 @@ impl Wanted {
                     wanted.add_port(port, certainty, plan);
                 }
                 (Scope::Net(_), Some(Document::Net(Some(plan)))) => {
-                    wanted.nets.insert(plan.vni, net(certainty, plan));
+                    wanted.add_net(certainty, plan);
                 }
                 (Scope::Net(_), Some(Document::Net(None))) if certainty == Certainty::Current => {}
                 // Nothing is known, or a document is about something else than its scope.
@@ -118,14 +120,43 @@ impl Wanted {
 
     fn add_port(&mut self, port: &PortName, certainty: Certainty, plan: &PortPlan) {
         self.ports.insert(port.clone(), certainty);
+        let mut taken: BTreeMap<Vlan, InterfaceId> = BTreeMap::new();
         for (&id, plan) in &plan.interfaces {
-            match interface(id, port, plan) {
-                Ok(interface) => drop(self.interfaces.insert(id, interface)),
+            let interface = match taken.get(&plan.vlan) {
+                // Two would take it from each other, forever.
+                Some(other) => Err(format!("VLAN {} of the port is {other}'s", plan.vlan)),
+                None => interface(id, port, plan),
+            };
+            match interface {
+                Ok(interface) => {
+                    taken.insert(plan.vlan, id);
+                    self.interfaces.insert(id, interface);
+                }
                 Err(why) => drop(self.refused.insert(id, (port.clone(), why))),
             }
         }
     }
+
+    fn add_net(&mut self, certainty: Certainty, plan: &NetPlan) {
+        let nics = plan.nics.iter().map(|(&address, nic)| (address, self::nic(nic)));
+        let mut net = Net { certainty, subnets: plan.subnets.clone(), nics: nics.collect() };
+        for (address, nic) in &mut net.nics {
+            let rules = nic.rules.inbound.len().max(nic.rules.outbound.len());
+            if rules > RULES_MAX {
+                let why = format!(
+                    "the security groups of {address} have {rules} rules one way, \
+                     more than {RULES_MAX}: nothing is admitted"
+                );
+                nic.rules = RuleSet::default();
+                self.net_problems.insert(plan.vni, why);
+            }
+        }
+        self.nets.insert(plan.vni, net);
+    }
 }
+
+/// Of one NIC, one way, in the data plane's table.
+const RULES_MAX: usize = 512;
 
 fn interface(id: InterfaceId, port: &PortName, plan: &InterfacePlan) -> Result<Interface, String> {
     let (IpNet::V4(router), IpNet::V4(customer)) = (plan.peer.router(), plan.peer.customer())
@@ -141,11 +172,6 @@ fn interface(id: InterfaceId, port: &PortName, plan: &InterfacePlan) -> Result<I
         customer: customer.addr(),
         vni: plan.net.as_ref().map(|net| net.vni),
     })
-}
-
-fn net(certainty: Certainty, plan: &NetPlan) -> Net {
-    let nics = plan.nics.iter().map(|(&address, nic)| (address, self::nic(nic))).collect();
-    Net { certainty, subnets: plan.subnets.clone(), nics }
 }
 
 fn nic(plan: &NicPlan) -> Nic {
@@ -227,6 +253,38 @@ mod tests {
             }),
         };
         PortPlan { connection: None, interfaces: [(InterfaceId::from_bits(1), plan)].into() }
+    }
+
+    #[test]
+    fn a_vlan_is_one_interfaces_and_too_many_rules_admit_nothing() {
+        let mut plan = port(PeerAddresses::allocated(0).unwrap());
+        let twin = plan.interfaces[&InterfaceId::from_bits(1)].clone();
+        plan.interfaces.insert(InterfaceId::from_bits(2), twin);
+        let rule = |n: u8| permission(Admitted::Other(n), "10.0.0.0/8");
+        let nic = NicPlan {
+            mac: Mac([2; 6]),
+            vtep: Ipv4Addr::new(192, 0, 2, 2),
+            inbound: (0..=u8::MAX).chain(0..=u8::MAX).chain(0..1).map(rule).collect(),
+            outbound: vec![],
+        };
+        let net = NetPlan {
+            vni: 1000_u32.try_into().unwrap(),
+            range: "10.1.0.0/16".parse().unwrap(),
+            subnets: BTreeMap::new(),
+            nics: [(Ipv4Addr::new(10, 1, 0, 5), nic)].into(),
+        };
+        let current = |document| Known::Current { generation: 1, document };
+        let wanted = Wanted::of(&scopes(&[
+            ("port/p0", current(Document::Port(plan))),
+            ("net/vpc-00000001", current(Document::Net(Some(net)))),
+        ]));
+        assert_eq!(wanted.interfaces.len(), 1);
+        let (_, why) = &wanted.refused[&InterfaceId::from_bits(2)];
+        assert_eq!(why, "VLAN 100 of the port is dxvif-00000001's");
+        let (vni, why) = wanted.net_problems.first_key_value().unwrap();
+        assert!(why.contains("513 rules"), "{why}");
+        let nic = wanted.nets[vni].nics.values().next().unwrap();
+        assert_eq!(nic.rules, RuleSet::default());
     }
 
     fn scopes(list: &[(&str, Known)]) -> BTreeMap<Scope, Known> {

@@ -34,6 +34,13 @@ impl Kernel {
         self.rows = None;
     }
 
+    /// Tables of another build's layout serve nobody once every program is this one's.
+    pub(crate) fn forget_former_layouts(&self) {
+        if let Err(error) = self.dataplane.drop_other_layouts() {
+            tracing::warn!(%error, "tables of another layout stay pinned");
+        }
+    }
+
     /// Brings the tables to what `wanted` makes of them. What is there then.
     pub(crate) fn sync_rows(
         &mut self,

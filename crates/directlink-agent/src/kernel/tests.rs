@@ -199,9 +199,9 @@ async fn a_later_process_finds_everything_right_but_for_its_programs() {
         matches!(
             changes.as_slice(),
             [
+                crate::diff::Change::AttachSlow(_),
                 crate::diff::Change::AttachUplink(_),
-                crate::diff::Change::AttachPort { .. },
-                crate::diff::Change::AttachSlow(_)
+                crate::diff::Change::AttachPort { .. }
             ]
         ),
         "{changes:?}"

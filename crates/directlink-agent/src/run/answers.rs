@@ -3,6 +3,7 @@
 
 use super::Agent;
 use crate::{
+    diff::Subject,
     report::Outcome,
     wanted::{Known, Wanted},
 };
@@ -105,7 +106,6 @@ fn failures(
     wanted: &Wanted,
     outcome: &Outcome,
 ) -> Option<String> {
-    use crate::diff::Subject;
     let reasons: Vec<String> = match (scope, known) {
         (Scope::Port(port), _) => {
             let here =
@@ -116,7 +116,7 @@ fn failures(
         }
         (_, Some(Known::Current { document: Document::Net(Some(net)), .. })) => {
             let failed = outcome.failures.get(&Subject::Net(net.vni));
-            failed.into_iter().cloned().collect()
+            failed.into_iter().chain(wanted.net_problems.get(&net.vni)).cloned().collect()
         }
         _ => Vec::new(),
     };

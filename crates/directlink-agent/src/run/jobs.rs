@@ -160,7 +160,11 @@ impl Agent {
         self.sessions.set(plans, observed, |id| namespaces.path(id));
     }
 
+    /// Before the first pass nothing is known of what the rows that are there are for.
     pub(super) fn begin_rows(&mut self) {
+        if !self.seen.has_passed {
+            return;
+        }
         let vias = self.vias();
         let kernel = self.kernel.clone();
         self.job = Some(Box::pin(async move {
@@ -243,6 +247,7 @@ fn pass(
     let before = observed.numbers().into_keys().collect();
     let difference = diff(wanted, &observed);
     if difference.changes.is_empty() {
+        kernel.forget_former_layouts();
         return Ok((Outcome { observed, difference, ..Outcome::default() }, before));
     }
     let now = difference.changes.get(..CHANGES_PER_PASS).unwrap_or(&difference.changes);

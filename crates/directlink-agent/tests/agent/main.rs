@@ -10,7 +10,11 @@ use customer::Bird;
 use directlink_model::{plan::Document, report::PortReport};
 use documents::{NET, id, interface, net, one, port};
 use server::{Authority, Process, Server};
-use std::{fs, time::Instant};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+use tokio::time::timeout;
 
 /// A bench with an agent whose server is there, and has its Hello.
 async fn attached() -> (Bench, Server, Process) {
@@ -141,6 +145,18 @@ async fn a_ledger_that_cannot_be_read_leaves_the_kernel_as_it_is() {
     assert_eq!(ifindex(&bench), before);
     server.send("port/p0", 44, &port(&[]));
     server.report("nothing", |report| report.interfaces.is_empty()).await;
+}
+
+#[tokio::test]
+async fn a_strangers_identity_is_not_spoken_with_and_a_renewed_one_is_at_once() {
+    let bench = Bench::new();
+    let authority = Authority::new();
+    Authority::new().write_identity(bench.dir.path());
+    let mut server = Server::start(authority.clone()).await;
+    let _agent = Process::start(bench.config(server.address));
+    assert!(timeout(Duration::from_millis(700), server.hello()).await.is_err());
+    authority.write_identity(bench.dir.path());
+    server.hello().await;
 }
 
 #[tokio::test]
