@@ -46,6 +46,14 @@ pub struct Nic {
 
 /// Prefix lengths that a Net may have.
 pub const NET_LENGTHS: std::ops::RangeInclusive<u8> = 16..=28;
+/// What nobody has on the Internet (RFC 1918), or only a carrier inside (RFC 6598): a Net may take of
+/// these.
+const PRIVATE: [Ipv4Net; 4] = [
+    Ipv4Net::new_assert(Ipv4Addr::new(10, 0, 0, 0), 8),
+    Ipv4Net::new_assert(Ipv4Addr::new(172, 16, 0, 0), 12),
+    Ipv4Net::new_assert(Ipv4Addr::new(192, 168, 0, 0), 16),
+    Ipv4Net::new_assert(Ipv4Addr::new(100, 64, 0, 0), 10),
+];
 /// Prefix lengths that a Subnet may have.
 pub const SUBNET_LENGTHS: std::ops::RangeInclusive<u8> = 16..=29;
 /// The first four addresses and the last of each Subnet are not a NIC's.
@@ -55,18 +63,12 @@ impl Net {
     /// # Errors
     /// A range of a size or a kind that no Net can have.
     pub fn check_range(range: Ipv4Net) -> Result<(), Fault> {
-        if !NET_LENGTHS.contains(&range.prefix_len()) {
-            return Err(Fault::RangeSize { range, lengths: NET_LENGTHS });
+        if !PRIVATE.iter().any(|private| private.contains(&range)) {
+            return Err(Fault::RangeReserved(range));
         }
-        let first = range.addr();
-        let reserved = first.is_loopback()
-            || first.is_multicast()
-            || first.is_link_local()
-            || first.octets()[0] == 0
-            || first.octets()[0] >= 240;
-        match reserved {
-            true => Err(Fault::RangeReserved(range)),
-            false => Ok(()),
+        match NET_LENGTHS.contains(&range.prefix_len()) {
+            true => Ok(()),
+            false => Err(Fault::RangeSize { range, lengths: NET_LENGTHS }),
         }
     }
 }
@@ -148,7 +150,9 @@ mod tests {
             ("10.0.0.0/16", "ok"),
             ("10.0.0.0/28", "ok"),
             ("10.0.0.0/15", "size"),
-            ("142.42.42.42/32", "size"),
+            ("100.64.0.0/16", "ok"),
+            ("142.42.42.42/32", "reserved"),
+            ("172.32.0.0/16", "reserved"),
             ("127.0.0.0/16", "reserved"),
             ("169.254.0.0/16", "reserved"),
         ] {
