@@ -6,7 +6,7 @@
 //!  AllocatePrivate… for ownerAccount  ─► confirming, the other's ─ConfirmPrivate…─► pending …
 //! ```
 
-use super::{Call, Outcome, members::Members, refusal::Failure, router_config};
+use super::{Call, Outcome, members::Members, refusal::Failure};
 use crate::app::{InterfaceFilter, Refusal};
 use directlink_model::{
     Fault,
@@ -14,6 +14,7 @@ use directlink_model::{
     ids::{AccountId, ConnectionId, GatewayId, InterfaceId},
     interface::{Interface, InterfaceState},
     location::Region,
+    router_config::{Intent, logical_connection},
     view::InterfaceView,
 };
 use directlink_net::{Asn, BgpKey, IpNet, Mtu, Vlan};
@@ -92,7 +93,7 @@ impl<'v> VirtualInterface<'v> {
             aws_logical_device_id: peer.aws_logical_device_id,
             connection_id: interface.connection,
             customer_address: peer.customer_address,
-            customer_router_config: router_config::xml(view, region.asn, reader),
+            customer_router_config: customer_router_config(interface, region, reader),
             jumbo_frame_capable: false,
             location: view.connection.location.as_str(),
             mtu: interface.mtu,
@@ -169,6 +170,15 @@ const fn bgp_status(interface: &Interface, state: InterfaceState) -> &'static st
         (true, false, true) => "down",
         (true, false, false) | (false, _, _) => "unknown",
     }
+}
+
+/// Without the key for whoever is not its owner.
+fn customer_router_config(interface: &Interface, region: &Region, reader: AccountId) -> String {
+    let mut intent = Intent::of(interface, region.asn);
+    if interface.owner != reader {
+        intent.sessions.iter_mut().for_each(|session| session.key = None);
+    }
+    logical_connection(&intent)
 }
 
 fn encode(call: &Call<'_>, view: &InterfaceView) -> Value {

@@ -10,7 +10,6 @@ mod interfaces;
 mod members;
 mod refusal;
 mod region;
-mod router_config;
 #[cfg(test)]
 mod tests;
 
