@@ -100,10 +100,9 @@ pub async fn serve(config: ServeConfig) -> Result<Running, Error> {
     let requests = Requests::default();
     let operator = api::operator(app.clone()).merge(metrics::route(app.clone(), requests.clone()));
     servers.push(serve_http(&app, listeners.operator, requests.count("operator", operator)));
-    servers.push(serve_http(&app, listeners.api, requests.count("api", api::front(app.clone()))));
-    let aws = listeners
-        .aws
-        .map(|aws| serve_http(&app, aws, requests.count("aws", api::front(app.clone()))));
+    let front = api::front(app.clone());
+    servers.push(serve_http(&app, listeners.api, requests.count("api", front.clone())));
+    let aws = listeners.aws.map(|aws| serve_http(&app, aws, requests.count("aws", front)));
     servers.extend(aws);
     let reconciler = tokio::spawn(reconcile::run(app.clone(), config.pace));
     info!(region = %config.region.name, api = %listening.api, operator = %listening.operator,
