@@ -1,2 +1,274 @@
-//! bench
-fn main() {}
+//! Packets per second: our road into a Net against the kernel's own routing, in one run.
+//!
+//! ```text
+//! BPF_PROG_TEST_RUN, live frames ─► veth ═► the road under test ─► veth ═► count and drop
+//!
+//!  wire           nothing between                      what generator and veth cost alone
+//!  directlink     VLAN, source check, security group, route, TTL, VXLAN     (this crate)
+//!  kernel plain   route, TTL                                               (ip_forward)
+//!  kernel vxlan   route, TTL, VXLAN                       (ip_forward, the vxlan device)
+//! ```
+//! 64-byte frames of 1,024 UDP flows, on one processor: generator, road and drop share it.
+//! Rounds are interleaved, and medians are printed, as other load comes and goes.
+//!
+//! `cargo bench -p directlink-dataplane --bench forwarding` as root.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
+
+#[path = "../tests/traffic/topology.rs"]
+#[allow(dead_code)]
+mod topology;
+
+use aya::{
+    Ebpf, Pod,
+    maps::{Array, PerCpuArray},
+    programs::{
+        SchedClassifier, TcAttachType, TestRun as _, TestRunOptions, Xdp, XdpMode,
+        tc::{self, NlOptions, TcAttachOptions},
+    },
+};
+use directlink_dataplane::{Protocol, offload};
+use nix::{
+    sched::{CpuSet, sched_setaffinity},
+    unistd::Pid,
+};
+use std::time::Instant;
+use topology::{Namespace, Region, rule};
+
+static GENERATOR: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/generator.bpf.o"));
+
+const ROUNDS: usize = 9;
+const PACKETS: u32 = 400_000;
+const FRAME_BYTES: usize = 64;
+const CUSTOMER_MAC: [u8; 6] = [2, 0, 0, 0, 1, 1];
+const ROUTER_MAC: [u8; 6] = [2, 0, 0, 0, 1, 2];
+const NIC_MAC: &str = "02:00:00:00:02:02";
+const TARGET: f64 = 3.0;
+
+/// `struct template` of generator.bpf.c.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Template {
+    frame: [u8; FRAME_BYTES],
+    ifindex: u32,
+    tagged: u32,
+}
+
+// SAFETY: integers and arrays of them, repr(C), 64 + 4 + 4 bytes without padding.
+#[allow(unsafe_code)]
+unsafe impl Pod for Template {}
+
+/// Something that frames go through, from `source` to a sink of its own.
+struct Road {
+    name: &'static str,
+    does: &'static str,
+    bpf: Ebpf,
+    mpps: Vec<f64>,
+    /// Where the generator runs.
+    source: Namespace,
+    /// What must live as long as the road.
+    _rest: Vec<Namespace>,
+}
+
+fn main() {
+    // `cargo test --benches` and the like call this with other arguments: nothing to do then.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return;
+    }
+    pin_to_one_processor();
+    let (directlink, _region) = directlink();
+    let mut roads = [wire(), directlink, kernel(false), kernel(true)];
+    for road in &mut roads {
+        road.round();
+        road.mpps.clear();
+    }
+    for _ in 0..ROUNDS {
+        roads.iter_mut().for_each(Road::round);
+    }
+    report(&mut roads);
+}
+
+fn report(roads: &mut [Road]) {
+    println!("64-byte frames, 1,024 flows, one processor, median of {ROUNDS} rounds");
+    for road in &mut *roads {
+        let (low, high) = (road.percentile(0), road.percentile(100));
+        let median = road.percentile(50);
+        println!("{:<13}{median:>6.2} Mpps  ({low:.2} to {high:.2})  {}", road.name, road.does);
+    }
+    let [_, ours, plain, vxlan] = roads else { unreachable!("four roads") };
+    let ours = ours.percentile(50);
+    for kernel in [plain, vxlan] {
+        let ratio = ours / kernel.percentile(50);
+        let word = if ratio >= TARGET { "reached" } else { "missed" };
+        println!("directlink / {:<13}{ratio:>5.1}×  (target {TARGET}×: {word})", kernel.name);
+    }
+}
+
+impl Road {
+    /// The generator redirects into `link`, a veth end of the namespace `source`.
+    fn new(
+        name: &'static str,
+        does: &'static str,
+        (source, link): (Namespace, &str),
+        frame: [u8; FRAME_BYTES],
+    ) -> Self {
+        let mut bpf = Ebpf::load(GENERATOR).unwrap();
+        for program in ["generate", "sink_frame"] {
+            let program: &mut Xdp = bpf.program_mut(program).unwrap().try_into().unwrap();
+            program.load().unwrap();
+        }
+        let ifindex = source.ifindex(link);
+        let mut templates = Array::try_from(bpf.map_mut("templates").unwrap()).unwrap();
+        templates
+            .set(0, Template { frame, ifindex, tagged: (frame[12..14] == [0x81, 0]).into() }, 0)
+            .unwrap();
+        Self { name, does, bpf, mpps: vec![], source, _rest: vec![] }
+    }
+
+    /// Drops what XDP sends out at `link` of `namespace`.
+    fn sink_frames(&mut self, namespace: &Namespace, link: &str) {
+        let program: &mut Xdp = self.bpf.program_mut("sink_frame").unwrap().try_into().unwrap();
+        let ifindex = namespace.ifindex(link);
+        namespace.enter(|| program.attach_to_if_index(ifindex, XdpMode::Driver)).unwrap();
+    }
+
+    /// Drops what the kernel's stack sends out at `link` of `namespace`.
+    fn sink_packets(&mut self, namespace: &Namespace, link: &str) {
+        let program: &mut SchedClassifier =
+            self.bpf.program_mut("sink_packet").unwrap().try_into().unwrap();
+        program.load().unwrap();
+        namespace.enter(|| {
+            tc::qdisc_add_clsact(link).unwrap();
+            let options = TcAttachOptions::Netlink(NlOptions::default());
+            program.attach_with_options(link, TcAttachType::Ingress, options).unwrap();
+        });
+    }
+
+    fn round(&mut self) {
+        let Self { bpf, source, .. } = self;
+        let before = arrived(bpf);
+        let program: &Xdp = bpf.program("generate").unwrap().try_into().unwrap();
+        let elapsed = source.enter(|| {
+            let start = Instant::now();
+            program
+                .test_run(TestRunOptions {
+                    data_in: Some(&[0; FRAME_BYTES]),
+                    repeat: PACKETS,
+                    attrs: aya::programs::TestRunAttrs::new().xdp_live_frames(64),
+                    ..TestRunOptions::default()
+                })
+                .unwrap();
+            start.elapsed()
+        });
+        let packets = arrived(bpf) - before;
+        assert!(packets > u64::from(PACKETS) / 2, "{}: {packets} of {PACKETS} arrived", self.name);
+        self.mpps.push(packets as f64 / elapsed.as_secs_f64() / 1e6);
+    }
+
+    fn percentile(&mut self, percent: usize) -> f64 {
+        self.mpps.sort_by(f64::total_cmp);
+        self.mpps[(self.mpps.len() - 1) * percent / 100]
+    }
+}
+
+fn wire() -> Road {
+    let [source, sink] = ["source", "sink"].map(Namespace::new);
+    source.ip(&format!("link add g0 type veth peer name s0 netns {}", sink.name()));
+    source.ip("link set g0 up");
+    sink.ip("link set s0 up");
+    let mut road =
+        Road::new("wire", "generator and drop alone", (source, "g0"), frame(None, ROUTER_MAC));
+    road.sink_frames(&sink, "s0");
+    road._rest = vec![sink];
+    road
+}
+
+fn directlink() -> (Road, Region) {
+    let mut region = Region::new();
+    region.admit(1, vec![rule("192.0.2.0/24", Protocol::UDP, Some(53))], vec![]);
+    // So that the kernel has resolved the VTEP before h0 stops listening.
+    region.router.output("ping -c 1 -W 1 10.9.0.2");
+    let customer = std::mem::replace(&mut region.customer, Namespace::new("spare"));
+    let does = "VLAN, source check, security group, route, TTL, VXLAN";
+    let mut road =
+        Road::new("directlink", does, (customer, "trunk0"), frame(Some(100), ROUTER_MAC));
+    road.sink_frames(&region.host, "h0");
+    // The sink answers no ARP: what was resolved stays.
+    region.router.ip(&format!(
+        "neigh replace 10.9.0.2 lladdr {} dev fab0 nud permanent",
+        mac(&region.host, "h0")
+    ));
+    (road, region)
+}
+
+fn kernel(vxlan: bool) -> Road {
+    let [source, router, sink] = ["source", "kernel", "sink"].map(Namespace::new);
+    router.ip(&format!("link add k0 type veth peer name g0 netns {}", source.name()));
+    router.ip(&format!("link add k1 mtu 1600 type veth peer name s0 netns {}", sink.name()));
+    for (namespace, link) in [(&source, "g0"), (&router, "k0"), (&router, "k1"), (&sink, "s0")] {
+        namespace.ip(&format!("link set {link} up"));
+    }
+    router.ip("addr add 203.0.113.1/30 dev k0");
+    router.ip("addr add 10.9.0.1/24 dev k1");
+    router.ip("route add 192.0.2.0/24 via 203.0.113.2");
+    router.ip(&format!("neigh add 10.9.0.2 lladdr {} dev k1 nud permanent", mac(&sink, "s0")));
+    if vxlan {
+        router.ip("link add vx type vxlan id 7001 dstport 4789 local 10.9.0.1 nolearning");
+        router.ip("link set vx up");
+        router.ip("addr add 10.0.1.1/24 dev vx");
+        router.ip(&format!("neigh add 10.0.1.10 lladdr {NIC_MAC} dev vx nud permanent"));
+        router.output(&format!("bridge fdb add {NIC_MAC} dev vx dst 10.9.0.2"));
+    } else {
+        router.ip("route add 10.0.1.0/24 via 10.9.0.2");
+    }
+    router.enter(|| {
+        std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").unwrap();
+        offload::poll("k0").unwrap();
+    });
+    let to = mac(&router, "k0").parse::<directlink_net::Mac>().unwrap().0;
+    let (name, does) = match vxlan {
+        false => ("kernel plain", "ip_forward: route, TTL"),
+        true => ("kernel vxlan", "ip_forward and the vxlan device: route, TTL, VXLAN"),
+    };
+    let mut road = Road::new(name, does, (source, "g0"), frame(None, to));
+    road.sink_packets(&sink, "s0");
+    road._rest = vec![router, sink];
+    road
+}
+
+/// UDP from 192.0.2.9 to 10.0.1.10 port 53, padded to 64 bytes.
+fn frame(vlan: Option<u16>, to: [u8; 6]) -> [u8; FRAME_BYTES] {
+    let mut bytes = [to, CUSTOMER_MAC].concat();
+    if let Some(vlan) = vlan {
+        bytes.extend([0x81, 0x00]);
+        bytes.extend(vlan.to_be_bytes());
+    }
+    bytes.extend([0x08, 0x00]);
+    let length = u16::try_from(FRAME_BYTES - bytes.len()).unwrap();
+    let mut header = [0x45, 0, 0, 0, 0, 7, 0, 0, 64, 17, 0, 0, 192, 0, 2, 9, 10, 0, 1, 10];
+    header[2..4].copy_from_slice(&length.to_be_bytes());
+    let sum = header.chunks(2).map(|c| u32::from(u16::from_be_bytes([c[0], c[1]]))).sum::<u32>();
+    let folded = !u16::try_from((sum & 0xffff) + (sum >> 16)).unwrap();
+    header[10..12].copy_from_slice(&folded.to_be_bytes());
+    bytes.extend(header);
+    bytes.extend([0, 0, 0, 53]);
+    bytes.extend((length - 20).to_be_bytes());
+    bytes.resize(FRAME_BYTES, 0);
+    bytes.try_into().unwrap()
+}
+
+fn arrived(bpf: &Ebpf) -> u64 {
+    let counts = PerCpuArray::<_, u64>::try_from(bpf.map("arrived").unwrap()).unwrap();
+    counts.get(&0, 0).unwrap().iter().sum()
+}
+
+fn mac(namespace: &Namespace, link: &str) -> String {
+    let shown = namespace.output(&format!("ip -br link show {link}"));
+    let found = shown.split_whitespace().find(|word| word.matches(':').count() == 5);
+    found.unwrap_or_else(|| panic!("no MAC in {shown}")).to_owned()
+}
+
+fn pin_to_one_processor() {
+    let mut one = CpuSet::new();
+    one.set(0).unwrap();
+    sched_setaffinity(Pid::from_raw(0), &one).unwrap();
+}

@@ -39,7 +39,7 @@ pub(crate) struct Namespace {
 }
 
 impl Namespace {
-    fn new(role: &str) -> Self {
+    pub(crate) fn new(role: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("dpt-{}-{number}-{role}", std::process::id());
@@ -47,6 +47,10 @@ impl Namespace {
         let namespace = Self { name };
         namespace.ip("link set lo up");
         namespace
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// Runs `inside` in it.
@@ -88,7 +92,7 @@ pub(crate) struct Region {
     pub(crate) customer: Namespace,
     pub(crate) router: Namespace,
     pub(crate) host: Namespace,
-    _instance: Namespace,
+    pub(crate) instance: Namespace,
     pins: TempDir,
 }
 
@@ -99,7 +103,7 @@ impl Region {
         connect(&customer, &router, &host, &instance);
         let pins = TempDir::new().unwrap();
         let dataplane = router.enter(|| Dataplane::open_with(pins.path(), SMALL).unwrap());
-        let mut region = Self { dataplane, customer, router, host, _instance: instance, pins };
+        let mut region = Self { dataplane, customer, router, host, instance, pins };
         region.attach();
         region.furnish();
         region.set_up_customer();
