@@ -7,6 +7,7 @@ The customers' side is not here: each client brings its own way to talk (see cli
     cable    → a veth from that port into a namespace of ours: light
 """
 
+import itertools
 import json
 import os
 import subprocess
@@ -20,6 +21,7 @@ import requests
 
 TOP = Path(__file__).resolve().parent.parent
 DIRECTLINK = os.environ.get("DIRECTLINK", str(TOP / "target/debug/directlink"))
+CABLES = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,8 @@ class Region:
         self._session.headers["Authorization"] = f"Bearer {described['operator']['token']}"
 
     @classmethod
-    def up(cls, state: Path) -> "Region":
-        return cls(state, json.loads(directlink("lab", "up", "--state", state)))
+    def up(cls, state: Path, clock: str = "real") -> "Region":
+        return cls(state, json.loads(directlink("lab", "up", "--state", state, "--clock", clock)))
 
     def down(self):
         directlink("lab", "down", "--state", self.state)
@@ -62,6 +64,10 @@ class Region:
     def new_account(self) -> Account:
         return account(self.operator("POST", "/accounts", {}))
 
+    def advance_clock(self, seconds: int):
+        """Time passes at once, in a lab whose clock is virtual."""
+        self.operator("POST", "/clock/advance", {"seconds": seconds})
+
     def approve(self, connection: str) -> str:
         """The operator's yes; answers the port that was taken, as `router/port`."""
         return self.operator("POST", f"/orders/{connection}/approve", {})["port"]
@@ -69,7 +75,7 @@ class Region:
     @contextmanager
     def cable(self, port: str):
         """A cable from `port` into a namespace that exists only for it."""
-        netns = f"dlc-{os.getpid()}-{port.replace('/', '-')}"
+        netns = f"dlc-{os.getpid()}-{next(CABLES)}"
         run("ip", "netns", "add", netns)
         try:
             directlink("lab", "cable", "--state", self.state, "--port", port, "--netns", netns, "--ifname", "fibre")

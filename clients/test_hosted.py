@@ -1,7 +1,8 @@
 """A hosted interface: made on one's own connection for another account, which takes it with its own gateway.
 
     owner: allocate ──► confirming ──┬─ guest: confirm + gateway ──► pending
-                                     └─ guest: delete ────────────► rejected
+                                     ├─ guest: delete ────────────► rejected
+                                     └─ nobody, for 7 days ───────► expired
 
 Only the AWS API has the words for it; the OUTSCALE API shows the same interface and its states.
 """
@@ -12,6 +13,7 @@ from clients import CLIENTS, Customer, Refused, Wish
 from region import eventually
 
 HOSTERS = [name for name, client in CLIENTS.items() if hasattr(client, "allocate_interface")]
+DAY_SECONDS = 24 * 60 * 60
 WISH = Wish("for a guest", 300, 65010)
 
 
@@ -73,3 +75,24 @@ def test_a_third_account_sees_nothing_of_it(hosted, region, tmp_path):
     assert stranger.outscale.interfaces() == []
     with pytest.raises(Refused, match=hosted.id):
         stranger.aws.delete_interface(hosted.id)
+
+
+def test_what_nobody_confirms_expires_after_seven_days_and_frees_its_vlan(region_out_of_time, tmp_path):
+    region = region_out_of_time
+    owner, guest = (Customer(region, a, tmp_path / a.id) for a in region.accounts)
+    ordered = owner.aws.order("PAR1", "1Gbps", "for a guest who sleeps")
+    with region.cable(region.approve(ordered.id)):
+        eventually(lambda: owner.aws.connection(ordered.id).state, "available")
+        made = owner.aws.allocate_interface(ordered.id, guest.account.id, WISH)
+
+        region.advance_clock(DAY_SECONDS * 7 - 60)
+        assert guest.aws.interface(made.id).state == "confirming"
+        with pytest.raises(Refused, match=str(WISH.vlan)):
+            owner.aws.allocate_interface(ordered.id, guest.account.id, WISH)
+
+        region.advance_clock(60)
+        assert guest.aws.interface(made.id).state == guest.outscale.interface(made.id).state == "expired"
+        with pytest.raises(Refused, match=made.id):
+            guest.aws.confirm_interface(made.id, guest.gateway(guest.net()))
+        again = owner.aws.allocate_interface(ordered.id, guest.account.id, WISH)
+        assert again.state == "confirming"
