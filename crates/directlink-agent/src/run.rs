@@ -90,6 +90,8 @@ struct Agent {
     schedule: Schedule,
     job: Option<Job>,
     look_everywhere: bool,
+    /// The next facts tell the data plane what neighbours the kernel knows.
+    teach: bool,
     seen: Memory,
 }
 
@@ -127,9 +129,14 @@ impl Agent {
         schedule.after(Chore::Facts, now, FACTS_PERIOD);
         schedule.after(Chore::Audit, now, AUDIT_PERIOD);
         schedule.after(Chore::Report, now, REPORT_PERIOD);
+        let mut answers = Answers::new(unreadable);
+        // The agent before this one may have died before it answered.
+        for (scope, generation) in jobs::generations(&scopes) {
+            answers.owe(scope, generation);
+        }
         Ok(Self {
             ledger,
-            answers: Answers::new(unreadable),
+            answers,
             wanted: Arc::default(),
             kernel,
             watch,
@@ -141,6 +148,7 @@ impl Agent {
             schedule,
             job: None,
             look_everywhere: true,
+            teach: false,
             seen: Memory { lights, ..Memory::default() },
         })
     }

@@ -22,6 +22,8 @@ pub(super) struct Answers {
     unreadable: BTreeMap<Scope, String>,
     /// Plans taken whose answer is not given, or was a Nack, with its reason.
     owed: BTreeMap<Scope, (u64, Option<String>)>,
+    /// The last Ack of each scope: a server that died with it must hear it again.
+    given: BTreeMap<Scope, u64>,
     /// To be said now.
     ready: Vec<Message>,
 }
@@ -34,6 +36,7 @@ impl Answers {
     /// A plan was taken; its answer comes with the next pass.
     pub(super) fn owe(&mut self, scope: Scope, generation: u64) {
         self.unreadable.remove(&scope);
+        self.given.remove(&scope);
         self.owed.insert(scope, (generation, None));
     }
 
@@ -47,6 +50,9 @@ impl Answers {
         for (scope, reason) in &self.unreadable {
             let scope = scope.to_string();
             self.ready.push(Message::Nack(Nack { scope, generation: 0, reason: reason.clone() }));
+        }
+        for (scope, &generation) in &self.given {
+            self.ready.push(Message::Ack(Ack { scope: scope.to_string(), generation }));
         }
         for (scope, (generation, told)) in &self.owed {
             if let Some(reason) = told {
@@ -62,19 +68,21 @@ impl Answers {
         generations: &BTreeMap<Scope, u64>,
         judge: impl Fn(&Scope) -> Option<String>,
     ) {
-        self.owed.retain(|scope, (generation, told)| {
+        let Self { owed, given, ready, .. } = self;
+        owed.retain(|scope, (generation, told)| {
             let (name, generation) = (scope.to_string(), *generation);
             if generations.get(scope) != Some(&generation) {
                 // Taken since that pass began.
                 return true;
             }
             let Some(reason) = judge(scope) else {
-                self.ready.push(Message::Ack(Ack { scope: name, generation }));
+                ready.push(Message::Ack(Ack { scope: name, generation }));
+                given.insert(scope.clone(), generation);
                 return false;
             };
             if told.as_ref() != Some(&reason) {
                 let nack = Nack { scope: name, generation, reason: reason.clone() };
-                self.ready.push(Message::Nack(nack));
+                ready.push(Message::Nack(nack));
                 *told = Some(reason);
             }
             true
@@ -154,6 +162,20 @@ mod tests {
         answers.judge(&at(7), |_| None);
         answers.judge(&at(7), |_| None);
         assert_eq!(said(&mut answers), ["ack port/p0 7"]);
+    }
+
+    #[test]
+    fn an_ack_is_told_at_each_stream_until_a_later_plan_comes() {
+        let scope: Scope = "port/p0".parse().unwrap();
+        let mut answers = Answers::default();
+        answers.owe(scope.clone(), 7);
+        answers.judge(&BTreeMap::from([(scope.clone(), 7)]), |_| None);
+        assert_eq!(said(&mut answers), ["ack port/p0 7"]);
+        answers.repeat();
+        assert_eq!(said(&mut answers), ["ack port/p0 7"]);
+        answers.owe(scope, 8);
+        answers.repeat();
+        assert!(said(&mut answers).is_empty());
     }
 
     #[test]
