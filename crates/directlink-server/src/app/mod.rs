@@ -147,7 +147,10 @@ impl App {
         let marked = tx.marked;
         let ended = match (&outcome, dry_run) {
             (Ok(_), false) => tx.commit().await,
-            (Ok(_), true) | (Err(_), _) => tx.rollback().await,
+            (Ok(_), true) | (Err(_), _) => {
+                tx.rollback().await;
+                Ok(())
+            }
         };
         let outcome = match ended {
             Ok(()) => outcome,

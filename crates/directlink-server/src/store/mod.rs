@@ -1,8 +1,8 @@
 //! The facts on disk. Nothing else knows SQL.
 //!
 //! ```text
-//!   write ──► one connection, BEGIN IMMEDIATE … COMMIT (an fsync each)      SQLite, WAL,
-//!   read  ──► a few connections that cannot write                          synchronous=FULL
+//!   write ──► one connection; acts that come at once share a COMMIT     SQLite, WAL,
+//!   read  ──► a few connections that cannot write                      synchronous=FULL
 //! ```
 //!
 //! Written through sqlx's `Any` in the words that SQLite and PostgreSQL share: `$1` placeholders,
@@ -22,21 +22,24 @@ pub(crate) mod route_tables;
 mod row;
 pub(crate) mod security_groups;
 pub(crate) mod sites;
+mod writer;
+
+pub use writer::Tx;
 
 use sqlx::{
-    Any, AnyConnection, AnyPool, ConnectOptions, Executor, SqlSafeStr, Transaction,
+    Any, AnyConnection, AnyPool, ConnectOptions, Connection, Executor, SqlSafeStr, Transaction,
     any::{AnyConnectOptions, AnyPoolOptions},
     migrate::{Migration, MigrationType, Migrator},
     pool::PoolConnection,
 };
 use std::{
     fs, io,
-    ops::{Deref, DerefMut},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    time::Duration,
+    sync::Arc,
 };
 use thiserror::Error;
+use writer::Writer;
 
 /// Declares constants for SQL texts, and lists them for the test that prepares each.
 macro_rules! statements {
@@ -55,6 +58,9 @@ pub enum Error {
     File { path: PathBuf, source: io::Error },
     #[error("the database failed")]
     Database(#[source] sqlx::Error),
+    /// A shared COMMIT failed: none of its acts is kept.
+    #[error("the database could not keep it")]
+    Commit(#[source] Arc<Self>),
     /// Another transaction was quicker: doing it all again may go well.
     #[error("the database was too busy, or another transaction was quicker")]
     Contended(#[source] sqlx::Error),
@@ -90,18 +96,22 @@ impl From<sqlx::Error> for Error {
 /// The database. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
-    writer: AnyPool,
+    writer: Writer,
     readers: AnyPool,
 }
 
-/// A write transaction. Dropped without commit, it never was.
-pub struct Tx {
-    inner: Transaction<'static, Any>,
-    /// Something was marked for planning: whoever commits wakes the loop.
-    pub(crate) marked: bool,
-}
-
 const READERS: u32 = 4;
+
+const WRITER: [&str; 6] = [
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA busy_timeout = 10000",
+    "PRAGMA cache_size = -32768",
+    "PRAGMA temp_store = MEMORY",
+];
+
+const READER: [&str; 2] = ["PRAGMA busy_timeout = 10000", "PRAGMA query_only = ON"];
 
 impl Store {
     /// Opens, or makes, the database at `path`, and brings its tables to this version.
@@ -111,33 +121,18 @@ impl Store {
         let url = format!("sqlite://{}?mode=rw", path.display());
         let options: AnyConnectOptions = url.parse()?;
         let options = options.disable_statement_logging();
-        let pool = || AnyPoolOptions::new().test_before_acquire(false).idle_timeout(None);
-        let writer = pool()
-            .max_connections(1)
-            .max_lifetime(None)
-            .acquire_timeout(Duration::from_secs(60))
-            .after_connect(|connection, _| {
-                Box::pin(async move {
-                    for pragma in [
-                        "PRAGMA journal_mode = WAL",
-                        "PRAGMA synchronous = FULL",
-                        "PRAGMA foreign_keys = ON",
-                        "PRAGMA busy_timeout = 10000",
-                        "PRAGMA cache_size = -32768",
-                    ] {
-                        connection.execute(pragma).await?;
-                    }
-                    Ok(())
-                })
-            })
-            .connect_with(options.clone())
-            .await?;
-        migrator().run(&writer).await?;
-        let readers = pool()
+        let mut connection = AnyConnection::connect_with(&options).await?;
+        for pragma in WRITER {
+            connection.execute(pragma).await?;
+        }
+        migrator().run(&mut connection).await?;
+        let readers = AnyPoolOptions::new()
             .max_connections(READERS)
+            .test_before_acquire(false)
+            .idle_timeout(None)
             .after_connect(|connection, _| {
                 Box::pin(async move {
-                    for pragma in ["PRAGMA busy_timeout = 10000", "PRAGMA query_only = ON"] {
+                    for pragma in READER {
                         connection.execute(pragma).await?;
                     }
                     Ok(())
@@ -145,12 +140,12 @@ impl Store {
             })
             .connect_with(options)
             .await?;
-        Ok(Self { writer, readers })
+        Ok(Self { writer: Writer::new(connection), readers })
     }
 
     /// Begins a write transaction; the only one at a time.
     pub async fn begin(&self) -> Result<Tx, Error> {
-        Ok(Tx { inner: self.writer.begin_with("BEGIN IMMEDIATE").await?, marked: false })
+        self.writer.begin().await
     }
 
     /// A connection for one read.
@@ -167,29 +162,6 @@ impl Store {
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
-    }
-}
-
-impl Tx {
-    pub async fn commit(self) -> Result<(), Error> {
-        Ok(self.inner.commit().await?)
-    }
-
-    pub async fn rollback(self) -> Result<(), Error> {
-        Ok(self.inner.rollback().await?)
-    }
-}
-
-impl Deref for Tx {
-    type Target = AnyConnection;
-    fn deref(&self) -> &AnyConnection {
-        &self.inner
-    }
-}
-
-impl DerefMut for Tx {
-    fn deref_mut(&mut self) -> &mut AnyConnection {
-        &mut self.inner
     }
 }
 

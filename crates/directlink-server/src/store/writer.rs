@@ -1,0 +1,239 @@
+//! The one connection that writes: acts in line, each its own savepoint, committed together.
+//!
+//! ```text
+//!   begin ─► wait in line ─► BEGIN (if none is open) ─► SAVEPOINT ─► statements of one act
+//!                                                                    │ failed, or its caller left
+//!                                      going well                    └─► ROLLBACK TO: it never was
+//!                                          ▼
+//!                  nobody waits: COMMIT    ·    somebody waits: the next act joins the batch
+//!                                          ▼
+//!                            one fsync, and every act of the batch is answered
+//! ```
+//!
+//! An fsync costs more than all the rest of a small act, so those that come at once share one.
+//! Whoever is answered is on disk: an act waits for its batch's COMMIT. A COMMIT never depends on
+//! a caller who may leave: it runs in a task of its own.
+
+use super::Error;
+use sqlx::{AnyConnection, Connection, Executor};
+use std::{
+    ops::{Deref, DerefMut},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+use tokio::{
+    runtime::Handle,
+    sync::{Mutex, OwnedMutexGuard, oneshot},
+};
+
+/// So many acts share a COMMIT at most, and so many wait for the first of them.
+const BATCH_MAX: usize = 32;
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Writer {
+    desk: Arc<Mutex<Desk>>,
+    /// Acts that wait for the desk. A hint only.
+    waiting: Arc<AtomicUsize>,
+}
+
+/// A write transaction. Dropped without commit, it never was.
+pub struct Tx {
+    /// `None`: ended.
+    desk: Option<OwnedMutexGuard<Desk>>,
+    writer: Writer,
+    /// Something was marked for planning: whoever commits wakes the loop.
+    pub(crate) marked: bool,
+}
+
+struct Desk {
+    /// `None`: the store is closed.
+    connection: Option<AnyConnection>,
+    transaction: Transaction,
+    /// Statements of an act that has not ended may have run, after its savepoint. Seen by the next
+    /// in line, it was left.
+    is_acting: bool,
+    /// Acts that went well and wait for the COMMIT.
+    batch: Vec<oneshot::Sender<Result<(), Error>>>,
+}
+
+/// What the database has open.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Transaction {
+    None,
+    /// Something, or nothing: whoever sent a BEGIN or an end did not stay for the answer.
+    Unsure,
+    Open,
+}
+
+impl Writer {
+    pub(super) fn new(connection: AnyConnection) -> Self {
+        let connection = Some(connection);
+        let transaction = Transaction::None;
+        let desk = Desk { connection, transaction, is_acting: false, batch: Vec::new() };
+        Self { desk: Arc::new(Mutex::new(desk)), waiting: Arc::default() }
+    }
+
+    pub(super) async fn begin(&self) -> Result<Tx, Error> {
+        let place = Place::take(&self.waiting);
+        let mut desk = Arc::clone(&self.desk).lock_owned().await;
+        drop(place);
+        desk.begin_act().await?;
+        Ok(Tx { desk: Some(desk), writer: self.clone(), marked: false })
+    }
+
+    pub(super) async fn close(&self) {
+        let mut desk = self.desk.lock().await;
+        desk.settle().await;
+        if let Some(connection) = desk.connection.take() {
+            // The file is sound whatever comes of this.
+            let _ = connection.close().await;
+        }
+    }
+
+    /// Commits what waits for it, in a task of its own: at once where the desk is given.
+    fn settle(&self, desk: Option<OwnedMutexGuard<Desk>>) {
+        let line = Arc::clone(&self.desk);
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move {
+                let mut desk = match desk {
+                    Some(desk) => desk,
+                    None => line.lock_owned().await,
+                };
+                desk.settle().await;
+            });
+        }
+    }
+}
+
+impl Tx {
+    pub async fn commit(mut self) -> Result<(), Error> {
+        let Some(mut desk) = self.desk.take() else { return Err(gone()) };
+        desk.is_acting = false;
+        let (tell, told) = oneshot::channel();
+        desk.batch.push(tell);
+        // Each act asks for its batch's COMMIT, so one comes even if those in line leave.
+        let join = self.writer.waiting.load(Ordering::Relaxed) > 0 && desk.batch.len() < BATCH_MAX;
+        self.writer.settle((!join).then_some(desk));
+        told.await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    pub async fn rollback(mut self) {
+        // Kept while it is undone: if its caller leaves, the drop does it.
+        if let Some(desk) = self.desk.as_mut() {
+            desk.undo().await;
+        }
+        self.desk = None;
+    }
+}
+
+impl Drop for Tx {
+    /// Its caller left: the act is undone without them.
+    fn drop(&mut self) {
+        if let Some(desk) = self.desk.take() {
+            self.writer.settle(Some(desk));
+        }
+    }
+}
+
+impl Deref for Tx {
+    type Target = AnyConnection;
+    fn deref(&self) -> &AnyConnection {
+        let connection = self.desk.as_ref().and_then(|desk| desk.connection.as_ref());
+        connection.unwrap_or_else(|| unreachable!("a transaction that has not ended has its desk"))
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut AnyConnection {
+        let connection = self.desk.as_mut().and_then(|desk| desk.connection.as_mut());
+        connection.unwrap_or_else(|| unreachable!("a transaction that has not ended has its desk"))
+    }
+}
+
+impl Desk {
+    async fn begin_act(&mut self) -> Result<(), Error> {
+        if self.is_acting {
+            self.undo().await;
+        }
+        if self.transaction == Transaction::Unsure {
+            self.give_up().await;
+        }
+        if self.transaction == Transaction::None {
+            self.transaction = Transaction::Unsure;
+            self.run("BEGIN IMMEDIATE").await?;
+            self.transaction = Transaction::Open;
+        }
+        self.run("SAVEPOINT act").await?;
+        self.is_acting = true;
+        Ok(())
+    }
+
+    /// The act under way never was. Those before it in the batch stay.
+    async fn undo(&mut self) {
+        if self.batch.is_empty() || self.run("ROLLBACK TO act").await.is_err() {
+            self.give_up().await;
+        }
+        self.is_acting = false;
+    }
+
+    /// Ends what is open: with a COMMIT if acts wait for it, else as if nothing had been.
+    async fn settle(&mut self) {
+        if self.is_acting {
+            self.undo().await;
+        }
+        if self.batch.is_empty() {
+            return self.give_up().await;
+        }
+        let batch = std::mem::take(&mut self.batch);
+        self.transaction = Transaction::Unsure;
+        let outcome = self.run("COMMIT").await.map_err(Arc::new);
+        match outcome {
+            Ok(()) => self.transaction = Transaction::None,
+            Err(_) => self.give_up().await,
+        }
+        for tell in batch {
+            // Who left does not hear it.
+            let _ = tell.send(outcome.clone().map_err(Error::Commit));
+        }
+    }
+
+    /// Nothing is open any more; acts of the batch, if any, hear that they are not kept.
+    async fn give_up(&mut self) {
+        self.batch.clear();
+        if self.transaction != Transaction::None {
+            self.transaction = Transaction::Unsure;
+            // It fails where nothing was open, which is what is wanted.
+            let _ = self.run("ROLLBACK").await;
+            self.transaction = Transaction::None;
+        }
+    }
+
+    async fn run(&mut self, statement: &'static str) -> Result<(), Error> {
+        let connection = self.connection.as_mut().ok_or_else(gone)?;
+        connection.execute(statement).await?;
+        Ok(())
+    }
+}
+
+/// A place in line, given up when dropped.
+struct Place<'a>(&'a AtomicUsize);
+
+impl<'a> Place<'a> {
+    fn take(waiting: &'a AtomicUsize) -> Self {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Self(waiting)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn gone() -> Error {
+    Error::Database(sqlx::Error::PoolClosed)
+}
