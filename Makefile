@@ -52,7 +52,8 @@ unit: setup ## the Rust tests: pure, packets, and labs with BIRD, FRR and GoBGP
 	    set -x; cargo test --workspace; \
 	fi
 
-clients: build ## AWS CLI, boto3, osc-cli and osc-sdk-python against a Region
+clients: build ## AWS CLI, boto3, osc-cli, osc-sdk-python, npm's and Rust's SDK against a Region
+	@scripts/setup-clients
 	DIRECTLINK=$(abspath $(DIRECTLINK)) $(PYTEST) clients
 
 ##@ Measure it
