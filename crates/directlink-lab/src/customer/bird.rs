@@ -57,6 +57,7 @@ fn config(session: &Session) -> String {
          \x20 neighbor {neighbour} as {neighbour_asn};\n\
          \x20 interface \"{interface}\";\n\
          \x20 check link yes;\n\
+         \x20 strict bind yes;\n\
          {password}\
          \x20 hold time 9;\n\
          \x20 connect delay time 1;\n\

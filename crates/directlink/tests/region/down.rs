@@ -47,7 +47,8 @@ struct Own(Vec<String>);
 impl Own {
     fn new(region: &Region, names: &[&str]) -> Result<Self> {
         let names: Vec<_> =
-            names.iter().map(|name| format!("u{}{name}", region.lab.name.prefix())).collect();
+            // Not by the lab's prefix: these are not the lab's.
+            names.iter().map(|name| format!("user-{:04x}-{name}", region.lab.name.number())).collect();
         names.iter().try_for_each(|name| run(&["ip", "netns", "add", name]).map(drop))?;
         Ok(Self(names))
     }

@@ -85,7 +85,8 @@ fn without_the_server_traffic_and_bgp_go_on_and_nothing_acknowledged_is_lost() -
     }
     region.await_interface(0, &road.interface, "available")?;
     let session = region.session(&late, None, "192.168.20.0/24")?;
-    let _router = region.router(fibre, Brand::Bird, &session)?;
+    // Another brand: two BIRDs in one namespace take each other's kernel routes away.
+    let _router = region.router(fibre, Brand::Frr, &session)?;
     region.await_interface(0, &late, "available")?;
     await_reach(&road.office, road.cloud.host.address)
 }
