@@ -36,7 +36,13 @@ use crate::{
 use directlink_dataplane::{Dataplane, OpenError};
 use directlink_model::ids::InterfaceId;
 use netlink::Netlink;
-use std::{collections::BTreeSet, io, path::Path, sync::mpsc, thread};
+use std::{
+    collections::BTreeSet,
+    io,
+    path::Path,
+    sync::{Arc, mpsc},
+    thread,
+};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
@@ -60,6 +66,9 @@ pub(crate) struct Kernel {
     uplink: String,
     /// Links that this process's programs are on.
     attached: BTreeSet<u32>,
+    /// The socket in the interface's namespace that was last worked in: the next change is
+    /// mostly there too, and a socket needs no entering.
+    inner: Option<(InterfaceId, Netlink)>,
     /// Routes and sources as last listed, and as the kernel took them since.
     rows: Option<RouteRows>,
 }
@@ -70,6 +79,20 @@ type Job = Box<dyn FnOnce(&mut Kernel) + Send>;
 #[derive(Clone, Debug)]
 pub(crate) struct KernelThread {
     jobs: mpsc::Sender<Job>,
+    /// After `jobs`, so that the thread has nothing more to wait for.
+    _end: Arc<End>,
+}
+
+/// Waits for the thread: when the agent is gone, so is whatever still worked in the kernel.
+#[derive(Debug)]
+struct End(Option<thread::JoinHandle<()>>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        if let Some(Err(_)) = self.0.take().map(thread::JoinHandle::join) {
+            tracing::error!("the kernel thread had died");
+        }
+    }
 }
 
 impl KernelThread {
@@ -87,9 +110,10 @@ impl KernelThread {
             Err(e) => drop(ready.send(Err(e))),
         };
         let spawned = thread::Builder::new().name("kernel".into()).spawn(body);
-        spawned.map_err(|source| KernelError::Io { doing: "start a thread".into(), source })?;
+        let thread =
+            spawned.map_err(|source| KernelError::Io { doing: "start a thread".into(), source })?;
         started.await.unwrap_or(Err(KernelError::Gone))?;
-        Ok(Self { jobs })
+        Ok(Self { jobs, _end: Arc::new(End(Some(thread))) })
     }
 
     /// Runs a job there.
@@ -125,6 +149,7 @@ impl Kernel {
             names: Namespaces::new(Path::new(NETNS_DIR), &config.netns_prefix),
             uplink: config.uplink.clone(),
             attached: BTreeSet::new(),
+            inner: None,
             rows: None,
         })
     }
@@ -135,19 +160,24 @@ impl Kernel {
     }
 
     /// Works inside an interface's own namespace, and comes back.
-    fn inside<T>(
-        &self,
-        id: InterfaceId,
-        work: impl FnOnce(&mut Netlink) -> io::Result<T>,
-    ) -> io::Result<T> {
+    fn inside<T>(&self, id: InterfaceId, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         let namespace = Netns::open(&self.names.path(id))?;
         namespace.enter()?;
-        let done = Netlink::open().and_then(|mut netlink| work(&mut netlink));
+        let done = work();
         if let Err(e) = self.router.enter() {
             // Whatever came next would be done in a customer's namespace.
             unreachable!("the router's namespace, which is open, cannot be entered: {e}");
         }
         done
+    }
+
+    /// Asks or changes what netlink alone can, inside an interface's own namespace.
+    fn inner(&mut self, id: InterfaceId) -> io::Result<&mut Netlink> {
+        let netlink = match self.inner.take() {
+            Some((of, netlink)) if of == id => netlink,
+            _ => self.inside(id, Netlink::open)?,
+        };
+        Ok(&mut self.inner.insert((id, netlink)).1)
     }
 }
 

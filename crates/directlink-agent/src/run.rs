@@ -167,9 +167,10 @@ impl Agent {
                     self.link_event(event);
                 }
                 () = self.sessions.changed() => {
-                    self.sessions.listen().await;
-                    self.schedule.after(Chore::Rows, clock::instant(), COLLECT);
-                    self.report_soon();
+                    if self.sessions.listen().await {
+                        self.schedule.after(Chore::Rows, clock::instant(), COLLECT);
+                        self.report_soon();
+                    }
                 }
                 Some(said) = self.link.from_server.recv() => self.server_said(said).await,
                 () = sleep_until(wake) => {}

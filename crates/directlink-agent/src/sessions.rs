@@ -7,6 +7,7 @@ use crate::{
 use directlink_bgp::{HoldTime, PrefixLimits};
 use directlink_model::{ids::InterfaceId, plan::InterfacePlan};
 use directlink_net::{IpNet, Vni};
+use jiff::Timestamp;
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
@@ -50,6 +51,13 @@ struct Restart {
 
 /// The customers keep our routes for 120 s; whoever has not come back a while later will not.
 const SETTLE: Duration = Duration::from_secs(180);
+
+impl Session {
+    /// When it was established, if it is.
+    pub(crate) fn since(&self) -> Option<Timestamp> {
+        self.status.as_ref().and_then(|status| status.established_since)
+    }
+}
 
 impl Heard {
     /// Whether the prefix is forwarded on to this interface's customer.
@@ -137,26 +145,30 @@ impl Sessions {
         self.speaker.changed().await;
     }
 
-    /// Takes the news. Which sessions are not as they were.
-    pub(crate) async fn listen(&mut self) -> BTreeSet<InterfaceId> {
+    /// Takes the news. True if there is some that others wait for: a session that is up, or no
+    /// longer, or routes. That one dials again is told in its time.
+    pub(crate) async fn listen(&mut self) -> bool {
         let changes = self.speaker.take_changes();
+        let mut is_news = !changes.routes.is_empty();
         for (vni, prefixes) in changes.routes {
             let net = self.heard.best.entry(vni).or_default();
             net.extend(prefixes);
             net.retain(|_, ways| !ways.is_empty());
         }
-        for &id in &changes.sessions {
+        for id in changes.sessions {
             let Some(status) = self.speaker.status(id) else {
-                self.heard.sessions.remove(&id);
+                is_news |= self.heard.sessions.remove(&id).is_some();
                 continue;
             };
             if status.bgp.converged {
-                self.restart.unsettled.remove(&id);
+                is_news |= self.restart.unsettled.remove(&id);
             }
             let routes = self.speaker.routes(id).await.unwrap_or_default();
-            self.heard.sessions.insert(id, Session { status: Some(status), routes });
+            let session = Session { status: Some(status), routes };
+            let before = self.heard.sessions.insert(id, session.clone()).unwrap_or_default();
+            is_news |= before.since() != session.since() || before.routes != session.routes;
         }
-        changes.sessions
+        is_news
     }
 
     fn config(

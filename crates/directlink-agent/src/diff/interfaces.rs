@@ -63,14 +63,13 @@ impl<'a> Differ<'a> {
                 difference.changes.push(Change::RemoveRow { id, number: row.number });
             }
         }
-        for (&id, seen) in &self.observed.interfaces {
-            if is_wanted(id) || !self.may_go(id) {
-                continue;
-            }
-            let link = seen.link.is_some().then_some(Change::RemoveLink(id));
-            let namespace = seen.has_namespace.then_some(Change::RemoveNamespace(id));
-            difference.changes.extend(link.into_iter().chain(namespace));
-        }
+        let interfaces = self.observed.interfaces.iter();
+        let going = || interfaces.clone().filter(|(id, _)| !is_wanted(**id) && self.may_go(**id));
+        // Links in a row, which go together.
+        let links = going().filter(|(_, seen)| seen.link.is_some());
+        difference.changes.extend(links.map(|(&id, _)| Change::RemoveLink(id)));
+        let namespaces = going().filter(|(_, seen)| seen.has_namespace);
+        difference.changes.extend(namespaces.map(|(&id, _)| Change::RemoveNamespace(id)));
     }
 
     /// What bears no sign of a port carries nothing.

@@ -1,8 +1,9 @@
 //! Doing the changes. One that fails is told, and keeps the others of its subject waiting; the
 //! rest goes on.
 
-use super::{Kernel, Netns, links::Veth, sysctl};
+use super::{Kernel, Netns, links::Veth, netlink::Netlink, sysctl};
 use crate::{
+    clock,
     diff::{Change, Subject},
     names,
     observed::NicRow,
@@ -13,7 +14,7 @@ use directlink_dataplane::{
 };
 use directlink_model::ids::{InterfaceId, PortName};
 use directlink_net::{Mac, Mtu, Vlan};
-use std::{collections::BTreeMap, io, os::fd::AsFd as _};
+use std::{collections::BTreeMap, io, os::fd::AsFd as _, time::Instant};
 use thiserror::Error;
 
 #[derive(Debug, Error)]
@@ -27,21 +28,48 @@ pub(crate) enum ApplyError {
 }
 
 impl Kernel {
-    /// Does what can be done. What could not, by subject.
-    pub(crate) fn apply(&mut self, changes: &[Change]) -> BTreeMap<Subject, ApplyError> {
+    /// Does what can be done until `deadline`, and at least one change. How many that were,
+    /// and what of them could not be done, by subject.
+    pub(crate) fn apply(
+        &mut self,
+        changes: &[Change],
+        deadline: Instant,
+    ) -> (usize, BTreeMap<Subject, ApplyError>) {
         let mut failures = BTreeMap::new();
-        for change in changes {
-            let subject = change.subject();
-            if failures.contains_key(&subject) {
-                continue;
+        let mut done = 0;
+        for run in changes.chunk_by(|a, b| link_going(a).is_some() && link_going(b).is_some()) {
+            if done > 0 && clock::instant() >= deadline {
+                break;
             }
-            tracing::debug!(%subject, ?change, "apply");
-            if let Err(error) = self.apply_one(change) {
-                tracing::warn!(%subject, %error, "a change failed");
-                failures.insert(subject, error);
+            done += run.len();
+            self.remove_links_together(run);
+            for change in run {
+                self.try_one(change, &mut failures);
             }
         }
-        failures
+        (done, failures)
+    }
+
+    fn try_one(&mut self, change: &Change, failures: &mut BTreeMap<Subject, ApplyError>) {
+        let subject = change.subject();
+        if failures.contains_key(&subject) {
+            return;
+        }
+        tracing::debug!(%subject, ?change, "apply");
+        if let Err(error) = self.apply_one(change) {
+            tracing::warn!(%subject, %error, "a change failed");
+            failures.insert(subject, error);
+        }
+    }
+
+    /// Of several links; each is tried once more by itself, which finds it gone.
+    fn remove_links_together(&mut self, run: &[Change]) {
+        let names: Vec<_> = run.iter().filter_map(link_going).map(names::router_link).collect();
+        if names.len() > 1
+            && let Err(error) = self.netlink.remove_links(&names)
+        {
+            tracing::warn!(%error, "links cannot be removed together");
+        }
     }
 
     fn apply_one(&mut self, change: &Change) -> Result<(), ApplyError> {
@@ -88,11 +116,12 @@ impl Kernel {
     fn apply_to_interface(&mut self, change: &Change) -> Result<(), ApplyError> {
         match change {
             Change::MakeNamespace(id) => {
+                self.inner = None;
                 Netns::make(&self.names.path(*id)).map_err(io_error("make a namespace"))
             }
-            Change::Tune(id) => self
-                .inside(*id, |_| sysctl::tune())
-                .map_err(io_error("set the namespace's switches")),
+            Change::Tune(id) => {
+                self.inside(*id, sysctl::tune).map_err(io_error("set the namespace's switches"))
+            }
             Change::MakeLink { id, port, vlan, mac, mtu } => {
                 self.make_link(*id, *vlan, *mac, *mtu)?;
                 self.relabel(*id, port)
@@ -111,8 +140,12 @@ impl Kernel {
                 .netlink
                 .remove_link(&names::router_link(*id))
                 .map_err(io_error("remove the interface's link")),
-            Change::RemoveNamespace(id) => Netns::remove(&self.names.path(*id))
-                .map_err(io_error("remove the interface's namespace")),
+            Change::RemoveNamespace(id) => {
+                // A socket would keep it.
+                self.inner = None;
+                Netns::remove(&self.names.path(*id))
+                    .map_err(io_error("remove the interface's namespace"))
+            }
             stack => self.apply_to_stack(stack),
         }
     }
@@ -124,11 +157,12 @@ impl Kernel {
                 let mtu = u32::from(mtu.as_u16());
                 self.netlink
                     .set_mtu(&names::router_link(id), mtu)
-                    .and_then(|()| self.inside(id, |n| n.set_mtu(&names::inner_link(vlan), mtu)))
+                    .and_then(|()| self.inner(id)?.set_mtu(&names::inner_link(vlan), mtu))
                     .map_err(io_error("set the MTU"))
             }
             Change::Raise { id, vlan } => self
-                .inside(id, |n| n.set_up("lo").and_then(|()| n.set_up(&names::inner_link(vlan))))
+                .inner(id)
+                .and_then(|n| n.set_up("lo").and_then(|()| n.set_up(&names::inner_link(vlan))))
                 .and_then(|()| self.netlink.set_up(&names::router_link(id)))
                 .map_err(io_error("set the link up")),
             Change::AddAddress { id, vlan, address } => {
@@ -178,7 +212,7 @@ impl Kernel {
         self.netlink.add_veth(&veth).map_err(io_error("make the interface's link"))?;
         sysctl::silence(&name).map_err(io_error("silence the router's end"))?;
         // The frames leave by a port without passing hardware that would finish them.
-        self.inside(id, |_| offload::finish_frames(&inner_name).map_err(offload_error))
+        self.inside(id, || offload::finish_frames(&inner_name).map_err(offload_error))
             .map_err(io_error("switch offload off"))
     }
 
@@ -195,19 +229,25 @@ impl Kernel {
     }
 
     fn on_inner(
-        &self,
+        &mut self,
         id: InterfaceId,
         vlan: Vlan,
-        work: impl FnOnce(&mut super::Netlink, u32) -> io::Result<()>,
+        work: impl FnOnce(&mut Netlink, u32) -> io::Result<()>,
     ) -> io::Result<()> {
-        self.inside(id, |netlink| {
-            let ifindex = netlink.ifindex(&names::inner_link(vlan))?;
-            work(netlink, ifindex)
-        })
+        let netlink = self.inner(id)?;
+        let ifindex = netlink.ifindex(&names::inner_link(vlan))?;
+        work(netlink, ifindex)
     }
 
     fn uplink_ifindex(&mut self) -> io::Result<u32> {
         self.netlink.ifindex(&self.uplink)
+    }
+}
+
+const fn link_going(change: &Change) -> Option<InterfaceId> {
+    match change {
+        Change::RemoveLink(id) => Some(*id),
+        _ => None,
     }
 }
 

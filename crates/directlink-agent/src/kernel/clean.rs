@@ -1,6 +1,6 @@
 //! Taking everything of one router out of the kernel: what an agent never does by itself.
 
-use super::{Netns, links::Link, netlink::Netlink};
+use super::{Netns, netlink::Netlink};
 use crate::{
     config::{KernelConfig, NETNS_DIR},
     names::Namespaces,
@@ -80,12 +80,12 @@ fn in_router(config: &KernelConfig) -> Result<(), CleanError> {
 /// In the calling thread's namespace.
 fn remove_links() -> io::Result<()> {
     let mut netlink = Netlink::open()?;
-    let ours = |link: &Link| link.name.parse::<InterfaceId>().is_ok();
-    netlink
-        .links()?
-        .iter()
-        .filter(|&link| ours(link))
-        .try_for_each(|link| netlink.remove_link(&link.name))
+    let links = netlink.links()?.into_iter().map(|link| link.name);
+    let ours: Vec<_> = links.filter(|name| name.parse::<InterfaceId>().is_ok()).collect();
+    match ours.as_slice() {
+        [] => Ok(()),
+        ours => netlink.remove_links(ours),
+    }
 }
 
 fn failed(doing: &str) -> impl FnOnce(io::Error) -> CleanError {

@@ -192,7 +192,8 @@ impl Look {
 }
 
 /// `None`: no veth of ours is there.
-fn read_inside(netlink: &mut Netlink) -> io::Result<Option<Inside>> {
+fn read_inside() -> io::Result<Option<Inside>> {
+    let mut netlink = Netlink::open()?;
     let links = netlink.links()?;
     let ours = links.into_iter().find_map(|link| Some((names::vlan_of(&link.name)?, link)));
     let Some((vlan, link)) = ours else { return Ok(None) };

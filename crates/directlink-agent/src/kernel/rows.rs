@@ -1,6 +1,6 @@
 //! Routes and sources in the tables, and what packets and neighbours say.
 
-use super::Kernel;
+use super::{Kernel, netlink::Netlink};
 use crate::routes::RouteRows;
 use directlink_dataplane::{InterfaceNumber, Route, TableError};
 use directlink_model::ids::InterfaceId;
@@ -71,16 +71,21 @@ impl Kernel {
     }
 
     /// Neighbours and verdicts of these interfaces, each with its customer's address.
+    ///
+    /// With `teach`, also what the kernel knows of neighbours and the data plane does not. That
+    /// learns them from what the kernel sends; with new tables it would wait for it.
     pub(crate) fn facts(
         &mut self,
         interfaces: &BTreeMap<InterfaceId, (InterfaceNumber, Ipv4Addr)>,
+        teach: bool,
     ) -> Result<Facts, TableError> {
         let taught = self.dataplane.neighbours()?;
         let mut facts = Facts::default();
         for (&id, &(number, customer)) in interfaces {
             let mac = match taught.get(&number) {
                 Some(mac) => Some(*mac),
-                None => self.teach_neighbour(id, number, customer)?,
+                None if teach => self.teach_neighbour(id, number, customer)?,
+                None => None,
             };
             facts.neighbours.extend(mac.map(|mac| (id, mac)));
             if let Some(tallies) = self.dataplane.interface_tallies(number)? {
@@ -91,15 +96,13 @@ impl Kernel {
         Ok(facts)
     }
 
-    /// The data plane learns a neighbour from what the kernel sends it. With new tables it would
-    /// wait for that; the kernel knows already.
     fn teach_neighbour(
         &mut self,
         id: InterfaceId,
         number: InterfaceNumber,
         customer: Ipv4Addr,
     ) -> Result<Option<Mac>, TableError> {
-        let Ok(neighbours) = self.inside(id, super::Netlink::neighbours) else { return Ok(None) };
+        let Ok(neighbours) = self.inner(id).and_then(Netlink::neighbours) else { return Ok(None) };
         let found = neighbours.into_iter().find(|neighbour| neighbour.address == customer);
         let Some(mac) = found.and_then(|neighbour| neighbour.mac) else { return Ok(None) };
         self.dataplane.put_neighbour(number, mac)?;

@@ -80,7 +80,7 @@ impl Drop for Bench {
         for name in [self.router(), self.far()] {
             let _ = Command::new("ip").args(["netns", "del", &name]).status();
         }
-        if !std::thread::panicking() {
+        if !thread::panicking() {
             cleaned.unwrap();
         }
     }
@@ -151,6 +151,10 @@ async fn difference(kernel: &KernelThread, wanted: &Wanted) -> Difference {
     diff(&seen.1, &seen.0.unwrap())
 }
 
+fn in_a_minute() -> std::time::Instant {
+    crate::clock::instant() + std::time::Duration::from_secs(60)
+}
+
 /// Rounds until nothing is left to do.
 async fn settle(kernel: &KernelThread, wanted: &Wanted) -> usize {
     for round in 0..=3 {
@@ -159,7 +163,7 @@ async fn settle(kernel: &KernelThread, wanted: &Wanted) -> usize {
         if changes.is_empty() {
             return round;
         }
-        let failures = kernel.run(move |k| k.apply(&changes)).await.unwrap();
+        let (_, failures) = kernel.run(move |k| k.apply(&changes, in_a_minute())).await.unwrap();
         assert!(failures.is_empty(), "{failures:?}");
     }
     panic!("still to do: {:?}", difference(kernel, wanted).await);
@@ -262,7 +266,7 @@ async fn one_interface_that_fails_does_not_hinder_another() {
     let path = PathBuf::from(format!("{NETNS_DIR}/{}-{other}", bench.name));
     std::fs::create_dir(&path).unwrap();
     let changes = difference(&kernel, &wanted).await.changes;
-    let failures = kernel.run(move |k| k.apply(&changes)).await.unwrap();
+    let (_, failures) = kernel.run(move |k| k.apply(&changes, in_a_minute())).await.unwrap();
     assert_eq!(failures.keys().collect::<Vec<_>>(), [&Subject::Interface(other)]);
     let left = difference(&kernel, &wanted).await;
     assert!(!left.is_about(&Subject::Interface(id())), "{left:?}");
@@ -304,7 +308,7 @@ async fn light_is_seen_as_it_comes_and_goes() {
     let kernel = bench.kernel().await;
     let mut watch = Watch::new(kernel.run(Kernel::subscribe).await.unwrap().unwrap()).unwrap();
     let lights = kernel.run(Kernel::lights).await.unwrap().unwrap();
-    assert_eq!(lights[&port()], true);
+    assert!(lights[&port()]);
     watch.look_at([port()].into());
     for (pull, expected) in [("up", true), ("down", false), ("up", true)] {
         run(&format!("ip -n {} link set cable {pull}", bench.far()));

@@ -21,6 +21,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::Arc,
+    time::Duration,
 };
 
 /// One that runs.
@@ -42,8 +43,8 @@ pub(super) struct Passed {
     before: BTreeSet<InterfaceId>,
 }
 
-/// So many changes at once, and reports and routes have their turn.
-const CHANGES_PER_PASS: usize = 512;
+/// So long at once, and routes and neighbours have their turn.
+const PASS_TIME: Duration = Duration::from_millis(500);
 
 /// Waits for the job; forever if there is none.
 pub(super) async fn finished(job: &mut Option<Job>) -> Result<Done, KernelError> {
@@ -74,6 +75,7 @@ impl Agent {
             insides: self.insides(&wanted),
         };
         let is_audit = std::mem::take(&mut self.look_everywhere);
+        self.teach |= is_audit;
         let wanted = Arc::new(wanted);
         let generations = generations(&self.scopes);
         let kernel = self.kernel.clone();
@@ -199,7 +201,6 @@ impl Agent {
         }
         let heard = self.sessions.heard();
         let session = heard.sessions.get(&id);
-        let status = session.and_then(|session| session.status.as_ref());
         let learned = session.map(|session| session.routes.learned.as_slice()).unwrap_or_default();
         let accepted = learned.iter().filter(|route| route.refused.is_none());
         Some(Via {
@@ -207,7 +208,7 @@ impl Agent {
             vni: row.vni,
             customer: row.customer,
             light: self.seen.lights.get(port).copied().unwrap_or_default(),
-            is_established: status.is_some_and(|s| s.established_since.is_some()),
+            is_established: session.is_some_and(|session| session.since().is_some()),
             // Nobody speaks for an interface whose plan cannot be read.
             is_settled: is_wanted && self.sessions.is_settled(id),
             learned: accepted
@@ -228,8 +229,9 @@ impl Agent {
             .filter_map(|(id, number)| Some((id, (number, rows.get(&number)?.customer))))
             .collect();
         let kernel = self.kernel.clone();
+        let teach = std::mem::take(&mut self.teach);
         self.job = Some(Box::pin(async move {
-            Ok(match kernel.run(move |kernel| kernel.facts(&asked)).await? {
+            Ok(match kernel.run(move |kernel| kernel.facts(&asked, teach)).await? {
                 Ok(facts) => Done::Facts(facts),
                 Err(error) => Done::Failed { chore: Chore::Facts, why: error.to_string() },
             })
@@ -250,9 +252,9 @@ fn pass(
         kernel.forget_former_layouts();
         return Ok((Outcome { observed, difference, ..Outcome::default() }, before));
     }
-    let now = difference.changes.get(..CHANGES_PER_PASS).unwrap_or(&difference.changes);
-    let failures = kernel.apply(now);
-    let ids = now.iter().filter_map(|change| change.subject().interface()).collect();
+    let (done, failures) = kernel.apply(&difference.changes, clock::instant() + PASS_TIME);
+    let tried = difference.changes.iter().take(done);
+    let ids = tried.filter_map(|change| change.subject().interface()).collect();
     let insides = Insides::Only { ids, before: into_interfaces(observed) };
     let observed = kernel.observe(&Look { insides, ..look })?;
     let difference = diff(wanted, &observed);

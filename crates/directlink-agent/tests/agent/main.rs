@@ -1,5 +1,8 @@
 //! The whole agent, against the real kernel and a server's end of the channel (root).
 
+// Helpers outside of #[test] functions are tests as well.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
+
 mod bench;
 mod customer;
 mod documents;
