@@ -18,6 +18,7 @@ mod links;
 mod netlink;
 mod netns;
 mod observe;
+mod open_files;
 mod rows;
 mod sysctl;
 mod watch;
@@ -25,6 +26,7 @@ mod watch;
 pub use clean::{CleanError, clean};
 pub(crate) use netns::Netns;
 pub(crate) use observe::{Insides, Look, ObserveError};
+pub(crate) use open_files::raise_open_files;
 pub(crate) use rows::Facts;
 pub(crate) use watch::{LinkEvent, Subscription, Watch};
 

@@ -18,7 +18,7 @@ mod plans;
 
 use crate::{
     AgentConfig, clock,
-    kernel::{Facts, Kernel, KernelError, KernelThread, LinkEvent, Watch},
+    kernel::{self, Facts, Kernel, KernelError, KernelThread, LinkEvent, Watch},
     ledger::{Ledger, LedgerError},
     link::{FromServer, Link},
     names::Namespaces,
@@ -112,6 +112,7 @@ struct Memory {
 
 impl Agent {
     async fn start(config: AgentConfig) -> Result<Self, AgentError> {
+        kernel::raise_open_files();
         let ledger = Ledger::open(&config.state_dir)?;
         let plans::Read { scopes, unreadable } = plans::read(&ledger)?;
         let kernel = KernelThread::start(config.kernel.clone()).await?;
@@ -168,7 +169,10 @@ impl Agent {
                 }
                 () = self.sessions.changed() => {
                     if self.sessions.listen().await {
-                        self.schedule.after(Chore::Rows, clock::instant(), COLLECT);
+                        let now = clock::instant();
+                        self.schedule.after(Chore::Rows, now, COLLECT);
+                        // A session that came up is how most neighbours become known.
+                        self.schedule.after(Chore::Facts, now, COLLECT);
                         self.report_soon();
                     }
                 }
