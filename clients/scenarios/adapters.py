@@ -76,9 +76,6 @@ class OutscaleApi(OutscaleFace):
             "secret_key": account.secret_key,
             "region": region.name,
             "endpoints": {"api": region.api},
-            # The crate's own knobs. It tries a conflict (409) again, four times and ever later: here one answer is enough.
-            "limiter_params": {"max_requests": 1000},
-            "backoff_params": {"max_retries": 0},
         }
         config = home / "outscale_api.json"
         config.write_text(json.dumps({"default": profile}))

@@ -13,7 +13,8 @@ use outscale_api::{
     apis::{self, Error, configuration::Configuration},
     models,
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_derive::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::io::{BufRead, Write};
 
@@ -67,7 +68,11 @@ calls! {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let profile = apis::profile::Profile::from_standard_configuration(None, None)?;
+    let mut profile = apis::profile::Profile::default()?;
+    // The crate's own knobs, which it reads from the file and then forgets. It asks a conflict (409) again, four times and
+    // ever later; and five times a second at most. A test wants the first answer, at once.
+    profile.backoff_params.max_retries = 0;
+    profile.limiter_params.max_requests = 1000;
     let configuration = Configuration::try_from(profile)?;
     let mut answers = std::io::stdout().lock();
     for line in std::io::stdin().lock().lines() {
@@ -80,7 +85,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 /// The request in the crate's own type, if that holds all of it: a member that it drops would be a silent lie.
 fn said<T: DeserializeOwned + Serialize>(parameters: Value) -> Result<T, String> {
-    let request: T = serde_json::from_value(parameters.clone()).map_err(|error| error.to_string())?;
+    let request: T =
+        serde_json::from_value(parameters.clone()).map_err(|error| error.to_string())?;
     match json!(request) == parameters {
         true => Ok(request),
         false => Err(format!("the crate would send {}", json!(request))),
