@@ -1,9 +1,9 @@
-//! The one connection that writes: acts in line, each its own savepoint, committed together.
+//! The one connection that writes: acts in line, each undone by itself, committed together.
 //!
 //! ```text
-//!   begin ─► wait in line ─► BEGIN (if none is open) ─► SAVEPOINT ─► statements of one act
+//!   begin ─► wait in line ─► BEGIN, or if one is open SAVEPOINT ─► statements of one act
 //!                                                                    │ failed, or its caller left
-//!                                      going well                    └─► ROLLBACK TO: it never was
+//!                                      going well                    └─► ROLLBACK (TO): it never was
 //!                                          ▼
 //!                  nobody waits: COMMIT    ·    somebody waits: the next act joins the batch
 //!                                          ▼
@@ -166,7 +166,10 @@ impl Desk {
             self.run("BEGIN IMMEDIATE").await?;
             self.transaction = Transaction::Open;
         }
-        self.run("SAVEPOINT act").await?;
+        // The first of a batch can be undone with the transaction itself.
+        if !self.batch.is_empty() {
+            self.run("SAVEPOINT act").await?;
+        }
         self.is_acting = true;
         Ok(())
     }
