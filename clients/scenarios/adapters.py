@@ -2,7 +2,7 @@
 
     dialect     clients                                             neighbour
     outscale    osc-sdk-python · osc-cli · outscale_api (Rust)      PlainOutscale: JSON, signed by hand
-    aws         boto3 · AWS CLI · osc-cli directlink · npm SDK      PlainAws
+    aws         boto3 · AWS CLI · npm SDK                           PlainAws
 
 A client that is no Python runs as a process of its own: a call per line on its standard input, an answer per line back
 (`rust-client/`, `node-client/`; installed by `scripts/setup-clients`).
@@ -20,7 +20,7 @@ from pathlib import Path
 from botocore.exceptions import ParamValidationError
 from osc_sdk_python.outscale_gateway import ParameterHasWrongType, ParameterIsRequired, ParameterNotValid
 
-from clients import AwsCli, AwsFace, Boto3, Gateway, OscCli, OscCliDirectLink, OscSdkPython, OutscaleFace, Refused
+from clients import AwsCli, AwsFace, Boto3, Gateway, OscCli, OscSdkPython, OutscaleFace, Refused
 from region import TOP, Account, Region
 from signing import to_aws, to_outscale
 
@@ -185,9 +185,10 @@ CLIENTS = {
     "outscale_api": OutscaleApi,
     "boto3": CarefulBoto3,
     "aws-cli": CarefulAwsCli,
-    "osc-cli directlink": OscCliDirectLink,
     "client-direct-connect": AwsSdkJs,
 }
+# A process for each call, and most of a second of Python for each process.
+SLOW = {"osc-cli", "aws-cli"}
 NEIGHBOURS = {"outscale": PlainOutscale, "aws": PlainAws}
 
 
