@@ -37,6 +37,7 @@ class Spoken:
     """A client as a process, one line each way."""
 
     def __init__(self, *command, environment: dict):
+        assert RUST_CLIENT.exists() and NODE_PACKAGES.exists(), "not installed: run scripts/setup-clients"
         path = f"{os.environ['PATH']}:{Path(sys.executable).parent}"
         self._process = subprocess.Popen(
             [str(word) for word in command],
