@@ -1,4 +1,4 @@
-"""Every client of the scenarios behind one way to call it: those of `clients.py`, two that are no Python, and the neighbours.
+"""Every client of the scenarios behind one way to call it: of `clients.py`, two that are no Python, the neighbours.
 
     dialect     clients                                             neighbour
     outscale    osc-sdk-python · osc-cli · outscale_api (Rust)      PlainOutscale: JSON, signed by hand

@@ -4,24 +4,21 @@
                                              ├──► the neighbour (adapters.py)       where it has not
                                              └──► the operator, the clock, a cable
 
-The words of the steps are those of scenarios/README.md; what a refusal and a state is called in each dialect is in
-scenarios/dialects.yaml, and nowhere else.
+What customers do is in steps.py; the operator's steps are here. The words are those of scenarios/README.md; what a
+refusal and a state is called in each dialect is in scenarios/dialects.yaml, and nowhere else.
 """
 
-import re
 from collections import Counter
 from contextlib import ExitStack
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 import yaml
 
 from adapters import CLIENTS, NEIGHBOURS, SLOW, Unsayable, dialect
-from clients import Connection, Interface, Refused, Wish
-from region import TOP, Region, eventually
+from clients import Refused
+from region import Region, eventually
+from steps import FOLDER, STEPS, unlike
 
-FOLDER = TOP / "scenarios"
-WORDS = yaml.safe_load((FOLDER / "dialects.yaml").read_text())
 OVER = {"deleted", "rejected", "expired"}
 
 # Steps that a neighbour did: (client, step) → how often. Shown at the end of the run.
@@ -204,153 +201,6 @@ class Story:
 
 
 OPERATOR = {"approve": Story.approve, "plug": Story.plug, "unplug": Story.unplug, "wait": Story.wait}
-
-
-# ---- what customers do: (story, client, person, what the scenario says) → the id of what was made, or nothing -----------
-
-
-def order(_story, client, _person, said):
-    return client.order(said["location"], said["bandwidth"], said["name"]).id
-
-
-def create_interface(story, client, _person, said):
-    return client.create_interface(story.resolve(said["over"]), wish(story, said)).id
-
-
-def host_interface(story, client, _person, said):
-    return client.allocate_interface(story.resolve(said["over"]), story.resolve(said["for"]), wish(story, said)).id
-
-
-def wish(story: Story, said: dict) -> Wish:
-    return Wish(
-        said.get("name", "of a scenario"),
-        said["vlan"],
-        said.get("asn", 65000),
-        story.resolve(said.get("to")),
-        said.get("key"),
-        said.get("our address"),
-        said.get("customer address"),
-    )
-
-
-def accept(story, client, _person, said):
-    client.confirm_interface(story.resolve(said["interface"]), story.resolve(said["to"]))
-
-
-def delete_connection(story, client, _person, said):
-    client.delete_connection(story.resolve(said))
-
-
-def delete_interface(story, client, _person, said):
-    client.delete_interface(story.resolve(said))
-
-
-def change_mtu(story, client, _person, said):
-    client.call("UpdateDirectLinkInterface", DirectLinkInterfaceId=story.resolve(said["of"]), Mtu=said["to"])
-
-
-def create_net(_story, client, _person, said):
-    return client.call("CreateNet", IpRange=said)["Net"]["NetId"]
-
-
-def delete_net(story, client, _person, said):
-    client.call("DeleteNet", NetId=story.resolve(said))
-
-
-def create_gateway(_story, client, _person, _said):
-    return client.call("CreateVirtualGateway", ConnectionType="ipsec.1")["VirtualGateway"]["VirtualGatewayId"]
-
-
-def delete_gateway(story, client, _person, said):
-    client.call("DeleteVirtualGateway", VirtualGatewayId=story.resolve(said))
-
-
-def link_gateway(story, client, _person, said):
-    client.call("LinkVirtualGateway", NetId=story.resolve(said["to"]), VirtualGatewayId=story.resolve(said["gateway"]))
-
-
-def unlink_gateway(story, client, _person, said):
-    client.call("UnlinkVirtualGateway", NetId=story.resolve(said["from"]), VirtualGatewayId=story.resolve(said["gateway"]))
-
-
-def see_locations(_story, client, _person, said):
-    assert client.locations() == said
-
-
-def see_connections(story, client, _person, said):
-    assert [seen.id for seen in client.connections()] == [story.things[name] for name in said]
-
-
-def see_interfaces(story, client, _person, said):
-    assert [seen.id for seen in client.interfaces()] == [story.things[name] for name in said]
-
-
-def see(story, client, person, said):
-    """States come with time: the plain client waits for them, then the client under test must see the same."""
-    for name, wanted in said.items():
-        wanted = wanted if isinstance(wanted, dict) else {"state": wanted}
-        plain = person[dialect(client)]
-        if "state" in wanted:
-            eventually(lambda: look(story, plain, name).state, lambda state: is_state(plain, name_of(story, name), wanted["state"], state))
-        seen = look(story, client, name)
-        for member, value in wanted.items():
-            got = getattr(seen, MEMBERS.get(member, member))
-            if member == "state":
-                assert is_state(client, name_of(story, name), value, got), f"{name} is {got!r}, not {value!r}"
-            elif value == "some address":
-                assert re.fullmatch(r"169\.254\.\d+\.\d+/30", got), f"{member} of {name} is {got!r}"
-            else:
-                value = None if value == "none" else story.resolve(value)
-                assert got == value, f"{member} of {name} is {got!r}, not {value!r}"
-
-
-MEMBERS = {"owner": "account", "our address": "router_address", "customer address": "customer_address"}
-
-
-def name_of(story: Story, name: str) -> str:
-    return "interface" if story.things[name].startswith("dxvif-") else "connection"
-
-
-def look(story: Story, client, name: str) -> Connection | Interface:
-    return getattr(client, name_of(story, name))(story.things[name])
-
-
-def is_state(client, kind: str, wanted: str, got: str) -> bool:
-    return got in WORDS["states"][kind][wanted][dialect(client)].split()
-
-
-def unlike(fault: str, dialect: str, refusal: Refused) -> str | None:
-    """How a refusal differs from what the dialect has for the fault."""
-    said = WORDS["faults"][fault].get(dialect)
-    assert said is not None, f"dialects.yaml has nothing for {fault!r} in {dialect}"
-    if dialect == "outscale":
-        codes = str(said).split()
-        fits = any(fnmatchcase(refusal.code, code) for code in codes)
-        return None if fits else f"{fault} is {codes}, but came as {refusal}"
-    kind, _, text = said.rpartition(": ") if re.match(r"\w+Exception: ", said) else ("DirectConnectClientException", "", said)
-    fits = refusal.code in kind.split() and re.search(text, refusal.text, re.IGNORECASE)
-    return None if fits else f"{fault} is {kind} with {text!r}, but came as {refusal}"
-
-
-STEPS = {
-    "order": ("both", order),
-    "create interface": ("both", create_interface),
-    "host interface": ("aws", host_interface),
-    "accept": ("aws", accept),
-    "delete connection": ("both", delete_connection),
-    "delete interface": ("both", delete_interface),
-    "change MTU": ("outscale", change_mtu),
-    "create Net": ("outscale", create_net),
-    "delete Net": ("outscale", delete_net),
-    "create gateway": ("outscale", create_gateway),
-    "delete gateway": ("outscale", delete_gateway),
-    "link gateway": ("outscale", link_gateway),
-    "unlink gateway": ("outscale", unlink_gateway),
-    "see": ("both", see),
-    "see locations": ("both", see_locations),
-    "see connections": ("both", see_connections),
-    "see interfaces": ("both", see_interfaces),
-}
 
 
 def scenarios() -> list[dict]:

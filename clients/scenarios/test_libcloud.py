@@ -1,4 +1,4 @@
-"""apache-libcloud, whose call that lists interfaces posts `DeleteDirectLink` with filters: refused, and nothing is deleted.
+"""apache-libcloud lists interfaces by posting `DeleteDirectLink` with filters: refused, and nothing is deleted.
 
 Its driver writes the address of the real service; the subclass puts the lab's there, and nothing else.
 """
@@ -47,7 +47,11 @@ def test_a_listing_that_posts_a_deletion_is_refused_and_deletes_nothing(story, d
     )
     before = plain.connections(), [i.stateless() for i in plain.interfaces()]
     line, ordered, office = (story.things[name] for name in ("line", "ordered", "office"))
-    for filters in ({"direct_link_ids": [ordered]}, {"direct_link_ids": [line]}, {"direct_link_interface_ids": [office]}):
+    for filters in (
+        {"direct_link_ids": [ordered]},
+        {"direct_link_ids": [line]},
+        {"direct_link_interface_ids": [office]},
+    ):
         # The driver hands the refusal on as if it were the list.
         [error] = driver.ex_list_direct_link_interfaces(**filters)["Errors"]
         assert (error["Code"], error["Type"]) == ("3001", "InvalidParameter")
@@ -55,7 +59,10 @@ def test_a_listing_that_posts_a_deletion_is_refused_and_deletes_nothing(story, d
 
 
 def test_libcloud_orders_and_deletes(driver, plain):
-    assert {location.id: location.country for location in driver.list_locations()} == {"PAR1": "France", "PAR4": "France"}
+    assert {location.id: location.country for location in driver.list_locations()} == {
+        "PAR1": "France",
+        "PAR4": "France",
+    }
     driver.ex_create_direct_link(bandwidth="1Gbps", direct_link_name="by libcloud", location="PAR1")
     [made] = driver.ex_list_direct_links()
     assert (made["DirectLinkName"], made["State"]) == ("by libcloud", "requested")

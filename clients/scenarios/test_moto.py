@@ -1,7 +1,7 @@
 """What moto's tests of Direct Connect ask, asked of moto and of a Region by the same boto3.
 
-moto (the peer of most who test against AWS) comes without its tests, so the behaviours that they hold are written here in
-our words. `SAME`: a client cannot tell the two apart. A text: moto takes a short cut there, and why ours differs.
+moto, which many use in place of AWS, comes without its tests, so the behaviours that they hold are written here in our
+words. `SAME`: a client cannot tell the two apart. A text: moto takes a short cut there, and why ours differs.
 """
 
 import boto3

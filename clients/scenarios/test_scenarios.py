@@ -3,7 +3,8 @@
 import pytest
 
 from adapters import CLIENTS
-from story import OPERATOR, STEPS, WORDS, FOLDER, Story, says_something_to, scenarios
+from steps import FOLDER, STEPS, WORDS
+from story import OPERATOR, Story, says_something_to, scenarios
 
 ALL = [
     pytest.param(scenario, client, id=f"{scenario['scenario']}-{client}")

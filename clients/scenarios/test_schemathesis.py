@@ -1,7 +1,7 @@
-"""schemathesis asks the OUTSCALE API whatever its specification allows, and much that it does not: never an error of ours,
-never a shape that is not described (that is looked at after every test, see ../conftest.py).
+"""schemathesis asks the OUTSCALE API whatever its specification allows, and much that it does not.
 
-Each action is asked a number of times with bodies that fit its schema, as many times with bodies that do not, and all of it
+There is never an error of ours, and never a shape that is not described (looked at after every test, ../conftest.py).
+Each action is asked some times with bodies that fit its schema, then some times with bodies that do not, and all of it
 ends in time. What is asked is the same in each run: it depends on nothing but the specification.
 """
 
