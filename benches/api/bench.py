@@ -3,9 +3,9 @@
     for each round: accounts with room ──► ours: creates, reads     CPU clock of the server's process before and after
                     a fresh mock       ──► moto: creates, reads     (all its threads, to the nanosecond)
 
-The same signed requests go to both, in turns within one run, so that a busy machine disturbs both alike. Only the
-servers' CPU time counts: a Python client could never saturate ours. Nothing is subtracted: our agents report to our
-server meanwhile, and moto checks no signature.
+The same signed requests go to both, from as many clients at once and in turns within one run, so that a busy machine
+disturbs both alike. Only the servers' CPU time counts: a Python client could never saturate ours. Nothing is
+subtracted: our agents report to our server meanwhile, and moto checks no signature.
 """
 
 import argparse
@@ -15,7 +15,9 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,11 +38,10 @@ class Server:
     name: str
     netloc: str
     pid: int
+    clients: ThreadPoolExecutor
     cpu_seconds: dict = field(default_factory=dict)
     calls: dict = field(default_factory=dict)
-
-    def __post_init__(self):
-        self.http = http.client.HTTPConnection(self.netloc, timeout=60)
+    connections: threading.local = field(default_factory=threading.local)
 
     def cpu_clock(self) -> float:
         # The clock id of a process's CPU time: what clock_getcpuclockid(3) answers.
@@ -48,8 +49,8 @@ class Server:
 
     def measure(self, what: str, calls: list):
         before = self.cpu_clock()
-        for call in calls:
-            call()
+        for _ in self.clients.map(lambda call: call(), calls):
+            pass
         self.cpu_seconds[what] = self.cpu_seconds.get(what, 0) + self.cpu_clock() - before
         self.calls[what] = self.calls.get(what, 0) + len(calls)
 
@@ -62,12 +63,19 @@ class Server:
         request.headers["Content-Type"] = "application/x-amz-json-1.1"
         request.headers["X-Amz-Target"] = f"OvertureService.{operation}"
         SigV4Auth(key, "directconnect", "eu-west-2").add_auth(request)
-        self.http.request("POST", "/", body, dict(request.headers.items()))
-        answer = self.http.getresponse()
+        connection = self.connection()
+        connection.request("POST", "/", body, dict(request.headers.items()))
+        answer = connection.getresponse()
         text = answer.read()
         if answer.status != 200:
             raise SystemExit(f"{self.name}: {operation}: {answer.status} {text.decode()}")
         return json.loads(text)
+
+    def connection(self) -> http.client.HTTPConnection:
+        """This client's own; it is kept for as long as the server lets it."""
+        if not hasattr(self.connections, "http"):
+            self.connections.http = http.client.HTTPConnection(self.netloc, timeout=60)
+        return self.connections.http
 
     def round(self, keys: list[Credentials]):
         order = {"location": "PAR1", "bandwidth": "1Gbps", "connectionName": "bench"}
@@ -77,14 +85,14 @@ class Server:
 
 
 @contextmanager
-def ours(directlink: Path):
+def ours(directlink: Path, clients: ThreadPoolExecutor):
     """A lab's server, and a way to make accounts with room for orders."""
     with tempfile.TemporaryDirectory(prefix="directlink-bench-") as state:
         up = subprocess.run([directlink, "lab", "up", "--state", state], check=True, stdout=subprocess.PIPE)
         try:
             lab = json.loads(up.stdout)
             netloc = urlsplit(lab["aws"]).netloc
-            yield Server("directlink", netloc, listener(netloc)), lambda: new_account(lab["operator"])
+            yield Server("directlink", netloc, listener(netloc), clients), lambda: new_account(lab["operator"])
         finally:
             subprocess.run([directlink, "lab", "down", "--state", state], check=True, stdout=subprocess.DEVNULL)
 
@@ -100,7 +108,7 @@ def new_account(operator: dict) -> Credentials:
 
 
 @contextmanager
-def moto():
+def moto(clients: ThreadPoolExecutor):
     """moto_server; the second value empties it."""
     port = free_port()
     command = [Path(sys.executable).parent / "moto_server", "-H", "127.0.0.1", "-p", str(port)]
@@ -108,7 +116,7 @@ def moto():
         process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
             wait_for(lambda: answers(f"127.0.0.1:{port}", "GET", "/moto-api/"))
-            server = Server("moto_server", f"127.0.0.1:{port}", process.pid)
+            server = Server("moto_server", f"127.0.0.1:{port}", process.pid, clients)
             yield server, lambda: answers(server.netloc, "POST", "/moto-api/reset")
         finally:
             process.terminate()
@@ -152,9 +160,11 @@ def main():
     parser.add_argument("--directlink", type=Path, required=True, help="the binary, best a release build")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--accounts", type=int, default=20, help=f"per round; each orders {CREATES_PER_ACCOUNT} times")
+    parser.add_argument("--clients", type=int, default=16, help="that ask at the same time")
     asked = parser.parse_args()
 
-    with ours(asked.directlink) as (server, account), moto() as (mock, empty):
+    clients = ThreadPoolExecutor(asked.clients)
+    with clients, ours(asked.directlink, clients) as (server, account), moto(clients) as (mock, empty):
         for round in range(asked.rounds + 1):
             if round == 1:  # the one before it warmed both up
                 for each in (server, mock):
@@ -164,6 +174,7 @@ def main():
                 empty()
                 mock.round([key])
 
+        print(f"{asked.clients} clients at once")
         print(f"{'':10} {'calls':>7} {'directlink':>22} {'moto_server':>22} {'ratio':>7}")
         print(f"{'':10} {'each':>7} {'CPU ms':>11} {'per CPU-s':>10} {'CPU ms':>11} {'per CPU-s':>10}")
         for what in server.calls:
