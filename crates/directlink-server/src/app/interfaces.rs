@@ -7,7 +7,7 @@ use super::{
     write_tx,
 };
 use crate::store::{
-    Tx, accounts, connections,
+    AnyConnection, Tx, accounts, connections,
     interfaces::{self, GoneBefore},
     journal::{self, Actor},
     plans,
@@ -24,7 +24,6 @@ use directlink_model::{
 };
 use directlink_net::{BadPeerAddresses, IpNet, PeerAddresses, Vlan};
 use jiff::Timestamp;
-use sqlx::AnyConnection;
 use std::{collections::BTreeMap, net::IpAddr};
 
 /// Which interfaces to read: in all lists that are given.

@@ -1,7 +1,7 @@
 //! Route tables: what the Subnets of a Net know of the world outside.
 
 use super::{App, Context, Refusal, chosen, gateways::own as own_gateway, write_tx};
-use crate::store::{Error, interfaces, journal, nets, route_tables};
+use crate::store::{AnyConnection, Error, interfaces, journal, nets, route_tables};
 use directlink_model::{
     Fault,
     command::SetPropagation,
@@ -10,7 +10,6 @@ use directlink_model::{
     view::RouteTableView,
 };
 use directlink_net::Ipv4Net;
-use sqlx::AnyConnection;
 use std::collections::BTreeMap;
 
 impl App {

@@ -26,8 +26,10 @@ mod writer;
 
 pub use writer::Tx;
 
+/// What a read or a write goes through; its callers need not know whose it is.
+pub(crate) use sqlx::AnyConnection;
 use sqlx::{
-    Any, AnyConnection, AnyPool, ConnectOptions, Connection, Executor, SqlSafeStr, Transaction,
+    Any, AnyPool, ConnectOptions, Connection, Executor, SqlSafeStr, Transaction,
     any::{AnyConnectOptions, AnyPoolOptions},
     migrate::{Migration, MigrationType, Migrator},
     pool::PoolConnection,
