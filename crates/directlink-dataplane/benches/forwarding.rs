@@ -11,7 +11,8 @@
 //! 64-byte frames of 1,024 UDP flows, on one processor: generator, road and drop share it.
 //! Rounds are interleaved, and medians are printed, as other load comes and goes.
 //!
-//! `cargo bench -p directlink-dataplane --bench forwarding` as root.
+//! `cargo bench -p directlink-dataplane --bench forwarding` as root; with `-- NAME`, only the
+//! roads with that in their name (for a profiler).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 #[path = "../tests/traffic/topology.rs"]
@@ -76,7 +77,10 @@ fn main() {
     }
     pin_to_one_processor();
     let (directlink, _region) = directlink();
-    let mut roads = [wire(), directlink, kernel(false), kernel(true)];
+    let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let mut roads = vec![wire(), directlink, kernel(false), kernel(true)];
+    roads.retain(|road| only.as_ref().is_none_or(|name| road.name.contains(name)));
+    // Once to warm up.
     for road in &mut roads {
         road.round();
         road.mpps.clear();
@@ -94,7 +98,7 @@ fn report(roads: &mut [Road]) {
         let median = road.percentile(50);
         println!("{:<13}{median:>6.2} Mpps  ({low:.2} to {high:.2})  {}", road.name, road.does);
     }
-    let [_, ours, plain, vxlan] = roads else { unreachable!("four roads") };
+    let [_, ours, plain, vxlan] = roads else { return };
     let ours = ours.percentile(50);
     for kernel in [plain, vxlan] {
         let ratio = ours / kernel.percentile(50);

@@ -43,6 +43,5 @@ SPARSE_TABLE(nics, BPF_MAP_TYPE_HASH, struct address_key, struct nic_row, 1024);
 SPARSE_TABLE(rules, BPF_MAP_TYPE_HASH, struct rule_key, struct rule_row, 1024);
 TABLE(flows, BPF_MAP_TYPE_LRU_HASH, struct flow_key, struct flow_row, 1024);
 TABLE(fragments, BPF_MAP_TYPE_LRU_HASH, struct fragment_key, struct fragment_row, 16384);
-TABLE(next_hops, BPF_MAP_TYPE_LRU_HASH, __u32, struct next_hop_row, 16384);
 TABLE(router_tallies, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, struct tally, VERDICT_COUNT);
 SPARSE_TABLE(interface_tallies, BPF_MAP_TYPE_PERCPU_HASH, __u32, struct interface_tallies, 1024);

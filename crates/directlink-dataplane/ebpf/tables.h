@@ -197,16 +197,6 @@ struct fragment_row {
 	__u64 last_seen_ns;
 };
 
-// table `next_hops`: the kernel's answer on the way to a VTEP, kept for a moment.
-struct next_hop_row {
-	__u64 looked_up_ns;
-	__u32 ifindex;
-	__u16 mtu; // of the way; 0: not said
-	__u8 source_mac[6];
-	__u8 destination_mac[6];
-	__u8 zero[6];
-};
-
 // tables `router_tallies` (array by verdict) and `interface_tallies` (by interface number).
 struct tally {
 	__u64 packets;

@@ -13,6 +13,7 @@
 #define SOURCE_PORT_FIRST 49152 // RFC 6335: dynamic ports, to spread flows over paths
 #define SOURCE_PORT_MASK 0x3fff
 #define NEXT_HOP_FRESH_NS SECOND_NS
+#define NEXT_HOP_SLOT_BITS 10
 #define FAMILY_IPV4 2
 
 struct vxlan {
@@ -49,13 +50,31 @@ static __always_inline bool read_tunnel(struct xdp_md *ctx, __u32 bytes, struct 
 	return true;
 }
 
+// The kernel's answer on the way to a VTEP, kept for a moment. Each processor has its own,
+// and a VTEP has one slot: cheaper than a hash, for what is cheap to ask again.
+struct next_hop {
+	__u64 looked_up_ns;
+	__be32 vtep;
+	__u32 ifindex;
+	__u16 mtu; // of the way; 0: not said
+	__u8 source_mac[6];
+	__u8 destination_mac[6];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__type(key, __u32);
+	__type(value, struct next_hop);
+	__uint(max_entries, 1 << NEXT_HOP_SLOT_BITS);
+} next_hops SEC(".maps");
+
 // What the tunnel's headers are made from.
 struct endpoint {
 	__u32 vni;
 	__u32 hash;
 	const struct nic_row *nic;
 	const struct router_row *router;
-	const struct next_hop_row *hop;
+	const struct next_hop *hop;
 };
 
 static __always_inline __u32 flow_hash(const struct tuple *tuple)
@@ -105,38 +124,41 @@ static __always_inline void write_tunnel(const struct tunnel *tunnel, const stru
 
 // Asks the kernel's routes and neighbours. Nothing is sent on a wrong or no answer: the
 // agent has the kernel keep the VTEPs' neighbours resolved.
-static __always_inline struct next_hop_row *look_up_next_hop(struct xdp_md *ctx, __be32 vtep,
-							__u32 fabric_ifindex)
+static __always_inline bool look_up_next_hop(struct xdp_md *ctx, struct next_hop *hop, __be32 vtep,
+					     __u32 fabric_ifindex)
 {
-	__u64 now = bpf_ktime_get_coarse_ns();
 	struct bpf_fib_lookup fib = {
 		.family = FAMILY_IPV4,
 		.l4_protocol = IPPROTO_UDP,
 		.ipv4_dst = vtep,
 		.ifindex = fabric_ifindex,
 	};
-	struct next_hop_row row = { .looked_up_ns = now };
 
+	hop->looked_up_ns = 0;
 	if (bpf_fib_lookup(ctx, &fib, sizeof(fib), 0) != BPF_FIB_LKUP_RET_SUCCESS)
-		return NULL;
-	row.ifindex = fib.ifindex;
-	row.mtu = fib.mtu_result;
-	set_mac(row.source_mac, fib.smac);
-	set_mac(row.destination_mac, fib.dmac);
-	bpf_map_update_elem(&next_hops, &vtep, &row, BPF_ANY);
-	return bpf_map_lookup_elem(&next_hops, &vtep);
+		return false;
+	hop->vtep = vtep;
+	hop->ifindex = fib.ifindex;
+	hop->mtu = fib.mtu_result;
+	set_mac(hop->source_mac, fib.smac);
+	set_mac(hop->destination_mac, fib.dmac);
+	hop->looked_up_ns = bpf_ktime_get_coarse_ns();
+	return true;
 }
 
 // The kernel's answer, asked for once a second: the kernel stays the only truth, and it
 // stays so when no agent runs.
-static __always_inline struct next_hop_row *next_hop(struct xdp_md *ctx, __be32 vtep,
-						     __u32 fabric_ifindex)
+static __always_inline struct next_hop *next_hop(struct xdp_md *ctx, __be32 vtep,
+						 __u32 fabric_ifindex)
 {
-	struct next_hop_row *row = bpf_map_lookup_elem(&next_hops, &vtep);
+	__u32 slot = (vtep * 0x9e3779b1) >> (32 - NEXT_HOP_SLOT_BITS);
+	struct next_hop *hop = bpf_map_lookup_elem(&next_hops, &slot);
 
-	if (row && bpf_ktime_get_coarse_ns() - row->looked_up_ns < NEXT_HOP_FRESH_NS)
-		return row;
-	return look_up_next_hop(ctx, vtep, fabric_ifindex);
+	if (!hop)
+		return NULL;
+	if (hop->vtep == vtep && bpf_ktime_get_coarse_ns() - hop->looked_up_ns < NEXT_HOP_FRESH_NS)
+		return hop;
+	return look_up_next_hop(ctx, hop, vtep, fabric_ifindex) ? hop : NULL;
 }
 
 // Turns a tunnel round, for an answer to where it came from.

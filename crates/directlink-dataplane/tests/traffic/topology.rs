@@ -92,7 +92,7 @@ pub(crate) struct Region {
     pub(crate) customer: Namespace,
     pub(crate) router: Namespace,
     pub(crate) host: Namespace,
-    pub(crate) instance: Namespace,
+    _instance: Namespace,
     pins: TempDir,
 }
 
@@ -103,7 +103,7 @@ impl Region {
         connect(&customer, &router, &host, &instance);
         let pins = TempDir::new().unwrap();
         let dataplane = router.enter(|| Dataplane::open_with(pins.path(), SMALL).unwrap());
-        let mut region = Self { dataplane, customer, router, host, instance, pins };
+        let mut region = Self { dataplane, customer, router, host, _instance: instance, pins };
         region.attach();
         region.furnish();
         region.set_up_customer();
