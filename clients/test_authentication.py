@@ -1,10 +1,11 @@
 """Who may ask: signature v4 in both brands, the few actions that take a password, and those that need nothing.
 
-A key that fails too often is locked for a while, so each of these tests spends a key of its own.
+A key that fails too often is locked for a while, so each of these tests spends an account of its own.
 """
 
 import json
 import subprocess
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -19,12 +20,8 @@ FACES = list(ASK)
 
 
 @pytest.fixture
-def key(owner) -> Account:
-    """A further access key of the owner's."""
-    made = owner.outscale.call("CreateAccessKey")["AccessKey"]
-    return Account(
-        owner.account.id, made["AccessKeyId"], owner.account.login, made["SecretKey"], owner.account.password
-    )
+def key(region) -> Account:
+    return region.new_account()
 
 
 def good(face, region, key, **changes):
@@ -153,12 +150,17 @@ def test_a_password_reads_the_access_keys_and_nothing_else(region, owner, tmp_pa
     assert "code = 1," in ask("ReadDirectLinks", owner.account.password).stderr
 
 
-def test_a_new_access_key_works_in_every_client(region, key, tmp_path):
+def test_a_new_access_key_works_in_every_client(region, owner, connection, tmp_path):
+    made = owner.outscale.call("CreateAccessKey")["AccessKey"]
+    key = replace(owner.account, access_key=made["AccessKeyId"], secret_key=made["SecretKey"])
     customer = Customer(region, key, tmp_path / "home")
-    assert customer["osc-cli"].connections() == customer["aws-cli"].connections()
+    for client in "osc-cli", "aws-cli":
+        assert customer[client].connection(connection.id) == connection
 
 
-def test_curl_can_sign_for_both_faces(region, key):
+def test_curl_can_sign_for_both_faces(region, owner, connection):
+    key = owner.account
+
     def curl(*words):
         done = subprocess.run(
             ["curl", "--silent", "--fail-with-body", "--noproxy", "*", "--user", f"{key.access_key}:{key.secret_key}", *words],
@@ -172,12 +174,12 @@ def test_curl_can_sign_for_both_faces(region, key):
     aws = curl(f"{region.aws}/", "--aws-sigv4", f"aws:amz:{region.name}:directlink",
                "--header", "X-Amz-Target: OvertureService.DescribeConnections",
                "--header", "Content-Type: application/x-amz-json-1.1", "--data", "{}")  # fmt: skip
-    assert {c["DirectLinkId"] for c in outscale["DirectLinks"]} == {c["connectionId"] for c in aws["connections"]}
+    assert connection.id in {seen["DirectLinkId"] for seen in outscale["DirectLinks"]}
+    assert connection.id in {seen["connectionId"] for seen in aws["connections"]}
 
 
 def test_a_refused_signature_is_shown_by_the_clients(region, key, tmp_path):
-    wrong = Account(key.id, key.access_key, key.login, "0" * 40, key.password)
-    customer = Customer(region, wrong, tmp_path / "home")
+    customer = Customer(region, replace(key, secret_key="0" * 40), tmp_path / "home")
     for client in ("osc-cli", "aws-cli"):
         with pytest.raises(Refused):
             customer[client].connections()
