@@ -28,6 +28,8 @@ pub struct AccessKey {
     pub created_at: Timestamp,
     pub modified_at: Timestamp,
     pub expires_at: Option<Timestamp>,
+    /// A word that its owner knows it by.
+    pub tag: Option<String>,
 }
 
 impl AccessKey {

@@ -8,9 +8,12 @@ use crate::{
     connection::{Bandwidth, PortRef},
     ids::{
         AccountId, ConnectionId, GatewayId, InterfaceId, LocationCode, NetId, NicId, RouteTableId,
-        RouterName, SecurityGroupId, SubnetId, SubregionName,
+        RouteTableLinkId, RouterName, SecurityGroupId, SubnetId, SubregionName,
     },
-    security_group::{Flow, Permission},
+    quota::Quota,
+    route_table::RouteTarget,
+    security_group::{Admission, Flow, RuleName},
+    tag::{Tag, Taggable},
 };
 use directlink_net::{Asn, BgpKey, IpNet, Ipv4Net, Mtu, Vlan};
 use jiff::Timestamp;
@@ -102,12 +105,70 @@ pub struct CreateSecurityGroup {
 pub struct AddSecurityGroupRules {
     pub group: SecurityGroupId,
     pub flow: Flow,
-    pub permissions: Vec<Permission>,
+    pub admissions: Vec<Admission>,
+}
+
+#[derive(Clone, Debug)]
+pub struct RemoveSecurityGroupRules {
+    pub group: SecurityGroupId,
+    pub flow: Flow,
+    pub rules: Vec<RuleName>,
+}
+
+/// `None`: stays as it is.
+#[derive(Clone, Debug)]
+pub struct ChangeNic {
+    pub id: NicId,
+    pub description: Option<String>,
+    pub security_groups: Option<Vec<SecurityGroupId>>,
+}
+
+/// A route by hand: new, or with another target than before.
+#[derive(Clone, Debug)]
+pub struct SetRoute {
+    pub table: RouteTableId,
+    pub destination: Ipv4Net,
+    pub target: RouteTarget,
+}
+
+#[derive(Clone, Debug)]
+pub struct DeleteRoute {
+    pub table: RouteTableId,
+    pub destination: Ipv4Net,
+}
+
+#[derive(Clone, Debug)]
+pub struct LinkRouteTable {
+    pub table: RouteTableId,
+    pub subnet: SubnetId,
+}
+
+#[derive(Clone, Debug)]
+pub struct ReplaceRouteTable {
+    pub link: RouteTableLinkId,
+    pub table: RouteTableId,
+}
+
+/// Sticks them on, or takes them off.
+#[derive(Clone, Debug)]
+pub struct SetTags {
+    pub resources: Vec<Taggable>,
+    pub tags: Vec<Tag>,
 }
 
 #[derive(Clone, Debug)]
 pub struct CreateAccessKey {
     pub expires_at: Option<Timestamp>,
+    pub tag: Option<String>,
+}
+
+/// Outer `None`: stays as it is. Inner `None`: it has none from now on.
+#[derive(Clone, Debug)]
+pub struct ChangeAccessKey {
+    pub id: String,
+    pub active: Option<bool>,
+    pub expires_at: Option<Option<Timestamp>>,
+    pub tag: Option<Option<String>>,
 }
 
 // The operator's.
@@ -137,6 +198,14 @@ pub struct AddPort {
 pub struct ApproveOrder {
     pub connection: ConnectionId,
     pub port: Option<PortRef>,
+}
+
+/// `limit: None`: the Region's own rule again.
+#[derive(Clone, Debug)]
+pub struct SetQuota {
+    pub account: AccountId,
+    pub quota: Quota,
+    pub limit: Option<u32>,
 }
 
 /// Behind which fabric address a NIC lives. `None`: nowhere yet.

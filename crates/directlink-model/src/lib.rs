@@ -21,10 +21,12 @@ pub mod interface;
 pub mod location;
 pub mod net;
 pub mod plan;
+pub mod quota;
 pub mod report;
 pub mod route_table;
 pub mod router_config;
 pub mod security_group;
+pub mod tag;
 pub mod view;
 
 pub use fault::Fault;

@@ -16,7 +16,7 @@ use crate::{
     ids::{ConnectionId, InterfaceId, NetId, PortName},
     interface::Interface,
     net::{Net, Nic, Subnet},
-    security_group::{Flow, Permission, SecurityGroup},
+    security_group::{Admission, Flow, OtherSide, Permission, SecurityGroup},
 };
 use directlink_net::{Asn, BgpKey, IpNet, Ipv4Net, Mac, Mtu, PeerAddresses, RegionAsn, Vlan, Vni};
 use jiff::Timestamp;
@@ -208,19 +208,20 @@ pub fn plan_net(snapshot: &NetSnapshot) -> NetPlan {
     let nics = snapshot
         .nics
         .iter()
-        .filter_map(|nic| Some((nic.address, plan_nic(nic, nic.vtep?, &snapshot.security_groups))))
+        .filter_map(|nic| Some((nic.address, plan_nic(nic, nic.vtep?, snapshot))))
         .collect();
     NetPlan { vni: snapshot.net.vni, range: snapshot.net.range.into(), subnets, nics }
 }
 
-fn plan_nic(nic: &Nic, vtep: Ipv4Addr, groups: &[SecurityGroup]) -> NicPlan {
+fn plan_nic(nic: &Nic, vtep: Ipv4Addr, snapshot: &NetSnapshot) -> NicPlan {
     let permissions = |flow: Flow| {
-        let mut all: Vec<_> = groups
+        let mut all: Vec<_> = snapshot
+            .security_groups
             .iter()
             .filter(|group| nic.security_groups.contains(&group.id))
             .flat_map(|group| &group.rules)
             .filter(|rule| rule.flow == flow)
-            .map(|rule| rule.permission.clone())
+            .flat_map(|rule| resolve(rule.admission, &snapshot.nics))
             .collect();
         all.sort_unstable();
         all.dedup();
@@ -231,6 +232,19 @@ fn plan_nic(nic: &Nic, vtep: Ipv4Addr, groups: &[SecurityGroup]) -> NicPlan {
         vtep,
         inbound: permissions(Flow::Inbound),
         outbound: permissions(Flow::Outbound),
+    }
+}
+
+/// A router knows addresses: a group is each of its NICs.
+fn resolve(admission: Admission, nics: &[Nic]) -> Vec<Permission> {
+    let permission = |range: IpNet| Permission { protocol: admission.protocol, range };
+    match admission.other {
+        OtherSide::Range(range) => vec![permission(range)],
+        OtherSide::Group(group) => nics
+            .iter()
+            .filter(|nic| nic.security_groups.contains(&group))
+            .map(|nic| permission(Ipv4Net::from(nic.address).into()))
+            .collect(),
     }
 }
 
@@ -353,7 +367,10 @@ mod tests {
                 .map(|to| SecurityGroupRule {
                     id: SecurityGroupRuleId::from_bits(n),
                     flow: Flow::Inbound,
-                    permission: permission(*to),
+                    admission: Admission {
+                        protocol: permission(*to).protocol,
+                        other: OtherSide::Range(permission(*to).range),
+                    },
                 })
                 .collect(),
             created_at: at(0),
@@ -381,6 +398,28 @@ mod tests {
             plan.nics[&Ipv4Addr::new(10, 0, 0, 4)].inbound,
             [permission(80), permission(443)]
         );
+    }
+
+    #[test]
+    fn a_group_in_a_rule_is_the_addresses_of_its_nics() {
+        let group = SecurityGroupId::from_bits(1);
+        let nic = |n: u8, groups: &[SecurityGroupId]| Nic {
+            id: NicId::from_bits(n.into()),
+            account: AccountId::from_number(1),
+            subnet: SubnetId::from_bits(1),
+            net: net().id,
+            address: Ipv4Addr::new(10, 0, 0, n),
+            mac: Mac([2, 0, 0, 0, 0, n]),
+            description: String::new(),
+            security_groups: groups.to_vec(),
+            vtep: None,
+            created_at: at(0),
+        };
+        let admission = Admission { protocol: Protocol::Any, other: OtherSide::Group(group) };
+        let nics = [nic(4, &[group]), nic(5, &[]), nic(6, &[group])];
+        let ranges: Vec<_> =
+            resolve(admission, &nics).iter().map(|p| p.range.to_string()).collect();
+        assert_eq!(ranges, ["10.0.0.4/32", "10.0.0.6/32"]);
     }
 
     #[test]

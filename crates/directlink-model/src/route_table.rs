@@ -1,7 +1,19 @@
 //! Route tables: what the Subnets of a Net know of the world outside.
+//!
+//! ```text
+//!   Net ── main table ◄── every Subnet without a link of its own
+//!    └──── table ◄── link ── Subnet
+//!
+//!   lines of a table:  the Net's own range · routes made by hand · routes learned by BGP
+//!                      of one destination the first of these counts, and alone is shown
+//! ```
 
-use crate::ids::{AccountId, GatewayId, NetId, RouteTableId, RouteTableLinkId, SubnetId};
+use crate::{
+    fault::Fault,
+    ids::{AccountId, GatewayId, NetId, NicId, RouteTableId, RouteTableLinkId, SubnetId},
+};
 use directlink_net::{IpNet, Ipv4Net};
+use std::{collections::BTreeSet, fmt};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteTable {
@@ -11,6 +23,8 @@ pub struct RouteTable {
     /// Gateways whose learned routes show here.
     pub propagating: Vec<GatewayId>,
     pub links: Vec<RouteTableLink>,
+    /// Made by hand, in order of destination: one for each.
+    pub statics: Vec<StaticRoute>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +32,28 @@ pub struct RouteTableLink {
     pub id: RouteTableLinkId,
     /// `None`: the main table of its Net, which serves every Subnet without one of its own.
     pub subnet: Option<SubnetId>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StaticRoute {
+    pub destination: Ipv4Net,
+    pub target: RouteTarget,
+}
+
+/// Where a route made by hand leads, of what there is in this Region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RouteTarget {
+    Gateway(GatewayId),
+    Nic(NicId),
+}
+
+impl fmt::Display for RouteTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gateway(id) => id.fmt(f),
+            Self::Nic(id) => id.fmt(f),
+        }
+    }
 }
 
 /// One line of a table, as read.
@@ -31,6 +67,8 @@ pub struct Route {
 pub enum RouteOrigin {
     /// The Net's own range.
     Local,
+    /// Made by hand.
+    Static(RouteTarget),
     /// Learned by BGP on an interface of this gateway, and propagated.
     Learned(GatewayId),
 }
@@ -39,15 +77,59 @@ impl RouteTable {
     /// The lines, given the Net's range and what each gateway has learned. One line a prefix.
     pub fn routes(&self, range: Ipv4Net, learned: &[(GatewayId, IpNet)]) -> Vec<Route> {
         let local = Route { destination: range.into(), origin: RouteOrigin::Local };
+        let by_hand = self.statics.iter().map(|route| Route {
+            destination: route.destination.into(),
+            origin: RouteOrigin::Static(route.target),
+        });
         let mut propagated: Vec<_> =
             learned.iter().filter(|(gateway, _)| self.propagating.contains(gateway)).collect();
         propagated.sort_by_key(|(_, prefix)| *prefix);
-        propagated.dedup_by_key(|(_, prefix)| *prefix);
-        let line = |&&(gateway, destination): &&(GatewayId, IpNet)| Route {
+        let propagated = propagated.into_iter().map(|&(gateway, destination)| Route {
             destination,
             origin: RouteOrigin::Learned(gateway),
-        };
-        std::iter::once(local).chain(propagated.iter().map(line)).collect()
+        });
+        let mut shown = BTreeSet::new();
+        let all = std::iter::once(local).chain(by_hand).chain(propagated);
+        all.filter(|route| shown.insert(route.destination)).collect()
+    }
+
+    pub fn is_main(&self) -> bool {
+        self.links.iter().any(|link| link.subnet.is_none())
+    }
+
+    /// # Errors
+    /// The destination is one that no route by hand may have, or has one already.
+    pub fn check_new(&self, destination: Ipv4Net, range: Ipv4Net) -> Result<(), Fault> {
+        if self.statics.iter().any(|route| route.destination == destination) || destination == range
+        {
+            return Err(Fault::RouteExists { table: self.id, destination });
+        }
+        match range.contains(&destination) {
+            true => Err(Fault::RouteInsideNet { destination, net: self.net }),
+            false => Ok(()),
+        }
+    }
+
+    /// # Errors
+    /// There is no route by hand to that destination.
+    pub fn check_static(&self, destination: Ipv4Net, range: Ipv4Net) -> Result<(), Fault> {
+        if destination == range {
+            return Err(Fault::RouteIsLocal(self.id));
+        }
+        match self.statics.iter().any(|route| route.destination == destination) {
+            true => Ok(()),
+            false => Err(Fault::NoSuchRoute { table: self.id, destination }),
+        }
+    }
+
+    /// # Errors
+    /// It is the main one, or Subnets use it.
+    pub fn check_deletable(&self) -> Result<(), Fault> {
+        match (self.is_main(), self.links.len()) {
+            (true, _) => Err(Fault::RouteTableIsMain(self.id)),
+            (false, 0) => Ok(()),
+            (false, count) => Err(Fault::RouteTableInUse { table: self.id, count }),
+        }
     }
 }
 
@@ -55,25 +137,49 @@ impl RouteTable {
 mod tests {
     use super::*;
 
-    #[test]
-    fn learned_routes_show_only_where_propagation_is_on_and_once_a_prefix() {
-        let (on, off) = (GatewayId::from_bits(1), GatewayId::from_bits(2));
-        let table = RouteTable {
+    const ON: GatewayId = GatewayId::from_bits(1);
+    const OFF: GatewayId = GatewayId::from_bits(2);
+
+    fn range(text: &str) -> Ipv4Net {
+        text.parse().unwrap()
+    }
+
+    fn table(links: &[Option<SubnetId>], statics: &[&str]) -> RouteTable {
+        RouteTable {
             id: RouteTableId::from_bits(1),
             account: AccountId::from_number(1),
             net: NetId::from_bits(1),
-            propagating: vec![on],
-            links: vec![],
-        };
+            propagating: vec![ON],
+            links: links
+                .iter()
+                .map(|subnet| RouteTableLink {
+                    id: RouteTableLinkId::from_bits(1),
+                    subnet: *subnet,
+                })
+                .collect(),
+            statics: statics
+                .iter()
+                .map(|text| StaticRoute {
+                    destination: range(text),
+                    target: RouteTarget::Gateway(OFF),
+                })
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn a_destination_shows_once_by_hand_before_learned_and_learned_where_propagation_is_on() {
+        let table = table(&[], &["192.168.1.0/24", "0.0.0.0/0"]);
         let p = |s: &str| s.parse::<IpNet>().unwrap();
         let learned = [
-            (on, p("192.168.2.0/24")),
-            (off, p("172.16.0.0/24")),
-            (on, p("192.168.1.0/24")),
-            (on, p("192.168.2.0/24")),
+            (ON, p("192.168.2.0/24")),
+            (OFF, p("172.16.0.0/24")),
+            (ON, p("192.168.1.0/24")),
+            (ON, p("192.168.2.0/24")),
         ];
+        let by_hand = RouteOrigin::Static(RouteTarget::Gateway(OFF));
         let lines: Vec<_> = table
-            .routes("10.0.0.0/16".parse().unwrap(), &learned)
+            .routes(range("10.0.0.0/16"), &learned)
             .into_iter()
             .map(|r| (r.destination.to_string(), r.origin))
             .collect();
@@ -81,9 +187,41 @@ mod tests {
             lines,
             [
                 ("10.0.0.0/16".into(), RouteOrigin::Local),
-                ("192.168.1.0/24".into(), RouteOrigin::Learned(on)),
-                ("192.168.2.0/24".into(), RouteOrigin::Learned(on)),
+                ("192.168.1.0/24".into(), by_hand.clone()),
+                ("0.0.0.0/0".into(), by_hand),
+                ("192.168.2.0/24".into(), RouteOrigin::Learned(ON)),
             ]
         );
+    }
+
+    #[test]
+    fn which_destinations_a_route_by_hand_may_have() {
+        let table = table(&[], &["192.168.1.0/24"]);
+        let net = range("10.0.0.0/16");
+        for (destination, fresh, there) in [
+            ("192.168.2.0/24", "ok", "NoSuchRoute"),
+            ("0.0.0.0/0", "ok", "NoSuchRoute"),
+            ("192.168.1.0/24", "RouteExists", "ok"),
+            ("10.0.0.0/16", "RouteExists", "RouteIsLocal"),
+            ("10.0.1.0/24", "RouteInsideNet", "NoSuchRoute"),
+            ("10.0.0.0/8", "ok", "NoSuchRoute"),
+        ] {
+            let name = |outcome: Result<(), Fault>| match outcome {
+                Ok(()) => "ok".to_owned(),
+                Err(fault) => format!("{fault:?}").split([' ', '(']).next().unwrap().to_owned(),
+            };
+            let destination = range(destination);
+            assert_eq!(name(table.check_new(destination, net)), fresh, "{destination}");
+            assert_eq!(name(table.check_static(destination, net)), there, "{destination}");
+        }
+    }
+
+    #[test]
+    fn a_table_in_use_stays() {
+        for (links, good) in
+            [(vec![], true), (vec![None], false), (vec![Some(SubnetId::from_bits(1))], false)]
+        {
+            assert_eq!(table(&links, &[]).check_deletable().is_ok(), good, "{links:?}");
+        }
     }
 }

@@ -4,10 +4,14 @@
 use crate::{
     connection::{Connection, ConnectionState},
     gateway::Gateway,
+    ids::SecurityGroupId,
     interface::{Interface, InterfaceState},
     net::{Nic, Subnet},
+    quota::Quota,
     route_table::{Route, RouteTable},
+    security_group::SecurityGroup,
 };
+use std::collections::BTreeMap;
 
 /// A connection and the state that its facts show at the time of reading.
 #[derive(Clone, Debug)]
@@ -45,4 +49,20 @@ pub struct NicView {
 pub struct RouteTableView {
     pub table: RouteTable,
     pub routes: Vec<Route>,
+}
+
+/// A group, with the names of the groups in its rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecurityGroupView {
+    pub group: SecurityGroup,
+    pub names: BTreeMap<SecurityGroupId, String>,
+}
+
+/// How much of a quota an account has, and how much it may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QuotaView {
+    pub quota: Quota,
+    pub limit: u32,
+    /// Of what is counted for each of several things, the most that one of them has.
+    pub used: u32,
 }

@@ -1,6 +1,6 @@
 //! What an operator may choose. Every value has a default that works.
 
-use directlink_model::location::Region;
+use directlink_model::{location::Region, quota::Quota};
 use jiff::SignedDuration;
 use secrecy::SecretString;
 use std::{
@@ -68,11 +68,42 @@ pub struct Rules {
     pub connections_per_account: u32,
     pub interfaces_per_connection: u32,
     pub gateways_per_account: u32,
+    pub nets_per_account: u32,
+    pub nics_per_account: u32,
+    pub route_tables_per_account: u32,
+    pub routes_per_table: u32,
+    pub security_groups_per_account: u32,
+    pub rules_per_group: u32,
+    pub tags_per_resource: u32,
+    pub access_keys_per_account: u32,
+    /// Calls are remembered for so long,
+    pub keep_api_logs: SignedDuration,
+    /// and so many of each account.
+    pub api_logs_per_account: u32,
     /// What is deleted stays readable for so long, as `deleted`.
     pub keep_deleted: SignedDuration,
     /// A hosted interface that was rejected or has expired stays readable for so long: whoever
     /// offered it wants to know.
     pub keep_lapsed: SignedDuration,
+}
+
+impl Rules {
+    /// For an account that has no limit of its own.
+    pub const fn limit(&self, quota: Quota) -> u32 {
+        match quota {
+            Quota::Connections => self.connections_per_account,
+            Quota::InterfacesPerConnection => self.interfaces_per_connection,
+            Quota::Gateways => self.gateways_per_account,
+            Quota::Nets => self.nets_per_account,
+            Quota::Nics => self.nics_per_account,
+            Quota::RouteTables => self.route_tables_per_account,
+            Quota::RoutesPerTable => self.routes_per_table,
+            Quota::SecurityGroups => self.security_groups_per_account,
+            Quota::RulesPerGroup => self.rules_per_group,
+            Quota::TagsPerResource => self.tags_per_resource,
+            Quota::AccessKeys => self.access_keys_per_account,
+        }
+    }
 }
 
 impl Default for Rules {
@@ -81,6 +112,16 @@ impl Default for Rules {
             connections_per_account: 10,
             interfaces_per_connection: 50,
             gateways_per_account: 5,
+            nets_per_account: 200,
+            nics_per_account: 10_000,
+            route_tables_per_account: 500,
+            routes_per_table: 200,
+            security_groups_per_account: 2_000,
+            rules_per_group: 100,
+            tags_per_resource: 20,
+            access_keys_per_account: 20,
+            keep_api_logs: SignedDuration::from_hours(32 * 24),
+            api_logs_per_account: 100_000,
             keep_deleted: SignedDuration::from_hours(1),
             keep_lapsed: SignedDuration::from_hours(30 * 24),
         }

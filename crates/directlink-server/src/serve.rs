@@ -8,7 +8,7 @@
 
 use crate::{
     api,
-    app::{App, Parts, operator::CLOCK_SETTING},
+    app::{App, Parts, api_logs, operator::CLOCK_SETTING},
     ca::{self, Authority},
     clock::Clock,
     config::{Listen, ServeConfig},
@@ -60,7 +60,8 @@ pub struct Running {
     pub listening: Listen,
     pub operator_token: SecretString,
     servers: Vec<JoinHandle<()>>,
-    reconciler: JoinHandle<()>,
+    /// The reconcile loop, and the writer of the log of calls.
+    loops: [JoinHandle<()>; 2],
 }
 
 impl Running {
@@ -73,8 +74,13 @@ impl Running {
                 server.abort();
             }
         }
-        self.reconciler.abort();
-        let _ = self.reconciler.await;
+        for background in self.loops {
+            background.abort();
+            let _ = background.await;
+        }
+        if let Err(error) = self.app.write_api_logs().await {
+            error!(%error, "cannot write the last of the log of calls");
+        }
         self.app.parts().store.close().await;
     }
 }
@@ -105,9 +111,10 @@ pub async fn serve(config: ServeConfig) -> Result<Running, Error> {
     let aws = listeners.aws.map(|aws| serve_http(&app, aws, requests.count("aws", front)));
     servers.extend(aws);
     let reconciler = tokio::spawn(reconcile::run(app.clone(), config.pace));
+    let logger = tokio::spawn(api_logs::run(app.clone()));
     info!(region = %config.region.name, api = %listening.api, operator = %listening.operator,
           agents = %listening.agents, "serving");
-    Ok(Running { app, listening, operator_token, servers, reconciler })
+    Ok(Running { app, listening, operator_token, servers, loops: [reconciler, logger] })
 }
 
 async fn open(config: &ServeConfig, operator_token: SecretString) -> Result<App, Error> {
@@ -129,6 +136,7 @@ async fn open(config: &ServeConfig, operator_token: SecretString) -> Result<App,
         authority: Authority::open(&config.state_dir.join("ca"))?,
         operator_token,
         agents: Agents::default(),
+        api_logs: crate::app::ApiLogs::default(),
         wake: Notify::new(),
         stop: watch::Sender::new(false),
     }))
@@ -173,7 +181,9 @@ async fn bind_one(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Erro
 fn serve_http(app: &App, listener: TcpListener, router: Router) -> JoinHandle<()> {
     let stopped = stopped(app);
     tokio::spawn(async move {
-        let served = axum::serve(listener, router).with_graceful_shutdown(stopped).await;
+        // The log of calls says where each came from.
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        let served = axum::serve(listener, service).with_graceful_shutdown(stopped).await;
         if let Err(error) = served {
             error!(%error, "a listener failed");
         }

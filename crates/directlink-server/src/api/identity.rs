@@ -3,7 +3,7 @@
 //! The one place where `auth` (pure) meets the store. Time is the machine's own, never a lab's
 //! virtual clock, which no client could follow.
 
-use super::{Front, Incoming};
+use super::{Front, Incoming, Proven};
 use crate::{
     auth::{AuthError, basic::Login, sigv4::Claim},
     store,
@@ -40,7 +40,11 @@ pub(super) async fn caller(
     let now = front.app.machine_now();
     match Login::read(&incoming.parts(), now) {
         Some(_) if !password_taken => Err(AuthError::PasswordNotTaken.into()),
-        Some(login) => by_password(front, &login?, now).await,
+        Some(login) => {
+            let caller = by_password(front, &login?, now).await?;
+            let _ = incoming.proven.set(Proven { account: caller.account, access_key: None });
+            Ok(caller)
+        }
         None => by_signature(front, incoming, now).await,
     }
 }
@@ -62,7 +66,9 @@ async fn by_signature(
         return Err(AuthError::UnknownKey.into());
     };
     count(front, key, now, claim.check(&parts, &credential.secret))?;
-    Ok(Caller { account: credential.account })
+    let account = credential.account;
+    let _ = incoming.proven.set(Proven { account, access_key: Some(key.to_owned()) });
+    Ok(Caller { account })
 }
 
 async fn by_password(front: &Front, login: &Login, now: Timestamp) -> Result<Caller, Denied> {

@@ -13,6 +13,7 @@
 
 pub mod agent;
 mod aws;
+mod calls;
 mod identity;
 mod oapi;
 mod operator;
@@ -26,13 +27,18 @@ use crate::{
 use axum::{
     Router,
     body::Body,
-    extract::{Request, State},
+    extract::{ConnectInfo, Request, State},
     response::{IntoResponse, Response},
     routing::any,
 };
 use bytes::Bytes;
+use calls::Api;
+use directlink_model::ids::AccountId;
 use http::{HeaderMap, Method, StatusCode, header, uri::Uri};
-use std::sync::Arc;
+use std::{
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+};
 use uuid::Uuid;
 
 /// The largest body that is read. The longest honest one is a few kilobytes.
@@ -63,6 +69,18 @@ struct Incoming {
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
+    /// Where it came from; none where there is no socket.
+    remote: Option<SocketAddr>,
+    /// Who proved to be asking, once that is known.
+    proven: OnceLock<Proven>,
+}
+
+/// A caller, for the log of calls.
+#[derive(Debug)]
+struct Proven {
+    account: AccountId,
+    /// `None`: by password.
+    access_key: Option<String>,
 }
 
 impl Incoming {
@@ -71,14 +89,16 @@ impl Incoming {
         let body = axum::body::to_bytes(body, BODY_MAX)
             .await
             .map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
-        let http::request::Parts { method, uri, mut headers, .. } = head;
+        let http::request::Parts { method, uri, mut headers, extensions, .. } = head;
+        let remote = extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
         // HTTP/2 has the host in the address; signatures call it `host` all the same.
         if let (Some(authority), false) = (uri.authority(), headers.contains_key(header::HOST))
             && let Ok(host) = authority.as_str().parse()
         {
             headers.insert(header::HOST, host);
         }
-        Ok(Self { id: Uuid::new_v4(), method, uri, headers, body })
+        let (id, proven) = (Uuid::new_v4(), OnceLock::new());
+        Ok(Self { id, method, uri, headers, body, remote, proven })
     }
 
     /// What of it is signed.
@@ -99,10 +119,17 @@ impl Incoming {
 
 async fn customers(State(front): State<Arc<Front>>, request: Request<Body>) -> Response {
     match Incoming::read(request).await {
-        Ok(incoming) => match incoming.uri.path() {
-            "" | "/" if incoming.method != Method::OPTIONS => aws::answer(&front, &incoming).await,
-            _ => oapi::answer(&front, &incoming).await,
-        },
+        Ok(incoming) => {
+            let started = front.app.machine_now();
+            let (api, response) = match incoming.uri.path() {
+                "" | "/" if incoming.method != Method::OPTIONS => {
+                    (Api::Aws, aws::answer(&front, &incoming).await)
+                }
+                _ => (Api::Oapi, oapi::answer(&front, &incoming).await),
+            };
+            calls::remember(&front, &incoming, api, started, &response);
+            response
+        }
         Err(status) => status.into_response(),
     }
 }

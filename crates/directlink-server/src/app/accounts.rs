@@ -1,6 +1,10 @@
-//! Accounts and their access keys, and what a verifier needs of them.
+//! Accounts, and what a verifier of signatures and passwords needs of them.
 
-use super::{App, Context, Refusal, check_name, chosen, write_tx};
+use super::{
+    App, NewAccessKey, Refusal,
+    access_keys::{ALPHANUMERIC, new_key, text},
+    check_name, write_tx,
+};
 use crate::store::{
     self, Tx, accounts,
     journal::{self, Actor},
@@ -11,20 +15,11 @@ use argon2::{
 };
 use directlink_model::{
     Fault,
-    account::{AccessKey, Account, SecretKey},
-    command::CreateAccessKey,
+    account::{Account, SecretKey},
     ids::AccountId,
 };
 use jiff::Timestamp;
-use rand::seq::IndexedRandom;
 use secrecy::{ExposeSecret, SecretString};
-
-/// A key pair, on the one occasion that its secret is shown.
-#[derive(Clone, Debug)]
-pub struct NewAccessKey {
-    pub key: AccessKey,
-    pub secret: SecretKey,
-}
 
 /// What a verifier of signatures must know.
 #[derive(Clone, Debug)]
@@ -52,40 +47,6 @@ pub struct NewAccount {
 }
 
 impl App {
-    /// A new pair; the secret is shown this once.
-    pub async fn create_access_key(
-        &self,
-        ctx: &Context,
-        c: CreateAccessKey,
-    ) -> Result<NewAccessKey, Refusal> {
-        if let Some(end) = c.expires_at.filter(|end| *end <= ctx.now) {
-            return Err(Fault::BadValue {
-                parameter: "ExpirationDate",
-                given: end.to_string(),
-                expected: "give a time that is still to come".into(),
-            }
-            .into());
-        }
-        write_tx!(self, ctx.dry_run, |tx| {
-            let new = new_key(ctx.caller.account, c.expires_at, ctx.now);
-            accounts::insert_key(tx, &new.key, &new.secret).await?;
-            let who = (&ctx.actor(), ctx.now);
-            journal::record(tx, who, &new.key.id, "access key created", ctx.request_id).await?;
-            Ok(new)
-        })
-    }
-
-    /// The caller's, in order of creation.
-    pub async fn access_keys(
-        &self,
-        ctx: &Context,
-        ids: Option<&[String]>,
-    ) -> Result<Vec<AccessKey>, Refusal> {
-        let mut db = self.store().reader().await?;
-        let all = accounts::keys_of_account(&mut db, ctx.caller.account).await?;
-        Ok(chosen(all, ids, |key| key.id.clone()))
-    }
-
     /// For the verifier of signatures: whose key it is, and its secret.
     pub async fn credential(
         &self,
@@ -134,7 +95,7 @@ impl App {
             }
             let account = Account { id, email: email.clone(), created_at: now };
             accounts::insert(tx, &account, &hash).await?;
-            let access_key = new_key(id, None, now);
+            let access_key = new_key(id, now);
             accounts::insert_key(tx, &access_key.key, &access_key.secret).await?;
             record(tx, id, now).await?;
             Ok(NewAccount { account, access_key, password: password.clone() })
@@ -146,28 +107,6 @@ impl App {
         let mut db = self.store().reader().await?;
         Ok(accounts::every(&mut db).await?)
     }
-}
-
-const UPPER: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-const ALPHANUMERIC: &[u8] = b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789";
-
-/// Of a cryptographic generator (rand's own of the thread).
-fn text(length: usize, alphabet: &[u8]) -> String {
-    let mut random = rand::rng();
-    let letter = |_| alphabet.choose(&mut random).copied().map_or('0', char::from);
-    (0..length).map(letter).collect()
-}
-
-fn new_key(account: AccountId, expires_at: Option<Timestamp>, now: Timestamp) -> NewAccessKey {
-    let key = AccessKey {
-        id: text(20, UPPER),
-        account,
-        active: true,
-        created_at: now,
-        modified_at: now,
-        expires_at,
-    };
-    NewAccessKey { key, secret: SecretKey::new(text(40, UPPER)) }
 }
 
 fn hash_password(password: &SecretString) -> Result<String, store::Error> {

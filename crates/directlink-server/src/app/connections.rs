@@ -23,14 +23,12 @@ impl App {
         c: OrderConnection,
     ) -> Result<ConnectionView, Refusal> {
         check_name("DirectLinkName", &c.name)?;
-        let limit = self.rules().connections_per_account;
         write_tx!(self, ctx.dry_run, |tx| {
             let account = ctx.caller.account;
             let location = sites::location(tx, &c.location).await?;
             let location = location.ok_or_else(|| Fault::NoSuchLocation(c.location.clone()))?;
-            if connections::count_live(tx, account).await? >= limit as usize {
-                return Err(Fault::TooMany { what: Quota::Connections, limit }.into());
-            }
+            let count = connections::count_live(tx, account).await?;
+            self.check_quota(tx, account, Quota::Connections, count + 1).await?;
             let connection = Connection {
                 id: ConnectionId::from_bits(rand::random()),
                 account,

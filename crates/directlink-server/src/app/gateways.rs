@@ -1,21 +1,22 @@
 //! Virtual gateways.
 
-use super::{App, Context, Refusal, chosen, nets::own as own_net, write_tx};
-use crate::store::{Tx, gateways, interfaces, journal, plans, route_tables};
+use super::{
+    App, Context, Refusal, chosen, nets::own as own_net, route_tables::check_no_route, write_tx,
+};
+use crate::store::{Tx, gateways, interfaces, journal, plans, route_tables, tags};
 use directlink_model::{
-    Fault, command::LinkGateway, fault::Quota, gateway::Gateway, ids::GatewayId, view::GatewayView,
+    Fault, command::LinkGateway, fault::Quota, gateway::Gateway, ids::GatewayId,
+    route_table::RouteTarget, view::GatewayView,
 };
 use std::collections::BTreeMap;
 
 impl App {
     /// A gateway that is linked to no Net yet.
     pub async fn create_gateway(&self, ctx: &Context) -> Result<GatewayView, Refusal> {
-        let limit = self.rules().gateways_per_account;
         write_tx!(self, ctx.dry_run, |tx| {
             let account = ctx.caller.account;
-            if gateways::count_live(tx, account).await? >= limit as usize {
-                return Err(Fault::TooMany { what: Quota::Gateways, limit }.into());
-            }
+            let count = gateways::count_live(tx, account).await?;
+            self.check_quota(tx, account, Quota::Gateways, count + 1).await?;
             let gateway = Gateway {
                 id: GatewayId::from_bits(rand::random()),
                 account,
@@ -58,6 +59,7 @@ impl App {
             let mut gateway = own(tx, ctx, c.gateway).await?;
             let net = own_net(tx, ctx, c.net).await?;
             gateway.unlink(net.id)?;
+            check_no_route(tx, RouteTarget::Gateway(gateway.id)).await?;
             gateways::update(tx, &gateway).await?;
             route_tables::stop_propagating(tx, gateway.id).await?;
             plans::mark_ports_of_gateway(tx, gateway.id).await?;
@@ -77,6 +79,7 @@ impl App {
             let serving = interfaces::live_of_gateway(tx, id).await?.len();
             gateway.delete(serving, ctx.now)?;
             gateways::update(tx, &gateway).await?;
+            tags::remove_all(tx, id).await?;
             record(tx, ctx, id, "gateway deleted").await?;
             Ok(GatewayView { gateway })
         })

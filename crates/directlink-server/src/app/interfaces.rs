@@ -46,7 +46,6 @@ impl App {
             return Err(Fault::AsnOfProvider { asn: c.asn, region }.into());
         }
         let given = given_addresses(c.router_address, c.customer_address)?;
-        let limit = self.rules().interfaces_per_connection;
         write_tx!(self, ctx.dry_run, |tx| {
             let place = Place::find(tx, ctx, &c).await?;
             let taken = taken_vlan(tx, c.connection, c.vlan, ctx.now).await?;
@@ -58,9 +57,8 @@ impl App {
                 check_net_is_new(tx, c.connection, gateway).await?;
             }
             let addresses = interfaces::live_addresses(tx, c.connection).await?;
-            if addresses.len() >= limit as usize {
-                return Err(Fault::TooMany { what: Quota::InterfacesPerConnection, limit }.into());
-            }
+            let (quota, count) = (Quota::InterfacesPerConnection, addresses.len() + 1);
+            self.check_quota(tx, place.connection.account, quota, count).await?;
             let proposal = Proposal {
                 connection: c.connection,
                 owner: c.owner.unwrap_or(ctx.caller.account),

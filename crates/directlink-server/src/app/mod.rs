@@ -11,26 +11,33 @@
 //! the command runs and is then rolled back: the same refusals, and nothing changed.
 //! The order of refusals is the real service's: words, existence, state, conflicts, quotas.
 
+mod access_keys;
 mod accounts;
+pub(crate) mod api_logs;
 mod connections;
 mod gateways;
 mod interfaces;
 mod nets;
 mod nics;
 pub(crate) mod operator;
+mod quotas;
 mod regions;
 mod route_tables;
 mod security_groups;
 mod sites;
+mod tags;
 #[cfg(test)]
 pub(crate) mod tests;
 
 pub use crate::ca::Identity;
-pub use accounts::{AddAccount, Credential, NewAccessKey, NewAccount};
+pub use access_keys::NewAccessKey;
+pub use accounts::{AddAccount, Credential, NewAccount};
+pub use api_logs::{ApiLogs, LogRange};
 pub use interfaces::InterfaceFilter;
 pub use operator::PlacedNic;
 pub use regions::SubregionView;
 pub use sites::{AgentView, NewRouter, PortView, RouterView, ScopeView};
+pub use tags::Tagged;
 
 use crate::{
     ca::Authority,
@@ -62,6 +69,8 @@ pub struct Parts {
     pub operator_token: SecretString,
     /// What the routers' agents have said since this process started.
     pub agents: Agents,
+    /// Calls of customers that are not yet on disk.
+    pub api_logs: ApiLogs,
     /// Wakes the reconcile loop. Carries no data: what to do is in the store.
     pub wake: Notify,
     /// True when the process stops: streams that would never end then do.

@@ -2,7 +2,7 @@
 
 use super::{App, Context, Refusal, chosen, write_tx};
 use crate::store::{
-    Tx, gateways, journal, nets, nics, plans, route_tables, security_groups, sites,
+    Tx, gateways, journal, nets, nics, plans, route_tables, security_groups, sites, tags,
 };
 use directlink_model::{
     Fault,
@@ -12,6 +12,7 @@ use directlink_model::{
         SubregionName,
     },
     net::{Net, Subnet},
+    quota::Quota,
     route_table::{RouteTable, RouteTableLink},
     security_group::{Flow, SecurityGroup, SecurityGroupRule},
     view::SubnetView,
@@ -28,6 +29,7 @@ impl App {
         let range = c.range.trunc();
         Net::check_range(range)?;
         write_tx!(self, ctx.dry_run, |tx| {
+            self.check_one_more(tx, ctx.caller.account, Quota::Nets).await?;
             let net = Net {
                 id: NetId::from_bits(rand::random()),
                 account: ctx.caller.account,
@@ -50,7 +52,7 @@ impl App {
         Ok(chosen(all, ids, |net| net.id))
     }
 
-    /// Refused while it holds Subnets or a gateway.
+    /// Refused while it holds anything but what it came with.
     pub async fn delete_net(&self, ctx: &Context, id: NetId) -> Result<(), Refusal> {
         write_tx!(self, ctx.dry_run, |tx| {
             let net = own(tx, ctx, id).await?.id;
@@ -61,9 +63,23 @@ impl App {
             if let Some(subnet) = nets::subnets_of_net(tx, net).await?.first() {
                 return Err(in_use(format!("the Subnet '{}'", subnet.id)));
             }
+            for table in route_tables::of_net(tx, net).await? {
+                let is_main = route_tables::by_id(tx, table).await?.is_some_and(|t| t.is_main());
+                if !is_main {
+                    return Err(in_use(format!("the route table '{table}'")));
+                }
+                tags::remove_all(tx, table).await?;
+            }
+            for group in security_groups::of_net(tx, net).await? {
+                if group.name != super::security_groups::DEFAULT_NAME {
+                    return Err(in_use(format!("the security group '{}'", group.id)));
+                }
+                tags::remove_all(tx, group.id).await?;
+            }
             route_tables::delete_of_net(tx, net).await?;
             security_groups::delete_of_net(tx, net).await?;
             nets::delete(tx, net).await?;
+            tags::remove_all(tx, net).await?;
             record(tx, ctx, net, "Net deleted").await?;
             Ok(())
         })
@@ -113,7 +129,7 @@ impl App {
         Ok(chosen(all, ids, |subnet| subnet.id).into_iter().map(view).collect())
     }
 
-    /// Refused while it holds NICs.
+    /// Refused while it holds NICs. Its link to a route table goes with it.
     pub async fn delete_subnet(&self, ctx: &Context, id: SubnetId) -> Result<(), Refusal> {
         write_tx!(self, ctx.dry_run, |tx| {
             let subnet = own_subnet(tx, ctx, id).await?;
@@ -121,7 +137,9 @@ impl App {
             if count > 0 {
                 return Err(Fault::SubnetInUse { subnet: id, count }.into());
             }
+            route_tables::delete_link_of_subnet(tx, id).await?;
             nets::delete_subnet(tx, id).await?;
+            tags::remove_all(tx, id).await?;
             plans::mark_net(tx, subnet.net).await?;
             record(tx, ctx, id, "Subnet deleted").await?;
             Ok(())
@@ -178,6 +196,7 @@ fn main_route_table(net: &Net) -> RouteTable {
             id: RouteTableLinkId::from_bits(rand::random()),
             subnet: None,
         }],
+        statics: vec![],
     }
 }
 
@@ -192,7 +211,7 @@ fn default_group(net: &Net) -> SecurityGroup {
         rules: vec![SecurityGroupRule {
             id: SecurityGroupRuleId::from_bits(rand::random()),
             flow: Flow::Outbound,
-            permission: SecurityGroup::default_outbound(),
+            admission: SecurityGroup::default_outbound(),
         }],
         created_at: net.created_at,
     }

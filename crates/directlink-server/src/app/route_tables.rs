@@ -1,12 +1,19 @@
 //! Route tables: what the Subnets of a Net know of the world outside.
 
-use super::{App, Context, Refusal, chosen, gateways::own as own_gateway, write_tx};
-use crate::store::{AnyConnection, Error, interfaces, journal, nets, route_tables};
+use super::{
+    App, Context, Refusal, chosen,
+    gateways::own as own_gateway,
+    nets::{own as own_net, own_subnet},
+    nics::own as own_nic,
+    write_tx,
+};
+use crate::store::{AnyConnection, Error, Tx, interfaces, journal, nets, route_tables, tags};
 use directlink_model::{
     Fault,
-    command::SetPropagation,
-    ids::{AccountId, NetId, RouteTableId},
-    route_table::RouteTable,
+    command::{DeleteRoute, LinkRouteTable, ReplaceRouteTable, SetPropagation, SetRoute},
+    ids::{AccountId, NetId, RouteTableId, RouteTableLinkId},
+    quota::Quota,
+    route_table::{RouteTable, RouteTableLink, RouteTarget, StaticRoute},
     view::RouteTableView,
 };
 use directlink_net::Ipv4Net;
@@ -33,9 +40,7 @@ impl App {
         c: SetPropagation,
     ) -> Result<RouteTableView, Refusal> {
         write_tx!(self, ctx.dry_run, |tx| {
-            let account = ctx.caller.account;
-            let table = route_tables::by_id(tx, c.table).await?.filter(|t| t.account == account);
-            let table = table.ok_or(Fault::NoSuchRouteTable(c.table))?;
+            let table = own(tx, ctx, c.table).await?;
             let gateway = own_gateway(tx, ctx, c.gateway).await?;
             if c.enabled && gateway.net != Some(table.net) {
                 let fault = Fault::GatewayNotLinked { gateway: gateway.id, net: table.net };
@@ -44,14 +49,232 @@ impl App {
             if c.enabled != table.propagating.contains(&gateway.id) {
                 route_tables::set_propagation(tx, table.id, gateway.id, c.enabled).await?;
                 let what = if c.enabled { "propagation enabled" } else { "propagation disabled" };
-                let who = (&ctx.actor(), ctx.now);
-                journal::record(tx, who, table.id, what, ctx.request_id).await?;
+                record(tx, ctx, table.id, what).await?;
             }
-            let changed = route_tables::by_id(tx, table.id).await?;
-            let mut views = views(tx, account, changed.into_iter().collect()).await?;
-            Ok(views.pop().ok_or(Fault::NoSuchRouteTable(c.table))?)
+            view(tx, ctx, table.id).await
         })
     }
+
+    /// A further table for a Net, linked to nothing yet.
+    pub async fn create_route_table(
+        &self,
+        ctx: &Context,
+        net: NetId,
+    ) -> Result<RouteTableView, Refusal> {
+        write_tx!(self, ctx.dry_run, |tx| {
+            let net = own_net(tx, ctx, net).await?.id;
+            self.check_one_more(tx, ctx.caller.account, Quota::RouteTables).await?;
+            let table = RouteTable {
+                id: RouteTableId::from_bits(rand::random()),
+                account: ctx.caller.account,
+                net,
+                propagating: vec![],
+                links: vec![],
+                statics: vec![],
+            };
+            route_tables::insert(tx, &table, ctx.now).await?;
+            record(tx, ctx, table.id, "route table created").await?;
+            view(tx, ctx, table.id).await
+        })
+    }
+
+    /// Refused for a main table, and while Subnets are linked to it.
+    pub async fn delete_route_table(&self, ctx: &Context, id: RouteTableId) -> Result<(), Refusal> {
+        write_tx!(self, ctx.dry_run, |tx| {
+            own(tx, ctx, id).await?.check_deletable()?;
+            route_tables::delete(tx, id).await?;
+            tags::remove_all(tx, id).await?;
+            record(tx, ctx, id, "route table deleted").await?;
+            Ok(())
+        })
+    }
+
+    /// The Subnet goes by this table from now on, not by the main one.
+    pub async fn link_route_table(
+        &self,
+        ctx: &Context,
+        c: LinkRouteTable,
+    ) -> Result<RouteTableLinkId, Refusal> {
+        write_tx!(self, ctx.dry_run, |tx| {
+            let table = own(tx, ctx, c.table).await?;
+            let subnet = own_subnet(tx, ctx, c.subnet).await?;
+            if subnet.net != table.net {
+                return Err(Fault::SubnetElsewhere { subnet: subnet.id, table: table.id }.into());
+            }
+            if let Some(table) = route_tables::of_subnet(tx, subnet.id).await? {
+                return Err(Fault::SubnetLinked { subnet: subnet.id, table }.into());
+            }
+            let id = RouteTableLinkId::from_bits(rand::random());
+            let link = RouteTableLink { id, subnet: Some(subnet.id) };
+            route_tables::insert_link(tx, table.id, &link).await?;
+            record(tx, ctx, table.id, "route table linked").await?;
+            Ok(id)
+        })
+    }
+
+    /// The Subnet goes by the main table again.
+    pub async fn unlink_route_table(
+        &self,
+        ctx: &Context,
+        id: RouteTableLinkId,
+    ) -> Result<(), Refusal> {
+        write_tx!(self, ctx.dry_run, |tx| {
+            let (table, link) = own_link(tx, ctx, id).await?;
+            if link.subnet.is_none() {
+                return Err(Fault::MainLink(id).into());
+            }
+            route_tables::delete_link(tx, id).await?;
+            record(tx, ctx, table.id, "route table unlinked").await?;
+            Ok(())
+        })
+    }
+
+    /// A Subnet goes by another table; or, for a main link, another table is the main one. The
+    /// link has a new id then.
+    pub async fn replace_route_table(
+        &self,
+        ctx: &Context,
+        c: ReplaceRouteTable,
+    ) -> Result<RouteTableLinkId, Refusal> {
+        write_tx!(self, ctx.dry_run, |tx| {
+            let (before, link) = own_link(tx, ctx, c.link).await?;
+            let after = own(tx, ctx, c.table).await?;
+            if after.net != before.net {
+                return Err(Fault::RouteTablesApart(before.id, after.id).into());
+            }
+            route_tables::delete_link(tx, link.id).await?;
+            let id = RouteTableLinkId::from_bits(rand::random());
+            route_tables::insert_link(tx, after.id, &RouteTableLink { id, ..link }).await?;
+            record(tx, ctx, after.id, "route table link replaced").await?;
+            Ok(id)
+        })
+    }
+
+    /// A route by hand.
+    pub async fn create_route(
+        &self,
+        ctx: &Context,
+        c: SetRoute,
+    ) -> Result<RouteTableView, Refusal> {
+        write_tx!(self, ctx.dry_run, |tx| {
+            let table = own(tx, ctx, c.table).await?;
+            check_target(tx, ctx, &table, c.target).await?;
+            let range = own_net(tx, ctx, table.net).await?.range;
+            table.check_new(c.destination, range)?;
+            let (account, count) = (ctx.caller.account, table.statics.len() + 1);
+            self.check_quota(tx, account, Quota::RoutesPerTable, count).await?;
+            let route = StaticRoute { destination: c.destination, target: c.target };
+            route_tables::put_route(tx, table.id, route).await?;
+            record(tx, ctx, table.id, "route created").await?;
+            view(tx, ctx, table.id).await
+        })
+    }
+
+    /// Another target for a route by hand.
+    pub async fn change_route(
+        &self,
+        ctx: &Context,
+        c: SetRoute,
+    ) -> Result<RouteTableView, Refusal> {
+        write_tx!(self, ctx.dry_run, |tx| {
+            let table = own(tx, ctx, c.table).await?;
+            check_target(tx, ctx, &table, c.target).await?;
+            let range = own_net(tx, ctx, table.net).await?.range;
+            table.check_static(c.destination, range)?;
+            let route = StaticRoute { destination: c.destination, target: c.target };
+            route_tables::put_route(tx, table.id, route).await?;
+            record(tx, ctx, table.id, "route changed").await?;
+            view(tx, ctx, table.id).await
+        })
+    }
+
+    pub async fn delete_route(
+        &self,
+        ctx: &Context,
+        c: DeleteRoute,
+    ) -> Result<RouteTableView, Refusal> {
+        write_tx!(self, ctx.dry_run, |tx| {
+            let table = own(tx, ctx, c.table).await?;
+            let range = own_net(tx, ctx, table.net).await?.range;
+            table.check_static(c.destination, range)?;
+            route_tables::delete_route(tx, table.id, c.destination).await?;
+            record(tx, ctx, table.id, "route deleted").await?;
+            view(tx, ctx, table.id).await
+        })
+    }
+}
+
+/// The caller's table of this id.
+pub(super) async fn own(
+    tx: &mut Tx,
+    ctx: &Context,
+    id: RouteTableId,
+) -> Result<RouteTable, Refusal> {
+    let table = route_tables::by_id(tx, id).await?;
+    let own = table.filter(|table| table.account == ctx.caller.account);
+    Ok(own.ok_or(Fault::NoSuchRouteTable(id))?)
+}
+
+/// The caller's link of this id, and the table that has it.
+async fn own_link(
+    tx: &mut Tx,
+    ctx: &Context,
+    id: RouteTableLinkId,
+) -> Result<(RouteTable, RouteTableLink), Refusal> {
+    let missing = Fault::NoSuchRouteTableLink(id);
+    let Some(table) = route_tables::of_link(tx, id).await? else { return Err(missing.into()) };
+    let table = route_tables::by_id(tx, table).await?;
+    let table = table.filter(|table| table.account == ctx.caller.account);
+    let link = table.and_then(|table| {
+        let link = table.links.iter().find(|link| link.id == id)?.clone();
+        Some((table, link))
+    });
+    Ok(link.ok_or(missing)?)
+}
+
+/// The target is the caller's, and of the table's Net.
+async fn check_target(
+    tx: &mut Tx,
+    ctx: &Context,
+    table: &RouteTable,
+    target: RouteTarget,
+) -> Result<(), Refusal> {
+    let net = table.net;
+    match target {
+        RouteTarget::Gateway(id) => {
+            let gateway = own_gateway(tx, ctx, id).await?;
+            gateway.check_available()?;
+            match gateway.net == Some(net) {
+                true => Ok(()),
+                false => Err(Fault::GatewayNotLinked { gateway: id, net }.into()),
+            }
+        }
+        RouteTarget::Nic(id) => match own_nic(tx, ctx, id).await?.net == net {
+            true => Ok(()),
+            false => Err(Fault::NicElsewhere { nic: id, net }.into()),
+        },
+    }
+}
+
+/// What routes lead to stays: a route is never left without its target.
+pub(super) async fn check_no_route(tx: &mut Tx, target: RouteTarget) -> Result<(), Refusal> {
+    match route_tables::route_to(tx, target).await? {
+        None => Ok(()),
+        Some((table, StaticRoute { destination, .. })) => {
+            let target = target.to_string();
+            Err(Fault::TargetOfRoute { target, table, destination }.into())
+        }
+    }
+}
+
+async fn view(tx: &mut Tx, ctx: &Context, id: RouteTableId) -> Result<RouteTableView, Refusal> {
+    let table = route_tables::by_id(tx, id).await?;
+    let mut views = views(tx, ctx.caller.account, table.into_iter().collect()).await?;
+    Ok(views.pop().ok_or(Fault::NoSuchRouteTable(id))?)
+}
+
+async fn record(tx: &mut Tx, ctx: &Context, id: RouteTableId, what: &str) -> Result<(), Refusal> {
+    Ok(journal::record(tx, (&ctx.actor(), ctx.now), id, what, ctx.request_id).await?)
 }
 
 async fn views(

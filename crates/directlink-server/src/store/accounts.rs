@@ -16,8 +16,10 @@ statements! {
     BY_ID = "SELECT * FROM account WHERE id = $1";
     BY_EMAIL = "SELECT * FROM account WHERE email = $1";
     EVERY = "SELECT * FROM account ORDER BY created_us, id";
-    INSERT_KEY = "INSERT INTO access_key (id, account, secret, active, created_us, modified_us, expires_us)
-                  VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    INSERT_KEY = "INSERT INTO access_key (id, account, secret, active, created_us, modified_us, expires_us, tag)
+                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    UPDATE_KEY = "UPDATE access_key SET active = $2, modified_us = $3, expires_us = $4, tag = $5 WHERE id = $1";
+    DELETE_KEY = "DELETE FROM access_key WHERE id = $1";
     KEY_BY_ID = "SELECT * FROM access_key WHERE id = $1";
     KEYS_OF_ACCOUNT = "SELECT * FROM access_key WHERE account = $1 ORDER BY created_us, id";
 }
@@ -71,8 +73,26 @@ pub(crate) async fn insert_key(
         .bind(key.created_at.as_microsecond())
         .bind(key.modified_at.as_microsecond())
         .bind(us(key.expires_at))
+        .bind(key.tag.as_deref())
         .execute(db)
         .await?;
+    Ok(())
+}
+
+pub(crate) async fn update_key(db: &mut AnyConnection, key: &AccessKey) -> Result<(), Error> {
+    query(UPDATE_KEY)
+        .bind(key.id.as_str())
+        .bind(i64::from(key.active))
+        .bind(key.modified_at.as_microsecond())
+        .bind(us(key.expires_at))
+        .bind(key.tag.as_deref())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+pub(crate) async fn delete_key(db: &mut AnyConnection, id: &str) -> Result<(), Error> {
+    query(DELETE_KEY).bind(id).execute(db).await?;
     Ok(())
 }
 
@@ -113,5 +133,6 @@ fn read_key(row: &AnyRow) -> Result<AccessKey, Error> {
         created_at: row.time("created_us")?,
         modified_at: row.time("modified_us")?,
         expires_at: row.time_or_null("expires_us")?,
+        tag: row.text_or_null("tag")?,
     })
 }

@@ -11,6 +11,7 @@
 //! One file per family of tables; each function takes the connection that its caller has.
 
 pub(crate) mod accounts;
+pub(crate) mod api_logs;
 pub(crate) mod connections;
 pub(crate) mod gateways;
 pub(crate) mod interfaces;
@@ -18,10 +19,12 @@ pub(crate) mod journal;
 pub(crate) mod nets;
 pub(crate) mod nics;
 pub(crate) mod plans;
+pub(crate) mod quotas;
 pub(crate) mod route_tables;
 mod row;
 pub(crate) mod security_groups;
 pub(crate) mod sites;
+pub(crate) mod tags;
 mod writer;
 
 pub use writer::Tx;
@@ -168,14 +171,14 @@ impl Store {
 }
 
 fn migrator() -> Migrator {
-    let region = include_str!("../../migrations/0001_region.sql");
-    Migrator::with_migrations(vec![Migration::new(
-        1,
-        "region".into(),
-        MigrationType::Simple,
-        region.into_sql_str(),
-        false,
-    )])
+    let texts = [
+        ("region", include_str!("../../migrations/0001_region.sql")),
+        ("neighbours", include_str!("../../migrations/0002_neighbours.sql")),
+    ];
+    let migration = |(version, (name, text)): (i64, (&'static str, &'static str))| {
+        Migration::new(version, name.into(), MigrationType::Simple, text.into_sql_str(), false)
+    };
+    Migrator::with_migrations((1..).zip(texts).map(migration).collect())
 }
 
 /// The secrets of every account are in it: for its owner's eyes. SQLite gives its side files

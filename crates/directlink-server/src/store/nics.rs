@@ -14,6 +14,7 @@ statements! {
     INSERT_GROUP = "INSERT INTO nic_group (nic, security_group) VALUES ($1, $2)";
     DELETE = "DELETE FROM nic WHERE id = $1";
     DELETE_GROUPS = "DELETE FROM nic_group WHERE nic = $1";
+    DESCRIBE = "UPDATE nic SET description = $2 WHERE id = $1";
     PLACE = "UPDATE nic SET vtep = $2 WHERE id = $1";
     BY_ID = "SELECT * FROM nic WHERE id = $1";
     OF_ACCOUNT = "SELECT * FROM nic WHERE account = $1 ORDER BY created_us, id";
@@ -40,6 +41,10 @@ pub(crate) async fn insert(db: &mut AnyConnection, nic: &Nic) -> Result<(), Erro
         .bind(nic.created_at.as_microsecond())
         .execute(&mut *db)
         .await?;
+    insert_groups(db, nic).await
+}
+
+async fn insert_groups(db: &mut AnyConnection, nic: &Nic) -> Result<(), Error> {
     for group in &nic.security_groups {
         query(INSERT_GROUP)
             .bind(nic.id.to_string())
@@ -48,6 +53,14 @@ pub(crate) async fn insert(db: &mut AnyConnection, nic: &Nic) -> Result<(), Erro
             .await?;
     }
     Ok(())
+}
+
+/// What its owner may change: description and groups.
+pub(crate) async fn update(db: &mut AnyConnection, nic: &Nic) -> Result<(), Error> {
+    let id = nic.id.to_string();
+    query(DESCRIBE).bind(id.as_str()).bind(nic.description.as_str()).execute(&mut *db).await?;
+    query(DELETE_GROUPS).bind(id).execute(&mut *db).await?;
+    insert_groups(db, nic).await
 }
 
 pub(crate) async fn delete(db: &mut AnyConnection, id: NicId) -> Result<(), Error> {

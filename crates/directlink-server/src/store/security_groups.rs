@@ -6,7 +6,7 @@ use super::{
     statements,
 };
 use directlink_model::{
-    ids::{AccountId, NetId, SecurityGroupId},
+    ids::{AccountId, NetId, NicId, SecurityGroupId, SecurityGroupRuleId},
     security_group::{Flow, SecurityGroup, SecurityGroupRule},
 };
 use sqlx::{AnyConnection, any::AnyRow, query};
@@ -26,6 +26,12 @@ statements! {
                         WHERE g.account = $1 ORDER BY r.security_group, r.position";
     RULES_OF_NET = "SELECT r.* FROM security_group_rule r JOIN security_group g ON g.id = r.security_group
                     WHERE g.net = $1 ORDER BY r.security_group, r.position";
+    ID_BY_ACCOUNT_AND_NAME = "SELECT id FROM security_group WHERE account = $1 AND name = $2 ORDER BY created_us, id";
+    NIC_WITH = "SELECT nic FROM nic_group WHERE security_group = $1 ORDER BY nic";
+    DELETE_RULE = "DELETE FROM security_group_rule WHERE id = $1";
+    DELETE_RULES = "DELETE FROM security_group_rule WHERE security_group = $1";
+    DELETE = "DELETE FROM security_group WHERE id = $1";
+    LAST_POSITION = "SELECT COALESCE(MAX(position), -1) AS n FROM security_group_rule WHERE security_group = $1";
     DELETE_RULES_OF_NET = "DELETE FROM security_group_rule
                            WHERE security_group IN (SELECT id FROM security_group WHERE net = $1)";
     DELETE_OF_NET = "DELETE FROM security_group WHERE net = $1";
@@ -58,7 +64,7 @@ pub(crate) async fn insert_rule(
         .bind(rule.id.to_string())
         .bind(group.to_string())
         .bind(flow_text(rule.flow))
-        .bind(serde_json::to_string(&rule.permission)?)
+        .bind(serde_json::to_string(&rule.admission)?)
         .bind(i64::try_from(position).unwrap_or(i64::MAX))
         .execute(db)
         .await?;
@@ -109,6 +115,50 @@ pub(crate) async fn of_net(
     assemble(&rows, &rules)
 }
 
+/// The account's groups of that name, in all its Nets.
+pub(crate) async fn of_name(
+    db: &mut AnyConnection,
+    account: AccountId,
+    name: &str,
+) -> Result<Vec<SecurityGroupId>, Error> {
+    let rows =
+        query(ID_BY_ACCOUNT_AND_NAME).bind(account.to_string()).bind(name).fetch_all(db).await?;
+    rows.iter().map(|row| row.word("id")).collect()
+}
+
+/// A NIC that has the group, if one has.
+pub(crate) async fn nic_with(
+    db: &mut AnyConnection,
+    id: SecurityGroupId,
+) -> Result<Option<NicId>, Error> {
+    let row = query(NIC_WITH).bind(id.to_string()).fetch_optional(db).await?;
+    row.map(|row| row.word("nic")).transpose()
+}
+
+/// Where the next rule of the group goes.
+pub(crate) async fn next_position(
+    db: &mut AnyConnection,
+    id: SecurityGroupId,
+) -> Result<usize, Error> {
+    let last = query(LAST_POSITION).bind(id.to_string()).fetch_one(db).await?.number("n")?;
+    Ok(usize::try_from(last + 1).unwrap_or_default())
+}
+
+pub(crate) async fn delete_rule(
+    db: &mut AnyConnection,
+    id: SecurityGroupRuleId,
+) -> Result<(), Error> {
+    query(DELETE_RULE).bind(id.to_string()).execute(db).await?;
+    Ok(())
+}
+
+/// With its rules.
+pub(crate) async fn delete(db: &mut AnyConnection, id: SecurityGroupId) -> Result<(), Error> {
+    query(DELETE_RULES).bind(id.to_string()).execute(&mut *db).await?;
+    query(DELETE).bind(id.to_string()).execute(db).await?;
+    Ok(())
+}
+
 pub(crate) async fn delete_of_net(db: &mut AnyConnection, net: NetId) -> Result<(), Error> {
     query(DELETE_RULES_OF_NET).bind(net.to_string()).execute(&mut *db).await?;
     query(DELETE_OF_NET).bind(net.to_string()).execute(db).await?;
@@ -152,7 +202,7 @@ fn read_rule(row: &AnyRow) -> Result<SecurityGroupRule, Error> {
             "outbound" => Flow::Outbound,
             _ => return Err(unreadable("flow", flow, "neither inbound nor outbound")),
         },
-        permission: serde_json::from_str(&permission)
+        admission: serde_json::from_str(&permission)
             .map_err(|why| unreadable("permission", &permission, why))?,
     })
 }

@@ -11,6 +11,7 @@ async fn every_statement_is_understood() {
     let store = Store::open(&dir.path().join("region.db")).await.unwrap();
     let all = [
         ("accounts", accounts::ALL),
+        ("api_logs", api_logs::ALL),
         ("connections", connections::ALL),
         ("gateways", gateways::ALL),
         ("interfaces", interfaces::ALL),
@@ -18,9 +19,11 @@ async fn every_statement_is_understood() {
         ("nets", nets::ALL),
         ("nics", nics::ALL),
         ("plans", plans::ALL),
+        ("quotas", quotas::ALL),
         ("route_tables", route_tables::ALL),
         ("security_groups", security_groups::ALL),
         ("sites", sites::ALL),
+        ("tags", tags::ALL),
     ];
     let mut tx = store.begin().await.unwrap();
     for (file, statements) in all {

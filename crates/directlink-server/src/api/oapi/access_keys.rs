@@ -1,14 +1,17 @@
 //! Access keys. These actions take login and password too: a person without a key makes the first.
 
 use super::{
-    Call, Members, Outcome,
+    Call, Members, Outcome, dates,
     list::{Filter, List, Listed},
     member,
-    params::{DRY_RUN, Field, Kind, Params, optional},
+    params::{DRY_RUN, Field, Kind, Params, optional, required},
     refusal::{Code, Failure},
 };
-use directlink_model::{account::AccessKey, command::CreateAccessKey};
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use directlink_model::{
+    account::AccessKey,
+    command::{ChangeAccessKey, CreateAccessKey},
+};
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
 
@@ -18,6 +21,20 @@ pub(super) const CREATE: &[Field<'_>] = &[
     optional("UserName", Kind::Text),
     DRY_RUN,
 ];
+
+pub(super) const UPDATE: &[Field<'_>] = &[
+    required("AccessKeyId", Kind::Text),
+    optional("ClearExpirationDate", Kind::Flag),
+    optional("ClearTag", Kind::Flag),
+    optional("ExpirationDate", Kind::Text),
+    optional("State", Kind::Text),
+    optional("Tag", Kind::Text),
+    optional("UserName", Kind::Text),
+    DRY_RUN,
+];
+
+pub(super) const DELETE: &[Field<'_>] =
+    &[required("AccessKeyId", Kind::Text), optional("UserName", Kind::Text), DRY_RUN];
 
 const READ: &[Field<'_>] = &[optional("Tag", Kind::Text), optional("UserName", Kind::Text)];
 
@@ -33,17 +50,20 @@ struct WireKey<'k> {
     #[serde(skip_serializing_if = "Option::is_none")]
     secret_key: Option<&'k str>,
     state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tag: Option<&'k str>,
 }
 
 impl<'k> WireKey<'k> {
     fn new(key: &'k AccessKey, secret_key: Option<&'k str>) -> Self {
         Self {
             access_key_id: &key.id,
-            creation_date: date(key.created_at),
-            expiration_date: key.expires_at.map(date),
-            last_modification_date: date(key.modified_at),
+            creation_date: dates::show(key.created_at),
+            expiration_date: key.expires_at.map(dates::show),
+            last_modification_date: dates::show(key.modified_at),
             secret_key,
             state: state(key),
+            tag: key.tag.as_deref(),
         }
     }
 }
@@ -53,12 +73,6 @@ const fn state(key: &AccessKey) -> &'static str {
         true => "ACTIVE",
         false => "INACTIVE",
     }
-}
-
-/// `2010-10-01T12:34:56.789Z` (RFC 3339, as the description's `date-time`; its examples write the
-/// offset without a colon, which that format does not allow).
-fn date(at: Timestamp) -> String {
-    at.to_zoned_datetime(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
 }
 
 impl Listed for AccessKey {
@@ -71,24 +85,59 @@ impl Listed for AccessKey {
 pub(super) async fn create(call: Call<'_>) -> Outcome {
     let params = call.checked(CREATE)?;
     refuse_user(params)?;
-    if params.has("Tag") {
-        return Err(Failure::not_offered("Tag", "access keys carry no tag"));
-    }
     let expires_at = params.text("ExpirationDate").map(|t| expiration(t, call.now)).transpose()?;
-    let made = call.app.create_access_key(&call.context()?, CreateAccessKey { expires_at }).await?;
+    let command = CreateAccessKey { expires_at, tag: params.text("Tag").map(str::to_owned) };
+    let made = call.app.create_access_key(&call.context()?, command).await?;
     Ok(member("AccessKey", WireKey::new(&made.key, Some(made.secret.expose()))))
 }
 
 pub(super) async fn read(call: Call<'_>) -> Outcome {
     let list = List::read_whole::<AccessKey>(&call, READ)?;
     refuse_user(call.params())?;
-    // No key of ours has a tag, so none has this one.
-    if call.params().has("Tag") {
-        return Ok(Members::from_iter([("AccessKeys".to_owned(), json!([]))]));
-    }
     let ids = list.ids::<String>("AccessKeyIds");
-    let keys = call.app.access_keys(&call.context()?, ids.as_deref()).await?;
+    let mut keys = call.app.access_keys(&call.context()?, ids.as_deref()).await?;
+    if let Some(tag) = call.params().text("Tag") {
+        keys.retain(|key| key.tag.as_deref() == Some(tag));
+    }
     list.answer("AccessKeys", &keys, |key| json!(WireKey::new(key, None)))
+}
+
+pub(super) async fn update(call: Call<'_>) -> Outcome {
+    let params = call.checked(UPDATE)?;
+    refuse_user(params)?;
+    let active = match params.text("State") {
+        None => None,
+        Some("ACTIVE") => Some(true),
+        Some("INACTIVE") => Some(false),
+        Some(other) => return Err(Failure::value("State", other, "give ACTIVE or INACTIVE")),
+    };
+    let cleared = |name| params.flag(name) == Some(true);
+    // "If you do not specify the expiration date of an access key when updating its state, it is
+    // then set to not expire."
+    let expires_at = match params.text("ExpirationDate") {
+        _ if cleared("ClearExpirationDate") => Some(None),
+        Some(text) => Some(Some(expiration(text, call.now)?)),
+        None => active.map(|_| None),
+    };
+    let tag = match cleared("ClearTag") {
+        true => Some(None),
+        false => params.text("Tag").map(|tag| Some(tag.to_owned())),
+    };
+    let id = params.needed_text("AccessKeyId")?.to_owned();
+    if active.is_none() && expires_at.is_none() && tag.is_none() {
+        return Err(Failure::missing("State, ExpirationDate or Tag"));
+    }
+    let command = ChangeAccessKey { id, active, expires_at, tag };
+    let key = call.app.change_access_key(&call.context()?, command).await?;
+    Ok(member("AccessKey", WireKey::new(&key, None)))
+}
+
+pub(super) async fn delete(call: Call<'_>) -> Outcome {
+    let params = call.checked(DELETE)?;
+    refuse_user(params)?;
+    let id = params.needed_text("AccessKeyId")?;
+    call.app.delete_access_key(&call.context()?, id).await?;
+    Ok(Members::new())
 }
 
 /// An account has no users within it (EIM) here.
@@ -102,13 +151,8 @@ fn refuse_user(params: Params<'_>) -> Result<(), Failure> {
 }
 
 fn expiration(text: &str, now: Timestamp) -> Result<Timestamp, Failure> {
-    let midnight = |date: Date| date.to_zoned_datetime(TimeZone::UTC).ok().map(|z| z.timestamp());
-    text.parse::<Timestamp>()
-        .ok()
-        .or_else(|| text.parse().ok().and_then(midnight))
-        .filter(|at| *at > now)
-        .ok_or_else(|| {
-            let expected = "give a date to come, as in 2063-04-05 or 2063-04-05T00:00:00.000Z";
-            Failure::value("ExpirationDate", text, expected)
-        })
+    dates::from(text).filter(|at| *at > now).ok_or_else(|| {
+        let expected = "give a date to come, as in 2063-04-05 or 2063-04-05T00:00:00.000Z";
+        Failure::value("ExpirationDate", text, expected)
+    })
 }

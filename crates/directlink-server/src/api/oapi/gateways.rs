@@ -2,11 +2,13 @@
 
 use super::{
     Call, Members, Outcome,
-    list::{Filter, List, Listed, none},
+    list::{Filter, List, Listed},
     member,
     params::{DRY_RUN, Field, Kind, Params, id_of, required},
     refusal::Failure,
+    tags,
 };
+use crate::app::Tagged;
 use directlink_model::{
     command::LinkGateway,
     gateway::{Gateway, GatewayState},
@@ -30,7 +32,7 @@ pub(super) const DELETE: &[Field<'_>] =
 const CONNECTION_TYPE: &str = "ipsec.1";
 const ATTACHED: &str = "attached";
 
-impl Listed for GatewayView {
+impl Listed for Tagged<GatewayView> {
     const FILTERS: &'static [Filter<Self>] = &[
         Filter::Texts("ConnectionTypes", |_| vec![CONNECTION_TYPE.into()]),
         Filter::Texts("LinkNetIds", |view| {
@@ -40,9 +42,9 @@ impl Listed for GatewayView {
             view.gateway.net.iter().map(|_| ATTACHED.into()).collect()
         }),
         Filter::Texts("States", |view| vec![state(view.gateway.state()).into()]),
-        Filter::Texts("TagKeys", none),
-        Filter::Texts("TagValues", none),
-        Filter::Texts("Tags", none),
+        Filter::Texts("TagKeys", tags::keys),
+        Filter::Texts("TagValues", tags::values),
+        Filter::Texts("Tags", tags::pairs),
         Filter::Texts("VirtualGatewayIds", |view| vec![view.gateway.id.to_string()]),
     ];
 }
@@ -58,13 +60,13 @@ fn link_wire(net: NetId) -> Value {
     json!({ "NetId": net, "State": ATTACHED })
 }
 
-fn wire(view: &GatewayView) -> Value {
+fn wire(view: &Tagged<GatewayView>) -> Value {
     let Gateway { id, net, .. } = &view.gateway;
     json!({
         "ConnectionType": CONNECTION_TYPE,
         "NetToVirtualGatewayLinks": net.iter().map(|net| link_wire(*net)).collect::<Vec<_>>(),
         "State": state(view.gateway.state()),
-        "Tags": [],
+        "Tags": tags::wire(view),
         "VirtualGatewayId": id,
     })
 }
@@ -76,13 +78,15 @@ pub(super) async fn create(call: Call<'_>) -> Outcome {
         other => return Err(Failure::value("ConnectionType", other, "give ipsec.1")),
     }
     let view = call.app.create_gateway(&call.context()?).await?;
-    Ok(member("VirtualGateway", wire(&view)))
+    Ok(member("VirtualGateway", wire(&tags::untagged(view))))
 }
 
 pub(super) async fn read(call: Call<'_>) -> Outcome {
-    let list = List::read::<GatewayView>(&call, &[])?;
+    let list = List::read::<Tagged<GatewayView>>(&call, &[])?;
     let ids = list.ids("VirtualGatewayIds");
-    let views = call.app.gateways(&call.context()?, ids.as_deref()).await?;
+    let ctx = call.context()?;
+    let views = call.app.gateways(&ctx, ids.as_deref()).await?;
+    let views = call.app.tagged(&ctx, views, |view| view.gateway.id).await?;
     list.answer("VirtualGateways", &views, wire)
 }
 

@@ -5,11 +5,12 @@
 //! list matches nothing, an unknown or malformed value matches nothing.
 
 use super::{
-    Call, Members, Outcome,
+    Call, Members, Outcome, dates,
     params::{DRY_RUN, Field, Kind, Params, check, optional},
     refusal::{Code, Failure},
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
 use std::str::FromStr;
@@ -23,6 +24,10 @@ pub(super) enum Filter<T> {
     Texts(&'static str, fn(&T) -> Vec<String>),
     Integers(&'static str, fn(&T) -> Vec<i64>),
     Flag(&'static str, fn(&T) -> Vec<bool>),
+    /// At or after a date.
+    From(&'static str, fn(&T) -> Timestamp),
+    /// Before the end of a date.
+    Until(&'static str, fn(&T) -> Timestamp),
 }
 
 impl<T> Filter<T> {
@@ -31,6 +36,7 @@ impl<T> Filter<T> {
             Self::Texts(name, _) => optional(name, Kind::Texts),
             Self::Integers(name, _) => optional(name, Kind::Integers),
             Self::Flag(name, _) => optional(name, Kind::Flag),
+            Self::From(name, _) | Self::Until(name, _) => optional(name, Kind::Text),
         }
     }
 
@@ -45,6 +51,12 @@ impl<T> Filter<T> {
             Self::Flag(name, values) => {
                 wanted.flag(name).is_none_or(|wanted| values(item).contains(&wanted))
             }
+            Self::From(name, at) => wanted
+                .text(name)
+                .is_none_or(|text| dates::from(text).is_some_and(|from| at(item) >= from)),
+            Self::Until(name, at) => wanted
+                .text(name)
+                .is_none_or(|text| dates::until(text).is_some_and(|until| at(item) < until)),
         }
     }
 }
@@ -71,10 +83,14 @@ impl<'a> List<'a> {
     pub(super) fn read<T: Listed>(call: &'a Call<'_>, own: &[Field<'_>]) -> Result<Self, Failure> {
         let paging =
             [optional("NextPageToken", Kind::Text), optional("ResultsPerPage", Kind::Integer)];
-        Self::read_with::<T>(call, &[own, &paging].concat())
+        let mut list = Self::read_with::<T>(call, &[own, &paging].concat())?;
+        let params = call.params();
+        list.first = params.text("NextPageToken").map_or(Ok(0), first_of)?;
+        list.count = params.integer("ResultsPerPage").map_or(Ok(PAGE_MAX), page_size)?;
+        Ok(list)
     }
 
-    /// Of the few actions that have no pages.
+    /// Of the few actions that have no pages, or pages of their own kind.
     pub(super) fn read_whole<T: Listed>(
         call: &'a Call<'_>,
         own: &[Field<'_>],
@@ -89,18 +105,19 @@ impl<'a> List<'a> {
             fields.push(optional("Filters", Kind::Object(&filters)));
         }
         check(call.given, &fields)?;
-        let params = call.params();
-        Ok(Self {
-            filters: params.object("Filters"),
-            first: params.text("NextPageToken").map_or(Ok(0), first_of)?,
-            count: params.integer("ResultsPerPage").map_or(Ok(PAGE_MAX), page_size)?,
-        })
+        Ok(Self { filters: call.params().object("Filters"), first: 0, count: PAGE_MAX })
     }
 
     /// The ids of a filter, to load no more than these: those that are ids at all.
     pub(super) fn ids<T: FromStr>(&self, name: &str) -> Option<Vec<T>> {
         let texts = self.filters?.texts(name)?;
         Some(texts.into_iter().filter_map(|text| text.parse().ok()).collect())
+    }
+
+    /// Whether every filter that was given wants it.
+    pub(super) fn admits<T: Listed>(&self, item: &T) -> bool {
+        self.filters
+            .is_none_or(|wanted| T::FILTERS.iter().all(|filter| filter.admits(wanted, item)))
     }
 
     /// The page of `items` that was asked for, as the member `name` of the answer.
@@ -110,11 +127,7 @@ impl<'a> List<'a> {
         items: &[T],
         wire: impl Fn(&T) -> W,
     ) -> Outcome {
-        let admitted = |item: &&T| {
-            self.filters
-                .is_none_or(|wanted| T::FILTERS.iter().all(|filter| filter.admits(wanted, item)))
-        };
-        let mut rest = items.iter().filter(admitted).skip(self.first);
+        let mut rest = items.iter().filter(|item| self.admits(*item)).skip(self.first);
         let page: Vec<_> = rest.by_ref().take(self.count).map(&wire).collect();
         let mut members = Members::new();
         members.insert(name.into(), json!(page));
@@ -126,7 +139,7 @@ impl<'a> List<'a> {
     }
 }
 
-fn page_size(wanted: i64) -> Result<usize, Failure> {
+pub(super) fn page_size(wanted: i64) -> Result<usize, Failure> {
     usize::try_from(wanted).ok().filter(|n| (1..=PAGE_MAX).contains(n)).ok_or_else(|| {
         Failure::coded_value(Code::PAGE_SIZE, "ResultsPerPage", wanted, "give 1 to 1000")
     })

@@ -10,7 +10,9 @@
 //! not in the table is answered as the service answers an unknown one (12000).
 
 mod access_keys;
+mod api_logs;
 mod connections;
+mod dates;
 mod gateways;
 mod interfaces;
 mod list;
@@ -18,12 +20,15 @@ mod nets;
 mod nics;
 mod params;
 mod path;
+mod quotas;
 mod refusal;
 mod regions;
 mod route_tables;
+mod routes;
 mod security_groups;
 mod security_rules;
 mod subnets;
+mod tags;
 #[cfg(test)]
 mod tests;
 
@@ -42,7 +47,7 @@ use std::error::Error;
 use uuid::Uuid;
 
 /// The description that we answer to (`spec/outscale-oapi.yaml`).
-const VERSION: &str = "1.42.0";
+pub(super) const VERSION: &str = "1.42.0";
 
 type Members = Map<String, Value>;
 type Outcome = Result<Members, Failure>;
@@ -80,32 +85,50 @@ actions! {
     CreateDirectLinkInterface Signed interfaces::create;
     CreateNet Signed nets::create;
     CreateNic Signed nics::create;
+    CreateRoute Signed routes::create;
+    CreateRouteTable Signed route_tables::create;
     CreateSecurityGroup Signed security_groups::create;
     CreateSecurityGroupRule Signed security_rules::create;
     CreateSubnet Signed subnets::create;
+    CreateTags Signed tags::create;
     CreateVirtualGateway Signed gateways::create;
+    DeleteAccessKey SignedOrPassword access_keys::delete;
     DeleteDirectLink Signed connections::delete;
     DeleteDirectLinkInterface Signed interfaces::delete;
     DeleteNet Signed nets::delete;
     DeleteNic Signed nics::delete;
+    DeleteRoute Signed routes::delete;
+    DeleteRouteTable Signed route_tables::delete;
+    DeleteSecurityGroup Signed security_groups::delete;
+    DeleteSecurityGroupRule Signed security_rules::delete;
     DeleteSubnet Signed subnets::delete;
+    DeleteTags Signed tags::delete;
     DeleteVirtualGateway Signed gateways::delete;
+    LinkRouteTable Signed route_tables::link;
     LinkVirtualGateway Signed gateways::link;
     ReadAccessKeys SignedOrPassword access_keys::read;
+    ReadApiLogs Signed api_logs::read;
     ReadDirectLinkInterfaces Signed interfaces::read;
     ReadDirectLinks Signed connections::read;
     ReadLocations Open regions::read_locations;
     ReadNets Signed nets::read;
     ReadNics Signed nics::read;
+    ReadQuotas Signed quotas::read;
     ReadRegions Open regions::read_regions;
     ReadRouteTables Signed route_tables::read;
     ReadSecurityGroups Signed security_groups::read;
     ReadSubnets Signed subnets::read;
     ReadSubregions Signed regions::read_subregions;
+    ReadTags Signed tags::read;
     ReadVirtualGateways Signed gateways::read;
+    UnlinkRouteTable Signed route_tables::unlink;
     UnlinkVirtualGateway Signed gateways::unlink;
+    UpdateAccessKey SignedOrPassword access_keys::update;
     UpdateDirectLinkInterface Signed interfaces::update;
+    UpdateNic Signed nics::update;
+    UpdateRoute Signed routes::update;
     UpdateRoutePropagation Signed route_tables::update_propagation;
+    UpdateRouteTableLink Signed route_tables::update_link;
 }
 
 /// One call of an action.
@@ -146,6 +169,14 @@ impl Call<'_> {
 /// An answer with one member.
 fn member(name: &str, value: impl serde::Serialize) -> Members {
     Members::from_iter([(name.to_owned(), json!(value))])
+}
+
+/// Which action was called.
+pub(super) fn action_of(incoming: &Incoming) -> Option<String> {
+    match path::read(incoming.uri.path()) {
+        Target::Action(name) => Some(name),
+        Target::Versions | Target::Actions | Target::Nothing => None,
+    }
 }
 
 pub(super) async fn answer(front: &Front, incoming: &Incoming) -> Response {

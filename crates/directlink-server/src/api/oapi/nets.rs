@@ -2,11 +2,13 @@
 
 use super::{
     Call, Members, Outcome,
-    list::{Filter, List, Listed, none},
+    list::{Filter, List, Listed},
     member,
     params::{DRY_RUN, Field, Kind, id_of, optional, required},
     refusal::Failure,
+    tags,
 };
+use crate::app::Tagged;
 use directlink_model::{command::CreateNet, ids::NetId, net::Net};
 use directlink_net::Ipv4Net;
 use serde_json::{Value, json};
@@ -20,26 +22,26 @@ const AVAILABLE: &str = "available";
 /// "The ID of the DHCP options set (or `default`)": there is only the default one.
 const DHCP_OPTIONS: &str = "default";
 
-impl Listed for Net {
+impl Listed for Tagged<Net> {
     const FILTERS: &'static [Filter<Self>] = &[
         Filter::Texts("DhcpOptionsSetIds", |_| vec![DHCP_OPTIONS.into()]),
         Filter::Texts("IpRanges", |net| vec![net.range.to_string()]),
         Filter::Flag("IsDefault", |_| vec![false]),
         Filter::Texts("NetIds", |net| vec![net.id.to_string()]),
         Filter::Texts("States", |_| vec![AVAILABLE.into()]),
-        Filter::Texts("TagKeys", none),
-        Filter::Texts("TagValues", none),
-        Filter::Texts("Tags", none),
+        Filter::Texts("TagKeys", tags::keys),
+        Filter::Texts("TagValues", tags::values),
+        Filter::Texts("Tags", tags::pairs),
     ];
 }
 
-fn wire(net: &Net) -> Value {
+fn wire(net: &Tagged<Net>) -> Value {
     json!({
         "DhcpOptionsSetId": DHCP_OPTIONS,
         "IpRange": net.range,
         "NetId": net.id,
         "State": AVAILABLE,
-        "Tags": [],
+        "Tags": tags::wire(net),
         "Tenancy": "default",
     })
 }
@@ -52,13 +54,15 @@ pub(super) async fn create(call: Call<'_>) -> Outcome {
     }
     let range = range(params.needed_text("IpRange")?)?;
     let net = call.app.create_net(&call.context()?, CreateNet { range }).await?;
-    Ok(member("Net", wire(&net)))
+    Ok(member("Net", wire(&tags::untagged(net))))
 }
 
 pub(super) async fn read(call: Call<'_>) -> Outcome {
-    let list = List::read::<Net>(&call, &[])?;
+    let list = List::read::<Tagged<Net>>(&call, &[])?;
     let ids = list.ids("NetIds");
-    let nets = call.app.nets(&call.context()?, ids.as_deref()).await?;
+    let ctx = call.context()?;
+    let nets = call.app.nets(&ctx, ids.as_deref()).await?;
+    let nets = call.app.tagged(&ctx, nets, |net| net.id).await?;
     list.answer("Nets", &nets, wire)
 }
 

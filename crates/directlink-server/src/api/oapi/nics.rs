@@ -5,10 +5,12 @@ use super::{
     list::{Filter, List, Listed, none},
     member,
     params::{DRY_RUN, Field, Kind, Params, id_of, optional, required},
-    refusal::Failure,
+    refusal::{Code, Failure},
+    tags,
 };
+use crate::app::Tagged;
 use directlink_model::{
-    command::CreateNic,
+    command::{ChangeNic, CreateNic},
     ids::{NicId, RegionName, SecurityGroupId, SubnetId},
     view::NicView,
 };
@@ -28,16 +30,27 @@ pub(super) const CREATE: &[Field<'_>] = &[
 
 pub(super) const DELETE: &[Field<'_>] = &[required("NicId", Kind::Id(id_of::<NicId>)), DRY_RUN];
 
+const LINK_NIC: &[Field<'_>] =
+    &[optional("DeleteOnVmDeletion", Kind::Flag), optional("LinkNicId", Kind::Text)];
+
+pub(super) const UPDATE: &[Field<'_>] = &[
+    optional("Description", Kind::Text),
+    optional("LinkNic", Kind::Object(LINK_NIC)),
+    required("NicId", Kind::Id(id_of::<NicId>)),
+    optional("SecurityGroupIds", Kind::Ids(id_of::<SecurityGroupId>)),
+    DRY_RUN,
+];
+
 /// A NIC with the names that the API shows beside ids.
 pub(super) struct NamedNic {
-    view: NicView,
+    view: Tagged<NicView>,
     security_groups: Vec<(SecurityGroupId, String)>,
     dns_name: String,
 }
 
 impl NamedNic {
     /// In use as soon as the operator's side has said where it lives.
-    const fn state(&self) -> &'static str {
+    fn state(&self) -> &'static str {
         match self.view.nic.vtep {
             Some(_) => "in-use",
             None => "available",
@@ -77,9 +90,9 @@ impl Listed for NamedNic {
         Filter::Texts("States", |n| vec![n.state().into()]),
         Filter::Texts("SubnetIds", |n| vec![n.view.nic.subnet.to_string()]),
         Filter::Texts("SubregionNames", |n| vec![n.view.subnet.subregion.to_string()]),
-        Filter::Texts("TagKeys", none),
-        Filter::Texts("TagValues", none),
-        Filter::Texts("Tags", none),
+        Filter::Texts("TagKeys", |n| tags::keys(&n.view)),
+        Filter::Texts("TagValues", |n| tags::values(&n.view)),
+        Filter::Texts("Tags", |n| tags::pairs(&n.view)),
     ];
 }
 
@@ -104,7 +117,7 @@ fn wire(named: &NamedNic) -> Value {
         "State": named.state(),
         "SubnetId": nic.subnet,
         "SubregionName": named.view.subnet.subregion,
-        "Tags": [],
+        "Tags": tags::wire(&named.view),
     })
 }
 
@@ -135,6 +148,37 @@ pub(super) async fn delete(call: Call<'_>) -> Outcome {
     Ok(Members::new())
 }
 
+/// "You can specify only one attribute at a time." There are no VMs, so there is no link to change.
+pub(super) async fn update(call: Call<'_>) -> Outcome {
+    let params = call.checked(UPDATE)?;
+    if params.has("LinkNic") {
+        let text = "This NIC is linked to no VM: this Region has none.";
+        return Err(Failure::new(Code::NO_SUCH_ATTACHMENT, text));
+    }
+    let groups = params.texts("SecurityGroupIds");
+    let description = params.text("Description");
+    match (&groups, description) {
+        (None, None) => return Err(Failure::missing("Description or SecurityGroupIds")),
+        (Some(_), Some(_)) => {
+            let text = "Give either Description or SecurityGroupIds: one attribute at a time.";
+            return Err(Failure::new(Code::PARAMETER_SET, text));
+        }
+        (Some(groups), None) if groups.is_empty() => {
+            return Err(Failure::value("SecurityGroupIds", "[]", "a NIC has one group at least"));
+        }
+        (Some(_), None) | (None, Some(_)) => {}
+    }
+    let parse = |groups: Vec<&str>| groups.into_iter().map(str::parse).collect();
+    let command = ChangeNic {
+        id: params.needed_id("NicId")?,
+        description: description.map(str::to_owned),
+        security_groups: groups.map(parse).transpose()?,
+    };
+    let view = call.app.change_nic(&call.context()?, command).await?;
+    let named = named(&call, vec![view]).await?;
+    Ok(member("Nic", named.first().map(wire)))
+}
+
 /// The primary address: the one marked so, or the only one.
 fn address(params: Params<'_>) -> Result<Option<Ipv4Addr>, Failure> {
     let given = params.objects("PrivateIps").unwrap_or_default();
@@ -155,9 +199,12 @@ fn address(params: Params<'_>) -> Result<Option<Ipv4Addr>, Failure> {
 
 async fn named(call: &Call<'_>, views: Vec<NicView>) -> Result<Vec<NamedNic>, Failure> {
     let ids: Vec<_> = views.iter().flat_map(|v| v.nic.security_groups.iter().copied()).collect();
-    let groups = call.app.security_groups(&call.context()?, Some(&ids)).await?;
-    let names: BTreeMap<_, _> = groups.into_iter().map(|group| (group.id, group.name)).collect();
-    let named = |view: NicView| NamedNic {
+    let ctx = call.context()?;
+    let groups = call.app.security_groups(&ctx, Some(&ids)).await?;
+    let names: BTreeMap<_, _> =
+        groups.into_iter().map(|view| (view.group.id, view.group.name)).collect();
+    let views = call.app.tagged(&ctx, views, |view| view.nic.id).await?;
+    let named = |view: Tagged<NicView>| NamedNic {
         security_groups: view
             .nic
             .security_groups

@@ -8,18 +8,22 @@
 //! | another number (IANA) | not looked at |
 
 use super::{
-    Call, Outcome, member,
+    Call, Outcome,
     params::{DRY_RUN, Field, Kind, Params, id_of, optional, required},
     refusal::{Code, Failure},
     security_groups,
 };
 use directlink_model::{
-    command::AddSecurityGroupRules,
-    ids::SecurityGroupId,
-    security_group::{Flow, Permission, PortRange, Protocol, SecurityGroupRule},
+    Fault,
+    command::{AddSecurityGroupRules, RemoveSecurityGroupRules},
+    ids::{AccountId, SecurityGroupId, SecurityGroupRuleId},
+    security_group::{
+        Admission, Flow, OtherSide, PortRange, Protocol, RuleName, SecurityGroupRule,
+    },
 };
 use directlink_net::IpNet;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 const SECURITY_GROUPS_MEMBER: &[Field<'_>] = &[
     optional("AccountId", Kind::Text),
@@ -31,7 +35,7 @@ const RULE: &[Field<'_>] = &[
     optional("FromPortRange", Kind::Integer),
     optional("IpProtocol", Kind::Text),
     optional("IpRanges", Kind::Texts),
-    optional("SecurityGroupRuleId", Kind::Text),
+    optional("SecurityGroupRuleId", Kind::Id(id_of::<SecurityGroupRuleId>)),
     optional("SecurityGroupsMembers", Kind::Objects(SECURITY_GROUPS_MEMBER)),
     optional("ServiceIds", Kind::Texts),
     optional("ToPortRange", Kind::Integer),
@@ -50,26 +54,79 @@ pub(super) const CREATE: &[Field<'_>] = &[
     DRY_RUN,
 ];
 
+pub(super) const DELETE: &[Field<'_>] = &[
+    required("Flow", Kind::Text),
+    optional("FromPortRange", Kind::Integer),
+    optional("IpProtocol", Kind::Text),
+    optional("IpRange", Kind::Text),
+    optional("Rules", Kind::Objects(RULE)),
+    optional("SecurityGroupAccountIdToUnlink", Kind::Text),
+    required("SecurityGroupId", Kind::Id(id_of::<SecurityGroupId>)),
+    optional("SecurityGroupNameToUnlink", Kind::Text),
+    optional("ToPortRange", Kind::Integer),
+    DRY_RUN,
+];
+
 pub(super) async fn create(call: Call<'_>) -> Outcome {
     let params = call.checked(CREATE)?;
     let command = AddSecurityGroupRules {
         group: params.needed_id("SecurityGroupId")?,
         flow: flow(params.needed_text("Flow")?)?,
-        permissions: permissions(params)?,
+        admissions: admissions(&call, params, &TO_LINK).await?,
     };
     let group = call.app.add_security_group_rules(&call.context()?, command).await?;
-    Ok(member("SecurityGroup", security_groups::wire(&group)))
+    security_groups::answer(&call, group).await
 }
 
-pub(super) fn wire(rule: &SecurityGroupRule) -> Value {
-    let (protocol, from, to) = outside(rule.permission.protocol);
-    json!({
+pub(super) async fn delete(call: Call<'_>) -> Outcome {
+    let params = call.checked(DELETE)?;
+    let by_id = |rule: Params<'_>| rule.id("SecurityGroupRuleId").map(|id| id.map(RuleName::Id));
+    let named: Vec<_> = params
+        .objects("Rules")
+        .unwrap_or_default()
+        .into_iter()
+        .map(by_id)
+        .collect::<Result<_, _>>()?;
+    let rules = match named.into_iter().collect::<Option<Vec<_>>>() {
+        Some(ids) if !ids.is_empty() => ids,
+        _ => {
+            let admissions = admissions(&call, params, &TO_UNLINK).await?;
+            admissions.into_iter().map(RuleName::Admission).collect()
+        }
+    };
+    let command = RemoveSecurityGroupRules {
+        group: params.needed_id("SecurityGroupId")?,
+        flow: flow(params.needed_text("Flow")?)?,
+        rules,
+    };
+    let group = call.app.remove_security_group_rules(&call.context()?, command).await?;
+    security_groups::answer(&call, group).await
+}
+
+/// `names`: of the groups in it.
+pub(super) fn wire(
+    rule: &SecurityGroupRule,
+    names: &BTreeMap<SecurityGroupId, String>,
+    account: AccountId,
+) -> Value {
+    let (protocol, from, to) = outside(rule.admission.protocol);
+    let mut wire = json!({
         "FromPortRange": from,
         "IpProtocol": protocol,
-        "IpRanges": [rule.permission.range],
         "SecurityGroupRuleId": rule.id,
         "ToPortRange": to,
-    })
+    });
+    match rule.admission.other {
+        OtherSide::Range(range) => wire["IpRanges"] = json!([range]),
+        OtherSide::Group(id) => {
+            let mut one = json!({ "AccountId": account, "SecurityGroupId": id });
+            if let Some(name) = names.get(&id) {
+                one["SecurityGroupName"] = json!(name);
+            }
+            wire["SecurityGroupsMembers"] = json!([one]);
+        }
+    }
+    wire
 }
 
 /// A protocol as the API writes it: name, first and last port (or ICMP type and code).
@@ -92,44 +149,111 @@ fn flow(text: &str) -> Result<Flow, Failure> {
     }
 }
 
-fn permissions(params: Params<'_>) -> Result<Vec<Permission>, Failure> {
-    for name in ["SecurityGroupNameToLink", "SecurityGroupAccountIdToLink"] {
-        refuse_groups(params.has(name), name)?;
+/// Rules as asked for, groups still as they were named.
+async fn admissions(
+    call: &Call<'_>,
+    params: Params<'_>,
+    flat: &FlatGroup,
+) -> Result<Vec<Admission>, Failure> {
+    let mut admissions = vec![];
+    for (protocol, other) in asked(params, flat)? {
+        let other = match other {
+            Asked::Range(range) => OtherSide::Range(range),
+            Asked::Group(name) => OtherSide::Group(group(call, name).await?),
+        };
+        admissions.push(Admission { protocol, other });
     }
+    Ok(admissions)
+}
+
+/// The other side of a rule, as it was named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked<'p> {
+    Range(IpNet),
+    Group(GroupName<'p>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct GroupName<'p> {
+    /// An id, or a name.
+    text: &'p str,
+    account: Option<&'p str>,
+}
+
+/// What the flat form calls the group on the other side, and its account.
+struct FlatGroup {
+    name: &'static str,
+    account: &'static str,
+}
+
+const TO_LINK: FlatGroup =
+    FlatGroup { name: "SecurityGroupNameToLink", account: "SecurityGroupAccountIdToLink" };
+const TO_UNLINK: FlatGroup =
+    FlatGroup { name: "SecurityGroupNameToUnlink", account: "SecurityGroupAccountIdToUnlink" };
+
+fn asked<'p>(params: Params<'p>, flat: &FlatGroup) -> Result<Vec<(Protocol, Asked<'p>)>, Failure> {
+    let alone = ["FromPortRange", "ToPortRange", "IpProtocol", "IpRange", flat.name, flat.account];
     let Some(rules) = params.objects("Rules") else {
         let protocol = protocol(params)?;
-        return Ok(vec![Permission { protocol, range: range(params.needed_text("IpRange")?)? }]);
+        let group = params
+            .text(flat.name)
+            .map(|text| GroupName { text, account: params.text(flat.account) });
+        let other = match (group, params.has("IpRange")) {
+            (Some(_), true) => {
+                let text = format!("Give either IpRange or {}.", flat.name);
+                return Err(Failure::new(Code::PARAMETER_SET, text));
+            }
+            (Some(group), false) => Asked::Group(group),
+            (None, _) => Asked::Range(range(params.needed_text("IpRange")?)?),
+        };
+        return Ok(vec![(protocol, other)]);
     };
-    if let Some(name) = ["FromPortRange", "ToPortRange", "IpProtocol", "IpRange"]
-        .into_iter()
-        .find(|name| params.has(name))
-    {
+    if let Some(name) = alone.into_iter().find(|name| params.has(name)) {
         let text = format!("'{name}' cannot be given together with 'Rules': say it in each rule.");
         return Err(Failure::new(Code::PARAMETER_SET, text));
     }
-    let mut permissions = vec![];
+    let mut all = vec![];
     for rule in rules {
-        let groups = rule.objects("SecurityGroupsMembers").is_some_and(|list| !list.is_empty());
-        refuse_groups(groups, "SecurityGroupsMembers")?;
-        if rule.texts("ServiceIds").is_some_and(|list| !list.is_empty()) {
-            return Err(Failure::not_offered("ServiceIds", "give IpRanges"));
-        }
-        let protocol = protocol(rule)?;
-        let ranges = rule.texts("IpRanges").filter(|list| !list.is_empty());
-        for text in ranges.ok_or_else(|| Failure::missing("IpRanges"))? {
-            permissions.push(Permission { protocol, range: range(text)? });
-        }
+        all.extend(asked_in(rule)?);
     }
-    match permissions.is_empty() {
+    match all.is_empty() {
         true => Err(Failure::missing("Rules")),
-        false => Ok(permissions),
+        false => Ok(all),
     }
 }
 
-fn refuse_groups(given: bool, name: &str) -> Result<(), Failure> {
-    match given {
-        true => Err(Failure::not_offered(name, "name the other side by its IP range")),
-        false => Ok(()),
+/// Of one rule of the list: a rule of ours for each range and each group.
+fn asked_in(rule: Params<'_>) -> Result<Vec<(Protocol, Asked<'_>)>, Failure> {
+    if rule.texts("ServiceIds").is_some_and(|list| !list.is_empty()) {
+        return Err(Failure::not_offered("ServiceIds", "give IpRanges"));
+    }
+    let protocol = protocol(rule)?;
+    let mut all = vec![];
+    for text in rule.texts("IpRanges").unwrap_or_default() {
+        all.push((protocol, Asked::Range(range(text)?)));
+    }
+    for member in rule.objects("SecurityGroupsMembers").unwrap_or_default() {
+        let text = member.text("SecurityGroupId").or_else(|| member.text("SecurityGroupName"));
+        let text = text.ok_or_else(|| Failure::missing("SecurityGroupId"))?;
+        let account = member.text("AccountId");
+        all.push((protocol, Asked::Group(GroupName { text, account })));
+    }
+    match all.is_empty() {
+        true => Err(Failure::missing("IpRanges")),
+        false => Ok(all),
+    }
+}
+
+/// The parameters called "name" take an id as well; in a Net they should. Another account's group
+/// is as good as none.
+async fn group(call: &Call<'_>, name: GroupName<'_>) -> Result<SecurityGroupId, Failure> {
+    let ctx = call.context()?;
+    if name.account.is_some_and(|account| account != ctx.caller.account.to_string()) {
+        return Err(Fault::NoSuchSecurityGroupName(name.text.to_owned()).into());
+    }
+    match name.text.starts_with("sg-") {
+        true => Ok(name.text.parse()?),
+        false => Ok(call.app.security_group_named(&ctx, name.text).await?),
     }
 }
 
@@ -247,12 +371,15 @@ mod tests {
             (json!({"Rules": [{"IpProtocol": "tcp"}]}), Err(7000)),
             (
                 json!({"Rules": [{"SecurityGroupsMembers": [{"SecurityGroupName": "a"}]}]}),
-                Err(4047),
+                Ok(Protocol::Any),
             ),
-            (json!({"SecurityGroupNameToLink": "a"}), Err(4047)),
+            (json!({"Rules": [{"SecurityGroupsMembers": [{"AccountId": "1"}]}]}), Err(7000)),
+            (json!({"SecurityGroupNameToLink": "a", "IpProtocol": "47"}), Ok(Protocol::Other(47))),
+            (json!({"SecurityGroupNameToLink": "a", "IpRange": "10.0.0.0/8"}), Err(4046)),
+            (json!({"SecurityGroupNameToLink": "a", "Rules": []}), Err(4046)),
         ] {
-            let got = match permissions(Params(given.as_object().unwrap())) {
-                Ok(list) => Ok(list[0].protocol),
+            let got = match asked(Params(given.as_object().unwrap()), &TO_LINK) {
+                Ok(list) => Ok(list[0].0),
                 Err(Failure::Refused { code, .. }) => Err(code.0),
                 Err(other) => panic!("{other:?}"),
             };
@@ -271,8 +398,8 @@ mod tests {
         ] {
             let (name, from, to) = outside(protocol);
             let given = json!({"IpProtocol": name, "FromPortRange": from, "ToPortRange": to, "IpRange": "10.0.0.0/8"});
-            let list = permissions(Params(given.as_object().unwrap())).unwrap();
-            assert_eq!(list[0].protocol, protocol);
+            let list = asked(Params(given.as_object().unwrap()), &TO_LINK).unwrap();
+            assert_eq!(list[0].0, protocol);
         }
     }
 }

@@ -2,10 +2,12 @@
 
 use super::{
     Call, Members, Outcome,
-    list::{Filter, List, Listed, none},
+    list::{Filter, List, Listed},
     member, nets,
     params::{DRY_RUN, Field, Kind, id_of, optional, required},
+    tags,
 };
+use crate::app::Tagged;
 use directlink_model::{
     Fault,
     command::CreateSubnet,
@@ -26,7 +28,7 @@ pub(super) const DELETE: &[Field<'_>] =
 
 const AVAILABLE: &str = "available";
 
-impl Listed for SubnetView {
+impl Listed for Tagged<SubnetView> {
     const FILTERS: &'static [Filter<Self>] = &[
         Filter::Integers("AvailableIpsCounts", |s| vec![s.available_addresses.into()]),
         Filter::Texts("IpRanges", |s| vec![s.subnet.range.to_string()]),
@@ -34,13 +36,13 @@ impl Listed for SubnetView {
         Filter::Texts("States", |_| vec![AVAILABLE.into()]),
         Filter::Texts("SubnetIds", |s| vec![s.subnet.id.to_string()]),
         Filter::Texts("SubregionNames", |s| vec![s.subnet.subregion.to_string()]),
-        Filter::Texts("TagKeys", none),
-        Filter::Texts("TagValues", none),
-        Filter::Texts("Tags", none),
+        Filter::Texts("TagKeys", tags::keys),
+        Filter::Texts("TagValues", tags::values),
+        Filter::Texts("Tags", tags::pairs),
     ];
 }
 
-fn wire(view: &SubnetView) -> Value {
+fn wire(view: &Tagged<SubnetView>) -> Value {
     let subnet = &view.subnet;
     json!({
         "AvailableIpsCount": view.available_addresses,
@@ -50,7 +52,7 @@ fn wire(view: &SubnetView) -> Value {
         "State": AVAILABLE,
         "SubnetId": subnet.id,
         "SubregionName": subnet.subregion,
-        "Tags": [],
+        "Tags": tags::wire(view),
     })
 }
 
@@ -66,13 +68,15 @@ pub(super) async fn create(call: Call<'_>) -> Outcome {
         subregion,
     };
     let view = call.app.create_subnet(&call.context()?, command).await?;
-    Ok(member("Subnet", wire(&view)))
+    Ok(member("Subnet", wire(&tags::untagged(view))))
 }
 
 pub(super) async fn read(call: Call<'_>) -> Outcome {
-    let list = List::read::<SubnetView>(&call, &[])?;
+    let list = List::read::<Tagged<SubnetView>>(&call, &[])?;
     let ids = list.ids("SubnetIds");
-    let views = call.app.subnets(&call.context()?, ids.as_deref()).await?;
+    let ctx = call.context()?;
+    let views = call.app.subnets(&ctx, ids.as_deref()).await?;
+    let views = call.app.tagged(&ctx, views, |view| view.subnet.id).await?;
     list.answer("Subnets", &views, wire)
 }
 

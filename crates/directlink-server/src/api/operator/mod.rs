@@ -9,6 +9,8 @@
 //! | `GET /state` | | `{"region":{"name","asn"},"locations":[…],"routers":[…],"ports":[…],"connections":[…],"interfaces":[…],"nics":[…]}`: the lists below in one |
 //! | `POST /accounts` | `{}` or `{"email","password"}` (either may be left out) | 201 `{"id","access_key","secret_key","login","password"}`; the two secrets are shown only here |
 //! | `GET /accounts` | | `{"accounts":[{"id","login","created_at"}]}` |
+//! | `GET /accounts/ID/quotas` | | `{"quotas":[{"quota":"connections","limit":10,"used":1}]}`: what the account may have, and has |
+//! | `POST /accounts/ID/quotas` | `{"quota":"connections","limit":20}`, or `null`: the Region's own rule again | 200 as the `GET` |
 //! | `POST /locations` | `{"code":"PAR1","name":"Telehouse 3, France","subregion":"eu-west-2a"}` | 201, the same |
 //! | `GET /locations` | | `{"locations":[{"code","name","subregion"}]}` |
 //! | `POST /routers` | `{"name":"par1-r1","location":"PAR1","vtep":"10.255.0.1"}` | 201 `{"name","location","vtep","bgp_identifier","identity":{"ca_pem","cert_pem","key_pem"}}`; the private key is shown only here |
@@ -39,9 +41,10 @@ use super::Incoming;
 use crate::app::{AddAccount, App};
 use axum::response::{IntoResponse, Response};
 use directlink_model::{
-    command::{AddLocation, AddPort, AddRouter, ApproveOrder, PlaceNic},
+    command::{AddLocation, AddPort, AddRouter, ApproveOrder, PlaceNic, SetQuota},
     connection::{ConnectionState, PortRef},
-    ids::{ConnectionId, NicId, RouterName},
+    ids::{AccountId, ConnectionId, NicId, RouterName},
+    quota::Quota,
     view::ConnectionView,
 };
 use http::{Method, StatusCode, header};
@@ -98,6 +101,7 @@ async fn read(app: &App, words: &[&str]) -> Result<Value, Failure> {
     Ok(match words {
         ["state"] => state(app).await?,
         ["accounts"] => json!({ "accounts": accounts(app).await? }),
+        ["accounts", id, "quotas"] => quotas(app, word(id)?).await?,
         ["locations"] => json!({ "locations": locations(app).await? }),
         ["routers"] => json!({ "routers": routers(app).await? }),
         ["ports"] => json!({ "ports": ports(app).await? }),
@@ -127,6 +131,11 @@ async fn state(app: &App) -> Result<Value, Failure> {
 
 async fn accounts(app: &App) -> Result<Vec<Value>, Failure> {
     Ok(app.accounts().await?.iter().map(wire::account).collect())
+}
+
+async fn quotas(app: &App, account: AccountId) -> Result<Value, Failure> {
+    let quotas = app.quotas_of(account).await?;
+    Ok(json!({ "quotas": quotas.iter().map(wire::quota).collect::<Vec<_>>() }))
 }
 
 async fn locations(app: &App) -> Result<Vec<Value>, Failure> {
@@ -189,6 +198,13 @@ async fn write(app: &App, words: &[&str], incoming: &Incoming) -> Outcome {
             let wire::Nothing {} = body(incoming)?;
             let view = app.release_port(port_ref(&format!("{router}/{port}"))?).await?;
             Ok((StatusCode::OK, wire::port(&view)))
+        }
+        ["accounts", id, "quotas"] => {
+            let (account, wire::NewQuota { quota, limit }) = (word(id)?, body(incoming)?);
+            let quota = Quota::of_name(&quota)
+                .ok_or_else(|| Failure::form(format!("'{quota}' is not a quota")))?;
+            app.set_quota(SetQuota { account, quota, limit }).await?;
+            Ok((StatusCode::OK, quotas(app, account).await?))
         }
         ["orders", id, "approve"] => {
             let wire::Approval { port } = body(incoming)?;

@@ -5,7 +5,7 @@ use directlink_model::{
     account::Account,
     ids::{LocationCode, RouterName, SubregionName},
     location::{Location, Port, Region, Router},
-    view::{ConnectionView, InterfaceView},
+    view::{ConnectionView, InterfaceView, QuotaView},
 };
 use secrecy::ExposeSecret;
 use serde::Deserialize;
@@ -56,6 +56,15 @@ pub(super) struct Place {
     pub(super) vtep: Option<Ipv4Addr>,
 }
 
+/// The member `limit` must be there, as that of [`Place`].
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewQuota {
+    pub(super) quota: String,
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub(super) limit: Option<u32>,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Advance {
@@ -82,6 +91,10 @@ pub(super) fn new_account(made: &app::NewAccount) -> Value {
         "login": made.account.email,
         "password": made.password.expose_secret(),
     })
+}
+
+pub(super) fn quota(view: &QuotaView) -> Value {
+    json!({ "quota": view.quota.as_str(), "limit": view.limit, "used": view.used })
 }
 
 pub(super) fn location(location: &Location) -> Value {

@@ -88,6 +88,7 @@ impl TestRegion {
             authority: Authority::open(&dir.path().join("ca")).unwrap(),
             operator_token: TOKEN.into(),
             agents: Agents::default(),
+            api_logs: crate::app::ApiLogs::default(),
             wake: Notify::new(),
             stop: watch::Sender::new(false),
         });

@@ -21,7 +21,7 @@ use directlink_model::{
     location::Region,
     plan::Scope,
     report::{InterfaceReport, LearnedRoute, PortReport, SessionReport},
-    security_group::{Flow, Permission, PortRange, Protocol},
+    security_group::{Admission, Flow, OtherSide, PortRange, Protocol},
     view::{ConnectionView, InterfaceView},
 };
 use directlink_net::{Mac, Mtu, RegionAsn};
@@ -53,6 +53,7 @@ pub(crate) async fn app_in(dir: &TempDir) -> App {
         authority: Authority::open(&dir.path().join("ca")).unwrap(),
         operator_token: "token".into(),
         agents: Agents::default(),
+        api_logs: ApiLogs::default(),
         wake: Notify::new(),
         stop: watch::Sender::new(false),
     })

@@ -10,6 +10,7 @@ async fn a_net_comes_with_a_table_and_a_group_and_goes_only_when_empty() {
     let table = app.route_tables(&ctx, None).await.unwrap().remove(0);
     assert_eq!((table.table.net, table.routes.len()), (net, 1));
     let group = app.security_groups(&ctx, None).await.unwrap().remove(0);
+    let group = group.group;
     assert_eq!((group.name.as_str(), group.rules.len()), ("default", 1));
     let subnet = |range: &str| CreateSubnet { net, range: range.parse().unwrap(), subregion: None };
     assert_eq!(fault(app.create_subnet(&ctx, subnet("10.1.0.0/24")).await), "SubnetOutsideNet");
@@ -67,19 +68,19 @@ async fn security_group_rules_are_added_once() {
     let create = CreateSecurityGroup { net, name: "web".into(), description: "web".into() };
     let group = b.app.create_security_group(&b.alice(), create.clone()).await.unwrap();
     assert_eq!(fault(b.app.create_security_group(&b.alice(), create).await), "SecurityGroupExists");
-    let permission = Permission {
+    let admission = Admission {
         protocol: Protocol::Tcp(PortRange { from: 80, to: 80 }),
-        range: "192.168.0.0/16".parse().unwrap(),
+        other: OtherSide::Range("192.168.0.0/16".parse().unwrap()),
     };
     let add = AddSecurityGroupRules {
-        group: group.id,
+        group: group.group.id,
         flow: Flow::Inbound,
-        permissions: vec![permission],
+        admissions: vec![admission],
     };
     let with = b.app.add_security_group_rules(&b.alice(), add.clone()).await.unwrap();
-    assert_eq!(with.rules.len(), 2);
+    assert_eq!(with.group.rules.len(), 2);
     assert_eq!(fault(b.app.add_security_group_rules(&b.alice(), add).await), "RuleExists");
-    let read = b.app.security_groups(&b.alice(), Some(&[group.id])).await.unwrap();
+    let read = b.app.security_groups(&b.alice(), Some(&[group.group.id])).await.unwrap();
     assert_eq!(read, [with]);
 }
 

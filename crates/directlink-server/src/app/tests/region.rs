@@ -29,7 +29,7 @@ async fn a_dry_run_refuses_alike_and_changes_nothing() {
     assert_eq!(fault(app.delete_connection(&dry, connection).await), "ok");
     assert_eq!(fault(app.delete_net(&dry, net).await), "NetInUse");
     assert_eq!(
-        fault(app.create_access_key(&dry, CreateAccessKey { expires_at: None }).await),
+        fault(app.create_access_key(&dry, CreateAccessKey { expires_at: None, tag: None }).await),
         "ok"
     );
     reconcile::pass(app).await.unwrap();
@@ -86,7 +86,7 @@ async fn keys_and_passwords_open_their_own_account_only() {
     assert_eq!(credential.secret, key.secret);
     assert!(b.app.credential("AKIAIOSFODNN7EXAMPLE").await.unwrap().is_none());
     let end = b.app.now() + SignedDuration::from_hours(1);
-    let brief = CreateAccessKey { expires_at: Some(end) };
+    let brief = CreateAccessKey { expires_at: Some(end), tag: None };
     let brief = b.app.create_access_key(&b.ctx(carol.account.id), brief).await.unwrap();
     b.wait(SignedDuration::from_hours(1));
     assert!(!b.app.credential(&brief.key.id).await.unwrap().unwrap().usable, "past its end");

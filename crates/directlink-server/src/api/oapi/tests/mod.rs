@@ -1,7 +1,10 @@
 //! The dialect over a real app: every answer is held against the published description.
 
 mod door;
+mod neighbours;
 mod published;
+mod routing;
+mod visibility;
 
 use super::*;
 use crate::api::testing::{Answer, Keys, TestRegion};

@@ -5,11 +5,11 @@ use crate::api::{
     oapi::{list::Listed, params::Kind},
     testing::{OAPI, code_types},
 };
+use crate::app::{Tagged, api_logs::ApiLog};
 use directlink_model::{
     account::AccessKey,
     net::Net,
-    security_group::SecurityGroup,
-    view::{ConnectionView, GatewayView, InterfaceView, RouteTableView, SubnetView},
+    view::{ConnectionView, GatewayView, InterfaceView, QuotaView, RouteTableView, SubnetView},
 };
 use std::collections::BTreeSet;
 
@@ -37,20 +37,35 @@ fn parameters_are_the_published_ones() {
         ("CreateDirectLinkInterface", interfaces::CREATE),
         ("CreateNet", nets::CREATE),
         ("CreateNic", nics::CREATE),
+        ("CreateRoute", routes::CREATE),
+        ("CreateRouteTable", route_tables::CREATE),
         ("CreateSecurityGroup", security_groups::CREATE),
         ("CreateSecurityGroupRule", security_rules::CREATE),
         ("CreateSubnet", subnets::CREATE),
+        ("CreateTags", tags::CREATE),
         ("CreateVirtualGateway", gateways::CREATE),
+        ("DeleteAccessKey", access_keys::DELETE),
         ("DeleteDirectLink", connections::DELETE),
         ("DeleteDirectLinkInterface", interfaces::DELETE),
         ("DeleteNet", nets::DELETE),
         ("DeleteNic", nics::DELETE),
+        ("DeleteRoute", routes::DELETE),
+        ("DeleteRouteTable", route_tables::DELETE),
+        ("DeleteSecurityGroup", security_groups::DELETE),
+        ("DeleteSecurityGroupRule", security_rules::DELETE),
         ("DeleteSubnet", subnets::DELETE),
+        ("DeleteTags", tags::CREATE),
         ("DeleteVirtualGateway", gateways::DELETE),
+        ("LinkRouteTable", route_tables::LINK),
         ("LinkVirtualGateway", gateways::LINK),
+        ("UnlinkRouteTable", route_tables::UNLINK),
         ("UnlinkVirtualGateway", gateways::LINK),
+        ("UpdateAccessKey", access_keys::UPDATE),
         ("UpdateDirectLinkInterface", interfaces::UPDATE),
+        ("UpdateNic", nics::UPDATE),
+        ("UpdateRoute", routes::CREATE),
         ("UpdateRoutePropagation", route_tables::UPDATE_PROPAGATION),
+        ("UpdateRouteTableLink", route_tables::UPDATE_LINK),
     ] {
         compare(OAPI.schema(&format!("{action}Request")), fields, action);
     }
@@ -60,14 +75,22 @@ fn parameters_are_the_published_ones() {
 fn filters_are_the_published_ones() {
     filters::<AccessKey>("FiltersAccessKeys");
     filters::<ConnectionView>("FiltersDirectLink");
-    filters::<GatewayView>("FiltersVirtualGateway");
+    filters::<Tagged<GatewayView>>("FiltersVirtualGateway");
     filters::<InterfaceView>("FiltersDirectLinkInterface");
-    filters::<Net>("FiltersNet");
+    filters::<Tagged<Net>>("FiltersNet");
     filters::<nics::NamedNic>("FiltersNic");
-    filters::<RouteTableView>("FiltersRouteTable");
-    filters::<SecurityGroup>("FiltersSecurityGroup");
-    filters::<SubnetView>("FiltersSubnet");
+    filters::<ApiLog>("FiltersApiLog");
+    filters::<QuotaView>("FiltersQuota");
+    filters::<Tagged<RouteTableView>>("FiltersRouteTable");
+    filters::<security_groups::Shown>("FiltersSecurityGroup");
+    filters::<tags::Stuck>("FiltersTag");
+    filters::<Tagged<SubnetView>>("FiltersSubnet");
     filters::<regions::Subregion>("FiltersSubregion");
+}
+
+#[test]
+fn what_a_log_can_show_is_what_is_published() {
+    compare(OAPI.schema("With"), api_logs::WITH, "With");
 }
 
 fn filters<T: Listed>(schema: &str) {
@@ -103,7 +126,7 @@ fn compare(schema: &Value, fields: &[Field<'_>], at: &str) {
         };
         let published = [member, item].map(|s| s["type"].as_str().unwrap_or_default());
         // A date may be written in two forms; the description gives both as alternatives.
-        let date = field.name == "ExpirationDate";
+        let date = field.name.contains("Date");
         assert!(published == kind || date, "{at}: {published:?}, ours {kind:?}");
     }
 }
