@@ -3,17 +3,19 @@
 //!
 //! A fault is the customer's to mend. That the world failed (disk, network) is an error, and not here.
 
+mod neighbours;
+
 pub use crate::quota::Quota;
 use crate::{
     connection::{ConnectionState, PortRef},
     ids::{
         AccountId, BadId, ConnectionId, GatewayId, InterfaceId, LocationCode, NetId, NicId,
-        PortName, RouteTableId, RouteTableLinkId, RouterName, SecurityGroupId, SubnetId,
-        SubregionName,
+        PortName, RouteTableId, RouterName, SecurityGroupId, SubnetId, SubregionName,
     },
     interface::InterfaceState,
 };
 use directlink_net::{Asn, BadPeerAddresses, Ipv4Net, RegionAsn, Vlan};
+pub use neighbours::{GroupFault, RouteFault};
 use std::{net::Ipv4Addr, ops::RangeInclusive};
 use thiserror::Error;
 
@@ -43,10 +45,6 @@ pub enum Fault {
         "The value of the tag '{0}' is invalid: it has 0 to 255 characters, none of them a control character."
     )]
     TagValue(String),
-    #[error(
-        "The DestinationIpRange '{destination}' is inside the Net '{net}': within a Net packets find their way without routes."
-    )]
-    RouteInsideNet { destination: Ipv4Net, net: NetId },
 
     // Not there, or not the caller's: the same answer, so that nobody learns of another's objects.
     #[error("The DirectLinkId '{0}' doesn't exist.")]
@@ -63,22 +61,10 @@ pub enum Fault {
     NoSuchGateway(GatewayId),
     #[error("The RouteTableId '{0}' doesn't exist.")]
     NoSuchRouteTable(RouteTableId),
-    #[error("The LinkRouteTableId '{0}' doesn't exist.")]
-    NoSuchRouteTableLink(RouteTableLinkId),
-    #[error(
-        "The route table '{table}' has no route to '{destination}' that was created by hand. A propagated route goes when propagation is disabled."
-    )]
-    NoSuchRoute { table: RouteTableId, destination: Ipv4Net },
     #[error("The NicId '{0}' doesn't exist.")]
     NoSuchNic(NicId),
     #[error("The SecurityGroupId '{0}' doesn't exist.")]
     NoSuchSecurityGroup(SecurityGroupId),
-    #[error("The SecurityGroupName '{0}' doesn't exist.")]
-    NoSuchSecurityGroupName(String),
-    #[error(
-        "The security group '{0}' has no such rule: protocol, ports and the other side must be exactly those of the rule."
-    )]
-    NoSuchRule(SecurityGroupId),
     #[error("The AccessKeyId '{0}' doesn't exist.")]
     NoSuchAccessKey(String),
     #[error("The SubregionName '{0}' doesn't exist. ReadSubregions lists those of this Region.")]
@@ -103,6 +89,13 @@ pub enum Fault {
     InterfaceNotConfirming { id: InterfaceId, state: InterfaceState },
     #[error("The virtual gateway '{0}' is not in the 'available' state.")]
     GatewayNotAvailable(GatewayId),
+
+    /// Of route tables and routes.
+    #[error(transparent)]
+    Route(#[from] RouteFault),
+    /// Of security groups and their rules.
+    #[error(transparent)]
+    Group(#[from] GroupFault),
 
     // Conflicts with what is there.
     #[error(
@@ -147,43 +140,6 @@ pub enum Fault {
     SecurityGroupElsewhere { group: SecurityGroupId, net: NetId },
     #[error("The security group '{0}' already has this rule.")]
     RuleExists(SecurityGroupId),
-
-    #[error("The security group '{group}' is still used by '{by}'. Change that first.")]
-    SecurityGroupInUse { group: SecurityGroupId, by: String },
-    #[error("The security group '{0}' is the default one of its Net, and goes with it.")]
-    SecurityGroupIsDefault(SecurityGroupId),
-    #[error(
-        "The name '{name}' stands for {count} security groups. Give the SecurityGroupId instead."
-    )]
-    SecurityGroupAmbiguous { name: String, count: usize },
-    #[error("The route table '{table}' already has a route to '{destination}'.")]
-    RouteExists { table: RouteTableId, destination: Ipv4Net },
-    #[error(
-        "The route of the table '{0}' to the Net's own range is always there: it can be neither changed nor deleted."
-    )]
-    RouteIsLocal(RouteTableId),
-    #[error(
-        "'{target}' is still the target of the route to '{destination}' in '{table}'. Delete the route first."
-    )]
-    TargetOfRoute { target: String, table: RouteTableId, destination: Ipv4Net },
-    #[error("The NIC '{nic}' belongs to another Net than '{net}'.")]
-    NicElsewhere { nic: NicId, net: NetId },
-    #[error("The Subnet '{subnet}' belongs to another Net than the route table '{table}'.")]
-    SubnetElsewhere { subnet: SubnetId, table: RouteTableId },
-    #[error("The route tables '{0}' and '{1}' belong to different Nets.")]
-    RouteTablesApart(RouteTableId, RouteTableId),
-    #[error(
-        "The Subnet '{subnet}' is already linked to the route table '{table}'. Unlink it first, or replace the link."
-    )]
-    SubnetLinked { subnet: SubnetId, table: RouteTableId },
-    #[error("The route table '{0}' is the main one of its Net, and goes with it.")]
-    RouteTableIsMain(RouteTableId),
-    #[error("The route table '{table}' is still linked to {count} Subnet(s). Unlink them first.")]
-    RouteTableInUse { table: RouteTableId, count: usize },
-    #[error(
-        "The link '{0}' makes its route table the main one of the Net: replace it by another table, it cannot be taken away."
-    )]
-    MainLink(RouteTableLinkId),
 
     // Too much.
     #[error("The quota of {limit} {what} is reached.")]

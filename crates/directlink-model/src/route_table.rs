@@ -9,7 +9,7 @@
 //! ```
 
 use crate::{
-    fault::Fault,
+    fault::{Fault, RouteFault},
     ids::{AccountId, GatewayId, NetId, NicId, RouteTableId, RouteTableLinkId, SubnetId},
 };
 use directlink_net::{IpNet, Ipv4Net};
@@ -102,10 +102,10 @@ impl RouteTable {
     pub fn check_new(&self, destination: Ipv4Net, range: Ipv4Net) -> Result<(), Fault> {
         if self.statics.iter().any(|route| route.destination == destination) || destination == range
         {
-            return Err(Fault::RouteExists { table: self.id, destination });
+            return Err(Fault::Route(RouteFault::Exists { table: self.id, destination }));
         }
         match range.contains(&destination) {
-            true => Err(Fault::RouteInsideNet { destination, net: self.net }),
+            true => Err(Fault::Route(RouteFault::InsideNet { destination, net: self.net })),
             false => Ok(()),
         }
     }
@@ -114,11 +114,11 @@ impl RouteTable {
     /// There is no route by hand to that destination.
     pub fn check_static(&self, destination: Ipv4Net, range: Ipv4Net) -> Result<(), Fault> {
         if destination == range {
-            return Err(Fault::RouteIsLocal(self.id));
+            return Err(Fault::Route(RouteFault::IsLocal(self.id)));
         }
         match self.statics.iter().any(|route| route.destination == destination) {
             true => Ok(()),
-            false => Err(Fault::NoSuchRoute { table: self.id, destination }),
+            false => Err(Fault::Route(RouteFault::NoSuchRoute { table: self.id, destination })),
         }
     }
 
@@ -126,9 +126,9 @@ impl RouteTable {
     /// It is the main one, or Subnets use it.
     pub fn check_deletable(&self) -> Result<(), Fault> {
         match (self.is_main(), self.links.len()) {
-            (true, _) => Err(Fault::RouteTableIsMain(self.id)),
+            (true, _) => Err(Fault::Route(RouteFault::TableIsMain(self.id))),
             (false, 0) => Ok(()),
-            (false, count) => Err(Fault::RouteTableInUse { table: self.id, count }),
+            (false, count) => Err(Fault::Route(RouteFault::TableInUse { table: self.id, count })),
         }
     }
 }
@@ -201,14 +201,17 @@ mod tests {
         for (destination, fresh, there) in [
             ("192.168.2.0/24", "ok", "NoSuchRoute"),
             ("0.0.0.0/0", "ok", "NoSuchRoute"),
-            ("192.168.1.0/24", "RouteExists", "ok"),
-            ("10.0.0.0/16", "RouteExists", "RouteIsLocal"),
-            ("10.0.1.0/24", "RouteInsideNet", "NoSuchRoute"),
+            ("192.168.1.0/24", "Exists", "ok"),
+            ("10.0.0.0/16", "Exists", "IsLocal"),
+            ("10.0.1.0/24", "InsideNet", "NoSuchRoute"),
             ("10.0.0.0/8", "ok", "NoSuchRoute"),
         ] {
             let name = |outcome: Result<(), Fault>| match outcome {
                 Ok(()) => "ok".to_owned(),
-                Err(fault) => format!("{fault:?}").split([' ', '(']).next().unwrap().to_owned(),
+                Err(Fault::Route(fault)) => {
+                    format!("{fault:?}").split([' ', '(']).next().unwrap().to_owned()
+                }
+                Err(other) => panic!("{other:?}"),
             };
             let destination = range(destination);
             assert_eq!(name(table.check_new(destination, net)), fresh, "{destination}");

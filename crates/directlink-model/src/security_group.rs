@@ -1,7 +1,7 @@
 //! Security groups: what a Net's NICs admit. A list of permissions, default deny, stateful.
 
 use crate::{
-    fault::Fault,
+    fault::{Fault, GroupFault},
     ids::{AccountId, NetId, NicId, SecurityGroupId, SecurityGroupRuleId},
 };
 use directlink_net::IpNet;
@@ -107,14 +107,14 @@ impl SecurityGroup {
         others: &[Self],
     ) -> Result<(), Fault> {
         if is_default {
-            return Err(Fault::SecurityGroupIsDefault(self.id));
+            return Err(Fault::Group(GroupFault::IsDefault(self.id)));
         }
         let names_it = |other: &&Self| other.id != self.id && other.members().any(|m| m == self.id);
         let by = nic
             .map(|nic| nic.to_string())
             .or_else(|| others.iter().find(names_it).map(|other| other.id.to_string()));
         match by {
-            Some(by) => Err(Fault::SecurityGroupInUse { group: self.id, by }),
+            Some(by) => Err(Fault::Group(GroupFault::InUse { group: self.id, by })),
             None => Ok(()),
         }
     }
@@ -149,7 +149,11 @@ impl SecurityGroup {
                     RuleName::Admission(admission) => rule.admission == *admission,
                 }
         };
-        let at = self.rules.iter().position(is_it).ok_or(Fault::NoSuchRule(self.id))?;
+        let at = self
+            .rules
+            .iter()
+            .position(is_it)
+            .ok_or(Fault::Group(GroupFault::NoSuchRule(self.id)))?;
         Ok(self.rules.remove(at).id)
     }
 }
@@ -223,7 +227,7 @@ mod tests {
         group.add(id(7), Flow::Outbound, all).unwrap();
         assert_eq!(group.add(id(8), Flow::Outbound, all), Err(Fault::RuleExists(group.id)));
         group.add(id(8), Flow::Inbound, all).unwrap();
-        let gone = Fault::NoSuchRule(group.id);
+        let gone = Fault::Group(GroupFault::NoSuchRule(group.id));
         assert_eq!(group.remove(Flow::Inbound, &RuleName::Id(id(7))), Err(gone.clone()));
         assert_eq!(group.remove(Flow::Outbound, &RuleName::Admission(all)), Ok(id(7)));
         assert_eq!(group.remove(Flow::Outbound, &RuleName::Admission(all)), Err(gone));

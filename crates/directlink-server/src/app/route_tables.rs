@@ -11,6 +11,7 @@ use crate::store::{AnyConnection, Error, Tx, interfaces, journal, nets, route_ta
 use directlink_model::{
     Fault,
     command::{DeleteRoute, LinkRouteTable, ReplaceRouteTable, SetPropagation, SetRoute},
+    fault::RouteFault,
     ids::{AccountId, NetId, RouteTableId, RouteTableLinkId},
     quota::Quota,
     route_table::{RouteTable, RouteTableLink, RouteTarget, StaticRoute},
@@ -99,10 +100,16 @@ impl App {
             let table = own(tx, ctx, c.table).await?;
             let subnet = own_subnet(tx, ctx, c.subnet).await?;
             if subnet.net != table.net {
-                return Err(Fault::SubnetElsewhere { subnet: subnet.id, table: table.id }.into());
+                return Err(Fault::Route(RouteFault::SubnetElsewhere {
+                    subnet: subnet.id,
+                    table: table.id,
+                })
+                .into());
             }
             if let Some(table) = route_tables::of_subnet(tx, subnet.id).await? {
-                return Err(Fault::SubnetLinked { subnet: subnet.id, table }.into());
+                return Err(
+                    Fault::Route(RouteFault::SubnetLinked { subnet: subnet.id, table }).into()
+                );
             }
             let id = RouteTableLinkId::from_bits(rand::random());
             let link = RouteTableLink { id, subnet: Some(subnet.id) };
@@ -121,7 +128,7 @@ impl App {
         write_tx!(self, ctx.dry_run, |tx| {
             let (table, link) = own_link(tx, ctx, id).await?;
             if link.subnet.is_none() {
-                return Err(Fault::MainLink(id).into());
+                return Err(Fault::Route(RouteFault::MainLink(id)).into());
             }
             route_tables::delete_link(tx, id).await?;
             record(tx, ctx, table.id, "route table unlinked").await?;
@@ -140,7 +147,7 @@ impl App {
             let (before, link) = own_link(tx, ctx, c.link).await?;
             let after = own(tx, ctx, c.table).await?;
             if after.net != before.net {
-                return Err(Fault::RouteTablesApart(before.id, after.id).into());
+                return Err(Fault::Route(RouteFault::TablesApart(before.id, after.id)).into());
             }
             route_tables::delete_link(tx, link.id).await?;
             let id = RouteTableLinkId::from_bits(rand::random());
@@ -221,7 +228,7 @@ async fn own_link(
     ctx: &Context,
     id: RouteTableLinkId,
 ) -> Result<(RouteTable, RouteTableLink), Refusal> {
-    let missing = Fault::NoSuchRouteTableLink(id);
+    let missing = Fault::Route(RouteFault::NoSuchLink(id));
     let Some(table) = route_tables::of_link(tx, id).await? else { return Err(missing.into()) };
     let table = route_tables::by_id(tx, table).await?;
     let table = table.filter(|table| table.account == ctx.caller.account);
@@ -251,7 +258,7 @@ async fn check_target(
         }
         RouteTarget::Nic(id) => match own_nic(tx, ctx, id).await?.net == net {
             true => Ok(()),
-            false => Err(Fault::NicElsewhere { nic: id, net }.into()),
+            false => Err(Fault::Route(RouteFault::NicElsewhere { nic: id, net }).into()),
         },
     }
 }
@@ -262,7 +269,7 @@ pub(super) async fn check_no_route(tx: &mut Tx, target: RouteTarget) -> Result<(
         None => Ok(()),
         Some((table, StaticRoute { destination, .. })) => {
             let target = target.to_string();
-            Err(Fault::TargetOfRoute { target, table, destination }.into())
+            Err(Fault::Route(RouteFault::TargetInUse { target, table, destination }).into())
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::store::{Tx, journal, plans, security_groups, tags};
 use directlink_model::{
     Fault,
     command::{AddSecurityGroupRules, CreateSecurityGroup, RemoveSecurityGroupRules},
+    fault::GroupFault,
     ids::{SecurityGroupId, SecurityGroupRuleId},
     quota::Quota,
     security_group::{Flow, SecurityGroup, SecurityGroupRule},
@@ -78,9 +79,9 @@ impl App {
         let found = security_groups::of_name(&mut db, ctx.caller.account, name).await?;
         let name = name.to_owned();
         match found[..] {
-            [] => Err(Fault::NoSuchSecurityGroupName(name).into()),
+            [] => Err(Fault::Group(GroupFault::NoSuchName(name)).into()),
             [id] => Ok(id),
-            _ => Err(Fault::SecurityGroupAmbiguous { name, count: found.len() }.into()),
+            _ => Err(Fault::Group(GroupFault::Ambiguous { name, count: found.len() }).into()),
         }
     }
 

@@ -144,27 +144,11 @@ fn text_of(fault: &Fault) -> String {
         | Fault::SecurityGroupExists { .. }
         | Fault::SecurityGroupElsewhere { .. }
         | Fault::RuleExists(_)
+        | Fault::Route(_)
+        | Fault::Group(_)
         | Fault::TagKey(_)
         | Fault::TagValue(_)
-        | Fault::RouteInsideNet { .. }
-        | Fault::NoSuchRouteTableLink(_)
-        | Fault::NoSuchRoute { .. }
-        | Fault::NoSuchSecurityGroupName(_)
-        | Fault::NoSuchRule(_)
         | Fault::NoSuchAccessKey(_)
-        | Fault::SecurityGroupInUse { .. }
-        | Fault::SecurityGroupIsDefault(_)
-        | Fault::SecurityGroupAmbiguous { .. }
-        | Fault::RouteExists { .. }
-        | Fault::RouteIsLocal(_)
-        | Fault::TargetOfRoute { .. }
-        | Fault::NicElsewhere { .. }
-        | Fault::SubnetElsewhere { .. }
-        | Fault::RouteTablesApart(..)
-        | Fault::SubnetLinked { .. }
-        | Fault::RouteTableIsMain(_)
-        | Fault::RouteTableInUse { .. }
-        | Fault::MainLink(_)
         | Fault::TooMany { .. }
         | Fault::NoCapacity { .. }
         | Fault::PortTaken(_)

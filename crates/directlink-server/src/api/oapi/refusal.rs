@@ -14,7 +14,7 @@
 
 use crate::{api::identity::Denied, app::Refusal, auth::AuthError, store};
 use directlink_model::{
-    fault::{Fault, Quota},
+    fault::{Fault, GroupFault, Quota, RouteFault},
     ids::BadId,
 };
 use http::StatusCode;
@@ -171,29 +171,22 @@ const fn code_of(fault: &Fault) -> Code {
         Fault::BadValue { .. }
         | Fault::PeerAddresses(_)
         | Fault::AddressOutsideSubnet { .. }
-        | Fault::RouteInsideNet { .. }
-        | Fault::RouteIsLocal(_)
-        | Fault::MainLink(_)
         | Fault::NotAPortOf(..) => Code::VALUE,
         Fault::Missing(_) => Code::MISSING,
         Fault::AsnOfProvider { .. } => Code::ASN,
         Fault::RangeSize { .. } => Code::BLOCK_SIZE,
+        Fault::Route(fault) => code_of_route(fault),
+        Fault::Group(fault) => code_of_group(fault),
         Fault::TagKey(_) => Code(4069),
         Fault::TagValue(_) => Code(4071),
-        Fault::SecurityGroupElsewhere { .. }
-        | Fault::NicElsewhere { .. }
-        | Fault::SubnetElsewhere { .. }
-        | Fault::RouteTablesApart(..) => Code(4086), // network-mismatch
+        Fault::SecurityGroupElsewhere { .. } => Code(4086), // network-mismatch
 
         Fault::NoSuchSubregion(_) => Code(5009),
-        Fault::NoSuchRule(_) => Code(5008), // no-such-authorization
-        Fault::NoSuchSecurityGroup(_) | Fault::NoSuchSecurityGroupName(_) => Code(5020),
+        Fault::NoSuchSecurityGroup(_) => Code(5020),
         Fault::NoSuchAccessKey(_) => Code(5027),
         Fault::NoSuchNic(_) => Code(5036),
         Fault::NoSuchAccount(_) | Fault::NoSuchRouter(_) | Fault::NoSuchPort(_) => Code(5044),
-        Fault::NoSuchRoute { .. } => Code(5045),
         Fault::NoSuchRouteTable(_) => Code(5046),
-        Fault::NoSuchRouteTableLink(_) => Code(5047),
         Fault::NoSuchLocation(_) => Code(5052),
         Fault::NoSuchSubnet(_) => Code(5057),
         Fault::NoSuchNet(_) => Code(5065),
@@ -211,31 +204,51 @@ const fn code_of(fault: &Fault) -> Code {
         | Fault::SubregionHasLocation(_) => Code(9000), // already-exist
         Fault::ConnectionHasInterfaces { .. }
         | Fault::GatewayHasInterfaces { .. }
-        | Fault::TargetOfRoute { .. }
-        | Fault::RouteTableIsMain(_)
-        | Fault::RouteTableInUse { .. }
         | Fault::LocationInUse(_) => Code(9002), // busy
         Fault::PortDoesNotFit { .. } => Code(9003), // device-conflict
         Fault::PortTaken(_) => Code(9004),          // device-in-use
         Fault::SecurityGroupExists { .. } => Code(9008), // duplicate-group
-        Fault::SecurityGroupAmbiguous { .. } => Code(9015), // duplicate-name
         Fault::VlanTaken { .. } | Fault::NetAlreadyReached { .. } => Code(9010), // duplicate-interface
         Fault::GatewayLinked { .. } => Code(9024), // gateway-is-already-attached
         Fault::GatewayNotLinked { .. } => Code(9026), // gateway-is-not-attached
         Fault::SubnetOutsideNet { .. } => Code(9044), // not-in-vpc-block
         Fault::RangeReserved(_) => Code(9050),     // reserved-block
-        Fault::SecurityGroupIsDefault(_) => Code(9051), // reserved-group
-        Fault::RouteExists { .. } => Code(9052),   // route-already-exists
         Fault::SubnetInUse { .. } => Code(9057),   // subnet-already-in-use
         Fault::SubnetConflict { .. } => Code(9058), // subnet-conflict
-        Fault::SubnetLinked { .. } => Code(9059),  // subnet-is-associated
         Fault::NetHasGateway { .. } => Code(9065), // vpc-already-attached
         Fault::NetInUse { .. } => Code(9066),      // vpc-is-associated
-        Fault::SecurityGroupInUse { .. } => Code(9085),
 
         Fault::NoCapacity { .. } => Code(10001),
         Fault::SubnetFull(_) => Code(10021), // too-many-private-ips
         Fault::TooMany { what, .. } => code_of_quota(*what),
+    }
+}
+
+const fn code_of_route(fault: &RouteFault) -> Code {
+    match fault {
+        RouteFault::InsideNet { .. } | RouteFault::IsLocal(_) | RouteFault::MainLink(_) => {
+            Code::VALUE
+        }
+        RouteFault::NicElsewhere { .. }
+        | RouteFault::SubnetElsewhere { .. }
+        | RouteFault::TablesApart(..) => Code(4086), // network-mismatch
+        RouteFault::NoSuchRoute { .. } => Code(5045),
+        RouteFault::NoSuchLink(_) => Code(5047),
+        RouteFault::TargetInUse { .. }
+        | RouteFault::TableIsMain(_)
+        | RouteFault::TableInUse { .. } => Code(9002), // busy
+        RouteFault::Exists { .. } => Code(9052), // route-already-exists
+        RouteFault::SubnetLinked { .. } => Code(9059), // subnet-is-associated
+    }
+}
+
+const fn code_of_group(fault: &GroupFault) -> Code {
+    match fault {
+        GroupFault::NoSuchRule(_) => Code(5008), // no-such-authorization
+        GroupFault::NoSuchName(_) => Code(5020),
+        GroupFault::Ambiguous { .. } => Code(9015), // duplicate-name
+        GroupFault::IsDefault(_) => Code(9051),     // reserved-group
+        GroupFault::InUse { .. } => Code(9085),
     }
 }
 

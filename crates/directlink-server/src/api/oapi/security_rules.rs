@@ -16,6 +16,7 @@ use super::{
 use directlink_model::{
     Fault,
     command::{AddSecurityGroupRules, RemoveSecurityGroupRules},
+    fault::GroupFault,
     ids::{AccountId, SecurityGroupId, SecurityGroupRuleId},
     security_group::{
         Admission, Flow, OtherSide, PortRange, Protocol, RuleName, SecurityGroupRule,
@@ -249,7 +250,7 @@ fn asked_in(rule: Params<'_>) -> Result<Vec<(Protocol, Asked<'_>)>, Failure> {
 async fn group(call: &Call<'_>, name: GroupName<'_>) -> Result<SecurityGroupId, Failure> {
     let ctx = call.context()?;
     if name.account.is_some_and(|account| account != ctx.caller.account.to_string()) {
-        return Err(Fault::NoSuchSecurityGroupName(name.text.to_owned()).into());
+        return Err(Fault::Group(GroupFault::NoSuchName(name.text.to_owned())).into());
     }
     match name.text.starts_with("sg-") {
         true => Ok(name.text.parse()?),

@@ -1,7 +1,7 @@
 //! How the operator's API says no: a status, a short code for programs, a text for people.
 
 use crate::{app::Refusal, store};
-use directlink_model::fault::Fault;
+use directlink_model::fault::{Fault, GroupFault, RouteFault};
 use http::StatusCode;
 use std::borrow::Cow;
 
@@ -68,11 +68,12 @@ impl From<Refusal> for Failure {
     }
 }
 
+const BAD: StatusCode = StatusCode::BAD_REQUEST;
+const GONE: StatusCode = StatusCode::NOT_FOUND;
+const CONFLICT: StatusCode = StatusCode::CONFLICT;
+
 /// Total: the operator may meet any fault that a customer may.
 const fn code_of(fault: &Fault) -> (StatusCode, &'static str) {
-    const BAD: StatusCode = StatusCode::BAD_REQUEST;
-    const GONE: StatusCode = StatusCode::NOT_FOUND;
-    const CONFLICT: StatusCode = StatusCode::CONFLICT;
     match fault {
         Fault::BadId(_) => (BAD, "bad_id"),
         Fault::BadValue { .. } => (BAD, "bad_value"),
@@ -116,27 +117,11 @@ const fn code_of(fault: &Fault) -> (StatusCode, &'static str) {
         Fault::SecurityGroupExists { .. } => (CONFLICT, "security_group_exists"),
         Fault::SecurityGroupElsewhere { .. } => (CONFLICT, "security_group_elsewhere"),
         Fault::RuleExists(_) => (CONFLICT, "rule_exists"),
+        Fault::Route(fault) => code_of_route(fault),
+        Fault::Group(fault) => code_of_group(fault),
         Fault::TagKey(_) => (BAD, "tag_key"),
         Fault::TagValue(_) => (BAD, "tag_value"),
-        Fault::RouteInsideNet { .. } => (BAD, "route_inside_net"),
-        Fault::NoSuchRouteTableLink(_) => (GONE, "no_such_route_table_link"),
-        Fault::NoSuchRoute { .. } => (GONE, "no_such_route"),
-        Fault::NoSuchSecurityGroupName(_) => (GONE, "no_such_security_group_name"),
-        Fault::NoSuchRule(_) => (GONE, "no_such_rule"),
         Fault::NoSuchAccessKey(_) => (GONE, "no_such_access_key"),
-        Fault::SecurityGroupInUse { .. } => (CONFLICT, "security_group_in_use"),
-        Fault::SecurityGroupIsDefault(_) => (CONFLICT, "security_group_is_default"),
-        Fault::SecurityGroupAmbiguous { .. } => (CONFLICT, "security_group_ambiguous"),
-        Fault::RouteExists { .. } => (CONFLICT, "route_exists"),
-        Fault::RouteIsLocal(_) => (CONFLICT, "route_is_local"),
-        Fault::TargetOfRoute { .. } => (CONFLICT, "target_of_route"),
-        Fault::NicElsewhere { .. } => (CONFLICT, "nic_elsewhere"),
-        Fault::SubnetElsewhere { .. } => (CONFLICT, "subnet_elsewhere"),
-        Fault::RouteTablesApart(..) => (CONFLICT, "route_tables_apart"),
-        Fault::SubnetLinked { .. } => (CONFLICT, "subnet_linked"),
-        Fault::RouteTableIsMain(_) => (CONFLICT, "route_table_is_main"),
-        Fault::RouteTableInUse { .. } => (CONFLICT, "route_table_in_use"),
-        Fault::MainLink(_) => (CONFLICT, "main_link"),
         Fault::TooMany { .. } => (CONFLICT, "too_many"),
         Fault::NoCapacity { .. } => (CONFLICT, "no_capacity"),
         Fault::PortTaken(_) => (CONFLICT, "port_taken"),
@@ -144,5 +129,33 @@ const fn code_of(fault: &Fault) -> (StatusCode, &'static str) {
         Fault::AlreadyExists(_) => (CONFLICT, "already_exists"),
         Fault::LocationInUse(_) => (CONFLICT, "location_in_use"),
         Fault::SubregionHasLocation(_) => (CONFLICT, "subregion_has_location"),
+    }
+}
+
+const fn code_of_route(fault: &RouteFault) -> (StatusCode, &'static str) {
+    match fault {
+        RouteFault::InsideNet { .. } => (BAD, "route_inside_net"),
+        RouteFault::NoSuchLink(_) => (GONE, "no_such_route_table_link"),
+        RouteFault::NoSuchRoute { .. } => (GONE, "no_such_route"),
+        RouteFault::Exists { .. } => (CONFLICT, "route_exists"),
+        RouteFault::IsLocal(_) => (CONFLICT, "route_is_local"),
+        RouteFault::TargetInUse { .. } => (CONFLICT, "target_of_route"),
+        RouteFault::NicElsewhere { .. } => (CONFLICT, "nic_elsewhere"),
+        RouteFault::SubnetElsewhere { .. } => (CONFLICT, "subnet_elsewhere"),
+        RouteFault::TablesApart(..) => (CONFLICT, "route_tables_apart"),
+        RouteFault::SubnetLinked { .. } => (CONFLICT, "subnet_linked"),
+        RouteFault::TableIsMain(_) => (CONFLICT, "route_table_is_main"),
+        RouteFault::TableInUse { .. } => (CONFLICT, "route_table_in_use"),
+        RouteFault::MainLink(_) => (CONFLICT, "main_link"),
+    }
+}
+
+const fn code_of_group(fault: &GroupFault) -> (StatusCode, &'static str) {
+    match fault {
+        GroupFault::NoSuchName(_) => (GONE, "no_such_security_group_name"),
+        GroupFault::NoSuchRule(_) => (GONE, "no_such_rule"),
+        GroupFault::InUse { .. } => (CONFLICT, "security_group_in_use"),
+        GroupFault::IsDefault(_) => (CONFLICT, "security_group_is_default"),
+        GroupFault::Ambiguous { .. } => (CONFLICT, "security_group_ambiguous"),
     }
 }
