@@ -36,7 +36,7 @@ pub struct Jack {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CustomerEnd {
     pub netns: String,
-    /// The raw trunk: frames as they are on the fibre.
+    /// The raw trunk: frames as they are on the fibre, but for those of `vlans`.
     pub trunk: String,
     /// VLAN → interface on which its frames have no tag.
     pub vlans: BTreeMap<Vlan, String>,

@@ -47,7 +47,7 @@ pub struct Attached {
 }
 
 /// Makes a namespace that NIC; a NIC that is attached elsewhere moves. Without a namespace named,
-/// the lab makes one of its own.
+/// the lab makes one of its own; one that does not exist is made, and goes with the lab.
 ///
 /// # Errors
 /// The lab is not up, or the namespace has such an address already.
@@ -58,11 +58,17 @@ pub fn attach(
     routers: &[Ipv4Addr],
 ) -> Result<Attached> {
     let underlay = lab.underlay(nic.id);
-    detach(lab, nic.id)?;
     let host = netns.map_or_else(|| lab.host(nic.id), str::to_owned);
+    let before = written(lab, nic.id)?;
+    let is_ours = !netns::exists(&host)
+        || before.as_ref().is_some_and(|before| before.is_ours && before.netns == host);
+    if let Some(before) = &before {
+        before.remove(before.netns != host)?;
+    }
+    detach(lab, nic.id)?;
     netns::add(&[underlay.clone(), host.clone()])?;
     fabric::quieten(&underlay)?;
-    let attached = attach_to(lab, nic, &host, routers);
+    let attached = attach_to(lab, nic, &host, is_ours, routers);
     if attached.is_err() {
         // Half a host is none; why it failed is what the caller must hear.
         let _ = detach(lab, nic.id);
@@ -70,36 +76,22 @@ pub fn attach(
     attached.with_context(|| format!("cannot attach {} to namespace '{host}'", nic.id))
 }
 
-/// Takes a NIC off the fabric; the host's interface is gone when this returns.
+/// Takes every host's interface out of its namespace, and the namespace with it if it was made
+/// for the host.
+pub(crate) fn remove_all(lab: &LabName) -> Result<()> {
+    if !netns::exists(&lab.fabric()) {
+        return Ok(());
+    }
+    let links = link::list(&lab.fabric())?;
+    links.iter().filter_map(Written::on).try_for_each(|written| written.remove(true))
+}
+
+/// Takes a NIC off the fabric.
 fn detach(lab: &LabName, nic: NicId) -> Result<()> {
     let (fabric_end, underlay) = (fabric_end(nic), lab.underlay(nic));
-    let links = link::list(&lab.fabric()).context("is the lab up?")?;
-    if let Some(link) = links.iter().find(|link| link.name == fabric_end) {
-        remove_interface(link)?;
-        link::delete(&lab.fabric(), &[fabric_end])?;
-    }
+    link::delete(&lab.fabric(), &[fabric_end])?;
     match netns::exists(&underlay) {
         true => netns::delete(&[underlay]),
-        false => Ok(()),
-    }
-}
-
-/// Takes every host's interface out of its namespace.
-pub(crate) fn remove_all(lab: &LabName) -> Result<()> {
-    match netns::exists(&lab.fabric()) {
-        true => link::list(&lab.fabric())?.iter().try_for_each(remove_interface),
-        false => Ok(()),
-    }
-}
-
-/// The host's interface whose link on the bridge this is: `VTEP/NETNS/IFNAME` is written on it.
-fn remove_interface(fabric_end: &Link) -> Result<()> {
-    let Some((_, netns, ifname)) = fabric_end.alias.as_deref().and_then(parsed) else {
-        return Ok(());
-    };
-    // The user may have deleted the namespace, and the interface with it.
-    match netns::exists(netns) {
-        true => link::delete(netns, &[ifname.to_owned()]),
         false => Ok(()),
     }
 }
@@ -108,13 +100,64 @@ fn fabric_end(nic: NicId) -> String {
     format!("h{:08x}", nic.bits())
 }
 
-fn parsed(alias: &str) -> Option<(Ipv4Addr, &str, &str)> {
-    let (vtep, place) = alias.split_once('/')?;
-    let (netns, ifname) = place.split_once('/')?;
-    Some((vtep.parse().ok()?, netns, ifname))
+/// What is written on a host's link on the bridge: `VTEP/ours/NETNS/IFNAME`, or `theirs`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Written {
+    vtep: Ipv4Addr,
+    /// The namespace was made for the host.
+    is_ours: bool,
+    netns: String,
+    ifname: String,
 }
 
-fn attach_to(lab: &LabName, nic: &Nic, host: &str, routers: &[Ipv4Addr]) -> Result<Attached> {
+impl Written {
+    fn on(link: &Link) -> Option<Self> {
+        Self::parse(link.alias.as_deref()?)
+    }
+
+    fn parse(alias: &str) -> Option<Self> {
+        let mut words = alias.splitn(4, '/');
+        let (vtep, whose, netns, ifname) =
+            (words.next()?, words.next()?, words.next()?, words.next()?);
+        Some(Self {
+            vtep: vtep.parse().ok()?,
+            is_ours: whose == "ours",
+            netns: netns.to_owned(),
+            ifname: ifname.to_owned(),
+        })
+    }
+
+    fn alias(&self) -> String {
+        let whose = if self.is_ours { "ours" } else { "theirs" };
+        format!("{}/{whose}/{}/{}", self.vtep, self.netns, self.ifname)
+    }
+
+    /// The host's interface is gone when this returns.
+    fn remove(&self, with_netns: bool) -> Result<()> {
+        // The user may have deleted the namespace, and the interface with it.
+        if !netns::exists(&self.netns) {
+            return Ok(());
+        }
+        link::delete(&self.netns, std::slice::from_ref(&self.ifname))?;
+        match with_netns && self.is_ours {
+            true => netns::delete(std::slice::from_ref(&self.netns)),
+            false => Ok(()),
+        }
+    }
+}
+
+fn written(lab: &LabName, nic: NicId) -> Result<Option<Written>> {
+    let links = link::list(&lab.fabric()).context("is the lab up?")?;
+    Ok(links.iter().find(|link| link.name == fabric_end(nic)).and_then(Written::on))
+}
+
+fn attach_to(
+    lab: &LabName,
+    nic: &Nic,
+    host: &str,
+    is_ours: bool,
+    routers: &[Ipv4Addr],
+) -> Result<Attached> {
     let (underlay, fabric) = (lab.underlay(nic.id), lab.fabric());
     let fabric_end = fabric_end(nic.id);
     let vtep = free_vtep(lab)?;
@@ -126,10 +169,8 @@ fn attach_to(lab: &LabName, nic: &Nic, host: &str, routers: &[Ipv4Addr]) -> Resu
              peer name {fabric_end} netns {fabric} mtu {MTU}"
         )],
     )?;
-    tool::ip(
-        Some(&fabric),
-        &[format!("link set {fabric_end} alias {vtep}/{host}/{ifname} master {BRIDGE} up")],
-    )?;
+    let alias = Written { vtep, is_ours, netns: host.to_owned(), ifname: ifname.clone() }.alias();
+    tool::ip(Some(&fabric), &[format!("link set {fabric_end} alias {alias} master {BRIDGE} up")])?;
     tool::ip(
         Some(&underlay),
         &[
@@ -165,7 +206,7 @@ fn free_vtep(lab: &LabName) -> Result<Ipv4Addr> {
     let taken: Vec<Ipv4Addr> = link::list(&lab.fabric())
         .context("is the lab up?")?
         .iter()
-        .filter_map(|link| Some(parsed(link.alias.as_deref()?)?.0))
+        .filter_map(|link| Some(Written::on(link)?.vtep))
         .collect();
     (0..60_000)
         .map(fabric::host_vtep)
@@ -184,4 +225,23 @@ fn free_ifname(host: &str) -> Result<String> {
 fn has_default_route(host: &str) -> Result<bool> {
     let text = tool::output("ip", ["-n", host, "-4", "route", "show", "default"])?;
     Ok(!text.trim().is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_on_a_link_is_read_again() {
+        for is_ours in [true, false] {
+            let written = Written {
+                vtep: Ipv4Addr::new(100, 64, 1, 9),
+                is_ours,
+                netns: "web-1".into(),
+                ifname: "eth0".into(),
+            };
+            assert_eq!(Written::parse(&written.alias()), Some(written));
+        }
+        assert_eq!(Written::parse("100.64.1.9"), None);
+    }
 }

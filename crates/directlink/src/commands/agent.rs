@@ -19,7 +19,7 @@ pub(crate) struct Arguments {
     #[arg(long, env = "DIRECTLINK_IDENTITY", value_name = "DIR")]
     identity: PathBuf,
     /// Directory of the ledger: what the router shall do, kept over a reboot
-    #[arg(long, env = "DIRECTLINK_STATE", value_name = "DIR")]
+    #[arg(long, env = "DIRECTLINK_AGENT_STATE", value_name = "DIR")]
     state: PathBuf,
     /// The network namespace of ports and uplink, by name or path; the agent's own if left out
     #[arg(long, env = "DIRECTLINK_NETNS", value_name = "NS")]

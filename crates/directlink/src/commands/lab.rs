@@ -130,7 +130,8 @@ pub(crate) struct CableArguments {
     /// An existing network namespace (`ip netns add NS`)
     #[arg(long, value_name = "NS")]
     netns: String,
-    /// The cable's end there: frames as they are on the fibre, tags and all
+    /// The cable's end there: frames as they are on the fibre, tags and all, but for those of the
+    /// VLANs that --vlan takes
     #[arg(long, value_name = "IF")]
     ifname: String,
     /// An interface on which the frames of VLAN N have no tag; can be given again and again

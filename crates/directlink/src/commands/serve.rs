@@ -12,7 +12,7 @@ use std::{fs, net::SocketAddr, path::PathBuf};
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Directory of database, certificate authority and secrets
-    #[arg(long, env = "DIRECTLINK_STATE", value_name = "DIR")]
+    #[arg(long, env = "DIRECTLINK_SERVER_STATE", value_name = "DIR")]
     state: PathBuf,
     /// The Region's name
     #[arg(long, env = "DIRECTLINK_REGION", default_value = "eu-west-2")]

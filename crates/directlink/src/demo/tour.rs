@@ -23,7 +23,7 @@ pub(super) fn show(story: &Story) -> Result<()> {
          \x20      -H 'Content-Type: application/json' {endpoint}/api/v1/ReadRouteTables\n\n\
          As the customer's network engineer:\n\
          \x20 {shell}\n\
-         \x20 ip netns exec {router_netns} tcpdump -eni fibre\n\
+         \x20 ip netns exec {router_netns} tcpdump -ni vlan101\n\
          \x20 ip netns exec {office_netns} ping {address}\n\
          \x20 ip netns exec {office_netns} curl http://{address}/\n\n\
          As the operator:\n\

@@ -88,9 +88,18 @@ fn a_lab_in_full_use_leaves_nothing() -> Result<()> {
     let region = Region::up()?;
     let own = Own::new(&region, &["cable", "host"])?;
     furnish(&region, &own)?;
+    // A namespace that did not exist is made for the host, and goes with the lab.
+    let second = region.cloud(1, "10.9.0.0/16")?;
+    let nics = region.call(second.account, "ReadNics", serde_json::json!({}))?;
+    let nic = crate::fixture::text(&nics["Nics"][0], "NicId");
+    let made = format!("{}-made", own.0[1]);
+    region.directlink("host", &["--nic", &nic, "--netns", &made])?;
+    ensure!(directlink_lab::netns::exists(&made));
+
     region.directlink("down", &[])?;
     let left = left(&region.lab.name, &[&own.0[0], &own.0[1]])?;
     ensure!(left.is_empty(), "left behind: {left:#?}");
+    ensure!(!directlink_lab::netns::exists(&made), "{made} is left behind");
     region.directlink("down", &[]).map(drop)
 }
 
