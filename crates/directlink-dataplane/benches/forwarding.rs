@@ -7,6 +7,7 @@
 //!  directlink     VLAN, source check, security group, route, TTL, VXLAN     (this crate)
 //!  kernel plain   route, TTL                                               (ip_forward)
 //!  kernel vxlan   route, TTL, VXLAN                       (ip_forward, the vxlan device)
+//!  kernel whole   security group, route, TTL, VXLAN  (and nftables with connection tracking)
 //! ```
 //! 64-byte frames of 1,024 UDP flows, on one processor: generator, road and drop share it.
 //! Rounds are interleaved, and medians are printed, as other load comes and goes.
@@ -78,7 +79,13 @@ fn main() {
     pin_to_one_processor();
     let (directlink, _region) = directlink();
     let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    let mut roads = vec![wire(), directlink, kernel(false), kernel(true)];
+    let mut roads = vec![
+        wire(),
+        directlink,
+        kernel(Kernel::Plain),
+        kernel(Kernel::Vxlan),
+        kernel(Kernel::Whole),
+    ];
     roads.retain(|road| only.as_ref().is_none_or(|name| road.name.contains(name)));
     // Once to warm up.
     for road in &mut roads {
@@ -98,9 +105,9 @@ fn report(roads: &mut [Road]) {
         let median = road.percentile(50);
         println!("{:<13}{median:>6.2} Mpps  ({low:.2} to {high:.2})  {}", road.name, road.does);
     }
-    let [_, ours, plain, vxlan] = roads else { return };
+    let [_, ours, kernels @ ..] = roads else { return };
     let ours = ours.percentile(50);
-    for kernel in [plain, vxlan] {
+    for kernel in kernels {
         let ratio = ours / kernel.percentile(50);
         let word = if ratio >= TARGET { "reached" } else { "missed" };
         println!("directlink / {:<13}{ratio:>5.1}×  (target {TARGET}×: {word})", kernel.name);
@@ -204,7 +211,15 @@ fn directlink() -> (Road, Region) {
     (road, region)
 }
 
-fn kernel(vxlan: bool) -> Road {
+/// How much of our job the kernel does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kernel {
+    Plain,
+    Vxlan,
+    Whole,
+}
+
+fn kernel(job: Kernel) -> Road {
     let [source, router, sink] = ["source", "kernel", "sink"].map(Namespace::new);
     router.ip(&format!("link add k0 type veth peer name g0 netns {}", source.name()));
     router.ip(&format!("link add k1 mtu 1600 type veth peer name s0 netns {}", sink.name()));
@@ -215,7 +230,7 @@ fn kernel(vxlan: bool) -> Road {
     router.ip("addr add 10.9.0.1/24 dev k1");
     router.ip("route add 192.0.2.0/24 via 203.0.113.2");
     router.ip(&format!("neigh add 10.9.0.2 lladdr {} dev k1 nud permanent", mac(&sink, "s0")));
-    if vxlan {
+    if job != Kernel::Plain {
         router.ip("link add vx type vxlan id 7001 dstport 4789 local 10.9.0.1 nolearning");
         router.ip("link set vx up");
         router.ip("addr add 10.0.1.1/24 dev vx");
@@ -229,14 +244,31 @@ fn kernel(vxlan: bool) -> Road {
         offload::poll("k0").unwrap();
     });
     let to = mac(&router, "k0").parse::<directlink_net::Mac>().unwrap().0;
-    let (name, does) = match vxlan {
-        false => ("kernel plain", "ip_forward: route, TTL"),
-        true => ("kernel vxlan", "ip_forward and the vxlan device: route, TTL, VXLAN"),
+    if job == Kernel::Whole {
+        admit_with_nftables(&router);
+    }
+    let (name, does) = match job {
+        Kernel::Plain => ("kernel plain", "ip_forward: route, TTL"),
+        Kernel::Vxlan => ("kernel vxlan", "the same, and the vxlan device"),
+        Kernel::Whole => ("kernel whole", "the same, and nftables with connection tracking"),
     };
     let mut road = Road::new(name, does, (source, "g0"), frame(None, to));
     road.sink_packets(&sink, "s0");
     road._rest = vec![router, sink];
     road
+}
+
+/// The security group of our road, as the kernel's own filter has it.
+fn admit_with_nftables(router: &Namespace) {
+    for line in [
+        "add table ip group",
+        "add chain ip group forward { type filter hook forward priority 0 ; policy drop ; }",
+        "add rule ip group forward ct state established accept",
+        "add rule ip group forward ip saddr 192.0.2.0/24 udp dport 53 accept",
+    ] {
+        router.output(&format!("nft {line}"));
+    }
+    assert!(router.output("nft list ruleset").contains("dport 53"), "nftables is needed");
 }
 
 /// UDP from 192.0.2.9 to 10.0.1.10 port 53, padded to 64 bytes.

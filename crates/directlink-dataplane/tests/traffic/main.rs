@@ -1,5 +1,6 @@
 //! Real traffic through real links: the kernel's stacks of a customer and of a host talk
 //! through a router's programs. Root is needed.
+#![allow(clippy::unwrap_used)]
 
 mod topology;
 

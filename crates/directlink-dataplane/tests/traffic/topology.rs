@@ -219,9 +219,9 @@ impl Drop for Region {
 
 /// The cables between them.
 fn connect(customer: &Namespace, router: &Namespace, host: &Namespace, instance: &Namespace) {
-    router.ip(&format!("link add port0 type veth peer name trunk0 netns {}", customer.name));
-    router.ip(&format!("link add fab0 mtu 1600 type veth peer name h0 netns {}", host.name));
-    router.ip(&format!("link add slow100 type veth peer name eth0 netns {}", instance.name));
+    router.ip(&format!("link add port0 type veth peer name trunk0 netns {}", customer.name()));
+    router.ip(&format!("link add fab0 mtu 1600 type veth peer name h0 netns {}", host.name()));
+    router.ip(&format!("link add slow100 type veth peer name eth0 netns {}", instance.name()));
     for (namespace, link) in [
         (router, "port0"),
         (router, "fab0"),
