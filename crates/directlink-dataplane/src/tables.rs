@@ -461,63 +461,7 @@ plain_bytes!(
     CableTagRow,
 );
 
-/// A C type, its mirror's size, and the offset of each field.
 #[cfg(test)]
-pub(crate) struct Mirror {
-    pub(crate) name: &'static str,
-    pub(crate) bytes: usize,
-    pub(crate) fields: Vec<(&'static str, usize)>,
-}
-
-/// What `tests/layout.rs` compares with the object.
+mod mirrors;
 #[cfg(test)]
-pub(crate) fn mirrors() -> Vec<Mirror> {
-    use std::mem::offset_of;
-    macro_rules! mirrors {
-        ($($name:ident = $row:ty { $($field:ident),* $(,)? })*) => {
-            vec![$(Mirror {
-                name: stringify!($name),
-                bytes: size_of::<$row>(),
-                fields: vec![$((stringify!($field), offset_of!($row, $field))),*],
-            }),*]
-        };
-    }
-    let mut all = mirrors! {
-        router_row = RouterRow { vtep, fabric_ifindex, gateway_mac, zero }
-        interface_key = InterfaceKey { port_ifindex, vlan, zero }
-        interface_row = InterfaceRow {
-            number, vni, slow_ifindex, router, customer, peer_mask, mtu, flags, router_mac, zero
-        }
-        neighbour_row = NeighbourRow { mac, zero }
-        route_row = RouteRow { count, interfaces }
-        subnet_row = SubnetRow { gateway }
-        source_row = PresenceRow { zero }
-        net_row = PresenceRow { zero }
-        address_key = AddressKey { vni, address }
-        nic_row = NicRow { vtep, rule_set, mac, zero }
-        rule_key = RuleKey { rule_set, row, direction, zero }
-        rule = RuleCell {
-            network, mask, port_from, port_to, protocol, protocol_mask, zero
-        }
-        rule_row = RuleRow { count, rules }
-        flow_key = FlowKey {
-            vni, outside, inside, outside_port, inside_port, protocol, zero
-        }
-        flow_row = FlowRow { last_seen_ns, rule_set, opened, admitted, closing, zero }
-        tally = TallyRow { packets, bytes }
-        interface_tallies = InterfaceTallies { by_verdict }
-    };
-    let after_length = size_of::<u32>();
-    for (name, scope) in [("net_prefix_key", "vni"), ("source_key", "interface")] {
-        all.push(Mirror {
-            name,
-            bytes: size_of::<PrefixKey>(),
-            fields: vec![
-                ("prefix_len", 0),
-                (scope, after_length + offset_of!(Scoped, scope)),
-                ("address", after_length + offset_of!(Scoped, address)),
-            ],
-        });
-    }
-    all
-}
+pub(crate) use mirrors::{Mirror, mirrors};
