@@ -144,17 +144,17 @@ fn a_restarted_agent_loses_no_packet() {
     assert!(pings(&region.customer, "10.0.1.10"));
     let before = region.count(Verdict::ForwardedToNet);
     let flood = region.customer.enter(|| {
-        let echoes = ["-q", "-i", "0.002", "-c", "500", "10.0.1.10"];
+        let echoes = ["-q", "-i", "0.002", "-c", "4000", "10.0.1.10"];
         Command::new("ping").args(echoes).stdout(std::process::Stdio::piped()).spawn().unwrap()
     });
     while region.count(Verdict::ForwardedToNet) < before + 20 {}
     for _ in 0..3 {
         region.restart_agent();
     }
-    assert!(region.count(Verdict::ForwardedToNet) < before + 500, "restarted under traffic");
+    assert!(region.count(Verdict::ForwardedToNet) < before + 4000, "restarted under traffic");
     let output = flood.wait_with_output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
-    assert!(text.contains("500 received, 0% packet loss"), "{text}");
+    assert!(text.contains("4000 received, 0% packet loss"), "{text}");
 }
 
 #[test]
