@@ -114,6 +114,10 @@ impl Sessions {
             }
             match self.config(id, plan, &path(id)) {
                 Ok(config) => {
+                    if config.shutdown.is_some() {
+                        // Nothing of before the restart is waited for from a session that is shut.
+                        self.restart.unsettled.remove(&id);
+                    }
                     self.speaker.set(config);
                     self.told.insert(id, now);
                 }
@@ -192,6 +196,7 @@ impl Sessions {
             hold_time: HoldTime::default(),
             restarting: self.restart.restarted.contains(&id),
             ttl_security: false,
+            shutdown: plan.shutdown.clone(),
         })
     }
 }

@@ -251,6 +251,7 @@ mod tests {
                 vni: 1000_u32.try_into().unwrap(),
                 advertised: vec![],
             }),
+            shutdown: None,
         };
         PortPlan { connection: None, interfaces: [(InterfaceId::from_bits(1), plan)].into() }
     }

@@ -7,17 +7,18 @@
 use crate::{
     connection::{Bandwidth, PortRef},
     ids::{
-        AccountId, ConnectionId, GatewayId, InterfaceId, LocationCode, NetId, NicId, RouteTableId,
-        RouteTableLinkId, RouterName, SecurityGroupId, SubnetId, SubregionName,
+        AccountId, BgpPeerId, ConnectionId, GatewayId, InterfaceId, LocationCode, NetId, NicId,
+        RouteTableId, RouteTableLinkId, RouterName, SecurityGroupId, SubnetId, SubregionName,
     },
     quota::Quota,
     route_table::RouteTarget,
     security_group::{Admission, Flow, RuleName},
     tag::{Tag, Taggable},
+    tag_set::TagSet,
 };
 use directlink_net::{Asn, BgpKey, IpNet, Ipv4Net, Mtu, Vlan};
 use jiff::Timestamp;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// `CreateDirectLink`, `CreateConnection`.
 #[derive(Clone, Debug)]
@@ -25,6 +26,14 @@ pub struct OrderConnection {
     pub name: String,
     pub location: String,
     pub bandwidth: Bandwidth,
+    pub tags: TagSet,
+}
+
+/// `UpdateConnection`.
+#[derive(Clone, Debug)]
+pub struct RenameConnection {
+    pub id: ConnectionId,
+    pub name: String,
 }
 
 /// `CreateDirectLinkInterface`, `CreatePrivateVirtualInterface`, `AllocatePrivateVirtualInterface`.
@@ -45,6 +54,7 @@ pub struct CreateInterface {
     pub customer_address: Option<IpNet>,
     pub mtu: Mtu,
     pub gateway: Option<GatewayId>,
+    pub tags: TagSet,
 }
 
 #[derive(Clone, Debug)]
@@ -56,7 +66,40 @@ pub struct ConfirmInterface {
 #[derive(Clone, Debug)]
 pub struct ChangeInterface {
     pub id: InterfaceId,
-    pub mtu: Mtu,
+    pub mtu: Option<Mtu>,
+    pub name: Option<String>,
+}
+
+/// `CreateBGPPeer`.
+#[derive(Clone, Debug)]
+pub struct AddBgpPeer {
+    pub interface: InterfaceId,
+    pub ipv6: bool,
+}
+
+/// `DeleteBGPPeer`.
+#[derive(Clone, Debug)]
+pub struct DeleteBgpPeer {
+    pub interface: InterfaceId,
+    pub peer: ChosenPeer,
+}
+
+/// A BGP peer, by its number or by what it is.
+#[derive(Clone, Copy, Debug)]
+pub enum ChosenPeer {
+    Id(BgpPeerId),
+    /// `None`: whatever its address is.
+    Asn(Asn, Option<IpAddr>),
+}
+
+/// `StartBgpFailoverTest`.
+#[derive(Clone, Debug)]
+pub struct StartFailoverTest {
+    pub interface: InterfaceId,
+    /// Empty: all that it has.
+    pub peers: Vec<BgpPeerId>,
+    /// `None`: [`crate::failover::MINUTES_DEFAULT`].
+    pub minutes: Option<i64>,
 }
 
 #[derive(Clone, Debug)]

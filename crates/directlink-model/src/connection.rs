@@ -14,7 +14,7 @@ use crate::{
     fault::Fault,
     ids::{AccountId, ConnectionId, LocationCode, PortName, RouterName},
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::{fmt, str::FromStr};
 
 /// What was ordered; the optics follow from it (1000BASE-LX, 10GBASE-LR).
@@ -82,6 +82,9 @@ pub struct Approval {
     pub approved_at: Timestamp,
     pub port: PortRef,
 }
+
+/// A Letter of Authorization is good for so long after its issue: the cross-connect is made meanwhile.
+pub const LETTER_VALID: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// What the router sees on the port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,6 +182,29 @@ impl Connection {
                 Ok(())
             }
             state => Err(Fault::ConnectionNotRequested { id: self.id, state }),
+        }
+    }
+
+    /// The approval that its Letter of Authorization attests, while there is something to authorise.
+    pub fn letter(&self) -> Result<&Approval, Fault> {
+        let state = self.state();
+        let wanted = self.wanted_port().is_some();
+        let approval = self.approval.as_ref().filter(|_| wanted);
+        approval.ok_or(Fault::NoLetter { id: self.id, state })
+    }
+
+    pub fn rename(&mut self, name: String) -> Result<(), Fault> {
+        match self.state() {
+            ConnectionState::Requested
+            | ConnectionState::Pending
+            | ConnectionState::Available
+            | ConnectionState::Down => {
+                self.name = name;
+                Ok(())
+            }
+            ConnectionState::Deleting | ConnectionState::Deleted => {
+                Err(Fault::NoSuchConnection(self.id))
+            }
         }
     }
 

@@ -89,6 +89,16 @@ pub enum Fault {
     InterfaceNotConfirming { id: InterfaceId, state: InterfaceState },
     #[error("The virtual gateway '{0}' is not in the 'available' state.")]
     GatewayNotAvailable(GatewayId),
+    #[error(
+        "The DirectLink '{id}' is '{state}': its Letter of Authorization is issued with the approval, and kept until the DirectLink is deleted."
+    )]
+    NoLetter { id: ConnectionId, state: ConnectionState },
+    #[error(
+        "The DirectLinkInterface '{id}' is '{state}': a failover test begins while it is 'available' or 'down'."
+    )]
+    InterfaceNotTestable { id: InterfaceId, state: InterfaceState },
+    #[error("No failover test is running on the DirectLinkInterface '{0}'.")]
+    NoTestRunning(InterfaceId),
 
     /// Of route tables and routes.
     #[error(transparent)]
@@ -141,7 +151,20 @@ pub enum Fault {
     #[error("The security group '{0}' already has this rule.")]
     RuleExists(SecurityGroupId),
 
+    #[error("The tag key '{0}' is given twice.")]
+    DuplicateTagKeys(String),
+    #[error("The BGP peer '{peer}' of the DirectLinkInterface '{interface}' doesn't exist.")]
+    NoSuchBgpPeer { interface: InterfaceId, peer: String },
+    #[error(
+        "'{0}' has only this BGP peer: it goes with the DirectLinkInterface, by deleting that."
+    )]
+    LastBgpPeer(InterfaceId),
+    #[error("'{interface}' takes no further BGP peer: {why}.")]
+    BgpPeerNotCarried { interface: InterfaceId, why: &'static str },
+
     // Too much.
+    #[error("A resource can have {limit} tags.")]
+    TooManyTags { limit: usize },
     #[error("The quota of {limit} {what} is reached.")]
     TooMany { what: Quota, limit: u32 },
     #[error(

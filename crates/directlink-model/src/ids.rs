@@ -77,6 +77,9 @@ ids! {
     ConnectionId = "dxcon";
     /// A DirectLink interface: AWS "virtual interface".
     InterfaceId = "dxvif";
+    /// The BGP session of an interface, as a thing of its own.
+    BgpPeerId = "dxpeer";
+    FailoverTestId = "dxtest";
     NetId = "vpc";
     SubnetId = "subnet";
     /// A virtual gateway.

@@ -11,13 +11,15 @@
 //!      │ delete (from pending, available, down)
 //!      ▼              the router's configuration is gone
 //!   deleting ───────────────────────────────────────► deleted
+//!
+//!   available, down ──failover test──► testing ──its time is over, or stopped──► available, down
 //! ```
 //!
 //! `down` is ours and AWS's word: it was available once. The OUTSCALE API says `pending` for it.
 
 use crate::{
     fault::Fault,
-    ids::{AccountId, ConnectionId, GatewayId, InterfaceId},
+    ids::{AccountId, BgpPeerId, ConnectionId, GatewayId, InterfaceId},
 };
 use directlink_net::{Asn, BgpKey, Mtu, PeerAddresses, RegionAsn, Vlan};
 use jiff::{SignedDuration, Timestamp};
@@ -73,6 +75,8 @@ pub struct Interface {
     pub seen: Seen,
     /// When it first worked; from then on a failure reads `down`, not `pending`.
     pub first_available_at: Option<Timestamp>,
+    /// Until then a failover test keeps its session shut; see [`crate::failover`].
+    pub testing_until: Option<Timestamp>,
     pub delete_asked_at: Option<Timestamp>,
     pub deleted_at: Option<Timestamp>,
 }
@@ -83,6 +87,7 @@ pub enum InterfaceState {
     Pending,
     Available,
     Down,
+    Testing,
     Deleting,
     Deleted,
     Rejected,
@@ -90,11 +95,12 @@ pub enum InterfaceState {
 }
 
 impl InterfaceState {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Confirming,
         Self::Pending,
         Self::Available,
         Self::Down,
+        Self::Testing,
         Self::Deleting,
         Self::Deleted,
         Self::Rejected,
@@ -107,6 +113,7 @@ impl InterfaceState {
             Self::Pending => "pending",
             Self::Available => "available",
             Self::Down => "down",
+            Self::Testing => "testing",
             Self::Deleting => "deleting",
             Self::Deleted => "deleted",
             Self::Rejected => "rejected",
@@ -117,9 +124,12 @@ impl InterfaceState {
     /// Whether its VLAN is taken on the connection.
     pub const fn is_live(self) -> bool {
         match self {
-            Self::Confirming | Self::Pending | Self::Available | Self::Down | Self::Deleting => {
-                true
-            }
+            Self::Confirming
+            | Self::Pending
+            | Self::Available
+            | Self::Down
+            | Self::Testing
+            | Self::Deleting => true,
             Self::Deleted | Self::Rejected | Self::Expired => false,
         }
     }
@@ -127,7 +137,7 @@ impl InterfaceState {
     /// Whether a router shall carry it.
     pub const fn is_wanted(self) -> bool {
         match self {
-            Self::Pending | Self::Available | Self::Down => true,
+            Self::Pending | Self::Available | Self::Down | Self::Testing => true,
             Self::Confirming | Self::Deleting | Self::Deleted | Self::Rejected | Self::Expired => {
                 false
             }
@@ -193,6 +203,7 @@ impl Interface {
             confirmation,
             seen: Seen::default(),
             first_available_at: None,
+            testing_until: None,
             delete_asked_at: None,
             deleted_at: None,
         })
@@ -212,6 +223,9 @@ impl Interface {
             (None, Some(_)) => return InterfaceState::Deleting,
             (None, None) => {}
         }
+        if self.testing_until.is_some_and(|until| now < until) {
+            return InterfaceState::Testing;
+        }
         match (wire_on && self.seen.works(), self.first_available_at) {
             (true, _) => InterfaceState::Available,
             (false, None) => InterfaceState::Pending,
@@ -223,7 +237,8 @@ impl Interface {
     pub fn deadline(&self) -> Option<Timestamp> {
         match self.confirmation {
             Confirmation::AwaitedUntil(until) => Some(until),
-            Confirmation::Given | Confirmation::ExpiredAt(_) | Confirmation::RejectedAt(_) => None,
+            Confirmation::Given => self.testing_until,
+            Confirmation::ExpiredAt(_) | Confirmation::RejectedAt(_) => None,
         }
     }
 
@@ -243,8 +258,12 @@ impl Interface {
     pub fn ask_delete(&mut self, now: Timestamp) -> Result<(), Fault> {
         match self.state(false, now) {
             InterfaceState::Confirming => self.confirmation = Confirmation::RejectedAt(now),
-            InterfaceState::Pending | InterfaceState::Available | InterfaceState::Down => {
+            InterfaceState::Pending
+            | InterfaceState::Available
+            | InterfaceState::Down
+            | InterfaceState::Testing => {
                 self.delete_asked_at = Some(now);
+                self.testing_until = None;
             }
             InterfaceState::Deleting => {}
             InterfaceState::Deleted | InterfaceState::Rejected | InterfaceState::Expired => {
@@ -262,6 +281,30 @@ impl Interface {
             }
             false => Err(Fault::NoSuchInterface(self.id)),
         }
+    }
+
+    pub fn rename(&mut self, name: String, now: Timestamp) -> Result<(), Fault> {
+        match self.state(false, now).is_live() && self.delete_asked_at.is_none() {
+            true => {
+                self.name = name;
+                Ok(())
+            }
+            false => Err(Fault::NoSuchInterface(self.id)),
+        }
+    }
+
+    /// Its one BGP session has the interface's own number.
+    pub const fn bgp_peer(&self) -> BgpPeerId {
+        BgpPeerId::from_bits(self.id.bits())
+    }
+
+    /// Why there can be no second session: a router speaks one on each interface.
+    pub const fn refuse_further_peer(&self, ipv6: bool) -> Fault {
+        let why = match ipv6 {
+            true => "this Region's routers forward IPv4 only",
+            false => "it has its one ipv4 peer, on the one router that its connection ends at",
+        };
+        Fault::BgpPeerNotCarried { interface: self.id, why }
     }
 
     /// Stamps an expiry that has come. Whether that is news.
@@ -360,6 +403,7 @@ mod tests {
         }
         i.see(WORKS, at(20));
         match state {
+            InterfaceState::Testing => i.begin_test(at(3 * DAY), at(30)).unwrap(),
             InterfaceState::Down => {
                 i.see(Seen { session_up: false, ..WORKS }, at(30));
             }
@@ -376,7 +420,7 @@ mod tests {
     #[test]
     fn the_whole_machine() {
         let mut table = String::from(
-            "state       confirm    works      fails      wire off   delete     removed    day 7      live  wanted\n",
+            "state       confirm    works      fails      wire off   test       delete     removed    day 7      live  wanted\n",
         );
         for state in InterfaceState::ALL {
             let now = at(100);
@@ -386,7 +430,7 @@ mod tests {
                 act(&mut i).map_or("refused", |()| i.state(true, now).as_str())
             };
             table += &format!(
-                "{state:<11} {:<10} {:<10} {:<10} {:<10} {:<10} {:<10} {:<10} {:<5} {}\n",
+                "{state:<11} {:<10} {:<10} {:<10} {:<10} {:<10} {:<10} {:<10} {:<10} {:<5} {}\n",
                 after(&|i| i.confirm(GATEWAY, now)),
                 after(&|i| {
                     i.see(WORKS, now);
@@ -397,6 +441,7 @@ mod tests {
                     Ok(())
                 }),
                 in_state(state).state(false, now).as_str(),
+                after(&|i| i.begin_test(at(200), now)),
                 after(&|i| i.ask_delete(now)),
                 after(&|i| {
                     i.see_removed(now);
@@ -408,15 +453,16 @@ mod tests {
             );
         }
         insta::assert_snapshot!(table, @r"
-        state       confirm    works      fails      wire off   delete     removed    day 7      live  wanted
-        confirming  pending    confirming confirming confirming rejected   confirming expired    true  false
-        pending     refused    available  pending    pending    deleting   pending    pending    true  true
-        available   refused    available  down       down       deleting   available  available  true  true
-        down        refused    available  down       down       deleting   down       down       true  true
-        deleting    refused    deleting   deleting   deleting   deleting   deleted    deleting   true  false
-        deleted     refused    deleted    deleted    deleted    refused    deleted    deleted    false false
-        rejected    refused    rejected   rejected   rejected   refused    rejected   rejected   false false
-        expired     refused    expired    expired    expired    refused    expired    expired    false false
+        state       confirm    works      fails      wire off   test       delete     removed    day 7      live  wanted
+        confirming  pending    confirming confirming confirming refused    rejected   confirming expired    true  false
+        pending     refused    available  pending    pending    refused    deleting   pending    pending    true  true
+        available   refused    available  down       down       testing    deleting   available  available  true  true
+        down        refused    available  down       down       testing    deleting   down       down       true  true
+        testing     refused    testing    testing    testing    refused    deleting   testing    available  true  true
+        deleting    refused    deleting   deleting   deleting   refused    deleting   deleted    deleting   true  false
+        deleted     refused    deleted    deleted    deleted    refused    refused    deleted    deleted    false false
+        rejected    refused    rejected   rejected   rejected   refused    refused    rejected   rejected   false false
+        expired     refused    expired    expired    expired    refused    refused    expired    expired    false false
         ");
     }
 

@@ -14,6 +14,7 @@
 pub mod account;
 pub mod command;
 pub mod connection;
+pub mod failover;
 pub mod fault;
 pub mod gateway;
 pub mod ids;
@@ -27,6 +28,7 @@ pub mod route_table;
 pub mod router_config;
 pub mod security_group;
 pub mod tag;
+pub mod tag_set;
 pub mod view;
 
 pub use fault::Fault;

@@ -112,6 +112,10 @@ pub struct InterfacePlan {
     pub key: Option<BgpKey>,
     /// `None`: the gateway is attached to no Net. BGP runs, nothing is advertised or forwarded.
     pub net: Option<NetRef>,
+    /// For as long as these words stand here the session is administratively shut, and the customer
+    /// is told them (RFC 9003). All else of the interface stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shutdown: Option<String>,
 }
 
 /// Which Net an interface leads to, and what is told of it to the customer.
@@ -176,7 +180,9 @@ pub fn plan_port(snapshot: &PortSnapshot, now: Timestamp) -> PortPlan {
         .interfaces
         .iter()
         .filter(|(interface, _)| interface.state(false, now).is_wanted())
-        .map(|(interface, net)| (interface.id, plan_interface(interface, net.as_ref(), snapshot)))
+        .map(|(interface, net)| {
+            (interface.id, plan_interface((interface, net.as_ref()), snapshot, now))
+        })
         .collect();
     let connection = ConnectionPlan {
         id: connection.id,
@@ -186,9 +192,9 @@ pub fn plan_port(snapshot: &PortSnapshot, now: Timestamp) -> PortPlan {
 }
 
 fn plan_interface(
-    interface: &Interface,
-    net: Option<&Net>,
+    (interface, net): (&Interface, Option<&Net>),
     snapshot: &PortSnapshot,
+    now: Timestamp,
 ) -> InterfacePlan {
     InterfacePlan {
         vlan: interface.vlan,
@@ -199,6 +205,7 @@ fn plan_interface(
         bgp_identifier: snapshot.bgp_identifier,
         key: interface.key.clone(),
         net: net.map(|net| NetRef { id: net.id, vni: net.vni, advertised: vec![net.range.into()] }),
+        shutdown: interface.shutdown(now),
     }
 }
 
@@ -339,6 +346,25 @@ mod tests {
         let plan =
             |lit| plan_port(&snapshot(Some(connection(lit)), vec![interface(1, GATEWAY)]), at(5));
         assert_eq!(plan(true), plan(false));
+    }
+
+    #[test]
+    fn a_failover_test_shuts_the_session_and_touches_nothing_else() {
+        let mut tested = interface(1, GATEWAY);
+        let works = crate::interface::Seen { configured: true, session_up: true, forwarding: true };
+        tested.see(works, at(4));
+        let plan = |i: &Interface, now| {
+            let plan = plan_port(&snapshot(Some(connection(true)), vec![i.clone()]), at(now));
+            serde_json::to_value(&plan.interfaces[&i.id]).unwrap()
+        };
+        let before = plan(&tested, 5);
+        assert!(before.get("shutdown").is_none(), "older routers read it as ever: {before}");
+        tested.begin_test(at(10), at(5)).unwrap();
+        let mut during = plan(&tested, 9);
+        let words = during.as_object_mut().unwrap().remove("shutdown").unwrap();
+        assert_eq!(words, "failover test of dxvif-00000001 until 1970-01-01T00:00:10Z");
+        assert_eq!(during, before);
+        assert_eq!(plan(&tested, 10), before, "over");
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub mod auth;
 pub mod ca;
 pub mod clock;
 pub mod config;
+mod loa;
 pub mod metrics;
 pub mod reconcile;
 pub mod serve;

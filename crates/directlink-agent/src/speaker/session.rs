@@ -33,6 +33,9 @@ pub struct SessionConfig {
     /// GTSM (RFC 5082): only packets that crossed no router. Off unless the customer sends
     /// with TTL 255 as well.
     pub ttl_security: bool,
+    /// While these words stand here the session is administratively shut: the customer is told
+    /// them (RFC 9003), and let in again when they are gone.
+    pub shutdown: Option<String>,
 }
 
 /// A looking glass into one session.

@@ -8,7 +8,7 @@ use super::board::Enrolment;
 use super::connection::{Connection, Read, Ready};
 use super::socket::SocketConfig;
 use super::{Command, SessionConfig, SessionRoutes, Shared, sockopt};
-use directlink_bgp::{ConnId, Input, Output, Peer};
+use directlink_bgp::{ConnId, Input, Output, Peer, Stop};
 use futures::{FutureExt as _, future::BoxFuture};
 use std::{
     future::poll_fn,
@@ -48,7 +48,7 @@ pub(super) async fn run(
         accepted: 0,
         ending: false,
     };
-    task.peer.handle(now, Input::Start);
+    task.open_or_shut(now);
     task.settle();
     while !(task.ending && task.connections.is_empty()) {
         let event = poll_fn(|cx| task.poll(cx)).await;
@@ -211,9 +211,22 @@ impl Task {
             self.change_key(now);
         }
         self.peer.configure(now, self.config.peer());
+        if self.config.shutdown != old.shutdown {
+            self.open_or_shut(now);
+        }
         if self.config.net != old.net {
             self.shared.board.assign(self.enrolment, self.config.net, &self.peer.offered());
         }
+    }
+
+    fn open_or_shut(&mut self, now: Duration) {
+        self.peer.handle(
+            now,
+            match &self.config.shutdown {
+                Some(words) => Input::Stop(Stop::Shutdown(words.clone())),
+                None => Input::Start,
+            },
+        );
     }
 
     /// Open connections take the new key over: if the customer changes it as well before the hold

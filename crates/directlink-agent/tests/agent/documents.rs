@@ -31,6 +31,7 @@ pub(crate) fn interface(vlan: u16) -> InterfacePlan {
             vni: 1000_u32.try_into().unwrap(),
             advertised: vec!["10.1.0.0/16".parse().unwrap()],
         }),
+        shutdown: None,
     }
 }
 

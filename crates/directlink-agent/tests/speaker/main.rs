@@ -9,7 +9,7 @@ mod place;
 
 use customer::{Brand, Customer};
 use directlink_agent::speaker::{Netns, SessionConfig, SessionStatus, Speaker};
-use directlink_bgp::{DownReason, HoldTime, PrefixLimits, Refusal, State};
+use directlink_bgp::{DownReason, HoldTime, PrefixLimits, Refusal, State, Stop};
 use directlink_model::ids::InterfaceId;
 use directlink_net::{BgpKey, IpNet, Vni};
 use place::{Place, eventually};
@@ -47,6 +47,7 @@ fn config(place: &Place, key: Option<BgpKey>) -> SessionConfig {
         hold_time: HoldTime::default(),
         restarting: false,
         ttl_security: false,
+        shutdown: None,
     }
 }
 
@@ -254,6 +255,30 @@ async fn a_router_that_restarts_keeps_its_routes_with_bird() {
     assert_eq!(customer.learned(), nets(&["10.1.0.0/16"]), "and through our coming back");
     let told = customer.table();
     assert!(told.contains("Restart recovery"), "R bit: {told}");
+}
+
+#[tokio::test]
+async fn a_session_that_is_shut_says_why_keeps_nothing_and_is_let_in_again() {
+    let place = Place::new();
+    let customer = Customer::start(&place, Brand::Bird, None);
+    let speaker = Speaker::new(Handle::current()).unwrap();
+    speaker.set(config(&place, None));
+    up(&speaker).await;
+    eventually("ours are there", || !customer.learned().is_empty()).await;
+    let words = "failover test of dxvif-00c0ffee".to_owned();
+    speaker.set(SessionConfig { shutdown: Some(words.clone()), ..config(&place, None) });
+    eventually("nothing of ours is left", || customer.learned().is_empty()).await;
+    eventually("nothing of theirs is left", || reached(&speaker).is_empty()).await;
+    let told = customer.table();
+    assert!(told.contains("Administrative shutdown"), "RFC 9003: {told}");
+    let last = status(&speaker).unwrap().bgp.last_down.unwrap().1;
+    assert_eq!(last, DownReason::Stopped(Stop::Shutdown(words)));
+    let came_up = tokio::time::timeout(Duration::from_secs(6), up(&speaker)).await.is_ok();
+    assert!(!came_up, "although BIRD dials");
+    speaker.set(config(&place, None));
+    up(&speaker).await;
+    eventually("all is back", || reached(&speaker).len() == 2 && !customer.learned().is_empty())
+        .await;
 }
 
 #[tokio::test]

@@ -1,6 +1,10 @@
 //! `customerRouterConfig`: the XML that AWS puts into the description of a virtual interface.
 
-use super::intent::{Family, Intent};
+use super::{
+    configuration,
+    intent::{Family, Intent},
+    router_types::RouterType,
+};
 
 /// One element per fact, IPv4 first, in the order in which AWS writes them.
 pub fn logical_connection(intent: &Intent) -> String {
@@ -30,6 +34,17 @@ pub fn logical_connection(intent: &Intent) -> String {
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<logical_connection id=\"{}\">\n{body}</logical_connection>\n",
         intent.id
     )
+}
+
+/// The same, with what can be pasted into a router of this type as one more element.
+pub fn logical_connection_for(router: &RouterType, intent: &Intent) -> String {
+    // CDATA, so that the text can be copied as it stands; the one thing that it cannot hold is its end.
+    let text = configuration(router.language, intent).replace("]]>", "]]]]><![CDATA[>");
+    let element = format!(
+        "  <router_configuration router_type=\"{}\"><![CDATA[\n{text}]]></router_configuration>\n</logical_connection>\n",
+        router.identifier
+    );
+    logical_connection(intent).replace("</logical_connection>\n", &element)
 }
 
 /// Only a key can hold what XML must not see.

@@ -21,7 +21,7 @@ mod router_types;
 mod software;
 mod text;
 
-pub use aws_xml::logical_connection;
+pub use aws_xml::{logical_connection, logical_connection_for};
 pub use finding::{Aspect, Finding, Weight};
 pub use intent::{
     BFD_INTERVAL_MILLISECONDS, BFD_MULTIPLIER, BadPhysicalPort, Family, HOLD_TIME_SECONDS, Intent,

@@ -1,10 +1,10 @@
 //! Connections: order, read, delete.
 
 use super::{App, Context, Refusal, check_name, write_tx};
-use crate::store::{Tx, connections, interfaces, journal, plans, sites};
+use crate::store::{AnyConnection, Tx, connections, interfaces, journal, plans, sites, tag_sets};
 use directlink_model::{
     Fault,
-    command::OrderConnection,
+    command::{OrderConnection, RenameConnection},
     connection::{Connection, ConnectionState},
     fault::Quota,
     ids::ConnectionId,
@@ -42,6 +42,7 @@ impl App {
                 deleted_at: None,
             };
             connections::insert(tx, &connection).await?;
+            tag_sets::insert(tx, account, connection.id.into(), &c.tags).await?;
             record(tx, ctx, connection.id, "connection ordered").await?;
             Ok(view(connection))
         })
@@ -72,6 +73,22 @@ impl App {
             found.retain(|c| ids.contains(&c.id));
         }
         Ok(found.into_iter().map(view).collect())
+    }
+
+    /// Another name.
+    pub async fn rename_connection(
+        &self,
+        ctx: &Context,
+        c: RenameConnection,
+    ) -> Result<ConnectionView, Refusal> {
+        check_name("DirectLinkName", &c.name)?;
+        write_tx!(self, ctx.dry_run, |tx| {
+            let mut connection = own(tx, ctx, c.id).await?;
+            connection.rename(c.name.clone())?;
+            connections::update(tx, &connection).await?;
+            record(tx, ctx, c.id, "connection renamed").await?;
+            Ok(view(connection))
+        })
     }
 
     /// Asks for deletion; the view shows `deleted` at once for an order that nobody approved yet.
@@ -105,11 +122,11 @@ pub(super) fn view(connection: Connection) -> ConnectionView {
 
 /// The caller's connection of this id.
 pub(super) async fn own(
-    tx: &mut Tx,
+    db: &mut AnyConnection,
     ctx: &Context,
     id: ConnectionId,
 ) -> Result<Connection, Refusal> {
-    let connection = connections::by_id(tx, id).await?;
+    let connection = connections::by_id(db, id).await?;
     let own = connection.filter(|c| c.account == ctx.caller.account);
     Ok(own.ok_or(Fault::NoSuchConnection(id))?)
 }

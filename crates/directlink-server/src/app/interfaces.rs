@@ -3,6 +3,7 @@
 use super::{
     App, Context, Refusal, check_name,
     connections::{FEW, is_wire_on, own as own_connection},
+    failover_tests::end_test,
     gateways::own as own_gateway,
     write_tx,
 };
@@ -10,7 +11,7 @@ use crate::store::{
     AnyConnection, Tx, accounts, connections,
     interfaces::{self, GoneBefore},
     journal::{self, Actor},
-    plans,
+    plans, tag_sets,
 };
 use directlink_model::{
     Fault,
@@ -76,6 +77,7 @@ impl App {
             let id = InterfaceId::from_bits(rand::random());
             let interface = Interface::propose(id, proposal, region, &taken, ctx.now)?;
             interfaces::insert(tx, &interface).await?;
+            tag_sets::insert(tx, ctx.caller.account, id.into(), &c.tags).await?;
             if interface.gateway.is_some() {
                 mark(tx, &place.connection).await?;
             }
@@ -106,20 +108,29 @@ impl App {
         })
     }
 
-    /// Another MTU.
+    /// Another MTU, another name.
     pub async fn change_interface(
         &self,
         ctx: &Context,
         c: ChangeInterface,
     ) -> Result<InterfaceView, Refusal> {
+        if let Some(name) = &c.name {
+            check_name("DirectLinkInterfaceName", name)?;
+        }
         write_tx!(self, ctx.dry_run, |tx| {
             let (mut interface, connection) = visible(tx, ctx, c.id).await?;
-            let before = interface.mtu;
-            interface.change_mtu(c.mtu, ctx.now)?;
-            if interface.mtu != before {
+            let before = interface.clone();
+            interface.change_mtu(c.mtu.unwrap_or(before.mtu), ctx.now)?;
+            interface.rename(c.name.clone().unwrap_or_else(|| before.name.clone()), ctx.now)?;
+            if interface != before {
                 interfaces::update(tx, &interface).await?;
+            }
+            if interface.mtu != before.mtu {
                 mark(tx, &connection).await?;
                 record(tx, ctx, c.id, "interface MTU changed").await?;
+            }
+            if interface.name != before.name {
+                record(tx, ctx, c.id, "interface renamed").await?;
             }
             Ok(view(interface, connection, ctx.now))
         })
@@ -137,6 +148,7 @@ impl App {
             interface.ask_delete(ctx.now)?;
             if interface != before {
                 interfaces::update(tx, &interface).await?;
+                end_test(tx, id, ctx.now).await?;
                 mark(tx, &connection).await?;
                 record(tx, ctx, id, "interface deletion asked").await?;
             }
@@ -233,14 +245,14 @@ pub(super) fn view(interface: Interface, connection: Connection, now: Timestamp)
 }
 
 /// The interface, if the caller owns it or the connection that it is on.
-async fn visible(
-    tx: &mut Tx,
+pub(super) async fn visible(
+    db: &mut AnyConnection,
     ctx: &Context,
     id: InterfaceId,
 ) -> Result<(Interface, Connection), Refusal> {
     let none = Fault::NoSuchInterface(id);
-    let Some(interface) = interfaces::by_id(tx, id).await? else { return Err(none.into()) };
-    let connection = connections::by_id(tx, interface.connection).await?;
+    let Some(interface) = interfaces::by_id(db, id).await? else { return Err(none.into()) };
+    let connection = connections::by_id(db, interface.connection).await?;
     let caller = ctx.caller.account;
     match connection {
         Some(c) if interface.owner == caller || c.account == caller => Ok((interface, c)),
@@ -332,14 +344,19 @@ fn allocate_addresses(taken: &[IpNet]) -> Result<PeerAddresses, Fault> {
 }
 
 /// Its port is to be planned anew.
-async fn mark(tx: &mut Tx, connection: &Connection) -> Result<(), Refusal> {
+pub(super) async fn mark(tx: &mut Tx, connection: &Connection) -> Result<(), Refusal> {
     if let Some(approval) = &connection.approval {
         plans::mark_port(tx, &approval.port).await?;
     }
     Ok(())
 }
 
-async fn record(tx: &mut Tx, ctx: &Context, id: InterfaceId, what: &str) -> Result<(), Refusal> {
+pub(super) async fn record(
+    tx: &mut Tx,
+    ctx: &Context,
+    id: InterfaceId,
+    what: &str,
+) -> Result<(), Refusal> {
     Ok(journal::record(tx, (&ctx.actor(), ctx.now), id, what, ctx.request_id).await?)
 }
 

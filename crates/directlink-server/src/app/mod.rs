@@ -14,9 +14,13 @@
 mod access_keys;
 mod accounts;
 pub(crate) mod api_logs;
+mod bgp_peers;
 mod connections;
+mod failover_tests;
 mod gateways;
 mod interfaces;
+mod letters;
+mod looking_glass;
 mod nets;
 mod nics;
 pub(crate) mod operator;
@@ -25,6 +29,7 @@ mod regions;
 mod route_tables;
 mod security_groups;
 mod sites;
+mod tag_sets;
 mod tags;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -37,6 +42,7 @@ pub use interfaces::InterfaceFilter;
 pub use operator::PlacedNic;
 pub use regions::SubregionView;
 pub use sites::{AgentView, NewRouter, PortView, RouterView, ScopeView};
+pub use tag_sets::Tags;
 pub use tags::Tagged;
 
 use crate::{

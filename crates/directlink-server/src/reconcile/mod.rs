@@ -4,7 +4,7 @@
 //!   woken, without data, by a command · by the next deadline · every few seconds
 //!        │
 //!        ▼
-//!   expire   offers whose seven days are over are stamped, once
+//!   expire   offers whose seven days are over are stamped, once; so are failover tests
 //!   plan     each marked port and Net: snapshot → document; unlike the stored one: generation + 1
 //!   fold     what the router last said of the port, against the facts as they are now
 //!        │
@@ -16,6 +16,7 @@
 //! anew, in case a mark was missed.
 
 mod agents;
+mod failover;
 mod plans;
 mod reports;
 #[cfg(test)]
@@ -70,9 +71,12 @@ pub async fn run(app: App, pace: Pace) {
 /// Does all that there is to do, and says when time alone makes more.
 pub async fn pass(app: &App) -> Result<Option<Timestamp>, Error> {
     expire(app).await?;
+    failover::end_overdue(app).await?;
     while work_off(app).await? {}
     let mut db = app.parts().store.reader().await?;
-    interfaces::next_deadline(&mut db).await
+    let offers = interfaces::next_deadline(&mut db).await?;
+    let tests = store::failover_tests::next_deadline(&mut db).await?;
+    Ok(offers.into_iter().chain(tests).min())
 }
 
 /// Marks every port, and every Net that one leads to.

@@ -62,7 +62,7 @@ async fn a_change_moves_its_own_document_and_no_other() {
     let (b, id, net) = with_interface().await;
     let generations = async || (port_plan(&b).await.0, net_plan(&b, net).await.0);
     let (port_before, net_before) = generations().await;
-    let change = ChangeInterface { id, mtu: Mtu::MIN };
+    let change = ChangeInterface { id, mtu: Some(Mtu::MIN), name: None };
     b.app.change_interface(&b.alice(), change.clone()).await.unwrap();
     pass(&b.app).await.unwrap();
     assert_eq!(generations().await, (port_before + 1, net_before));

@@ -16,7 +16,7 @@ statements! {
     INSERT = "INSERT INTO connection (id, account, name, location, bandwidth, requested_us)
               VALUES ($1, $2, $3, $4, $5, $6)";
     UPDATE = "UPDATE connection SET approved_us = $2, router = $3, port = $4, light = $5, light_since_us = $6,
-                     delete_asked_us = $7, deleted_us = $8 WHERE id = $1";
+                     delete_asked_us = $7, deleted_us = $8, name = $9 WHERE id = $1";
     BY_ID = "SELECT * FROM connection WHERE id = $1";
     OF_ACCOUNT = "SELECT * FROM connection WHERE account = $1 AND (deleted_us IS NULL OR deleted_us > $2)
                   ORDER BY requested_us, id";
@@ -56,6 +56,7 @@ pub(crate) async fn update(db: &mut AnyConnection, c: &Connection) -> Result<(),
         .bind(us(c.light.map(|l| l.since)))
         .bind(us(c.delete_asked_at))
         .bind(us(c.deleted_at))
+        .bind(c.name.as_str())
         .execute(db)
         .await?;
     Ok(())

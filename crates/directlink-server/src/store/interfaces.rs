@@ -21,7 +21,8 @@ statements! {
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0, 0, 0)";
     UPDATE = "UPDATE interface SET mtu = $2, gateway = $3, confirm_until_us = $4, expired_us = $5, rejected_us = $6,
                      configured = $7, session_up = $8, forwarding = $9, first_available_us = $10,
-                     delete_asked_us = $11, deleted_us = $12 WHERE id = $1";
+                     delete_asked_us = $11, deleted_us = $12, testing_until_us = $13, name = $14
+              WHERE id = $1";
     BY_ID = "SELECT * FROM interface WHERE id = $1";
     VISIBLE_TO = "SELECT i.* FROM interface i JOIN connection c ON c.id = i.connection
                   WHERE (i.owner = $1 OR c.account = $1)
@@ -55,6 +56,7 @@ statements! {
     PUT_REPORT = "INSERT INTO interface_report (interface, document, reported_us) VALUES ($1, $2, $3)
                   ON CONFLICT (interface) DO UPDATE SET document = excluded.document, reported_us = excluded.reported_us";
     DROP_REPORT = "DELETE FROM interface_report WHERE interface = $1";
+    REPORT = "SELECT document FROM interface_report WHERE interface = $1";
     REPORTS_OF_CONNECTION = "SELECT r.interface, r.document FROM interface_report r
                              JOIN interface i ON i.id = r.interface WHERE i.connection = $1";
     REPORTS_OF_PROPAGATED = "SELECT DISTINCT i.gateway, r.interface, r.document FROM interface_report r
@@ -106,6 +108,8 @@ pub(crate) async fn update(db: &mut AnyConnection, i: &Interface) -> Result<(), 
         .bind(us(i.first_available_at))
         .bind(us(i.delete_asked_at))
         .bind(us(i.deleted_at))
+        .bind(us(i.testing_until))
+        .bind(i.name.as_str())
         .execute(db)
         .await?;
     Ok(())
@@ -254,6 +258,14 @@ pub(crate) async fn drop_report(db: &mut AnyConnection, id: InterfaceId) -> Resu
     Ok(())
 }
 
+/// What its router last said of it.
+pub(crate) async fn report(
+    db: &mut AnyConnection,
+    id: InterfaceId,
+) -> Result<Option<InterfaceReport>, Error> {
+    query(REPORT).bind(id.to_string()).fetch_optional(db).await?.as_ref().map(document).transpose()
+}
+
 pub(crate) async fn reports_of_connection(
     db: &mut AnyConnection,
     connection: ConnectionId,
@@ -317,6 +329,7 @@ fn read(row: &AnyRow) -> Result<Interface, Error> {
             forwarding: row.yes("forwarding")?,
         },
         first_available_at: row.time_or_null("first_available_us")?,
+        testing_until: row.time_or_null("testing_until_us")?,
         delete_asked_at: row.time_or_null("delete_asked_us")?,
         deleted_at: row.time_or_null("deleted_us")?,
     })

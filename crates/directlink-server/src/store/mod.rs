@@ -13,6 +13,7 @@
 pub(crate) mod accounts;
 pub(crate) mod api_logs;
 pub(crate) mod connections;
+pub(crate) mod failover_tests;
 pub(crate) mod gateways;
 pub(crate) mod interfaces;
 pub(crate) mod journal;
@@ -24,6 +25,7 @@ pub(crate) mod route_tables;
 mod row;
 pub(crate) mod security_groups;
 pub(crate) mod sites;
+pub(crate) mod tag_sets;
 pub(crate) mod tags;
 mod writer;
 
@@ -73,6 +75,8 @@ pub enum Error {
     Migrate(#[from] sqlx::migrate::MigrateError),
     #[error("'{text}' in column {column} cannot be read: {why}")]
     Unreadable { column: String, text: String, why: String },
+    #[error("making a Letter of Authorization failed: {0}")]
+    Letter(String),
     #[error("making a document failed")]
     Json(#[from] serde_json::Error),
     #[error("making or checking a password failed: {0}")]
@@ -174,6 +178,7 @@ fn migrator() -> Migrator {
     let texts = [
         ("region", include_str!("../../migrations/0001_region.sql")),
         ("neighbours", include_str!("../../migrations/0002_neighbours.sql")),
+        ("direct_connect", include_str!("../../migrations/0003_direct_connect.sql")),
     ];
     let migration = |(version, (name, text)): (i64, (&'static str, &'static str))| {
         Migration::new(version, name.into(), MigrationType::Simple, text.into_sql_str(), false)

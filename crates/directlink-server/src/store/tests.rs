@@ -13,6 +13,7 @@ async fn every_statement_is_understood() {
         ("accounts", accounts::ALL),
         ("api_logs", api_logs::ALL),
         ("connections", connections::ALL),
+        ("failover_tests", failover_tests::ALL),
         ("gateways", gateways::ALL),
         ("interfaces", interfaces::ALL),
         ("journal", journal::ALL),
@@ -24,6 +25,7 @@ async fn every_statement_is_understood() {
         ("security_groups", security_groups::ALL),
         ("sites", sites::ALL),
         ("tags", tags::ALL),
+        ("tag_sets", tag_sets::ALL),
     ];
     let mut tx = store.begin().await.unwrap();
     for (file, statements) in all {

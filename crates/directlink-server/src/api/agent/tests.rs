@@ -16,6 +16,7 @@ use directlink_model::{
     ids::{AccountId, ConnectionId},
     plan::{Document, PortPlan},
     report::PortReport,
+    tag_set::TagSet,
 };
 use secrecy::ExposeSecret;
 use std::{collections::HashMap, time::Duration};
@@ -107,6 +108,7 @@ impl Region {
             name: "x".into(),
             location: "PAR1".into(),
             bandwidth: Bandwidth::OneGbps,
+            tags: TagSet::default(),
         };
         let ctx = self.running.app.context(Caller { account: self.account }, false);
         self.running.app.order_connection(&ctx, order).await.unwrap().connection.id

@@ -1,11 +1,18 @@
 //! Connections.
 
-use super::{Call, Outcome, refusal::Failure};
+use super::{
+    Call, Outcome,
+    paging::{Page, position, with_next},
+    refusal::Failure,
+    tags::{Tag, given_tags, tags_of},
+};
+use crate::app::Tags;
 use directlink_model::{
     Fault,
-    command::OrderConnection,
+    command::{OrderConnection, RenameConnection},
     connection::{Bandwidth, ConnectionState},
     ids::{ConnectionId, RegionName},
+    tag_set::Tagged,
     view::ConnectionView,
 };
 use serde::Serialize;
@@ -32,11 +39,11 @@ struct Connection<'v> {
     mac_sec_capable: bool,
     owner_account: String,
     region: &'v str,
-    tags: [(); 0],
+    tags: Vec<Tag>,
 }
 
 impl<'v> Connection<'v> {
-    fn new(view: &'v ConnectionView, region: &'v RegionName) -> Self {
+    fn new(view: &'v ConnectionView, region: &'v RegionName, tags: &Tags) -> Self {
         let connection = &view.connection;
         let approval = connection.approval.as_ref();
         let router = approval.map(|a| a.port.router.as_str());
@@ -54,7 +61,7 @@ impl<'v> Connection<'v> {
             mac_sec_capable: false,
             owner_account: connection.account.to_string(),
             region: region.as_str(),
-            tags: [],
+            tags: tags_of(tags, connection.id),
         }
     }
 }
@@ -82,25 +89,65 @@ pub(super) async fn create(call: Call<'_>) -> Outcome {
         );
         Failure::client(text)
     })?;
-    let command = OrderConnection { name, location, bandwidth };
+    let tags = given_tags(given)?;
+    let command = OrderConnection { name, location, bandwidth, tags };
     let view = call.app.order_connection(&call.context, command).await?;
-    Ok(json!(Connection::new(&view, &call.app.region().name)))
+    encode(&call, &view).await
+}
+
+pub(super) async fn update(call: Call<'_>) -> Outcome {
+    let given = &call.given;
+    let id = given.needed_id("connectionId", ConnectionId::PREFIX)?;
+    // Nothing of a port of ours can encrypt.
+    if let Some(mode) = given.text("encryptionMode")?.filter(|mode| *mode != "no_encrypt") {
+        let text = format!(
+            "encryptionMode '{mode}' is not supported by this endpoint: {id} is not MACsec capable"
+        );
+        return Err(Failure::client(text));
+    }
+    let Some(name) = given.text("connectionName")? else {
+        let view = one(&call, id).await?;
+        return encode(&call, &view).await;
+    };
+    let command = RenameConnection { id, name: name.to_owned() };
+    let view = call.app.rename_connection(&call.context, command).await?;
+    encode(&call, &view).await
+}
+
+/// One that the caller has.
+pub(super) async fn one(call: &Call<'_>, id: ConnectionId) -> Result<ConnectionView, Failure> {
+    let views = call.app.connections(&call.context, Some(&[id])).await?;
+    let missing = || crate::app::Refusal::from(Fault::NoSuchConnection(id)).into();
+    views.into_iter().next().ok_or_else(missing)
+}
+
+async fn encode(call: &Call<'_>, view: &ConnectionView) -> Outcome {
+    let tags = call.app.line_tags(&call.context, Some(&[view.connection.id.into()])).await?;
+    Ok(json!(Connection::new(view, &call.app.region().name, &tags)))
 }
 
 pub(super) async fn describe(call: Call<'_>) -> Outcome {
     let id: Option<ConnectionId> = call.given.id("connectionId", ConnectionId::PREFIX)?;
+    let page = Page::asked(&call.given)?;
     let ids = id.as_ref().map(std::slice::from_ref);
     let views = call.app.connections(&call.context, ids).await?;
     if let (Some(id), true) = (id, views.is_empty()) {
         return Err(crate::app::Refusal::from(Fault::NoSuchConnection(id)).into());
     }
     let region = &call.app.region().name;
-    let list: Vec<_> = views.iter().map(|view| Connection::new(view, region)).collect();
-    Ok(json!({ "connections": list }))
+    let key = |view: &ConnectionView| {
+        let connection = &view.connection;
+        position(connection.requested_at, connection.id)
+    };
+    let (views, next) = page.of(views, key);
+    let tagged: Vec<Tagged> = views.iter().map(|view| view.connection.id.into()).collect();
+    let tags = call.app.line_tags(&call.context, Some(&tagged)).await?;
+    let list: Vec<_> = views.iter().map(|view| Connection::new(view, region, &tags)).collect();
+    Ok(with_next(json!({ "connections": list }), next))
 }
 
 pub(super) async fn delete(call: Call<'_>) -> Outcome {
     let id = call.given.needed_id("connectionId", ConnectionId::PREFIX)?;
     let view = call.app.delete_connection(&call.context, id).await?;
-    Ok(json!(Connection::new(&view, &call.app.region().name)))
+    encode(&call, &view).await
 }

@@ -6,15 +6,22 @@
 //!  AllocatePrivate… for ownerAccount  ─► confirming, the other's ─ConfirmPrivate…─► pending …
 //! ```
 
-use super::{Call, Outcome, members::Members, refusal::Failure};
-use crate::app::{InterfaceFilter, Refusal};
+use super::{
+    Call, Outcome,
+    members::Members,
+    paging::{Page, position, with_next},
+    refusal::Failure,
+    tags::{Tag, given_tags, tags_of},
+};
+use crate::app::{InterfaceFilter, Refusal, Tags};
 use directlink_model::{
     Fault,
-    command::{ConfirmInterface, CreateInterface},
-    ids::{AccountId, ConnectionId, GatewayId, InterfaceId},
+    command::{ChangeInterface, ConfirmInterface, CreateInterface},
+    ids::{AccountId, BgpPeerId, ConnectionId, GatewayId, InterfaceId},
     interface::{Interface, InterfaceState},
     location::Region,
     router_config::{Intent, logical_connection},
+    tag_set::Tagged,
     view::InterfaceView,
 };
 use directlink_net::{Asn, BgpKey, IpNet, Mtu, Vlan};
@@ -48,7 +55,7 @@ struct VirtualInterface<'v> {
     owner_account: String,
     region: &'v str,
     site_link_enabled: bool,
-    tags: [(); 0],
+    tags: Vec<Tag>,
     #[serde(skip_serializing_if = "Option::is_none")]
     virtual_gateway_id: Option<GatewayId>,
     virtual_interface_id: InterfaceId,
@@ -72,14 +79,14 @@ struct BgpPeer<'v> {
     aws_device_v2: Option<&'v str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     aws_logical_device_id: Option<&'v str>,
-    bgp_peer_id: String,
+    bgp_peer_id: BgpPeerId,
     bgp_peer_state: &'static str,
     bgp_status: &'static str,
     customer_address: IpNet,
 }
 
 impl<'v> VirtualInterface<'v> {
-    fn new(view: &'v InterfaceView, region: &'v Region, reader: AccountId) -> Self {
+    fn new(view: &'v InterfaceView, region: &'v Region, reader: AccountId, tags: &Tags) -> Self {
         let interface = &view.interface;
         let peer = BgpPeer::new(view, reader);
         Self {
@@ -100,7 +107,7 @@ impl<'v> VirtualInterface<'v> {
             owner_account: interface.owner.to_string(),
             region: region.name.as_str(),
             site_link_enabled: false,
-            tags: [],
+            tags: tags_of(tags, interface.id),
             virtual_gateway_id: interface.gateway,
             virtual_interface_id: interface.id,
             virtual_interface_name: &interface.name,
@@ -130,7 +137,7 @@ impl<'v> BgpPeer<'v> {
             auth_key: key.map(BgpKey::expose),
             aws_device_v2: router,
             aws_logical_device_id: router,
-            bgp_peer_id: format!("dxpeer-{:08x}", interface.id.bits()),
+            bgp_peer_id: interface.bgp_peer(),
             bgp_peer_state: peer_state(view),
             bgp_status: bgp_status(interface, view.state),
             customer_address: interface.peer.customer(),
@@ -140,13 +147,14 @@ impl<'v> BgpPeer<'v> {
 
 /// `down` says that the router is ready and the customer's side is missing: clients of this API wait
 /// for `available` or `down`, and would wait for ever in `pending`.
-fn state(view: &InterfaceView) -> &'static str {
+pub(super) fn state(view: &InterfaceView) -> &'static str {
     match view.state {
         InterfaceState::Confirming => "confirming",
         InterfaceState::Pending if view.interface.seen.configured => "down",
         InterfaceState::Pending => "pending",
         InterfaceState::Available => "available",
         InterfaceState::Down => "down",
+        InterfaceState::Testing => "testing",
         InterfaceState::Deleting => "deleting",
         InterfaceState::Deleted => "deleted",
         InterfaceState::Rejected => "rejected",
@@ -158,7 +166,7 @@ fn peer_state(view: &InterfaceView) -> &'static str {
     match view.state {
         InterfaceState::Pending if view.interface.seen.configured => "available",
         InterfaceState::Confirming | InterfaceState::Pending => "pending",
-        InterfaceState::Available | InterfaceState::Down => "available",
+        InterfaceState::Available | InterfaceState::Down | InterfaceState::Testing => "available",
         InterfaceState::Deleting => "deleting",
         InterfaceState::Deleted | InterfaceState::Rejected | InterfaceState::Expired => "deleted",
     }
@@ -172,17 +180,54 @@ const fn bgp_status(interface: &Interface, state: InterfaceState) -> &'static st
     }
 }
 
-/// Without the key for whoever is not its owner.
 fn customer_router_config(interface: &Interface, region: &Region, reader: AccountId) -> String {
+    logical_connection(&intent(interface, region, reader))
+}
+
+/// Without the key for whoever is not its owner.
+pub(super) fn intent(interface: &Interface, region: &Region, reader: AccountId) -> Intent {
     let mut intent = Intent::of(interface, region.asn);
     if interface.owner != reader {
         intent.sessions.iter_mut().for_each(|session| session.key = None);
     }
-    logical_connection(&intent)
+    intent
 }
 
-fn encode(call: &Call<'_>, view: &InterfaceView) -> Value {
-    json!(VirtualInterface::new(view, call.app.region(), call.context.caller.account))
+fn wire(call: &Call<'_>, view: &InterfaceView, tags: &Tags) -> Value {
+    json!(VirtualInterface::new(view, call.app.region(), call.context.caller.account, tags))
+}
+
+pub(super) async fn encode(call: &Call<'_>, view: &InterfaceView) -> Outcome {
+    let tags = call.app.line_tags(&call.context, Some(&[view.interface.id.into()])).await?;
+    Ok(wire(call, view, &tags))
+}
+
+/// One that the caller may see.
+pub(super) async fn one(call: &Call<'_>, id: InterfaceId) -> Result<InterfaceView, Failure> {
+    let filter = InterfaceFilter { connections: None, interfaces: Some(vec![id]) };
+    let views = call.app.interfaces(&call.context, &filter).await?;
+    views.into_iter().next().ok_or_else(|| Refusal::from(Fault::NoSuchInterface(id)).into())
+}
+
+/// The name and the MTU: what else can be asked for is not here to be had.
+pub(super) async fn update(call: Call<'_>) -> Outcome {
+    let given = &call.given;
+    let id = given.needed_id("virtualInterfaceId", InterfaceId::PREFIX)?;
+    given.refuse(&[
+        "enableSiteLink",
+        "rateLimit",
+        "prefixPoolAllocatedCountIpv4",
+        "prefixPoolAllocatedCountIpv6",
+    ])?;
+    let name = given.text("virtualInterfaceName")?.map(str::to_owned);
+    let mtu = given.integer("mtu")?.map(mtu).transpose()?;
+    let command = ChangeInterface { id, mtu, name };
+    let view = call.app.change_interface(&call.context, command).await?;
+    encode(&call, &view).await
+}
+
+fn mtu(given: i64) -> Result<Mtu, Failure> {
+    given.try_into().map_err(|bad| Failure::client(format!("Invalid MTU: {bad}")))
 }
 
 pub(super) async fn create(call: Call<'_>) -> Outcome {
@@ -192,7 +237,7 @@ pub(super) async fn create(call: Call<'_>) -> Outcome {
     let gateway = new.id("virtualGatewayId", GatewayId::PREFIX)?;
     let command = CreateInterface { gateway, ..command(connection, None, &new)? };
     let view = call.app.create_interface(&call.context, command).await?;
-    Ok(encode(&call, &view))
+    encode(&call, &view).await
 }
 
 pub(super) async fn allocate(call: Call<'_>) -> Outcome {
@@ -201,7 +246,7 @@ pub(super) async fn allocate(call: Call<'_>) -> Outcome {
     let new = call.given.needed_object("newPrivateVirtualInterfaceAllocation")?;
     let command = command(connection, Some(owner), &new)?;
     let view = call.app.create_interface(&call.context, command).await?;
-    Ok(encode(&call, &view))
+    encode(&call, &view).await
 }
 
 pub(super) async fn confirm(call: Call<'_>) -> Outcome {
@@ -221,6 +266,7 @@ pub(super) async fn delete(call: Call<'_>) -> Outcome {
 pub(super) async fn describe(call: Call<'_>) -> Outcome {
     let connection = call.given.id("connectionId", ConnectionId::PREFIX)?;
     let interface = call.given.id("virtualInterfaceId", InterfaceId::PREFIX)?;
+    let page = Page::asked(&call.given)?;
     let filter = InterfaceFilter {
         connections: connection.map(|id| vec![id]),
         interfaces: interface.map(|id| vec![id]),
@@ -229,8 +275,12 @@ pub(super) async fn describe(call: Call<'_>) -> Outcome {
     if views.is_empty() {
         check_exists(&call, connection, interface).await?;
     }
-    let list: Vec<_> = views.iter().map(|view| encode(&call, view)).collect();
-    Ok(json!({ "virtualInterfaces": list }))
+    let key = |view: &InterfaceView| position(view.interface.created_at, view.interface.id);
+    let (views, next) = page.of(views, key);
+    let tagged: Vec<Tagged> = views.iter().map(|view| view.interface.id.into()).collect();
+    let tags = call.app.line_tags(&call.context, Some(&tagged)).await?;
+    let list: Vec<_> = views.iter().map(|view| wire(&call, view, &tags)).collect();
+    Ok(with_next(json!({ "virtualInterfaces": list }), next))
 }
 
 /// Nothing found: is that an empty connection, or none?
@@ -265,7 +315,7 @@ fn command(
             format!("Address family '{family}' is not supported by this endpoint: give ipv4");
         return Err(Failure::client(text));
     }
-    let mtu = new.integer("mtu")?.unwrap_or_else(|| Mtu::MAX.as_u16().into());
+    let mtu = new.integer("mtu")?.map_or(Ok(Mtu::MAX), mtu)?;
     let key = new.text("authKey")?.map(BgpKey::try_from).transpose();
     Ok(CreateInterface {
         connection,
@@ -276,13 +326,14 @@ fn command(
         key: key.map_err(|bad| Failure::client(format!("Invalid authKey: {bad}")))?,
         router_address: address(new, "amazonAddress")?,
         customer_address: address(new, "customerAddress")?,
-        mtu: mtu.try_into().map_err(|bad| Failure::client(format!("Invalid MTU: {bad}")))?,
+        mtu,
         gateway: None,
+        tags: given_tags(new)?,
     })
 }
 
 /// `asn` or `asnLong`; both only if they agree, or if `asn` is the 0 that stands for a longer one.
-fn asn(new: &Members<'_>) -> Result<Asn, Failure> {
+pub(super) fn asn(new: &Members<'_>) -> Result<Asn, Failure> {
     let number = match (new.integer("asn")?, new.integer("asnLong")?) {
         (None, None) => return Err(new.missing("asn")),
         (Some(short), None) => short,
@@ -296,7 +347,7 @@ fn asn(new: &Members<'_>) -> Result<Asn, Failure> {
     number.try_into().map_err(|bad| Failure::client(format!("Invalid ASN: {bad}")))
 }
 
-fn address(new: &Members<'_>, name: &str) -> Result<Option<IpNet>, Failure> {
+pub(super) fn address(new: &Members<'_>, name: &str) -> Result<Option<IpNet>, Failure> {
     let parse = |text: &str| {
         text.parse().map_err(|_| {
             let form = "give an address with its prefix length, as in 172.16.0.1/30";

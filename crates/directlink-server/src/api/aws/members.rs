@@ -33,6 +33,11 @@ impl<'a> Members<'a> {
         self.object.get(name).filter(|value| !value.is_null())
     }
 
+    /// That it is given at all.
+    pub(super) fn needed(&self, name: &str) -> Result<(), Failure> {
+        self.value(name).map(drop).ok_or_else(|| self.missing(name))
+    }
+
     pub(super) fn text(&self, name: &str) -> Result<Option<&'a str>, Failure> {
         self.value(name).map(|v| v.as_str().ok_or_else(|| self.wrong(name, "a string"))).transpose()
     }
@@ -81,6 +86,35 @@ impl<'a> Members<'a> {
         let value = self.value(name).ok_or_else(|| self.missing(name))?;
         let object = value.as_object().ok_or_else(|| self.wrong(name, "a structure"))?;
         Ok(Self { object, path: format!("{}{name}.", self.path) })
+    }
+
+    /// A list of texts; none given is an empty one.
+    pub(super) fn texts(&self, name: &str) -> Result<Vec<&'a str>, Failure> {
+        let wrong = || self.wrong(name, "a list of strings");
+        self.list(name)?.iter().map(|item| item.as_str().ok_or_else(wrong)).collect()
+    }
+
+    pub(super) fn integers(&self, name: &str) -> Result<Vec<i64>, Failure> {
+        let wrong = || self.wrong(name, "a list of integers");
+        self.list(name)?.iter().map(|item| item.as_i64().ok_or_else(wrong)).collect()
+    }
+
+    pub(super) fn objects(&self, name: &str) -> Result<Vec<Self>, Failure> {
+        let wrong = || self.wrong(name, "a list of structures");
+        let object = |(n, item): (usize, &'a Value)| {
+            let path = format!("{}{name}[{n}].", self.path);
+            Ok(Self { object: item.as_object().ok_or_else(wrong)?, path })
+        };
+        self.list(name)?.iter().enumerate().map(object).collect()
+    }
+
+    fn list(&self, name: &str) -> Result<&'a [Value], Failure> {
+        let Some(value) = self.value(name) else { return Ok(&[]) };
+        value.as_array().map(Vec::as_slice).ok_or_else(|| self.wrong(name, "a list"))
+    }
+
+    pub(super) fn object(&self, name: &str) -> Result<Option<Self>, Failure> {
+        self.value(name).map(|_| self.needed_object(name)).transpose()
     }
 
     /// Members that ask for what we do not offer: better a refusal than another thing than asked.

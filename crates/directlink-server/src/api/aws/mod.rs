@@ -1,15 +1,24 @@
 //! AWS Direct Connect: `POST /`, the operation in `X-Amz-Target`, AWS JSON 1.1.
 //!
-//! The ten operations that OUTSCALE's DirectLink is compatible in, exactly. Any other of the
-//! published model is answered as AWS answers what an endpoint does not know. Refusals are
+//! The ten operations that OUTSCALE's DirectLink is compatible in, exactly, and beyond them what
+//! this Region can truly do: tags, the Letter of Authorization, routes as the router has them,
+//! router configurations, failover tests. Any other of the published model is answered as AWS
+//! answers what an endpoint does not know. Refusals are
 //! `DirectConnectClientException` with a text: there is no not-found type, so clients match texts,
 //! and ours keep the words they look for (see [`refusal`]).
 
+mod bgp_peers;
 mod connections;
+mod failover;
 mod interfaces;
+mod letters;
 mod members;
+mod paging;
 mod refusal;
 mod region;
+mod router_configuration;
+mod routes;
+mod tags;
 #[cfg(test)]
 mod tests;
 
@@ -46,14 +55,28 @@ macro_rules! operations {
 operations! {
     AllocatePrivateVirtualInterface interfaces::allocate;
     ConfirmPrivateVirtualInterface interfaces::confirm;
+    CreateBGPPeer bgp_peers::create;
     CreateConnection connections::create;
     CreatePrivateVirtualInterface interfaces::create;
+    DeleteBGPPeer bgp_peers::delete;
     DeleteConnection connections::delete;
     DeleteVirtualInterface interfaces::delete;
+    DescribeConnectionLoa letters::describe_nested;
     DescribeConnections connections::describe;
+    DescribeLoa letters::describe;
     DescribeLocations region::describe_locations;
+    DescribeRouterConfiguration router_configuration::describe;
+    DescribeTags tags::describe;
     DescribeVirtualGateways region::describe_virtual_gateways;
     DescribeVirtualInterfaces interfaces::describe;
+    ListVirtualInterfaceRoutes routes::list;
+    ListVirtualInterfaceTestHistory failover::history;
+    StartBgpFailoverTest failover::start;
+    StopBgpFailoverTest failover::stop;
+    TagResource tags::tag;
+    UntagResource tags::untag;
+    UpdateConnection connections::update;
+    UpdateVirtualInterfaceAttributes interfaces::update;
 }
 
 /// One call of an operation.

@@ -54,7 +54,9 @@ impl Failure {
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::Fault(fault) => Self::client(text_of(&fault)),
+            Refusal::Fault(fault) => {
+                Self::refused(StatusCode::BAD_REQUEST, kind_of(&fault), text_of(&fault))
+            }
             Refusal::Error(error) => Self::World(error),
         }
     }
@@ -87,6 +89,15 @@ impl From<Denied> for Failure {
     }
 }
 
+/// The few faults that this service has a type of their own for.
+const fn kind_of(fault: &Fault) -> &'static str {
+    match fault {
+        Fault::DuplicateTagKeys(_) => "DuplicateTagKeysException",
+        Fault::TooManyTags { .. } => "TooManyTagsException",
+        _ => "DirectConnectClientException",
+    }
+}
+
 /// This service's own words where clients look for them; else the fault's. Total, so that a new
 /// fault is a text to choose here before anything builds.
 fn text_of(fault: &Fault) -> String {
@@ -114,6 +125,26 @@ fn text_of(fault: &Fault) -> String {
             "Connection {id} still has {count} virtual interface(s). Delete them before the connection"
         ),
         Fault::PeerAddresses(bad) => text_of_addresses(bad),
+        Fault::NoLetter { id, state } => format!(
+            "DescribeLoa failed. {id} is in state {state}: the LOA-CFA is issued when the connection is approved"
+        ),
+        Fault::InterfaceNotTestable { id, state } => format!(
+            "Virtual interface is not in valid state: {id} is {state}, and a failover test begins while it is available or down"
+        ),
+        Fault::NoTestRunning(id) => {
+            format!("No failover test is running on the virtual interface {id}")
+        }
+        Fault::NoSuchBgpPeer { interface, peer } => {
+            format!("BGP Peer '{peer}' of the virtual interface '{interface}' does not exist.")
+        }
+        Fault::LastBgpPeer(id) => format!(
+            "The last BGP Peer on a Virtual Interface cannot be deleted: delete {id} instead"
+        ),
+        Fault::BgpPeerNotCarried { interface, why } => {
+            format!("Virtual interface {interface} takes no further BGP Peer: {why}")
+        }
+        Fault::DuplicateTagKeys(key) => format!("The tag key '{key}' is given more than once"),
+        Fault::TooManyTags { limit } => format!("A resource can have at most {limit} tags"),
         Fault::BadValue { .. }
         | Fault::Missing(_)
         | Fault::AsnOfProvider { .. }

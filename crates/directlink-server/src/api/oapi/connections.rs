@@ -11,6 +11,7 @@ use directlink_model::{
     command::OrderConnection,
     connection::{Bandwidth, ConnectionState},
     ids::ConnectionId,
+    tag_set::TagSet,
     view::ConnectionView,
 };
 use serde::Serialize;
@@ -76,6 +77,7 @@ pub(super) async fn create(call: Call<'_>) -> Outcome {
         name: params.needed_text("DirectLinkName")?.to_owned(),
         location: params.needed_text("Location")?.to_owned(),
         bandwidth: bandwidth(params.needed_text("Bandwidth")?)?,
+        tags: TagSet::default(),
     };
     let view = call.app.order_connection(&call.context()?, command).await?;
     Ok(member("DirectLink", DirectLink::new(&view, call.app.region().name.as_str())))

@@ -12,6 +12,7 @@ use directlink_model::{
     command::{ChangeInterface, CreateInterface},
     ids::{AccountId, ConnectionId, GatewayId, InterfaceId},
     interface::InterfaceState,
+    tag_set::TagSet,
     view::InterfaceView,
 };
 use directlink_net::{BadAsn, BadBgpKey, BgpKey, IpNet, Mtu, Vlan};
@@ -92,7 +93,7 @@ impl<'v> DirectLinkInterface<'v> {
 pub(super) const fn state(state: InterfaceState) -> &'static str {
     match state {
         InterfaceState::Confirming => "confirming",
-        InterfaceState::Pending | InterfaceState::Down => "pending",
+        InterfaceState::Pending | InterfaceState::Down | InterfaceState::Testing => "pending",
         InterfaceState::Available => "available",
         InterfaceState::Deleting => "deleting",
         InterfaceState::Deleted => "deleted",
@@ -124,6 +125,7 @@ pub(super) async fn create(call: Call<'_>) -> Outcome {
         customer_address: address(inner, "ClientPrivateIp")?,
         mtu: Mtu::MAX,
         gateway: Some(inner.needed_id("VirtualGatewayId")?),
+        tags: TagSet::default(),
     };
     let context = call.context()?;
     let view = call.app.create_interface(&context, command).await?;
@@ -154,7 +156,8 @@ pub(super) async fn update(call: Call<'_>) -> Outcome {
             "an interface carries packets of at most 1500 bytes (576 to 1500)",
         )
     })?;
-    let command = ChangeInterface { id: params.needed_id("DirectLinkInterfaceId")?, mtu };
+    let id = params.needed_id("DirectLinkInterfaceId")?;
+    let command = ChangeInterface { id, mtu: Some(mtu), name: None };
     let context = call.context()?;
     let view = call.app.change_interface(&context, command).await?;
     Ok(member("DirectLinkInterface", DirectLinkInterface::new(&view, context.caller.account)))

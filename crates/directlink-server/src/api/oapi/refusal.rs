@@ -171,7 +171,12 @@ const fn code_of(fault: &Fault) -> Code {
         Fault::BadValue { .. }
         | Fault::PeerAddresses(_)
         | Fault::AddressOutsideSubnet { .. }
-        | Fault::NotAPortOf(..) => Code::VALUE,
+        | Fault::NotAPortOf(..)
+        | Fault::DuplicateTagKeys(_)
+        | Fault::NoSuchBgpPeer { .. }
+        | Fault::LastBgpPeer(_)
+        | Fault::BgpPeerNotCarried { .. }
+        | Fault::TooManyTags { .. } => Code::VALUE,
         Fault::Missing(_) => Code::MISSING,
         Fault::AsnOfProvider { .. } => Code::ASN,
         Fault::RangeSize { .. } => Code::BLOCK_SIZE,
@@ -194,7 +199,11 @@ const fn code_of(fault: &Fault) -> Code {
         Fault::NoSuchConnection(_) => Code(5072),
         Fault::NoSuchInterface(_) => Code(5073),
 
-        Fault::ConnectionNotRequested { .. } | Fault::InterfaceNotConfirming { .. } => Code(6003),
+        Fault::ConnectionNotRequested { .. }
+        | Fault::InterfaceNotConfirming { .. }
+        | Fault::NoLetter { .. }
+        | Fault::InterfaceNotTestable { .. }
+        | Fault::NoTestRunning(_) => Code(6003),
         Fault::GatewayNotAvailable(_) => Code(6008),
         Fault::ConnectionNotAvailable { .. } => Code(6011),
 

@@ -1,5 +1,6 @@
 //! The two published descriptions under `spec/`, and whether an answer fits them.
 
+use base64::Engine;
 use http::StatusCode;
 use serde_json::{Map, Value};
 use std::{fs, path::Path, sync::LazyLock};
@@ -122,6 +123,11 @@ impl Aws {
                 let words = described["enum"].as_array().filter(|_| text != "expired");
                 let known = words.is_none_or(|words| words.iter().any(|word| word == text));
                 assert!(known, "{at}: '{text}' is not one of the words");
+            }
+            Some("blob") => {
+                let base64 = base64::engine::general_purpose::STANDARD;
+                let text = given.as_str().unwrap_or_else(|| panic!("{at}: no string: {given}"));
+                assert!(base64.decode(text).is_ok(), "{at}: not base64");
             }
             Some("integer" | "long") => assert!(given.is_u64() || given.is_i64(), "{at}: {given}"),
             Some("timestamp") => assert!(given.is_number(), "{at}: {given}"),

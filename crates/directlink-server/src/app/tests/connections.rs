@@ -90,6 +90,7 @@ async fn quotas_count_what_lives() {
         name: "x".into(),
         location: "PAR1".into(),
         bandwidth: Bandwidth::OneGbps,
+        tags: TagSet::default(),
     };
     assert_eq!(fault(b.app.order_connection(&b.alice(), order.clone()).await), "TooMany");
     b.app.delete_connection(&b.alice(), ids[0]).await.unwrap();

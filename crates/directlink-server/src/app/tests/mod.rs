@@ -2,6 +2,7 @@
 //! stands still until told to move.
 
 mod connections;
+mod failover_tests;
 mod interfaces;
 mod nets;
 mod region;
@@ -22,6 +23,7 @@ use directlink_model::{
     plan::Scope,
     report::{InterfaceReport, LearnedRoute, PortReport, SessionReport},
     security_group::{Admission, Flow, OtherSide, PortRange, Protocol},
+    tag_set::TagSet,
     view::{ConnectionView, InterfaceView},
 };
 use directlink_net::{Mac, Mtu, RegionAsn};
@@ -115,6 +117,7 @@ impl Bench {
             name: "to the cloud".into(),
             location: "PAR1".into(),
             bandwidth: Bandwidth::OneGbps,
+            tags: TagSet::default(),
         };
         self.app.order_connection(&self.alice(), order).await.unwrap()
     }
@@ -205,6 +208,7 @@ pub(crate) fn interface(connection: ConnectionId, gateway: Option<GatewayId>) ->
         customer_address: None,
         mtu: Mtu::MAX,
         gateway,
+        tags: TagSet::default(),
     }
 }
 

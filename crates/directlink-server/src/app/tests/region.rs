@@ -14,6 +14,7 @@ async fn a_dry_run_refuses_alike_and_changes_nothing() {
         name: "x".into(),
         location: location.into(),
         bandwidth: Bandwidth::OneGbps,
+        tags: TagSet::default(),
     };
     let range = "10.0.1.0/24".parse().unwrap();
     assert_eq!(fault(app.order_connection(&dry, order("PAR1")).await), "ok");
@@ -51,7 +52,7 @@ async fn anothers_objects_do_not_exist() {
     let range = "10.0.1.0/24".parse().unwrap();
     let table = app.route_tables(&b.alice(), None).await.unwrap()[0].table.id;
     let propagation = SetPropagation { table, gateway, enabled: true };
-    let change = ChangeInterface { id, mtu: Mtu::MIN };
+    let change = ChangeInterface { id, mtu: Some(Mtu::MIN), name: None };
     assert_eq!(fault(app.delete_connection(&bob, connection).await), "NoSuchConnection");
     assert_eq!(fault(app.delete_interface(&bob, id).await), "NoSuchInterface");
     assert_eq!(fault(app.change_interface(&bob, change).await), "NoSuchInterface");

@@ -1,0 +1,158 @@
+//! Routes, router configurations and BGP peers of an interface.
+
+use super::*;
+use directlink_model::{
+    connection::PortRef,
+    report::{LearnedRoute, SessionReport},
+};
+
+/// An interface, on the port of a plugged connection.
+pub(super) async fn interface(region: &TestRegion, keys: &Keys) -> (String, PortRef) {
+    let (connection, port) = region.plugged(keys).await;
+    let gateway = gateway(region, keys).await;
+    let new = json!({"connectionId": connection, "newPrivateVirtualInterface":
+        {"virtualInterfaceName": "n", "vlan": 101, "asn": 65000, "authKey": "k&y]]>end",
+         "amazonAddress": "172.16.0.1/30", "virtualGatewayId": gateway}});
+    let vif = good(region, keys, "CreatePrivateVirtualInterface", new).await;
+    (vif["virtualInterfaceId"].as_str().unwrap().to_owned(), port)
+}
+
+async fn say(region: &TestRegion, port: &PortRef, id: &str, state: &str) {
+    let route = |prefix: &str, as_path: &[u32]| LearnedRoute {
+        prefix: prefix.parse().unwrap(),
+        as_path: as_path.to_vec(),
+        med: None,
+        best: true,
+    };
+    let report = InterfaceReport {
+        configured: true,
+        session: SessionReport { state: state.into(), ..Default::default() },
+        learned: vec![
+            route("192.168.0.0/24", &[65000]),
+            route("192.168.1.0/24", &[65000, 65010, 65020]),
+        ],
+        advertised: vec!["10.0.0.0/16".parse().unwrap()],
+        ..Default::default()
+    };
+    region.report_all(port, true, BTreeMap::from([(id.parse().unwrap(), report)])).await;
+}
+
+#[tokio::test]
+async fn routes_are_those_of_the_session_filtered_and_in_pages() {
+    let region = TestRegion::new().await;
+    let keys = &region.owner;
+    let (id, port) = interface(&region, keys).await;
+    let list = async |filters: Value| -> Vec<String> {
+        let body = json!({"virtualInterfaceId": id, "filters": filters});
+        let seen = good(&region, keys, "ListVirtualInterfaceRoutes", body).await;
+        let cidr = |route: &Value| route["cidr"].as_str().unwrap().to_owned();
+        seen["routes"].as_array().unwrap().iter().map(cidr).collect()
+    };
+    assert!(list(json!({})).await.is_empty(), "no router has spoken of it");
+    say(&region, &port, &id, "Idle").await;
+    assert!(list(json!({})).await.is_empty(), "the session is down");
+    say(&region, &port, &id, SessionReport::ESTABLISHED).await;
+    let (net, near, far) = ("10.0.0.0/16", "192.168.0.0/24", "192.168.1.0/24");
+    for (filters, expected) in [
+        (json!({}), vec![near, far, net]),
+        (json!({"routeDirection": "accepted"}), vec![near, far]),
+        (json!({"routeDirection": "advertised"}), vec![net]),
+        (json!({"addressFamily": "ipv6"}), vec![]),
+        (json!({"cidrs": [far, net]}), vec![far, net]),
+        (json!({"asPath": [65000]}), vec![near, far]),
+        (json!({"asPath": [65010, 65020]}), vec![far]),
+        (json!({"asPath": [65000, 65020]}), vec![]),
+        (json!({"asPath": [50624]}), vec![net]),
+    ] {
+        assert_eq!(list(filters.clone()).await, expected, "{filters}");
+    }
+    let body = json!({"virtualInterfaceId": id, "maxResults": 2});
+    let first = good(&region, keys, "ListVirtualInterfaceRoutes", body).await;
+    assert_eq!(
+        first["routes"][1]["asPath"],
+        json!([{"pathType": "seq", "path": [65000, 65010, 65020]}])
+    );
+    let body = json!({"virtualInterfaceId": id, "nextToken": first["nextToken"]});
+    let rest = good(&region, keys, "ListVirtualInterfaceRoutes", body).await;
+    assert_eq!((rest["routes"].as_array().unwrap().len(), rest.get("nextToken")), (1, None));
+    for (filters, text) in [
+        (json!({"routeDirection": "up"}), "accepted or advertised"),
+        (json!({"cidrs": ["x"]}), "Invalid cidr 'x'"),
+        (json!({"cidrs": vec![near; 11]}), "at most 10"),
+        (json!({"communities": ["7224:7300"]}), "filters.communities is not supported"),
+    ] {
+        let body = json!({"virtualInterfaceId": id, "filters": filters});
+        let refused = region.aws(keys, "ListVirtualInterfaceRoutes", body).await;
+        assert!(refused.refusal().1.contains(text), "{}", refused.body);
+    }
+    let other = json!({"virtualInterfaceId": id});
+    let refused = region.aws(&region.guest, "ListVirtualInterfaceRoutes", other).await;
+    assert!(refused.refusal().1.contains("does not exist"), "{}", refused.body);
+}
+
+#[tokio::test]
+async fn a_router_configuration_is_xml_and_holds_the_text_for_the_named_router() {
+    let region = TestRegion::new().await;
+    let keys = &region.owner;
+    let (id, port) = interface(&region, keys).await;
+    say(&region, &port, &id, SessionReport::ESTABLISHED).await;
+    let bare = json!({"virtualInterfaceId": id});
+    let bare = good(&region, keys, "DescribeRouterConfiguration", bare).await;
+    let plain = bare["customerRouterConfig"].as_str().unwrap();
+    assert!(plain.contains("<bgp_auth_key>k&amp;y]]&gt;end</bgp_auth_key>"), "{plain}");
+    assert!(bare.get("router").is_none());
+    let frr = "FRRouting-Linux-FRR8";
+    let named = json!({"virtualInterfaceId": id, "routerTypeIdentifier": frr});
+    let named = good(&region, keys, "DescribeRouterConfiguration", named).await;
+    assert_eq!(named["router"]["routerTypeIdentifier"], frr);
+    assert_eq!(named["virtualInterfaceName"], "n");
+    let config = named["customerRouterConfig"].as_str().unwrap();
+    assert!(config.starts_with(plain.trim_end().trim_end_matches("</logical_connection>")));
+    let text = config.split_once("<![CDATA[\n").unwrap().1;
+    assert!(text.contains("router bgp 65000") && text.contains("10.0.0.0/16"), "{text}");
+    assert!(text.contains("k&y]]]]><![CDATA[>end"), "the key cannot end the section: {text}");
+    let unknown = json!({"virtualInterfaceId": id, "routerTypeIdentifier": "Acme"});
+    let refused = region.aws(keys, "DescribeRouterConfiguration", unknown).await;
+    let text = refused.refusal().1;
+    assert!(text.contains("'Acme'") && text.contains(frr), "{text}");
+}
+
+#[tokio::test]
+async fn the_one_bgp_peer_stays_and_a_second_is_refused_with_the_reason() {
+    let region = TestRegion::new().await;
+    let keys = &region.owner;
+    let (id, _) = interface(&region, keys).await;
+    let peer = format!("dxpeer-{}", id.strip_prefix("dxvif-").unwrap());
+    let last = "The last BGP Peer on a Virtual Interface cannot be deleted";
+    let delete = |members: Value| {
+        let mut body = json!({"virtualInterfaceId": id});
+        body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        ("DeleteBGPPeer", body)
+    };
+    let create =
+        |new: Value| ("CreateBGPPeer", json!({"virtualInterfaceId": id, "newBGPPeer": new}));
+    for ((operation, body), text) in [
+        (delete(json!({"bgpPeerId": peer})), last),
+        (delete(json!({"asn": 65000, "customerAddress": "172.16.0.2/30"})), last),
+        (delete(json!({"asnLong": 65000, "customerAddress": "172.16.0.2"})), last),
+        (delete(json!({"asn": 65000})), last),
+        (delete(json!({"asn": 65001})), "BGP Peer 'AS65001'"),
+        (delete(json!({"asn": 65000, "customerAddress": "172.16.0.6/30"})), "does not exist"),
+        (delete(json!({"bgpPeerId": "dxpeer-00000000"})), "does not exist"),
+        (delete(json!({})), "Field asn is required"),
+        (create(json!({"asn": 65000, "addressFamily": "ipv6"})), "forward IPv4 only"),
+        (create(json!({"asn": 65000, "customerAddress": "fd00::2/126"})), "forward IPv4 only"),
+        (create(json!({"asn": 65000})), "it has its one ipv4 peer"),
+        (create(json!({})), "Field newBGPPeer.asn is required"),
+        (
+            (
+                "CreateBGPPeer",
+                json!({"virtualInterfaceId": "dxvif-00000000", "newBGPPeer": {"asn": 1}}),
+            ),
+            "does not exist",
+        ),
+    ] {
+        let answer = region.aws(keys, operation, body.clone()).await;
+        assert!(answer.refusal().1.contains(text), "{operation} {body}: {}", answer.body);
+    }
+}

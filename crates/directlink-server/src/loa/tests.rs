@@ -1,0 +1,85 @@
+//! The letter read back by poppler's `pdftotext`, as a customer's reader would.
+
+use super::*;
+use directlink_model::connection::LETTER_VALID;
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+};
+
+fn letter() -> Letter {
+    let issued_at: Timestamp = "2026-11-23T23:59:00Z".parse().unwrap();
+    Letter {
+        region: "eu-west-2".parse().unwrap(),
+        account: AccountId::from_number(123_456_789_012),
+        email: Some("net@example.org".into()),
+        provider: None,
+        connection: ConnectionId::from_bits(0x1a2b_3c4d),
+        connection_name: "Zürich → Paris".into(),
+        location: Location {
+            code: "PAR1".parse().unwrap(),
+            name: "Telehouse 3, France".into(),
+            subregion: "eu-west-2a".parse().unwrap(),
+        },
+        port: PortRef { router: "par1-r1".parse().unwrap(), port: "p0".parse().unwrap() },
+        bandwidth: Bandwidth::TenGbps,
+        issued_at,
+        valid_until: issued_at + LETTER_VALID,
+    }
+}
+
+/// What a reader finds on it, spaces made one.
+pub(crate) fn text_of(pdf: &[u8]) -> String {
+    let mut reader = Command::new("pdftotext")
+        .args(["-layout", "-", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("poppler-utils is installed (scripts/setup)");
+    reader.stdin.take().unwrap().write_all(pdf).unwrap();
+    let read = reader.wait_with_output().unwrap();
+    assert!(read.status.success());
+    let text = String::from_utf8(read.stdout).unwrap();
+    assert_eq!(text.matches('\u{c}').count(), 1, "one page");
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_reader_finds_every_fact_on_one_page() {
+    let text =
+        text_of(&page(&Letter { provider: Some("Fibres & Co".into()), ..letter() }).unwrap());
+    for expected in [
+        "Letter of Authorization",
+        "Issue date 2026-11-23",
+        "Valid until 2027-02-21",
+        "Issued by DirectLink, Region eu-west-2",
+        "Issued to account 123456789012",
+        "Contact net@example.org",
+        "On behalf of it Fibres & Co",
+        "Circuit ID dxcon-1a2b3c4d",
+        "Name Zürich ? Paris",
+        "Port speed 10Gbps",
+        "Optics 10GBASE-LR (1310nm)",
+        "Location PAR1: Telehouse 3, France",
+        "Router par1-r1",
+        "Port p0",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+}
+
+#[test]
+fn the_same_facts_give_the_same_bytes_and_not_many() {
+    let (one, two) = (page(&letter()).unwrap(), page(&letter()).unwrap());
+    assert_eq!(one, two);
+    assert!(one.starts_with(b"%PDF-") && one.len() < 64 * 1024, "{}", one.len());
+}
+
+#[test]
+fn a_name_of_the_greatest_length_stays_on_the_page() {
+    let letter =
+        Letter { connection_name: "W".repeat(255), provider: Some("W".repeat(255)), ..letter() };
+    let text = text_of(&page(&letter).unwrap());
+    assert_eq!(text.matches('W').count(), 510);
+    assert!(text.contains("when the circuit is deleted."), "the end is there: {text}");
+}
