@@ -8,8 +8,13 @@
 //! | `is not in valid state`, `Interface already exists with same parameters` | OUTSCALE |
 
 use crate::{api::identity::Denied, app::Refusal, auth::AuthError, store};
-use directlink_model::{fault::Fault, ids::BadId};
-use directlink_net::BadPeerAddresses;
+use directlink_model::{
+    connection::ConnectionState,
+    fault::Fault,
+    ids::{BadId, ConnectionId, InterfaceId},
+    interface::InterfaceState,
+};
+use directlink_net::{BadPeerAddresses, Vlan};
 use http::StatusCode;
 
 /// A request that is not answered with what it asked for.
@@ -112,39 +117,19 @@ fn text_of(fault: &Fault) -> String {
         Fault::NoSuchInterface(id) => format!("Virtual interface '{id}' does not exist."),
         Fault::NoSuchGateway(id) => format!("Virtual gateway '{id}' does not exist."),
         Fault::NoSuchAccount(id) => format!("Account '{id}' does not exist."),
-        Fault::ConnectionNotAvailable { id, state } => format!(
-            "Connection is not in valid state: {id} is {state}, and takes virtual interfaces only while it is available"
-        ),
-        Fault::InterfaceNotConfirming { id, state } => format!(
-            "Virtual interface is not in valid state: {id} is {state}, and only a confirming one can be confirmed"
-        ),
-        Fault::VlanTaken { vlan, by, .. } => format!(
-            "Interface already exists with same parameters: VLAN {vlan} of the connection is used by {by}"
-        ),
-        Fault::ConnectionHasInterfaces { id, count } => format!(
-            "Connection {id} still has {count} virtual interface(s). Delete them before the connection"
-        ),
+        Fault::ConnectionNotAvailable { id, state } => connection_not_available(*id, *state),
+        Fault::InterfaceNotConfirming { id, state } => not_confirming(*id, *state),
+        Fault::VlanTaken { vlan, by, .. } => vlan_taken(*vlan, *by),
+        Fault::ConnectionHasInterfaces { id, count } => has_interfaces(*id, *count),
         Fault::PeerAddresses(bad) => text_of_addresses(bad),
-        Fault::NoLetter { id, state } => format!(
-            "DescribeLoa failed. {id} is in state {state}: the LOA-CFA is issued when the connection is approved"
-        ),
-        Fault::InterfaceNotTestable { id, state } => format!(
-            "Virtual interface is not in valid state: {id} is {state}, and a failover test begins while it is available or down"
-        ),
-        Fault::NoTestRunning(id) => {
-            format!("No failover test is running on the virtual interface {id}")
-        }
-        Fault::NoSuchBgpPeer { interface, peer } => {
-            format!("BGP Peer '{peer}' of the virtual interface '{interface}' does not exist.")
-        }
-        Fault::LastBgpPeer(id) => format!(
-            "The last BGP Peer on a Virtual Interface cannot be deleted: delete {id} instead"
-        ),
-        Fault::BgpPeerNotCarried { interface, why } => {
-            format!("Virtual interface {interface} takes no further BGP Peer: {why}")
-        }
-        Fault::DuplicateTagKeys(key) => format!("The tag key '{key}' is given more than once"),
-        Fault::TooManyTags { limit } => format!("A resource can have at most {limit} tags"),
+        Fault::NoLetter { .. }
+        | Fault::InterfaceNotTestable { .. }
+        | Fault::NoTestRunning(_)
+        | Fault::NoSuchBgpPeer { .. }
+        | Fault::LastBgpPeer(_)
+        | Fault::BgpPeerNotCarried { .. }
+        | Fault::DuplicateTagKeys(_)
+        | Fault::TooManyTags { .. } => text_beyond(fault),
         Fault::BadValue { .. }
         | Fault::Missing(_)
         | Fault::AsnOfProvider { .. }
@@ -189,6 +174,69 @@ fn text_of(fault: &Fault) -> String {
         | Fault::SubregionHasLocation(_)
         | Fault::NotAPortOf(..) => fault.to_string(),
     }
+}
+
+/// The words of what only this dialect can ask for.
+fn text_beyond(fault: &Fault) -> String {
+    match fault {
+        Fault::NoLetter { id, state } => no_letter(*id, *state),
+        Fault::InterfaceNotTestable { id, state } => not_testable(*id, *state),
+        Fault::NoTestRunning(id) => no_test_running(*id),
+        Fault::NoSuchBgpPeer { interface, peer } => {
+            format!("BGP Peer '{peer}' of the virtual interface '{interface}' does not exist.")
+        }
+        Fault::LastBgpPeer(id) => last_peer(*id),
+        Fault::BgpPeerNotCarried { interface, why } => {
+            format!("Virtual interface {interface} takes no further BGP Peer: {why}")
+        }
+        Fault::DuplicateTagKeys(key) => format!("The tag key '{key}' is given more than once"),
+        Fault::TooManyTags { limit } => format!("A resource can have at most {limit} tags"),
+        other => other.to_string(),
+    }
+}
+
+fn connection_not_available(id: ConnectionId, state: ConnectionState) -> String {
+    format!(
+        "Connection is not in valid state: {id} is {state}, and takes virtual interfaces only while it is available"
+    )
+}
+
+fn not_confirming(id: InterfaceId, state: InterfaceState) -> String {
+    format!(
+        "Virtual interface is not in valid state: {id} is {state}, and only a confirming one can be confirmed"
+    )
+}
+
+fn has_interfaces(id: ConnectionId, count: usize) -> String {
+    format!(
+        "Connection {id} still has {count} virtual interface(s). Delete them before the connection"
+    )
+}
+
+fn no_letter(id: ConnectionId, state: ConnectionState) -> String {
+    format!(
+        "DescribeLoa failed. {id} is in state {state}: the LOA-CFA is issued when the connection is approved"
+    )
+}
+
+fn not_testable(id: InterfaceId, state: InterfaceState) -> String {
+    format!(
+        "Virtual interface is not in valid state: {id} is {state}, and a failover test begins while it is available or down"
+    )
+}
+
+fn no_test_running(id: InterfaceId) -> String {
+    format!("No failover test is running on the virtual interface {id}")
+}
+
+fn last_peer(id: InterfaceId) -> String {
+    format!("The last BGP Peer on a Virtual Interface cannot be deleted: delete {id} instead")
+}
+
+fn vlan_taken(vlan: Vlan, by: InterfaceId) -> String {
+    format!(
+        "Interface already exists with same parameters: VLAN {vlan} of the connection is used by {by}"
+    )
 }
 
 fn text_of_addresses(bad: &BadPeerAddresses) -> String {
