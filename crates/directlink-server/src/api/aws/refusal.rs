@@ -3,6 +3,8 @@
 //! | text contains | who looks for it |
 //! |---|---|
 //! | `Could not find Connection with ID` | Terraform, connections and associations |
+//! | `Could not find Lag with ID` | Terraform, LAGs |
+//! | `The last BGP Peer on a Virtual Interface cannot be deleted` | Terraform, BGP peers |
 //! | `does not exist` | Terraform, deletion of virtual interfaces; OUTSCALE |
 //! | `Amazon Address and Customer Address must be in the same CIDR`, `… is address 0 on its subnet.`, `… is the broadcast address on its subnet.` | Terraform's acceptance tests |
 //! | `is not in valid state`, `Interface already exists with same parameters` | OUTSCALE |
