@@ -231,6 +231,16 @@ impl Connection {
         holder: Option<Holder>,
     ) -> Result<(), Fault> {
         let id = self.id;
+        match self.state() {
+            ConnectionState::Deleting | ConnectionState::Deleted | ConnectionState::Rejected => {
+                return Err(Fault::NoSuchConnection(id));
+            }
+            ConnectionState::Ordering
+            | ConnectionState::Requested
+            | ConnectionState::Pending
+            | ConnectionState::Available
+            | ConnectionState::Down => {}
+        }
         let hosting = self.hosting.as_mut().ok_or(HostingFault::NotHosted(id))?;
         target.check_hosts()?;
         target.check_free(hosting.vlan, holder)?;
@@ -481,6 +491,9 @@ mod tests {
         assert_eq!(name(c.rehost(&full[0], &[], None)), "IsHosted");
         assert_eq!(c, before);
         assert_eq!(name(parent(1).rehost(&target, &[], None)), "NotHosted");
+        let mut going = c.clone();
+        going.ask_delete(0, at(6)).unwrap();
+        assert_eq!(name(going.rehost(&target, &[], None)), "NoSuchConnection");
         c.rehost(&target, &[], None).unwrap();
         assert_eq!((c.wire(), c.state()), (target.id, ConnectionState::Down));
         assert_eq!(c.wanted_port(), target.wanted_port());

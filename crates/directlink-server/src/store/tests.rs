@@ -15,6 +15,7 @@ async fn every_statement_is_understood() {
         ("connections", connections::ALL),
         ("failover_tests", failover_tests::ALL),
         ("gateways", gateways::ALL),
+        ("hosted_connections", hosted_connections::ALL),
         ("interfaces", interfaces::ALL),
         ("journal", journal::ALL),
         ("nets", nets::ALL),
@@ -26,6 +27,7 @@ async fn every_statement_is_understood() {
         ("sites", sites::ALL),
         ("tags", tags::ALL),
         ("tag_sets", tag_sets::ALL),
+        ("wire_vlans", wire_vlans::ALL),
     ];
     let mut tx = store.begin().await.unwrap();
     for (file, statements) in all {
