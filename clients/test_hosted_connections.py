@@ -62,7 +62,7 @@ def test_a_partner_allocates_a_customer_confirms_and_both_lose_the_light_at_once
             assert (made["connectionState"], made["vlan"], made["ownerAccount"]) == ("ordering", VLAN, guest.account.id)
             assert made["partnerName"] == owner.account.id
             [listed] = partner.call("DescribeHostedConnections", connectionId=parent)["connections"]
-            assert listed == made
+            assert listed == {name: made[name] for name in listed}
             assert guest.outscale.connection(hosted).state == "requested"
 
             assert customer.call("ConfirmConnection", connectionId=hosted) == {"connectionState": "available"}

@@ -18,8 +18,8 @@ fn share(b: &Bench, parent: ConnectionId, vlan: u16, capacity: Capacity) -> Allo
 }
 
 async fn allocate(b: &Bench, parent: ConnectionId, vlan: u16) -> ConnectionId {
-    let made = b.app.allocate_connection(&b.alice(), share(b, parent, vlan, Capacity::Mbps50));
-    let made = made.await.unwrap();
+    let wish = share(b, parent, vlan, Capacity::Mbps50);
+    let made = b.app.allocate_connection(&b.alice(), wish).await.unwrap();
     assert_eq!(made.state, ConnectionState::Ordering);
     made.connection.id
 }
@@ -161,7 +161,7 @@ async fn an_offer_that_nobody_takes_lapses_after_seven_days_and_holds_nothing() 
     b.wait(SignedDuration::from_hours(7 * 24));
     reconcile::pass(&b.app).await.unwrap();
     let mut db = b.app.parts().store.reader().await.unwrap();
-    let stored = crate::store::connections::by_id(&mut db, again).await.unwrap().unwrap();
+    let stored = store::connections::by_id(&mut db, again).await.unwrap().unwrap();
     assert_eq!(stored.state(), ConnectionState::Rejected, "stamped by the pass");
     drop(db);
     b.app.delete_connection(&b.alice(), parent).await.unwrap();
@@ -211,10 +211,10 @@ async fn the_database_too_keeps_a_vlan_for_one() {
     let parent = b.lit().await;
     let hosted = allocate(&b, parent, 7).await;
     let mut tx = b.app.parts().store.begin().await.unwrap();
-    let mut twin = crate::store::connections::by_id(&mut tx, hosted).await.unwrap().unwrap();
+    let mut twin = store::connections::by_id(&mut tx, hosted).await.unwrap().unwrap();
     twin.id = ConnectionId::from_bits(1);
-    let refused = crate::store::connections::insert(&mut tx, &twin).await;
-    assert!(refused.is_err_and(|error| error.to_string().contains("UNIQUE")));
+    let refused = store::connections::insert(&mut tx, &twin).await;
+    assert!(matches!(refused, Err(store::Error::Contended(_))), "{refused:?}");
 }
 
 #[tokio::test]
