@@ -252,6 +252,7 @@ mod tests {
                 advertised: vec![],
             }),
             shutdown: None,
+            bits_per_second: None,
         };
         PortPlan { connection: None, interfaces: [(InterfaceId::from_bits(1), plan)].into() }
     }

@@ -6,6 +6,7 @@
 
 use crate::{
     connection::{Bandwidth, PortRef},
+    hosting::Capacity,
     ids::{
         AccountId, BgpPeerId, ConnectionId, GatewayId, InterfaceId, LocationCode, NetId, NicId,
         RouteTableId, RouteTableLinkId, RouterName, SecurityGroupId, SubnetId, SubregionName,
@@ -34,6 +35,32 @@ pub struct OrderConnection {
 pub struct RenameConnection {
     pub id: ConnectionId,
     pub name: String,
+}
+
+/// `AllocateHostedConnection`.
+#[derive(Clone, Debug)]
+pub struct AllocateConnection {
+    pub parent: ConnectionId,
+    /// For whom.
+    pub owner: AccountId,
+    pub name: String,
+    pub vlan: Vlan,
+    pub capacity: Capacity,
+    pub tags: TagSet,
+}
+
+/// `AssociateHostedConnection`.
+#[derive(Clone, Copy, Debug)]
+pub struct MoveHosted {
+    pub id: ConnectionId,
+    pub parent: ConnectionId,
+}
+
+/// `AssociateVirtualInterface`.
+#[derive(Clone, Copy, Debug)]
+pub struct MoveInterface {
+    pub id: InterfaceId,
+    pub connection: ConnectionId,
 }
 
 /// `CreateDirectLinkInterface`, `CreatePrivateVirtualInterface`, `AllocatePrivateVirtualInterface`.

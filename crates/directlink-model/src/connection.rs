@@ -8,11 +8,15 @@
 //!                      deleted ◄── router has let go ──── deleting
 //! ```
 //!
+//! A hosted connection is a share of another one's wire: see [`crate::hosting`].
+//!
 //! Nothing here is a stored state: the facts are, and [`Connection::state`] reads them.
 
 use crate::{
-    fault::Fault,
+    fault::{Fault, HostingFault},
+    hosting::Hosting,
     ids::{AccountId, ConnectionId, LocationCode, PortName, RouterName},
+    interface::Confirmation,
 };
 use jiff::{SignedDuration, Timestamp};
 use std::{fmt, str::FromStr};
@@ -109,37 +113,47 @@ pub struct Connection {
     pub delete_asked_at: Option<Timestamp>,
     /// The router no longer carries it.
     pub deleted_at: Option<Timestamp>,
+    /// Of a hosted connection; its location, bandwidth, approval and light are its parent's.
+    pub hosting: Option<Hosting>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ConnectionState {
+    /// Hosted, and not confirmed yet.
+    Ordering,
     Requested,
     Pending,
     Available,
     Down,
     Deleting,
     Deleted,
+    /// Hosted, and refused by the customer, withdrawn by the partner, or not confirmed in time.
+    Rejected,
 }
 
 impl ConnectionState {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
+        Self::Ordering,
         Self::Requested,
         Self::Pending,
         Self::Available,
         Self::Down,
         Self::Deleting,
         Self::Deleted,
+        Self::Rejected,
     ];
 
-    /// The guide's word for it.
+    /// The guides' word for it.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Ordering => "ordering",
             Self::Requested => "requested",
             Self::Pending => "pending",
             Self::Available => "available",
             Self::Down => "down",
             Self::Deleting => "deleting",
             Self::Deleted => "deleted",
+            Self::Rejected => "rejected",
         }
     }
 }
@@ -152,6 +166,15 @@ impl fmt::Display for ConnectionState {
 
 impl Connection {
     pub const fn state(&self) -> ConnectionState {
+        if let Some(hosting) = &self.hosting {
+            match hosting.offer {
+                Confirmation::AwaitedUntil(_) => return ConnectionState::Ordering,
+                Confirmation::ExpiredAt(_) | Confirmation::RejectedAt(_) => {
+                    return ConnectionState::Rejected;
+                }
+                Confirmation::Given => {}
+            }
+        }
         match (&self.deleted_at, &self.delete_asked_at, &self.approval, &self.light) {
             (Some(_), _, _, _) => ConnectionState::Deleted,
             (None, Some(_), _, _) => ConnectionState::Deleting,
@@ -168,9 +191,11 @@ impl Connection {
             ConnectionState::Pending | ConnectionState::Available | ConnectionState::Down => {
                 self.approval.as_ref().map(|a| &a.port)
             }
-            ConnectionState::Requested | ConnectionState::Deleting | ConnectionState::Deleted => {
-                None
-            }
+            ConnectionState::Ordering
+            | ConnectionState::Requested
+            | ConnectionState::Deleting
+            | ConnectionState::Deleted
+            | ConnectionState::Rejected => None,
         }
     }
 
@@ -187,6 +212,9 @@ impl Connection {
 
     /// The approval that its Letter of Authorization attests, while there is something to authorise.
     pub fn letter(&self) -> Result<&Approval, Fault> {
+        if self.hosting.is_some() {
+            return Err(HostingFault::NoLetter(self.id).into());
+        }
         let state = self.state();
         let wanted = self.wanted_port().is_some();
         let approval = self.approval.as_ref().filter(|_| wanted);
@@ -195,14 +223,15 @@ impl Connection {
 
     pub fn rename(&mut self, name: String) -> Result<(), Fault> {
         match self.state() {
-            ConnectionState::Requested
+            ConnectionState::Ordering
+            | ConnectionState::Requested
             | ConnectionState::Pending
             | ConnectionState::Available
             | ConnectionState::Down => {
                 self.name = name;
                 Ok(())
             }
-            ConnectionState::Deleting | ConnectionState::Deleted => {
+            ConnectionState::Deleting | ConnectionState::Deleted | ConnectionState::Rejected => {
                 Err(Fault::NoSuchConnection(self.id))
             }
         }
@@ -217,11 +246,18 @@ impl Connection {
     }
 
     /// The customer asks for deletion; `live_interfaces` are those not deleted, rejected or expired.
-    /// An order that nobody has approved yet is gone at once: no router knows of it.
+    /// An order that nobody has approved yet is gone at once: no router knows of it. An offer that
+    /// waits for its customer is rejected.
     pub fn ask_delete(&mut self, live_interfaces: usize, now: Timestamp) -> Result<(), Fault> {
         match self.state() {
-            ConnectionState::Deleted => return Err(Fault::NoSuchConnection(self.id)),
+            ConnectionState::Deleted | ConnectionState::Rejected => {
+                return Err(Fault::NoSuchConnection(self.id));
+            }
             ConnectionState::Deleting => return Ok(()),
+            ConnectionState::Ordering => {
+                self.end_offer(Confirmation::RejectedAt(now), now);
+                return Ok(());
+            }
             ConnectionState::Requested
             | ConnectionState::Pending
             | ConnectionState::Available
@@ -264,6 +300,7 @@ impl Connection {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hosting::{Allocation, Capacity};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -285,12 +322,34 @@ mod tests {
             light: None,
             delete_asked_at: None,
             deleted_at: None,
+            hosting: None,
         }
+    }
+
+    /// An offer on a connection with light.
+    fn hosted() -> Connection {
+        let allocation = Allocation {
+            id: ConnectionId::from_bits(2),
+            account: AccountId::from_number(2),
+            name: "a share".into(),
+            vlan: 101u16.try_into().unwrap(),
+            capacity: Capacity::Mbps50,
+        };
+        let parent = in_state(ConnectionState::Available);
+        Connection::allocate(&parent, allocation, &[], None, at(5)).unwrap()
     }
 
     /// A connection brought into `state` by the acts that lead there.
     fn in_state(state: ConnectionState) -> Connection {
-        let mut c = requested();
+        let mut c = match state {
+            ConnectionState::Ordering => return hosted(),
+            ConnectionState::Rejected => {
+                let mut c = hosted();
+                c.ask_delete(0, at(6)).unwrap();
+                return c;
+            }
+            _ => requested(),
+        };
         if state == ConnectionState::Requested {
             return c;
         }
@@ -308,7 +367,7 @@ mod tests {
                 c.ask_delete(0, at(3)).unwrap();
                 c.see_released(at(4));
             }
-            ConnectionState::Requested | ConnectionState::Pending | ConnectionState::Available => {}
+            _ => {}
         }
         c
     }
@@ -316,7 +375,7 @@ mod tests {
     #[test]
     fn the_whole_machine() {
         let mut table = String::from(
-            "state      approve    light      dark       delete     released   interface\n",
+            "state      approve    confirm    light      dark       delete     released   day 8      interface\n",
         );
         for state in ConnectionState::ALL {
             let fresh = || in_state(state);
@@ -326,8 +385,9 @@ mod tests {
                 act(&mut c).map_or("refused", |()| c.state().as_str())
             };
             table += &format!(
-                "{state:<10} {:<10} {:<10} {:<10} {:<10} {:<10} {}\n",
+                "{state:<10} {:<10} {:<10} {:<10} {:<10} {:<10} {:<10} {:<10} {}\n",
                 after(&|c| c.approve(port(), at(9))),
+                after(&|c| c.confirm(at(9))),
                 after(&|c| {
                     c.see_light(true, at(9));
                     Ok(())
@@ -341,17 +401,20 @@ mod tests {
                     c.see_released(at(9));
                     Ok(())
                 }),
+                fresh().as_of(at(8 * 24 * 3600)).state().as_str(),
                 fresh().check_takes_interfaces().map_or("refused", |()| "taken"),
             );
         }
         insta::assert_snapshot!(table, @r"
-        state      approve    light      dark       delete     released   interface
-        requested  pending    requested  requested  deleted    requested  refused
-        pending    refused    available  pending    deleting   pending    refused
-        available  refused    available  down       deleting   available  taken
-        down       refused    available  down       deleting   down       refused
-        deleting   refused    deleting   deleting   deleting   deleted    refused
-        deleted    refused    deleted    deleted    refused    deleted    refused
+        state      approve    confirm    light      dark       delete     released   day 8      interface
+        ordering   refused    available  ordering   ordering   rejected   ordering   rejected   refused
+        requested  pending    refused    requested  requested  deleted    requested  requested  refused
+        pending    refused    refused    available  pending    deleting   pending    pending    refused
+        available  refused    refused    available  down       deleting   available  available  taken
+        down       refused    refused    available  down       deleting   down       down       refused
+        deleting   refused    refused    deleting   deleting   deleting   deleted    deleting   refused
+        deleted    refused    refused    deleted    deleted    refused    deleted    deleted    refused
+        rejected   refused    refused    rejected   rejected   refused    rejected   rejected   refused
         ");
     }
 

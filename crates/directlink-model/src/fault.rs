@@ -3,6 +3,7 @@
 //!
 //! A fault is the customer's to mend. That the world failed (disk, network) is an error, and not here.
 
+mod hosting;
 mod neighbours;
 
 pub use crate::quota::Quota;
@@ -15,6 +16,7 @@ use crate::{
     interface::InterfaceState,
 };
 use directlink_net::{Asn, BadPeerAddresses, Ipv4Net, RegionAsn, Vlan};
+pub use hosting::HostingFault;
 pub use neighbours::{GroupFault, RouteFault};
 use std::{net::Ipv4Addr, ops::RangeInclusive};
 use thiserror::Error;
@@ -103,6 +105,9 @@ pub enum Fault {
     /// Of route tables and routes.
     #[error(transparent)]
     Route(#[from] RouteFault),
+    /// Of hosted connections, and of interfaces that move.
+    #[error(transparent)]
+    Hosting(#[from] HostingFault),
     /// Of security groups and their rules.
     #[error(transparent)]
     Group(#[from] GroupFault),

@@ -116,6 +116,10 @@ pub struct InterfacePlan {
     /// is told them (RFC 9003). All else of the interface stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shutdown: Option<String>,
+    /// What it may send and receive, each way: of a hosted connection's interface, which has a share
+    /// of the port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bits_per_second: Option<u64>,
 }
 
 /// Which Net an interface leads to, and what is told of it to the customer.
@@ -150,7 +154,9 @@ pub struct NicPlan {
 pub struct PortSnapshot {
     /// The connection that has the port, if one has.
     pub connection: Option<Connection>,
-    /// Its interfaces, each with the Net behind its gateway.
+    /// Those that it hosts.
+    pub hosted: Vec<Connection>,
+    /// Its and their interfaces, each with the Net behind its gateway.
     pub interfaces: Vec<(Interface, Option<Net>)>,
     pub region: RegionAsn,
     pub bgp_identifier: Ipv4Addr,
@@ -196,6 +202,7 @@ fn plan_interface(
     snapshot: &PortSnapshot,
     now: Timestamp,
 ) -> InterfacePlan {
+    let carrier = snapshot.hosted.iter().find(|hosted| hosted.id == interface.connection);
     InterfacePlan {
         vlan: interface.vlan,
         mtu: interface.mtu,
@@ -206,6 +213,7 @@ fn plan_interface(
         key: interface.key.clone(),
         net: net.map(|net| NetRef { id: net.id, vni: net.vni, advertised: vec![net.range.into()] }),
         shutdown: interface.shutdown(now),
+        bits_per_second: carrier.and_then(Connection::share_bits_per_second),
     }
 }
 
@@ -260,6 +268,7 @@ mod tests {
     use super::*;
     use crate::{
         connection::PortRef,
+        hosting::{Allocation, Capacity},
         ids::{AccountId, GatewayId, NicId, SecurityGroupId, SecurityGroupRuleId, SubnetId},
         interface::Proposal,
         security_group::{PortRange, Protocol, SecurityGroupRule},
@@ -296,6 +305,7 @@ mod tests {
             light: None,
             delete_asked_at: None,
             deleted_at: None,
+            hosting: None,
         };
         c.approve(PortRef { router: "r".parse().unwrap(), port: "p0".parse().unwrap() }, at(1))
             .unwrap();
@@ -321,6 +331,7 @@ mod tests {
     fn snapshot(connection: Option<Connection>, interfaces: Vec<Interface>) -> PortSnapshot {
         PortSnapshot {
             connection,
+            hosted: vec![],
             interfaces: interfaces.into_iter().map(|i| (i, Some(net()))).collect(),
             region: region(),
             bgp_identifier: Ipv4Addr::new(192, 0, 2, 1),
@@ -365,6 +376,26 @@ mod tests {
         assert_eq!(words, "failover test of dxvif-00000001 until 1970-01-01T00:00:10Z");
         assert_eq!(during, before);
         assert_eq!(plan(&tested, 10), before, "over");
+    }
+
+    #[test]
+    fn a_hosted_connections_interface_is_planned_on_the_parents_port_with_its_share() {
+        let allocation = Allocation {
+            id: ConnectionId::from_bits(2),
+            account: AccountId::from_number(2),
+            name: "a share".into(),
+            vlan: Vlan::try_from(102u16).unwrap(),
+            capacity: Capacity::Mbps200,
+        };
+        let hosted = Connection::allocate(&connection(true), allocation, &[], None, at(2)).unwrap();
+        let theirs = Interface { connection: hosted.id, ..interface(2, GATEWAY) };
+        let mut snapshot = snapshot(Some(connection(true)), vec![interface(1, GATEWAY), theirs]);
+        snapshot.hosted.push(hosted);
+        let plan = plan_port(&snapshot, at(5));
+        let shares: Vec<_> = plan.interfaces.values().map(|i| i.bits_per_second).collect();
+        assert_eq!(shares, [None, Some(200_000_000)]);
+        let own = serde_json::to_value(&plan.interfaces[&InterfaceId::from_bits(1)]).unwrap();
+        assert!(own.get("bits_per_second").is_none(), "older routers read it as ever: {own}");
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub(crate) fn interface(vlan: u16) -> InterfacePlan {
             advertised: vec!["10.1.0.0/16".parse().unwrap()],
         }),
         shutdown: None,
+        bits_per_second: None,
     }
 }
 

@@ -1,7 +1,11 @@
 //! Connections: order, read, delete.
 
-use super::{App, Context, Refusal, check_name, write_tx};
-use crate::store::{AnyConnection, Tx, connections, interfaces, journal, plans, sites, tag_sets};
+use super::{App, Context, Refusal, check_name, wires::hosted_on, write_tx};
+use crate::store::{
+    AnyConnection, Tx, connections,
+    interfaces::{self, GoneBefore},
+    journal, plans, sites, tag_sets,
+};
 use directlink_model::{
     Fault,
     command::{OrderConnection, RenameConnection},
@@ -10,7 +14,6 @@ use directlink_model::{
     ids::ConnectionId,
     view::ConnectionView,
 };
-use jiff::Timestamp;
 
 /// So few are read one by one.
 pub(super) const FEW: usize = 8;
@@ -40,6 +43,7 @@ impl App {
                 light: None,
                 delete_asked_at: None,
                 deleted_at: None,
+                hosting: None,
             };
             connections::insert(tx, &connection).await?;
             tag_sets::insert(tx, account, connection.id.into(), &c.tags).await?;
@@ -54,25 +58,25 @@ impl App {
         ctx: &Context,
         ids: Option<&[ConnectionId]>,
     ) -> Result<Vec<ConnectionView>, Refusal> {
-        let gone_before = ctx.now - self.rules().keep_deleted;
+        let gone = self.gone_before(ctx.now);
         let mut db = self.store().reader().await?;
         let mut found = match ids {
             Some(ids) if ids.len() <= FEW => {
                 let mut found = Vec::with_capacity(ids.len());
                 for id in ids {
                     let one = connections::by_id(&mut db, *id).await?;
-                    found.extend(one.filter(|c| is_there(c, ctx, gone_before)));
+                    found.extend(one.filter(|c| is_there(c, ctx, gone)));
                 }
                 found.sort_by_key(|c| (c.requested_at, c.id));
                 found.dedup_by_key(|c| c.id);
                 found
             }
-            _ => connections::of_account(&mut db, ctx.caller.account, gone_before).await?,
+            _ => connections::of_account(&mut db, ctx.caller.account, gone).await?,
         };
         if let Some(ids) = ids {
             found.retain(|c| ids.contains(&c.id));
         }
-        Ok(found.into_iter().map(view).collect())
+        Ok(found.into_iter().map(|c| view(c.as_of(ctx.now))).collect())
     }
 
     /// Another name.
@@ -91,14 +95,16 @@ impl App {
         })
     }
 
-    /// Asks for deletion; the view shows `deleted` at once for an order that nobody approved yet.
+    /// Asks for deletion; the view shows `deleted` at once for an order that nobody approved yet,
+    /// and `rejected` for an offer that its customer did not take yet.
     pub async fn delete_connection(
         &self,
         ctx: &Context,
         id: ConnectionId,
     ) -> Result<ConnectionView, Refusal> {
         write_tx!(self, ctx.dry_run, |tx| {
-            let mut connection = own(tx, ctx, id).await?;
+            let mut connection = held(tx, ctx, id).await?;
+            connection.check_hosts_nothing(&hosted_on(tx, id, ctx.now).await?)?;
             let live = interfaces::live_of_connection(tx, id).await?;
             let live = live.iter().filter(|i| i.state(false, ctx.now).is_live()).count();
             let before = connection.clone();
@@ -128,7 +134,18 @@ pub(super) async fn own(
 ) -> Result<Connection, Refusal> {
     let connection = connections::by_id(db, id).await?;
     let own = connection.filter(|c| c.account == ctx.caller.account);
-    Ok(own.ok_or(Fault::NoSuchConnection(id))?)
+    Ok(own.ok_or(Fault::NoSuchConnection(id))?.as_of(ctx.now))
+}
+
+/// The caller's, or one that they host for another.
+pub(super) async fn held(
+    db: &mut AnyConnection,
+    ctx: &Context,
+    id: ConnectionId,
+) -> Result<Connection, Refusal> {
+    let connection = connections::by_id(db, id).await?;
+    let held = connection.filter(|c| c.is_held_by(ctx.caller.account));
+    Ok(held.ok_or(Fault::NoSuchConnection(id))?.as_of(ctx.now))
 }
 
 /// Whether interfaces on it can be available.
@@ -136,11 +153,15 @@ pub(super) fn is_wire_on(connection: &Connection) -> bool {
     connection.state() == ConnectionState::Available
 }
 
-fn is_there(connection: &Connection, ctx: &Context, gone_before: Timestamp) -> bool {
-    connection.account == ctx.caller.account
-        && connection.deleted_at.is_none_or(|deleted| deleted > gone_before)
+fn is_there(connection: &Connection, ctx: &Context, gone: GoneBefore) -> bool {
+    connection.account == ctx.caller.account && gone.shows_connection(connection)
 }
 
-async fn record(tx: &mut Tx, ctx: &Context, id: ConnectionId, what: &str) -> Result<(), Refusal> {
+pub(super) async fn record(
+    tx: &mut Tx,
+    ctx: &Context,
+    id: ConnectionId,
+    what: &str,
+) -> Result<(), Refusal> {
     Ok(journal::record(tx, (&ctx.actor(), ctx.now), id, what, ctx.request_id).await?)
 }

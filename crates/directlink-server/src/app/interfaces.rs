@@ -5,13 +5,13 @@ use super::{
     connections::{FEW, is_wire_on, own as own_connection},
     failover_tests::end_test,
     gateways::own as own_gateway,
+    wires::vlan_holder,
     write_tx,
 };
 use crate::store::{
     AnyConnection, Tx, accounts, connections,
     interfaces::{self, GoneBefore},
-    journal::{self, Actor},
-    plans, tag_sets,
+    journal, plans, tag_sets,
 };
 use directlink_model::{
     Fault,
@@ -23,7 +23,7 @@ use directlink_model::{
     interface::{Interface, Proposal},
     view::InterfaceView,
 };
-use directlink_net::{BadPeerAddresses, IpNet, PeerAddresses, Vlan};
+use directlink_net::{BadPeerAddresses, IpNet, PeerAddresses};
 use jiff::Timestamp;
 use std::{collections::BTreeMap, net::IpAddr};
 
@@ -49,17 +49,16 @@ impl App {
         let given = given_addresses(c.router_address, c.customer_address)?;
         write_tx!(self, ctx.dry_run, |tx| {
             let place = Place::find(tx, ctx, &c).await?;
-            let taken = taken_vlan(tx, c.connection, c.vlan, ctx.now).await?;
-            if let Some((by, vlan)) = taken.first() {
-                let (connection, vlan, by) = (c.connection, *vlan, *by);
-                return Err(Fault::VlanTaken { connection, vlan, by }.into());
-            }
+            let holder = vlan_holder(tx, c.connection, c.vlan, ctx.now).await?;
+            place.connection.check_vlan(c.vlan, holder)?;
             if let Some(gateway) = &place.gateway {
                 check_net_is_new(tx, c.connection, gateway).await?;
             }
-            let addresses = interfaces::live_addresses(tx, c.connection).await?;
-            let (quota, count) = (Quota::InterfacesPerConnection, addresses.len() + 1);
+            let on_wire = interfaces::live_addresses(tx, place.connection.wire()).await?;
+            let here = on_wire.iter().filter(|(connection, _)| *connection == c.connection);
+            let (quota, count) = (Quota::InterfacesPerConnection, here.count() + 1);
             self.check_quota(tx, place.connection.account, quota, count).await?;
+            let addresses: Vec<_> = on_wire.into_iter().map(|(_, address)| address).collect();
             let proposal = Proposal {
                 connection: c.connection,
                 owner: c.owner.unwrap_or(ctx.caller.account),
@@ -75,7 +74,7 @@ impl App {
                 gateway: place.gateway.map(|g| g.id),
             };
             let id = InterfaceId::from_bits(rand::random());
-            let interface = Interface::propose(id, proposal, region, &taken, ctx.now)?;
+            let interface = Interface::propose(id, proposal, region, &[], ctx.now)?;
             interfaces::insert(tx, &interface).await?;
             tag_sets::insert(tx, ctx.caller.account, id.into(), &c.tags).await?;
             if interface.gateway.is_some() {
@@ -260,27 +259,7 @@ pub(super) async fn visible(
     }
 }
 
-/// Who has the VLAN on the connection. An offer that has run out is stamped as expired on the way:
-/// it holds nothing any more, and the database's own rule must know.
-async fn taken_vlan(
-    tx: &mut Tx,
-    connection: ConnectionId,
-    vlan: Vlan,
-    now: Timestamp,
-) -> Result<Vec<(InterfaceId, Vlan)>, Refusal> {
-    let Some(mut holder) = interfaces::live_with_vlan(tx, connection, vlan).await? else {
-        return Ok(vec![]);
-    };
-    if holder.expire(now) {
-        interfaces::update(tx, &holder).await?;
-        journal::record(tx, (&Actor::Time, now), holder.id, "interface expired", "not confirmed")
-            .await?;
-        return Ok(vec![]);
-    }
-    Ok(vec![(holder.id, holder.vlan)])
-}
-
-async fn check_net_is_new(
+pub(super) async fn check_net_is_new(
     tx: &mut Tx,
     connection: ConnectionId,
     gateway: &Gateway,
@@ -330,7 +309,7 @@ fn neighbour(side: IpNet) -> Result<IpNet, Fault> {
         .map_err(|_| BadPeerAddresses::Size(side.prefix_len()).into())
 }
 
-/// The lowest pair that meets none of the connection's.
+/// The lowest pair that meets none of the wire's: what is hosted on it can move then.
 fn allocate_addresses(taken: &[IpNet]) -> Result<PeerAddresses, Fault> {
     let free = |pair: &PeerAddresses| {
         let subnet = pair.router().trunc();

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Whose object is it? The caller's own are found; an interface is found by its owner and by the
-//! owner of its connection; another's object is "no such", never "denied". With `dry_run` all of
+//! owner of its connection, a hosted connection by its customer and its partner; another's object is "no such", never "denied". With `dry_run` all of
 //! the command runs and is then rolled back: the same refusals, and nothing changed.
 //! The order of refusals is the real service's: words, existence, state, conflicts, quotas.
 
@@ -18,9 +18,11 @@ mod bgp_peers;
 mod connections;
 mod failover_tests;
 mod gateways;
+mod hosted_connections;
 mod interfaces;
 mod letters;
 mod looking_glass;
+mod moves;
 mod nets;
 mod nics;
 pub(crate) mod operator;
@@ -33,6 +35,7 @@ mod tag_sets;
 mod tags;
 #[cfg(test)]
 pub(crate) mod tests;
+pub(crate) mod wires;
 
 pub use crate::ca::Identity;
 pub use access_keys::NewAccessKey;

@@ -2,7 +2,8 @@
 
 use super::{App, Refusal, connections::view as connection_view, interfaces::view, write_tx};
 use crate::store::{
-    Tx, connections, interfaces,
+    Tx, connections,
+    interfaces::{self, GoneBefore},
     journal::{self, Actor},
     nets, nics, plans, sites,
 };
@@ -63,11 +64,12 @@ impl App {
         &self,
         ids: Option<&[ConnectionId]>,
     ) -> Result<Vec<ConnectionView>, Refusal> {
-        let gone_before = self.gone_before(self.now()).deleted;
+        let now = self.now();
+        let gone = self.gone_before(now);
         let mut db = self.store().reader().await?;
-        let all = connections::every(&mut db, gone_before).await?;
+        let all = connections::every(&mut db, gone).await?;
         let found = super::chosen(all, ids, |c| c.id);
-        Ok(found.into_iter().map(connection_view).collect())
+        Ok(found.into_iter().map(|c| connection_view(c.as_of(now))).collect())
     }
 
     /// Every account's, in order of creation.
@@ -76,7 +78,7 @@ impl App {
         let mut db = self.store().snapshot().await?;
         let all = interfaces::every(&mut db, self.gone_before(now)).await?;
         // An interface is never deleted after its connection: none that shows lacks it.
-        let connections = connections::every(&mut db, Timestamp::MIN).await?;
+        let connections = connections::every(&mut db, GoneBefore::EVER).await?;
         let connections: BTreeMap<_, _> = connections.into_iter().map(|c| (c.id, c)).collect();
         let view = |i: Interface| {
             let connection = connections.get(&i.connection)?.clone();

@@ -149,8 +149,11 @@ impl App {
             let found = found.ok_or_else(|| Fault::NoSuchPort(port.clone()))?;
             if let Some(mut holder) = connections::holding(tx, &port).await? {
                 match holder.state() {
-                    ConnectionState::Deleting | ConnectionState::Deleted => {}
-                    ConnectionState::Requested
+                    ConnectionState::Deleting
+                    | ConnectionState::Deleted
+                    | ConnectionState::Rejected => {}
+                    ConnectionState::Ordering
+                    | ConnectionState::Requested
                     | ConnectionState::Pending
                     | ConnectionState::Available
                     | ConnectionState::Down => {

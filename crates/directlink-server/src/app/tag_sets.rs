@@ -1,11 +1,13 @@
 //! Tags of connections and interfaces: each account's own, of what it can see.
 
-use super::{App, Context, Refusal, connections::FEW, interfaces::visible, write_tx};
-use crate::store::{Tx, connections, journal, tag_sets};
-use directlink_model::{
-    Fault,
-    tag_set::{TagSet, Tagged},
+use super::{
+    App, Context, Refusal,
+    connections::{FEW, held},
+    interfaces::visible,
+    write_tx,
 };
+use crate::store::{Tx, journal, tag_sets};
+use directlink_model::tag_set::{TagSet, Tagged};
 use std::collections::BTreeMap;
 
 /// By the resources' ids; what has none is not in it.
@@ -72,11 +74,7 @@ impl App {
 async fn check_visible(tx: &mut Tx, ctx: &Context, on: Tagged) -> Result<(), Refusal> {
     match on {
         Tagged::Interface(id) => visible(tx, ctx, id).await.map(drop),
-        Tagged::Connection(id) => {
-            let connection = connections::by_id(tx, id).await?;
-            let own = connection.filter(|c| c.account == ctx.caller.account);
-            own.map(drop).ok_or_else(|| Fault::NoSuchConnection(id).into())
-        }
+        Tagged::Connection(id) => held(tx, ctx, id).await.map(drop),
     }
 }
 

@@ -17,6 +17,7 @@
 
 mod agents;
 mod failover;
+mod offers;
 mod plans;
 mod reports;
 #[cfg(test)]
@@ -29,7 +30,7 @@ pub(crate) use reports::take_report;
 use crate::{
     app::{App, write_tx},
     config::Pace,
-    store::{self, Error, interfaces, journal, sites},
+    store::{self, Error, sites},
 };
 use directlink_model::{
     connection::PortRef,
@@ -39,7 +40,7 @@ use futures::FutureExt;
 use jiff::Timestamp;
 use std::{collections::BTreeSet, time::Duration};
 use tokio::time::{MissedTickBehavior, interval, timeout};
-use tracing::{error, info};
+use tracing::error;
 
 /// So many marks are worked off in one transaction: commands wait meanwhile.
 const BATCH: u32 = 16;
@@ -70,11 +71,11 @@ pub async fn run(app: App, pace: Pace) {
 
 /// Does all that there is to do, and says when time alone makes more.
 pub async fn pass(app: &App) -> Result<Option<Timestamp>, Error> {
-    expire(app).await?;
+    offers::end_overdue(app).await?;
     failover::end_overdue(app).await?;
     while work_off(app).await? {}
     let mut db = app.parts().store.reader().await?;
-    let offers = interfaces::next_deadline(&mut db).await?;
+    let offers = offers::next_deadline(&mut db).await?;
     let tests = store::failover_tests::next_deadline(&mut db).await?;
     Ok(offers.into_iter().chain(tests).min())
 }
@@ -90,29 +91,6 @@ pub async fn mark_all(app: &App) -> Result<(), Error> {
         }
         Ok(())
     })
-}
-
-/// Stamps offers that have run out: read as `expired` already, from now on whatever the clock does.
-async fn expire(app: &App) -> Result<(), Error> {
-    loop {
-        let now = app.now();
-        let mut db = app.parts().store.reader().await?;
-        if interfaces::overdue(&mut db, now).await?.is_empty() {
-            return Ok(());
-        }
-        drop(db);
-        write_tx!(app, false, Error, |tx| {
-            for mut interface in interfaces::overdue(tx, now).await? {
-                interface.expire(now);
-                interfaces::update(tx, &interface).await?;
-                let who = (&journal::Actor::Time, now);
-                journal::record(tx, who, interface.id, "interface expired", "not confirmed")
-                    .await?;
-                info!(interface = %interface.id, "expired: its owner did not confirm it in time");
-            }
-            Ok(())
-        })?;
-    }
 }
 
 /// Plans a batch of what is marked. Whether there was any.

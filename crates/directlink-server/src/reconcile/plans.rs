@@ -116,15 +116,16 @@ async fn port_snapshot(
     port: &PortRef,
 ) -> Result<PortSnapshot, Error> {
     let connection = connections::holding(tx, port).await?;
-    let mut with_nets = Vec::new();
+    let (mut hosted, mut with_nets) = (Vec::new(), Vec::new());
     if let Some(connection) = &connection {
-        let leading = nets::of_connection(tx, connection.id).await?;
-        for interface in interfaces::live_of_connection(tx, connection.id).await? {
+        hosted = connections::live_on(tx, connection.id).await?;
+        let leading = nets::on_wire(tx, connection.id).await?;
+        for interface in interfaces::live_on_wire(tx, connection.id).await? {
             let net = interface.gateway.and_then(|gateway| leading.get(&gateway)).cloned();
             with_nets.push((interface, net));
         }
     }
-    Ok(PortSnapshot { connection, interfaces: with_nets, region, bgp_identifier })
+    Ok(PortSnapshot { connection, hosted, interfaces: with_nets, region, bgp_identifier })
 }
 
 /// Stores the document under the next generation, unless it is the stored one to the byte. A

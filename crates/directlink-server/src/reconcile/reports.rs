@@ -37,7 +37,7 @@ pub(crate) async fn take_report(
     folded
 }
 
-/// Brings the facts of the connection on a port to what its router says.
+/// Brings the facts of the connection on a port, and of those that it hosts, to what its router says.
 pub(super) async fn fold(
     tx: &mut Tx,
     port: &PortRef,
@@ -54,7 +54,7 @@ pub(super) async fn fold(
     if connection.deleted_at.is_none() {
         connection.see_light(report.light, now);
     }
-    let known = interfaces::reports_of_connection(tx, connection.id).await?;
+    let known = interfaces::reports_on_wire(tx, connection.id).await?;
     let mut fold = InterfaceFold {
         tx,
         report,
@@ -64,7 +64,7 @@ pub(super) async fn fold(
         actor: &actor,
         now,
     };
-    for interface in interfaces::live_of_connection(fold.tx, connection.id).await? {
+    for interface in interfaces::live_on_wire(fold.tx, connection.id).await? {
         fold.fold(interface).await?;
     }
     if plan.as_ref().is_some_and(|plan| plan.connection.is_none()) && report.interfaces.is_empty() {
@@ -74,10 +74,29 @@ pub(super) async fn fold(
         connections::update(tx, &connection).await?;
         tell_connection(tx, &actor, (&was, &connection), now).await?;
     }
+    fold_hosted(tx, &actor, &was, (plan.is_some(), now)).await?;
     if connection.state() == ConnectionState::Deleted && !report.light {
         connections::free_port(tx, connection.id, now).await?;
         journal::record(tx, (&actor, now), port, "port free", "no light").await?;
         info!(%port, "free: its connection is deleted and there is no light");
+    }
+    Ok(())
+}
+
+/// The connections on the wire: its light is theirs. One whose deletion is asked has no interface
+/// any more, so a router that does as it was told last carries nothing of it.
+async fn fold_hosted(
+    tx: &mut Tx,
+    actor: &Actor,
+    wire_was: &Connection,
+    (caught_up, now): (bool, Timestamp),
+) -> Result<(), Error> {
+    for mut hosted in connections::live_on(tx, wire_was.id).await? {
+        let was = Connection { light: wire_was.light, ..hosted.clone() };
+        if caught_up && hosted.see_released(now) {
+            connections::update(tx, &hosted).await?;
+        }
+        tell_connection(tx, actor, (&was, &hosted), now).await?;
     }
     Ok(())
 }

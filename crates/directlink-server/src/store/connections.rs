@@ -1,7 +1,11 @@
 //! Rows of connections, and of the ports that they hold.
+//!
+//! A connection is read together with its wire: the row that has port and light, which is its own,
+//! or its parent's if it is hosted.
 
 use super::{
-    Error,
+    Error, hosted_connections,
+    interfaces::GoneBefore,
     row::{Columns, unreadable, us},
     statements,
 };
@@ -12,20 +16,50 @@ use directlink_model::{
 use jiff::Timestamp;
 use sqlx::{AnyConnection, any::AnyRow, query};
 
+/// A statement that reads connections `c`, each with its wire `w`.
+macro_rules! lines {
+    ($rest:literal) => {
+        concat!(
+            "SELECT c.*, w.account AS wire_account, w.location AS wire_location, w.bandwidth AS wire_bandwidth, \
+                    w.approved_us AS wire_approved_us, w.router AS wire_router, w.port AS wire_port, \
+                    w.light AS wire_light, w.light_since_us AS wire_light_since_us, \
+                    h.parent, h.vlan AS hosted_vlan, h.capacity, h.confirm_until_us, h.lapsed_us, h.rejected_us \
+             FROM connection c LEFT JOIN hosted_connection h ON h.connection = c.id \
+             JOIN connection w ON w.id = COALESCE(h.parent, c.id) ",
+            $rest
+        )
+    };
+}
+
 statements! {
     INSERT = "INSERT INTO connection (id, account, name, location, bandwidth, requested_us)
               VALUES ($1, $2, $3, $4, $5, $6)";
     UPDATE = "UPDATE connection SET approved_us = $2, router = $3, port = $4, light = $5, light_since_us = $6,
                      delete_asked_us = $7, deleted_us = $8, name = $9 WHERE id = $1";
-    BY_ID = "SELECT * FROM connection WHERE id = $1";
-    OF_ACCOUNT = "SELECT * FROM connection WHERE account = $1 AND (deleted_us IS NULL OR deleted_us > $2)
-                  ORDER BY requested_us, id";
+    UPDATE_HOSTED = "UPDATE connection SET delete_asked_us = $2, deleted_us = $3, name = $4 WHERE id = $1";
+    BY_ID = lines!("WHERE c.id = $1");
+    // An offer that came to nothing is shown as long as other such offers.
+    OF_ACCOUNT = lines!("WHERE c.account = $1
+                  AND (c.deleted_us IS NULL OR c.deleted_us > $2
+                       OR (c.deleted_us > $3 AND (h.lapsed_us IS NOT NULL OR h.rejected_us IS NOT NULL)))
+                  ORDER BY c.requested_us, c.id");
+    HOSTED_ON = lines!("WHERE h.parent = $1
+                  AND (c.deleted_us IS NULL OR c.deleted_us > $2
+                       OR (c.deleted_us > $3 AND (h.lapsed_us IS NOT NULL OR h.rejected_us IS NOT NULL)))
+                  ORDER BY c.requested_us, c.id");
+    LIVE_ON = lines!("WHERE h.parent = $1 AND c.deleted_us IS NULL ORDER BY c.requested_us, c.id");
     // Those of the interfaces that the account may see.
-    AROUND_ACCOUNT = "SELECT * FROM connection WHERE account = $1
-                      OR id IN (SELECT connection FROM interface WHERE owner = $1)";
-    EVERY = "SELECT * FROM connection WHERE deleted_us IS NULL OR deleted_us > $1 ORDER BY requested_us, id";
-    COUNT_LIVE = "SELECT COUNT(*) AS n FROM connection WHERE account = $1 AND deleted_us IS NULL";
-    HOLDING = "SELECT * FROM connection WHERE router = $1 AND port = $2 AND port_freed_us IS NULL";
+    AROUND_ACCOUNT = lines!("WHERE c.account = $1
+                      OR c.id IN (SELECT connection FROM interface WHERE owner = $1)");
+    EVERY = lines!("WHERE c.deleted_us IS NULL OR c.deleted_us > $1
+                       OR (c.deleted_us > $2 AND (h.lapsed_us IS NOT NULL OR h.rejected_us IS NOT NULL))
+                    ORDER BY c.requested_us, c.id");
+    OVERDUE = lines!("WHERE h.confirm_until_us IS NOT NULL AND h.confirm_until_us <= $1
+                      ORDER BY h.confirm_until_us LIMIT 256");
+    // An offer is nobody's to count until it is taken.
+    COUNT_LIVE = "SELECT COUNT(*) AS n FROM connection WHERE account = $1 AND deleted_us IS NULL
+                  AND id NOT IN (SELECT connection FROM hosted_connection WHERE confirm_until_us IS NOT NULL)";
+    HOLDING = lines!("WHERE c.router = $1 AND c.port = $2 AND c.port_freed_us IS NULL");
     FREE_PORT = "UPDATE connection SET port_freed_us = $2 WHERE id = $1";
     ISSUE_LETTER = "INSERT INTO letter (connection, issued_us) VALUES ($1, $2)";
     HOLDERS = "SELECT id, router, port FROM connection WHERE router IS NOT NULL AND port_freed_us IS NULL";
@@ -39,13 +73,27 @@ pub(crate) async fn insert(db: &mut AnyConnection, c: &Connection) -> Result<(),
         .bind(c.location.as_str())
         .bind(c.bandwidth.as_str())
         .bind(c.requested_at.as_microsecond())
-        .execute(db)
+        .execute(&mut *db)
         .await?;
-    Ok(())
+    match &c.hosting {
+        Some(hosting) => hosted_connections::insert(db, c.id, hosting).await,
+        None => Ok(()),
+    }
 }
 
-/// Writes what can change in a connection's life.
+/// Writes what can change in a connection's life. Port and light of a hosted one are its parent's
+/// to change.
 pub(crate) async fn update(db: &mut AnyConnection, c: &Connection) -> Result<(), Error> {
+    if let Some(hosting) = &c.hosting {
+        query(UPDATE_HOSTED)
+            .bind(c.id.to_string())
+            .bind(us(c.delete_asked_at))
+            .bind(us(c.deleted_at))
+            .bind(c.name.as_str())
+            .execute(&mut *db)
+            .await?;
+        return hosted_connections::update(db, c, hosting).await;
+    }
     let approval = c.approval.as_ref();
     query(UPDATE)
         .bind(c.id.to_string())
@@ -69,17 +117,52 @@ pub(crate) async fn by_id(
     query(BY_ID).bind(id.to_string()).fetch_optional(db).await?.as_ref().map(read).transpose()
 }
 
-/// The account's, without those deleted before `gone_before`.
+/// The account's, without those that a final state has hidden.
 pub(crate) async fn of_account(
     db: &mut AnyConnection,
     account: AccountId,
-    gone_before: Timestamp,
+    gone: GoneBefore,
 ) -> Result<Vec<Connection>, Error> {
     let rows = query(OF_ACCOUNT)
         .bind(account.to_string())
-        .bind(gone_before.as_microsecond())
+        .bind(gone.deleted.as_microsecond())
+        .bind(gone.lapsed.as_microsecond())
         .fetch_all(db)
         .await?;
+    rows.iter().map(read).collect()
+}
+
+/// Those that the connection hosts, without those that a final state has hidden.
+pub(crate) async fn hosted_on(
+    db: &mut AnyConnection,
+    parent: ConnectionId,
+    gone: GoneBefore,
+) -> Result<Vec<Connection>, Error> {
+    let rows = query(HOSTED_ON)
+        .bind(parent.to_string())
+        .bind(gone.deleted.as_microsecond())
+        .bind(gone.lapsed.as_microsecond())
+        .fetch_all(db)
+        .await?;
+    rows.iter().map(read).collect()
+}
+
+/// Those that it hosts and that are not gone. An offer whose time has come counts until it is
+/// stamped: the caller looks at the clock.
+pub(crate) async fn live_on(
+    db: &mut AnyConnection,
+    parent: ConnectionId,
+) -> Result<Vec<Connection>, Error> {
+    let rows = query(LIVE_ON).bind(parent.to_string()).fetch_all(db).await?;
+    rows.iter().map(read).collect()
+}
+
+/// Offers whose time has come.
+pub(crate) async fn overdue(
+    db: &mut AnyConnection,
+    now: Timestamp,
+) -> Result<Vec<Connection>, Error> {
+    let rows = query(OVERDUE).bind(now.as_microsecond()).fetch_all(db).await?;
     rows.iter().map(read).collect()
 }
 
@@ -94,9 +177,13 @@ pub(crate) async fn around_account(
 
 pub(crate) async fn every(
     db: &mut AnyConnection,
-    gone_before: Timestamp,
+    gone: GoneBefore,
 ) -> Result<Vec<Connection>, Error> {
-    let rows = query(EVERY).bind(gone_before.as_microsecond()).fetch_all(db).await?;
+    let rows = query(EVERY)
+        .bind(gone.deleted.as_microsecond())
+        .bind(gone.lapsed.as_microsecond())
+        .fetch_all(db)
+        .await?;
     rows.iter().map(read).collect()
 }
 
@@ -149,22 +236,21 @@ pub(crate) async fn issue_letter(
 }
 
 fn read(row: &AnyRow) -> Result<Connection, Error> {
-    let bandwidth = row.text("bandwidth")?;
-    let port = row.word_or_null("router")?.zip(row.word_or_null("port")?);
+    let bandwidth = row.text("wire_bandwidth")?;
+    let port = row.word_or_null("wire_router")?.zip(row.word_or_null("wire_port")?);
     let approval =
-        row.time_or_null("approved_us")?.zip(port).map(|(approved_at, (router, port))| Approval {
-            approved_at,
-            port: PortRef { router, port },
+        row.time_or_null("wire_approved_us")?.zip(port).map(|(approved_at, (router, port))| {
+            Approval { approved_at, port: PortRef { router, port } }
         });
     let light = row
-        .number_or_null("light")?
-        .zip(row.time_or_null("light_since_us")?)
+        .number_or_null("wire_light")?
+        .zip(row.time_or_null("wire_light_since_us")?)
         .map(|(on, since)| Light { on: on != 0, since });
     Ok(Connection {
         id: row.word("id")?,
         account: row.word("account")?,
         name: row.text("name")?,
-        location: row.word("location")?,
+        location: row.word("wire_location")?,
         bandwidth: bandwidth
             .parse::<Bandwidth>()
             .map_err(|()| unreadable("bandwidth", &bandwidth, "not a bandwidth"))?,
@@ -173,5 +259,6 @@ fn read(row: &AnyRow) -> Result<Connection, Error> {
         light,
         delete_asked_at: row.time_or_null("delete_asked_us")?,
         deleted_at: row.time_or_null("deleted_us")?,
+        hosting: hosted_connections::read(row)?,
     })
 }

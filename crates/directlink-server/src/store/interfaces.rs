@@ -3,14 +3,16 @@
 use super::{
     Error,
     row::{Columns, unreadable, us},
-    statements,
+    statements, wire_vlans,
 };
 use directlink_model::{
+    connection::Connection,
+    hosting::Holder,
     ids::{AccountId, ConnectionId, GatewayId, InterfaceId, NetId},
     interface::{Confirmation, Interface, Seen},
     report::InterfaceReport,
 };
-use directlink_net::{BgpKey, IpNet, PeerAddresses, Vlan};
+use directlink_net::{BgpKey, IpNet, PeerAddresses};
 use jiff::Timestamp;
 use sqlx::{AnyConnection, any::AnyRow, query};
 use std::collections::BTreeMap;
@@ -40,10 +42,15 @@ statements! {
     LIVE_OF_CONNECTION = "SELECT * FROM interface WHERE connection = $1
                           AND deleted_us IS NULL AND expired_us IS NULL AND rejected_us IS NULL
                           ORDER BY created_us, id";
-    LIVE_WITH_VLAN = "SELECT * FROM interface WHERE connection = $1 AND vlan = $2
-                      AND deleted_us IS NULL AND expired_us IS NULL AND rejected_us IS NULL";
-    LIVE_ADDRESSES = "SELECT router_address FROM interface WHERE connection = $1
-                      AND deleted_us IS NULL AND expired_us IS NULL AND rejected_us IS NULL";
+    // On a connection, and on those that it hosts.
+    LIVE_ON_WIRE = "SELECT * FROM interface
+                    WHERE (connection = $1 OR connection IN (SELECT connection FROM hosted_connection WHERE parent = $1))
+                      AND deleted_us IS NULL AND expired_us IS NULL AND rejected_us IS NULL
+                    ORDER BY created_us, id";
+    LIVE_ADDRESSES = "SELECT connection, router_address FROM interface
+                      WHERE (connection = $1 OR connection IN (SELECT connection FROM hosted_connection WHERE parent = $1))
+                        AND deleted_us IS NULL AND expired_us IS NULL AND rejected_us IS NULL";
+    RELOCATE = "UPDATE interface SET connection = $2 WHERE id = $1";
     LIVE_OF_GATEWAY = "SELECT * FROM interface WHERE gateway = $1
                        AND deleted_us IS NULL AND expired_us IS NULL AND rejected_us IS NULL
                        ORDER BY created_us, id";
@@ -57,8 +64,10 @@ statements! {
                   ON CONFLICT (interface) DO UPDATE SET document = excluded.document, reported_us = excluded.reported_us";
     DROP_REPORT = "DELETE FROM interface_report WHERE interface = $1";
     REPORT = "SELECT document FROM interface_report WHERE interface = $1";
-    REPORTS_OF_CONNECTION = "SELECT r.interface, r.document FROM interface_report r
-                             JOIN interface i ON i.id = r.interface WHERE i.connection = $1";
+    REPORTS_ON_WIRE = "SELECT r.interface, r.document FROM interface_report r
+                       JOIN interface i ON i.id = r.interface
+                       WHERE i.connection = $1
+                          OR i.connection IN (SELECT connection FROM hosted_connection WHERE parent = $1)";
     REPORTS_OF_PROPAGATED = "SELECT DISTINCT i.gateway, r.interface, r.document FROM interface_report r
                              JOIN interface i ON i.id = r.interface
                              JOIN propagation p ON p.gateway = i.gateway
@@ -81,12 +90,12 @@ pub(crate) async fn insert(db: &mut AnyConnection, i: &Interface) -> Result<(), 
         .bind(i.gateway.map(|g| g.to_string()))
         .bind(i.created_at.as_microsecond())
         .bind(us(i.deadline()))
-        .execute(db)
+        .execute(&mut *db)
         .await?;
-    Ok(())
+    wire_vlans::claim(db, i.connection, i.vlan, Holder::Interface(i.id)).await
 }
 
-/// Writes what can change in an interface's life.
+/// Writes what can change in an interface's life. Its VLAN is free again when that is over.
 pub(crate) async fn update(db: &mut AnyConnection, i: &Interface) -> Result<(), Error> {
     let (mut awaited, mut expired, mut rejected) = (None, None, None);
     match i.confirmation {
@@ -110,9 +119,18 @@ pub(crate) async fn update(db: &mut AnyConnection, i: &Interface) -> Result<(), 
         .bind(us(i.deleted_at))
         .bind(us(i.testing_until))
         .bind(i.name.as_str())
-        .execute(db)
+        .execute(&mut *db)
         .await?;
-    Ok(())
+    match expired.or(rejected).or(i.deleted_at) {
+        Some(_) => wire_vlans::release(db, Holder::Interface(i.id)).await,
+        None => Ok(()),
+    }
+}
+
+/// It is on another connection now; so is its VLAN.
+pub(crate) async fn relocate(db: &mut AnyConnection, i: &Interface) -> Result<(), Error> {
+    query(RELOCATE).bind(i.id.to_string()).bind(i.connection.to_string()).execute(&mut *db).await?;
+    wire_vlans::move_to(db, Holder::Interface(i.id), i.connection).await
 }
 
 pub(crate) async fn by_id(
@@ -131,6 +149,9 @@ pub(crate) struct GoneBefore {
 }
 
 impl GoneBefore {
+    /// Nothing is hidden.
+    pub(crate) const EVER: Self = Self { deleted: Timestamp::MIN, lapsed: Timestamp::MIN };
+
     pub(crate) fn shows(self, interface: &Interface) -> bool {
         let lapsed = match interface.confirmation {
             Confirmation::Given => None,
@@ -140,6 +161,14 @@ impl GoneBefore {
         };
         interface.deleted_at.is_none_or(|at| at > self.deleted)
             && lapsed.is_none_or(|at| at > self.lapsed)
+    }
+
+    pub(crate) fn shows_connection(self, connection: &Connection) -> bool {
+        let hidden = match connection.offer() {
+            None | Some(Confirmation::Given | Confirmation::AwaitedUntil(_)) => self.deleted,
+            Some(Confirmation::ExpiredAt(_) | Confirmation::RejectedAt(_)) => self.lapsed,
+        };
+        connection.deleted_at.is_none_or(|at| at > hidden)
     }
 }
 
@@ -178,28 +207,22 @@ pub(crate) async fn live_of_connection(
     rows.iter().map(read).collect()
 }
 
-pub(crate) async fn live_with_vlan(
+/// Those of the connection, and of the connections that it hosts.
+pub(crate) async fn live_on_wire(
     db: &mut AnyConnection,
-    connection: ConnectionId,
-    vlan: Vlan,
-) -> Result<Option<Interface>, Error> {
-    query(LIVE_WITH_VLAN)
-        .bind(connection.to_string())
-        .bind(i64::from(vlan.as_u16()))
-        .fetch_optional(db)
-        .await?
-        .as_ref()
-        .map(read)
-        .transpose()
+    wire: ConnectionId,
+) -> Result<Vec<Interface>, Error> {
+    let rows = query(LIVE_ON_WIRE).bind(wire.to_string()).fetch_all(db).await?;
+    rows.iter().map(read).collect()
 }
 
-/// The routers' addresses of the live interfaces of a connection.
+/// The routers' addresses of the live interfaces on a wire, each with its connection.
 pub(crate) async fn live_addresses(
     db: &mut AnyConnection,
-    connection: ConnectionId,
-) -> Result<Vec<IpNet>, Error> {
-    let rows = query(LIVE_ADDRESSES).bind(connection.to_string()).fetch_all(db).await?;
-    rows.iter().map(|row| row.word("router_address")).collect()
+    wire: ConnectionId,
+) -> Result<Vec<(ConnectionId, IpNet)>, Error> {
+    let rows = query(LIVE_ADDRESSES).bind(wire.to_string()).fetch_all(db).await?;
+    rows.iter().map(|row| Ok((row.word("connection")?, row.word("router_address")?))).collect()
 }
 
 pub(crate) async fn live_of_gateway(
@@ -266,11 +289,11 @@ pub(crate) async fn report(
     query(REPORT).bind(id.to_string()).fetch_optional(db).await?.as_ref().map(document).transpose()
 }
 
-pub(crate) async fn reports_of_connection(
+pub(crate) async fn reports_on_wire(
     db: &mut AnyConnection,
-    connection: ConnectionId,
+    wire: ConnectionId,
 ) -> Result<BTreeMap<InterfaceId, InterfaceReport>, Error> {
-    let rows = query(REPORTS_OF_CONNECTION).bind(connection.to_string()).fetch_all(db).await?;
+    let rows = query(REPORTS_ON_WIRE).bind(wire.to_string()).fetch_all(db).await?;
     rows.iter().map(|row| Ok((row.word("interface")?, document(row)?))).collect()
 }
 

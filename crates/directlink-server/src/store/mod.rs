@@ -15,6 +15,7 @@ pub(crate) mod api_logs;
 pub(crate) mod connections;
 pub(crate) mod failover_tests;
 pub(crate) mod gateways;
+pub(crate) mod hosted_connections;
 pub(crate) mod interfaces;
 pub(crate) mod journal;
 pub(crate) mod nets;
@@ -27,6 +28,7 @@ pub(crate) mod security_groups;
 pub(crate) mod sites;
 pub(crate) mod tag_sets;
 pub(crate) mod tags;
+pub(crate) mod wire_vlans;
 mod writer;
 
 pub use writer::Tx;
@@ -179,6 +181,7 @@ fn migrator() -> Migrator {
         ("region", include_str!("../../migrations/0001_region.sql")),
         ("neighbours", include_str!("../../migrations/0002_neighbours.sql")),
         ("direct_connect", include_str!("../../migrations/0003_direct_connect.sql")),
+        ("hosted_connections", include_str!("../../migrations/0004_hosted_connections.sql")),
     ];
     let migration = |(version, (name, text)): (i64, (&'static str, &'static str))| {
         Migration::new(version, name.into(), MigrationType::Simple, text.into_sql_str(), false)

@@ -18,9 +18,10 @@ statements! {
     DELETE_NET = "DELETE FROM net WHERE id = $1";
     NET_BY_ID = "SELECT * FROM net WHERE id = $1";
     NETS_OF_ACCOUNT = "SELECT * FROM net WHERE account = $1 ORDER BY created_us, id";
-    // With the gateway that leads there, for the interfaces of a connection.
-    NETS_OF_CONNECTION = "SELECT n.*, g.id AS gateway FROM gateway g JOIN net n ON n.id = g.net
-                          WHERE g.id IN (SELECT gateway FROM interface WHERE connection = $1)";
+    // With the gateway that leads there, for the interfaces on a wire.
+    NETS_ON_WIRE = "SELECT n.*, g.id AS gateway FROM gateway g JOIN net n ON n.id = g.net
+                    WHERE g.id IN (SELECT gateway FROM interface WHERE connection = $1
+                                   OR connection IN (SELECT connection FROM hosted_connection WHERE parent = $1))";
     EVERY_NET = "SELECT * FROM net";
     EVERY_SUBNET = "SELECT * FROM subnet";
     INSERT_SUBNET = "INSERT INTO subnet (id, account, net, range, subregion, created_us)
@@ -61,12 +62,12 @@ pub(crate) async fn of_account(
     rows.iter().map(read).collect()
 }
 
-/// Where the gateways of a connection's interfaces lead.
-pub(crate) async fn of_connection(
+/// Where the gateways of the interfaces lead that are on a connection, or on one that it hosts.
+pub(crate) async fn on_wire(
     db: &mut AnyConnection,
-    connection: ConnectionId,
+    wire: ConnectionId,
 ) -> Result<BTreeMap<GatewayId, Net>, Error> {
-    let rows = query(NETS_OF_CONNECTION).bind(connection.to_string()).fetch_all(db).await?;
+    let rows = query(NETS_ON_WIRE).bind(wire.to_string()).fetch_all(db).await?;
     rows.iter().map(|row| Ok((row.word("gateway")?, read(row)?))).collect()
 }
 

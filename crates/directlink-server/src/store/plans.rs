@@ -32,7 +32,9 @@ statements! {
     MARK_PORT = "INSERT INTO dirty_port (router, port) VALUES ($1, $2) ON CONFLICT DO NOTHING";
     MARK_NET = "INSERT INTO dirty_net (net) VALUES ($1) ON CONFLICT DO NOTHING";
     MARK_PORTS_OF_GATEWAY = "INSERT INTO dirty_port (router, port)
-        SELECT DISTINCT c.router, c.port FROM connection c JOIN interface i ON i.connection = c.id
+        SELECT DISTINCT c.router, c.port FROM interface i
+        LEFT JOIN hosted_connection h ON h.connection = i.connection
+        JOIN connection c ON c.id = COALESCE(h.parent, i.connection)
         WHERE i.gateway = $1 AND c.router IS NOT NULL AND c.port_freed_us IS NULL
         ON CONFLICT DO NOTHING";
     DIRTY_PORTS = "SELECT router, port FROM dirty_port ORDER BY router, port LIMIT $1";

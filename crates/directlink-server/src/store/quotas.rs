@@ -9,7 +9,8 @@ statements! {
            ON CONFLICT (account, name) DO UPDATE SET at_most = excluded.at_most";
     DROP = "DELETE FROM quota WHERE account = $1 AND name = $2";
     LIMIT = "SELECT at_most FROM quota WHERE account = $1 AND name = $2";
-    CONNECTIONS = "SELECT COUNT(*) AS n FROM connection WHERE account = $1 AND deleted_us IS NULL";
+    CONNECTIONS = "SELECT COUNT(*) AS n FROM connection WHERE account = $1 AND deleted_us IS NULL
+                   AND id NOT IN (SELECT connection FROM hosted_connection WHERE confirm_until_us IS NOT NULL)";
     INTERFACES = "SELECT COALESCE(MAX(n), 0) AS n FROM (
                       SELECT COUNT(*) AS n FROM interface i JOIN connection c ON c.id = i.connection
                       WHERE c.account = $1 AND c.deleted_us IS NULL

@@ -15,6 +15,7 @@ async fn every_statement_is_understood() {
         ("connections", connections::ALL),
         ("failover_tests", failover_tests::ALL),
         ("gateways", gateways::ALL),
+        ("hosted_connections", hosted_connections::ALL),
         ("interfaces", interfaces::ALL),
         ("journal", journal::ALL),
         ("nets", nets::ALL),
@@ -26,6 +27,7 @@ async fn every_statement_is_understood() {
         ("sites", sites::ALL),
         ("tags", tags::ALL),
         ("tag_sets", tag_sets::ALL),
+        ("wire_vlans", wire_vlans::ALL),
     ];
     let mut tx = store.begin().await.unwrap();
     for (file, statements) in all {
@@ -146,4 +148,48 @@ async fn a_closed_store_says_so() {
     let store = Store::open(&dir.path().join("region.db")).await.unwrap();
     store.close().await;
     assert!(store.begin().await.is_err());
+}
+
+#[tokio::test]
+async fn a_file_of_an_older_version_keeps_its_vlans_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("region.db");
+    sqlx::any::install_default_drivers();
+    own_file(&path).unwrap();
+    let url = format!("sqlite://{}?mode=rw", path.display());
+    let mut old = AnyConnection::connect(&url).await.unwrap();
+    let before: Vec<Migration> = migrator().iter().take(3).cloned().collect();
+    Migrator::with_migrations(before).run(&mut old).await.unwrap();
+    let interface = |n: u8, ended: &str| {
+        format!(
+            "INSERT INTO interface (id, connection, owner, name, vlan, asn, router_address, customer_address, mtu,
+                                    created_us, configured, session_up, forwarding, deleted_us)
+             VALUES ('dxvif-0000000{n}', 'dxcon-00000001', '000000000001', 'i', 10{n}, 65000,
+                     '169.254.1.1/30', '169.254.1.2/30', 1500, 0, 0, 0, 0, {ended})"
+        )
+    };
+    for statement in [
+        "INSERT INTO account VALUES ('000000000001', 'a@b', 'x', 0)".to_owned(),
+        "INSERT INTO location VALUES ('PAR1', 'A site', 'eu-west-2a')".to_owned(),
+        "INSERT INTO connection (id, account, name, location, bandwidth, requested_us)
+         VALUES ('dxcon-00000001', '000000000001', 'c', 'PAR1', '1Gbps', 0)"
+            .to_owned(),
+        interface(1, "NULL"),
+        interface(2, "7"),
+    ] {
+        old.execute(sqlx::AssertSqlSafe(statement)).await.unwrap();
+    }
+    old.close().await.unwrap();
+    let store = Store::open(&path).await.unwrap();
+    let mut db = store.reader().await.unwrap();
+    let mut taken = vec![];
+    for vlan in [101u16, 102] {
+        let vlan = vlan.try_into().unwrap();
+        let id = "dxcon-00000001".parse().unwrap();
+        taken.push(wire_vlans::holder(&mut db, id, vlan).await.unwrap().is_some());
+    }
+    assert_eq!(taken, [true, false]);
+    let id = "dxcon-00000001".parse().unwrap();
+    let read = connections::by_id(&mut db, id).await.unwrap().unwrap();
+    assert_eq!(read.hosting, None);
 }

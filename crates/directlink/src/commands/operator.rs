@@ -208,6 +208,7 @@ const CONNECTIONS: &[Column] = &[
     ("BANDWIDTH", "bandwidth"),
     ("STATE", "state"),
     ("PORT", "port"),
+    ("HOSTED ON", "hosted_on"),
 ];
 const INTERFACES: &[Column] = &[
     ("ID", "id"),

@@ -93,6 +93,31 @@ impl Region {
         self.runtime.block_on(customer.call(action, &parameters))
     }
 
+    /// An operation of the AWS API, signed by curl.
+    pub(crate) fn overture(&self, account: usize, operation: &str, body: Value) -> Result<Value> {
+        let lab = &self.lab.described;
+        let account = lab.accounts.get(account).context("an account")?;
+        let answer = run(&[
+            "curl",
+            "--silent",
+            "--show-error",
+            "--aws-sigv4",
+            &format!("aws:amz:{}:directconnect", lab.region),
+            "--user",
+            &format!("{}:{}", account.access_key, account.secret_key),
+            "--header",
+            &format!("x-amz-target: OvertureService.{operation}"),
+            "--header",
+            "content-type: application/x-amz-json-1.1",
+            "--data",
+            &body.to_string(),
+            &lab.aws,
+        ])?;
+        let answer: Value = serde_json::from_str(&answer)?;
+        ensure!(answer.get("__type").is_none(), "{operation}: {answer}");
+        Ok(answer)
+    }
+
     /// A namespace of the lab's own, so that taking the lab down takes it too.
     pub(crate) fn namespace(&self, name: &str) -> Result<String> {
         self.made.set(self.made.get() + 1);

@@ -7,6 +7,7 @@
 mod cable;
 mod down;
 mod fixture;
+mod hosted;
 mod isolation;
 mod kills;
 mod walking;

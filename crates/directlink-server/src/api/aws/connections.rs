@@ -15,6 +15,7 @@ use directlink_model::{
     tag_set::Tagged,
     view::ConnectionView,
 };
+use directlink_net::Vlan;
 use serde::Serialize;
 use serde_json::json;
 
@@ -32,48 +33,63 @@ struct Connection<'v> {
     connection_state: &'static str,
     has_logical_redundancy: &'static str,
     jumbo_frame_capable: bool,
-    /// Epoch seconds: the letter is issued with the approval.
+    /// Epoch seconds: the letter is issued with the approval. A hosted connection has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     loa_issue_time: Option<i64>,
     location: &'v str,
     mac_sec_capable: bool,
     owner_account: String,
+    /// Who hosts it. An account here has no name but its number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    partner_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider_name: Option<String>,
     region: &'v str,
     tags: Vec<Tag>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vlan: Option<Vlan>,
 }
 
 impl<'v> Connection<'v> {
     fn new(view: &'v ConnectionView, region: &'v RegionName, tags: &Tags) -> Self {
         let connection = &view.connection;
         let approval = connection.approval.as_ref();
+        let hosting = connection.hosting.as_ref();
+        let letter = approval.filter(|_| hosting.is_none());
+        let partner = hosting.map(|h| h.partner.to_string());
         let router = approval.map(|a| a.port.router.as_str());
         Self {
             aws_device_v2: router,
             aws_logical_device_id: router,
-            bandwidth: connection.bandwidth.as_str(),
+            bandwidth: connection.capacity_str(),
             connection_id: connection.id,
             connection_name: &connection.name,
             connection_state: state(view.state),
             has_logical_redundancy: "no",
             jumbo_frame_capable: false,
-            loa_issue_time: approval.map(|a| a.approved_at.as_second()),
+            loa_issue_time: letter.map(|a| a.approved_at.as_second()),
             location: connection.location.as_str(),
             mac_sec_capable: false,
             owner_account: connection.account.to_string(),
+            partner_name: partner.clone(),
+            provider_name: partner,
             region: region.as_str(),
             tags: tags_of(tags, connection.id),
+            vlan: hosting.map(|h| h.vlan),
         }
     }
 }
 
-const fn state(state: ConnectionState) -> &'static str {
+pub(super) const fn state(state: ConnectionState) -> &'static str {
     match state {
+        ConnectionState::Ordering => "ordering",
         ConnectionState::Requested => "requested",
         ConnectionState::Pending => "pending",
         ConnectionState::Available => "available",
         ConnectionState::Down => "down",
         ConnectionState::Deleting => "deleting",
         ConnectionState::Deleted => "deleted",
+        ConnectionState::Rejected => "rejected",
     }
 }
 
@@ -121,7 +137,7 @@ pub(super) async fn one(call: &Call<'_>, id: ConnectionId) -> Result<ConnectionV
     views.into_iter().next().ok_or_else(missing)
 }
 
-async fn encode(call: &Call<'_>, view: &ConnectionView) -> Outcome {
+pub(super) async fn encode(call: &Call<'_>, view: &ConnectionView) -> Outcome {
     let tags = call.app.line_tags(&call.context, Some(&[view.connection.id.into()])).await?;
     Ok(json!(Connection::new(view, &call.app.region().name, &tags)))
 }
@@ -134,6 +150,11 @@ pub(super) async fn describe(call: Call<'_>) -> Outcome {
     if let (Some(id), true) = (id, views.is_empty()) {
         return Err(crate::app::Refusal::from(Fault::NoSuchConnection(id)).into());
     }
+    list(&call, &page, views).await
+}
+
+/// A page of them.
+pub(super) async fn list(call: &Call<'_>, page: &Page, views: Vec<ConnectionView>) -> Outcome {
     let region = &call.app.region().name;
     let key = |view: &ConnectionView| {
         let connection = &view.connection;

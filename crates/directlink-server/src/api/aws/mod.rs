@@ -2,7 +2,7 @@
 //!
 //! The ten operations that OUTSCALE's DirectLink is compatible in, exactly, and beyond them what
 //! this Region can truly do: tags, the Letter of Authorization, routes as the router has them,
-//! router configurations, failover tests. Any other of the published model is answered as AWS
+//! router configurations, failover tests, hosted connections. Any other of the published model is answered as AWS
 //! answers what an endpoint does not know. Refusals are
 //! `DirectConnectClientException` with a text: there is no not-found type, so clients match texts,
 //! and ours keep the words they look for (see [`refusal`]).
@@ -10,9 +10,11 @@
 mod bgp_peers;
 mod connections;
 mod failover;
+mod hosted_connections;
 mod interfaces;
 mod letters;
 mod members;
+mod moves;
 mod paging;
 mod refusal;
 mod region;
@@ -53,7 +55,12 @@ macro_rules! operations {
 }
 
 operations! {
+    AllocateConnectionOnInterconnect hosted_connections::allocate_on_interconnect;
+    AllocateHostedConnection hosted_connections::allocate;
     AllocatePrivateVirtualInterface interfaces::allocate;
+    AssociateHostedConnection hosted_connections::associate;
+    AssociateVirtualInterface moves::associate;
+    ConfirmConnection hosted_connections::confirm;
     ConfirmPrivateVirtualInterface interfaces::confirm;
     CreateBGPPeer bgp_peers::create;
     CreateConnection connections::create;
@@ -63,6 +70,8 @@ operations! {
     DeleteVirtualInterface interfaces::delete;
     DescribeConnectionLoa letters::describe_nested;
     DescribeConnections connections::describe;
+    DescribeConnectionsOnInterconnect hosted_connections::describe_on_interconnect;
+    DescribeHostedConnections hosted_connections::describe;
     DescribeLoa letters::describe;
     DescribeLocations region::describe_locations;
     DescribeRouterConfiguration router_configuration::describe;

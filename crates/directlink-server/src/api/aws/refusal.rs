@@ -7,12 +7,13 @@
 //! | `The last BGP Peer on a Virtual Interface cannot be deleted` | Terraform, BGP peers |
 //! | `does not exist` | Terraform, deletion of virtual interfaces; OUTSCALE |
 //! | `Amazon Address and Customer Address must be in the same CIDR`, `… is address 0 on its subnet.`, `… is the broadcast address on its subnet.` | Terraform's acceptance tests |
+//! | `ConfirmConnection failed. dxcon-… is in state` | scripts that wait for an offer |
 //! | `is not in valid state`, `Interface already exists with same parameters` | OUTSCALE |
 
 use crate::{api::identity::Denied, app::Refusal, auth::AuthError, store};
 use directlink_model::{
     connection::ConnectionState,
-    fault::Fault,
+    fault::{Fault, HostingFault},
     ids::{BadId, ConnectionId, InterfaceId},
     interface::InterfaceState,
 };
@@ -124,6 +125,7 @@ fn text_of(fault: &Fault) -> String {
         Fault::VlanTaken { vlan, by, .. } => vlan_taken(*vlan, *by),
         Fault::ConnectionHasInterfaces { id, count } => has_interfaces(*id, *count),
         Fault::PeerAddresses(bad) => text_of_addresses(bad),
+        Fault::Hosting(fault) => text_of_hosting(fault),
         Fault::NoLetter { .. }
         | Fault::InterfaceNotTestable { .. }
         | Fault::NoTestRunning(_)
@@ -257,5 +259,45 @@ fn text_of_addresses(bad: &BadPeerAddresses) -> String {
         BadPeerAddresses::Same(_) | BadPeerAddresses::NotUnicast(_) | BadPeerAddresses::Size(_) => {
             bad.to_string()
         }
+    }
+}
+
+/// "DirectLink" is the other API's word.
+fn text_of_hosting(fault: &HostingFault) -> String {
+    match fault {
+        HostingFault::NotOrdering { id, state } => format!(
+            "ConfirmConnection failed. {id} is in state {state}: only a hosted connection that is ordering can be confirmed"
+        ),
+        HostingFault::NotReady { id, state } => format!(
+            "Connection is not in valid state: {id} is {state}, and hosts others from its approval until its deletion is asked"
+        ),
+        HostingFault::IsHosted(id) => {
+            format!("Connection {id} is hosted itself, and cannot host others")
+        }
+        HostingFault::NotHosted(id) => format!("Connection {id} is not a hosted connection"),
+        HostingFault::VlanTaken { vlan, by, .. } => format!(
+            "Connection already exists with same parameters: VLAN {vlan} of the connection is used by {by}"
+        ),
+        HostingFault::NoRoom { connection, asked, left_mbps } => format!(
+            "Bandwidth {asked} is not available: connection {connection} has {left_mbps}Mbps left for hosted connections"
+        ),
+        HostingFault::HasHosted { id, count } => format!(
+            "Connection {id} still has {count} hosted connection(s). Delete them before the connection"
+        ),
+        HostingFault::VlanIsFixed { connection, has, asked } => format!(
+            "Invalid VLAN: the virtual interface of the hosted connection {connection} has VLAN {has}, not {asked}"
+        ),
+        HostingFault::OneInterface { connection, by } => format!(
+            "Interface already exists with same parameters: the hosted connection {connection} carries one virtual interface, {by}"
+        ),
+        HostingFault::NoLetter(id) => format!(
+            "DescribeLoa failed. {id} is a hosted connection: there is no LOA-CFA for it, because it comes over the partner's fibre"
+        ),
+        HostingFault::InterfaceStays { interface, connection } => format!(
+            "Virtual interface {interface} stays on the hosted connection {connection}: it moves only with that, by AssociateHostedConnection"
+        ),
+        HostingFault::AddressesTaken { connection, subnet } => format!(
+            "Addresses of {subnet} are used by another virtual interface on connection {connection}"
+        ),
     }
 }

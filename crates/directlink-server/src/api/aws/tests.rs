@@ -1,6 +1,7 @@
 //! The dialect over a real app: every answer is held against the published service model.
 
 mod failover;
+mod hosted_connections;
 mod letters;
 mod looking_glass;
 mod tags;
@@ -15,7 +16,7 @@ use std::collections::BTreeMap;
 async fn every_published_operation_is_served_or_refused_as_an_unknown_one() {
     let region = TestRegion::new().await;
     let published = AWS.operations();
-    assert_eq!((published.len(), OPERATIONS.len()), (73, 24));
+    assert_eq!((published.len(), OPERATIONS.len()), (73, 31));
     for operation in OPERATIONS {
         assert!(published.contains_key(operation.name), "{} is not published", operation.name);
     }

@@ -43,7 +43,7 @@ impl<'v> DirectLink<'v> {
         let connection = &view.connection;
         Self {
             account_id: connection.account.to_string(),
-            bandwidth: connection.bandwidth.as_str(),
+            bandwidth: connection.capacity_str(),
             direct_link_id: connection.id,
             direct_link_name: &connection.name,
             location: connection.location.as_str(),
@@ -54,15 +54,16 @@ impl<'v> DirectLink<'v> {
 }
 
 /// The guide's words. (The description since 1.35.5 leaves out `requested` and says `disabled` for
-/// `down`; its own examples still say `requested`.)
+/// `down`; its own examples still say `requested`.) This API has no hosted connections and no word
+/// for an offer: one that waits is `requested`, one that came to nothing is `deleted`.
 pub(super) const fn state(state: ConnectionState) -> &'static str {
     match state {
-        ConnectionState::Requested => "requested",
+        ConnectionState::Ordering | ConnectionState::Requested => "requested",
         ConnectionState::Pending => "pending",
         ConnectionState::Available => "available",
         ConnectionState::Down => "down",
         ConnectionState::Deleting => "deleting",
-        ConnectionState::Deleted => "deleted",
+        ConnectionState::Deleted | ConnectionState::Rejected => "deleted",
     }
 }
 

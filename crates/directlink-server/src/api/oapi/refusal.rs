@@ -14,7 +14,7 @@
 
 use crate::{api::identity::Denied, app::Refusal, auth::AuthError, store};
 use directlink_model::{
-    fault::{Fault, GroupFault, Quota, RouteFault},
+    fault::{Fault, GroupFault, HostingFault, Quota, RouteFault},
     ids::BadId,
 };
 use http::StatusCode;
@@ -182,6 +182,7 @@ const fn code_of(fault: &Fault) -> Code {
         Fault::RangeSize { .. } => Code::BLOCK_SIZE,
         Fault::Route(fault) => code_of_route(fault),
         Fault::Group(fault) => code_of_group(fault),
+        Fault::Hosting(fault) => code_of_hosting(fault),
         Fault::TagKey(_) => Code(4069),
         Fault::TagValue(_) => Code(4071),
         Fault::SecurityGroupElsewhere { .. } => Code(4086), // network-mismatch
@@ -258,6 +259,22 @@ const fn code_of_group(fault: &GroupFault) -> Code {
         GroupFault::Ambiguous { .. } => Code(9015), // duplicate-name
         GroupFault::IsDefault(_) => Code(9051),     // reserved-group
         GroupFault::InUse { .. } => Code(9085),
+    }
+}
+
+const fn code_of_hosting(fault: &HostingFault) -> Code {
+    match fault {
+        HostingFault::IsHosted(_)
+        | HostingFault::NotHosted(_)
+        | HostingFault::VlanIsFixed { .. }
+        | HostingFault::InterfaceStays { .. } => Code::VALUE,
+        HostingFault::NotOrdering { .. } | HostingFault::NoLetter(_) => Code(6003),
+        HostingFault::NotReady { .. } => Code(6011),
+        HostingFault::HasHosted { .. } => Code(9002), // busy
+        HostingFault::VlanTaken { .. }
+        | HostingFault::OneInterface { .. }
+        | HostingFault::AddressesTaken { .. } => Code(9010), // duplicate-interface
+        HostingFault::NoRoom { .. } => Code(10001),
     }
 }
 

@@ -20,7 +20,7 @@
 //! | `GET /ports` | | `{"ports":[{"port","router","name","speed","connection":"dxcon-…" or null,"light":true, false or null}]}` |
 //! | `POST /ports/par1-r1/p0/release` | `{}` | 200, the port: free again although its router still sees light |
 //! | `GET /orders` | | `{"orders":[connection…]}`: those still `requested`, oldest first |
-//! | `GET /connections` | | `{"connections":[{"id","account","name","location","bandwidth","state","requested_at","approved_at","port","light","light_since"}]}`; what is not known is null |
+//! | `GET /connections` | | `{"connections":[{"id","account","name","location","bandwidth","state","requested_at","approved_at","port","light","light_since","hosted_on":"dxcon-…","vlan"}]}`; what is not known is null, and the last two are of hosted ones |
 //! | `POST /orders/dxcon-…/approve` | `{}` or `{"port":"par1-r1/p0"}` | 200, the connection: a port is taken, the Letter of Authorization sent |
 //! | `GET /interfaces` | | `{"interfaces":[{"id","connection","owner","name","vlan","asn","mtu","state","gateway","router_address","customer_address","configured","session_up","forwarding"}]}` |
 //! | `GET /nics` | | `{"nics":[{"id","account","net","vni","net_range","subnet","subnet_range","gateway_address","address","mac","vtep"}]}` |

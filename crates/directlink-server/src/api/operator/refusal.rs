@@ -1,7 +1,7 @@
 //! How the operator's API says no: a status, a short code for programs, a text for people.
 
 use crate::{app::Refusal, store};
-use directlink_model::fault::{Fault, GroupFault, RouteFault};
+use directlink_model::fault::{Fault, GroupFault, HostingFault, RouteFault};
 use http::StatusCode;
 use std::borrow::Cow;
 
@@ -127,6 +127,7 @@ const fn code_of(fault: &Fault) -> (StatusCode, &'static str) {
         Fault::RuleExists(_) => (CONFLICT, "rule_exists"),
         Fault::Route(fault) => code_of_route(fault),
         Fault::Group(fault) => code_of_group(fault),
+        Fault::Hosting(fault) => code_of_hosting(fault),
         Fault::TagKey(_) => (BAD, "tag_key"),
         Fault::TagValue(_) => (BAD, "tag_value"),
         Fault::NoSuchAccessKey(_) => (GONE, "no_such_access_key"),
@@ -165,5 +166,22 @@ const fn code_of_group(fault: &GroupFault) -> (StatusCode, &'static str) {
         GroupFault::InUse { .. } => (CONFLICT, "security_group_in_use"),
         GroupFault::IsDefault(_) => (CONFLICT, "security_group_is_default"),
         GroupFault::Ambiguous { .. } => (CONFLICT, "security_group_ambiguous"),
+    }
+}
+
+const fn code_of_hosting(fault: &HostingFault) -> (StatusCode, &'static str) {
+    match fault {
+        HostingFault::NotOrdering { .. } => (CONFLICT, "connection_not_ordering"),
+        HostingFault::NotReady { .. } => (CONFLICT, "connection_not_ready"),
+        HostingFault::IsHosted(_) => (CONFLICT, "connection_is_hosted"),
+        HostingFault::NotHosted(_) => (CONFLICT, "connection_not_hosted"),
+        HostingFault::VlanTaken { .. } => (CONFLICT, "vlan_taken"),
+        HostingFault::NoRoom { .. } => (CONFLICT, "no_room"),
+        HostingFault::HasHosted { .. } => (CONFLICT, "connection_has_hosted"),
+        HostingFault::VlanIsFixed { .. } => (CONFLICT, "vlan_is_fixed"),
+        HostingFault::OneInterface { .. } => (CONFLICT, "one_interface"),
+        HostingFault::NoLetter(_) => (CONFLICT, "no_letter"),
+        HostingFault::InterfaceStays { .. } => (CONFLICT, "interface_stays"),
+        HostingFault::AddressesTaken { .. } => (CONFLICT, "addresses_taken"),
     }
 }

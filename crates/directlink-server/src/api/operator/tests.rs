@@ -147,3 +147,22 @@ async fn sites_accounts_identities_and_the_clock() {
     assert_eq!(state.body["routers"].as_array().unwrap().len(), 3);
     assert!(!state.body.to_string().contains("PRIVATE KEY"));
 }
+
+#[tokio::test]
+async fn a_hosted_connection_is_listed_with_its_parent_and_never_waits_for_approval() {
+    let region = TestRegion::new().await;
+    let (parent, _) = region.plugged(&region.owner).await;
+    let share = json!({"connectionId": parent, "ownerAccount": region.guest.account,
+        "bandwidth": "50Mbps", "connectionName": "a share", "vlan": 101});
+    let made = region.aws(&region.owner, "AllocateHostedConnection", share).await.body;
+    let listed = region.operator(Method::GET, "connections", json!({})).await.body;
+    let hosted = &listed["connections"][1];
+    assert_eq!(hosted["id"], made["connectionId"]);
+    let shown = ["state", "bandwidth", "hosted_on", "vlan", "port", "approved_at"];
+    let shown: Vec<_> = shown.iter().map(|name| hosted[name].clone()).collect();
+    let expected = json!(["ordering", "50Mbps", parent, 101, "par1-r1/p0", null]);
+    assert_eq!(json!(shown), expected);
+    assert_eq!(listed["connections"][0]["hosted_on"], Value::Null);
+    let orders = region.operator(Method::GET, "orders", json!({})).await.body;
+    assert_eq!(orders["orders"], json!([]));
+}

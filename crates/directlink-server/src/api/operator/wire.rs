@@ -164,18 +164,23 @@ pub(super) fn port(view: &app::PortView) -> Value {
 pub(super) fn connection(view: &ConnectionView) -> Value {
     let connection = &view.connection;
     let approval = connection.approval.as_ref();
+    let hosting = connection.hosting.as_ref();
+    // The order that was approved was its parent's.
+    let approved = approval.filter(|_| hosting.is_none());
     json!({
         "id": connection.id,
         "account": connection.account,
         "name": connection.name,
         "location": connection.location,
-        "bandwidth": connection.bandwidth.as_str(),
+        "bandwidth": connection.capacity_str(),
         "state": view.state.as_str(),
         "requested_at": connection.requested_at,
-        "approved_at": approval.map(|a| a.approved_at),
+        "approved_at": approved.map(|a| a.approved_at),
         "port": approval.map(|a| a.port.to_string()),
         "light": connection.light.map(|l| l.on),
         "light_since": connection.light.map(|l| l.since),
+        "hosted_on": hosting.map(|h| h.parent),
+        "vlan": hosting.map(|h| h.vlan),
     })
 }
 

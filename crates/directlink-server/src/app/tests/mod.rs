@@ -3,6 +3,7 @@
 
 mod connections;
 mod failover_tests;
+mod hosted_connections;
 mod interfaces;
 mod nets;
 mod region;

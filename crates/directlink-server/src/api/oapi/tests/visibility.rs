@@ -195,3 +195,78 @@ async fn anothers_object_reads_as_not_found_in_every_action() {
         }
     }
 }
+
+/// A hosted connection is its customer's as if it were ordered; the partner that hosts it can end
+/// it, and sees neither it nor what is on it in its own lists; to a stranger it is not there.
+#[tokio::test]
+async fn a_hosted_connection_is_its_customers_and_what_it_carries_is_shown_to_nobody_else() {
+    let region = TestRegion::new().await;
+    let (partner, customer) = (&region.owner, &region.guest);
+    let made = region.operator(Method::POST, "accounts", json!({})).await.body;
+    let word = |name: &str| made[name].as_str().unwrap().to_owned();
+    let stranger = &Keys {
+        account: word("id"),
+        access_key: word("access_key"),
+        secret_key: word("secret_key"),
+        login: word("login"),
+        password: word("password"),
+    };
+    let (parent, _) = region.plugged(partner).await;
+    let share = json!({"connectionId": parent, "ownerAccount": customer.account,
+        "bandwidth": "50Mbps", "connectionName": "a share", "vlan": 101});
+    let made = region.aws(partner, "AllocateHostedConnection", share).await.body;
+    let hosted = made["connectionId"].as_str().unwrap();
+    let read = async |keys: &Keys| {
+        let all = region.good(keys, "ReadDirectLinks", json!({})).await;
+        let found = all["DirectLinks"].as_array().unwrap().iter();
+        let found = found.filter(|c| c["DirectLinkId"] == hosted).map(|c| c["State"].to_string());
+        found.collect::<Vec<_>>()
+    };
+    assert_eq!(read(customer).await, ["\"requested\""], "this API has no word for an offer");
+    region.aws(customer, "ConfirmConnection", json!({"connectionId": hosted})).await;
+    let (_, _, gateway) = place(&region, customer).await;
+    let mut asked = interface(hosted, &gateway, 101);
+    asked["DirectLinkInterface"]["BgpKey"] = json!("tgyn26example");
+    let made = region.good(customer, "CreateDirectLinkInterface", asked).await;
+    let dxvif = made.pointer("/DirectLinkInterface/DirectLinkInterfaceId").unwrap();
+    assert_eq!(read(customer).await, ["\"available\""]);
+    let shown = region.good(customer, "ReadDirectLinks", json!({})).await;
+    assert_eq!(shown["DirectLinks"][0]["Bandwidth"], "50Mbps");
+
+    for (who, keys, deletes) in [("partner", partner, 9002), ("stranger", stranger, 5072)] {
+        assert_eq!(read(keys).await, Vec::<String>::new(), "{who}");
+        let interfaces = region.good(keys, "ReadDirectLinkInterfaces", json!({})).await;
+        assert_eq!(interfaces["DirectLinkInterfaces"], json!([]), "{who}");
+        for (action, body, code) in [
+            ("CreateDirectLinkInterface", interface(hosted, &gateway, 101), 5072),
+            ("DeleteDirectLink", json!({"DirectLinkId": hosted}), deletes),
+            ("DeleteDirectLinkInterface", json!({"DirectLinkInterfaceId": dxvif}), 5073),
+            (
+                "UpdateDirectLinkInterface",
+                json!({"DirectLinkInterfaceId": dxvif, "Mtu": 1500}),
+                5073,
+            ),
+        ] {
+            let answer = region.oapi(keys, action, body).await;
+            assert_eq!(answer.code(), code, "{who} {action}: {}", answer.body);
+        }
+    }
+    // The parent is the partner's alone, and so is the list of what it hosts.
+    let nobodys = "Could not find Connection with ID";
+    let connection = |id: &str| json!({"connectionId": id});
+    let onto = json!({"connectionId": hosted, "parentConnectionId": parent});
+    for (who, keys, operation, body) in [
+        ("customer", customer, "DescribeConnections", connection(&parent)),
+        ("customer", customer, "DescribeHostedConnections", connection(&parent)),
+        ("customer", customer, "AssociateHostedConnection", onto.clone()),
+        ("partner", partner, "DescribeConnections", connection(hosted)),
+        ("partner", partner, "ConfirmConnection", connection(hosted)),
+        ("stranger", stranger, "DescribeConnections", connection(hosted)),
+        ("stranger", stranger, "DescribeHostedConnections", connection(&parent)),
+        ("stranger", stranger, "ConfirmConnection", connection(hosted)),
+        ("stranger", stranger, "AssociateHostedConnection", onto),
+    ] {
+        let answer = region.aws(keys, operation, body).await;
+        assert!(answer.refusal().1.contains(nobodys), "{who} {operation}: {}", answer.body);
+    }
+}

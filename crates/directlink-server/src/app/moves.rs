@@ -1,0 +1,48 @@
+//! An interface goes over to another connection.
+
+use super::{
+    App, Context, Refusal,
+    connections::own,
+    failover_tests::end_test,
+    interfaces::{check_net_is_new, mark, record, view, visible},
+    wires::vlan_holder,
+    write_tx,
+};
+use crate::store::{gateways, interfaces};
+use directlink_model::{command::MoveInterface, fault::Quota, view::InterfaceView};
+
+impl App {
+    /// Asked by its owner or its connection's, for a connection of the caller's own.
+    pub async fn move_interface(
+        &self,
+        ctx: &Context,
+        c: MoveInterface,
+    ) -> Result<InterfaceView, Refusal> {
+        write_tx!(self, ctx.dry_run, |tx| {
+            let (mut interface, from) = visible(tx, ctx, c.id).await?;
+            let target = own(tx, ctx, c.connection).await?;
+            if from.id == target.id {
+                return Ok(view(interface, from, ctx.now));
+            }
+            let holder = vlan_holder(tx, target.id, interface.vlan, ctx.now).await?;
+            let others = interfaces::live_on_wire(tx, target.wire()).await?;
+            interface.move_to((&from, &target), holder, &others, ctx.now)?;
+            if let Some(gateway) = interface.gateway
+                && let Some(gateway) = gateways::by_id(tx, gateway).await?
+            {
+                check_net_is_new(tx, target.id, &gateway).await?;
+            }
+            let count = others.iter().filter(|other| other.connection == target.id).count();
+            let quota = Quota::InterfacesPerConnection;
+            self.check_quota(tx, target.account, quota, count + 1).await?;
+            interfaces::update(tx, &interface).await?;
+            interfaces::relocate(tx, &interface).await?;
+            interfaces::drop_report(tx, c.id).await?;
+            end_test(tx, c.id, ctx.now).await?;
+            mark(tx, &from).await?;
+            mark(tx, &target).await?;
+            record(tx, ctx, c.id, "interface moved").await?;
+            Ok(view(interface, target, ctx.now))
+        })
+    }
+}
