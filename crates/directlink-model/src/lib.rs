@@ -19,6 +19,7 @@ pub mod fault;
 pub mod gateway;
 pub mod ids;
 pub mod interface;
+pub mod lag;
 pub mod location;
 pub mod net;
 pub mod plan;
