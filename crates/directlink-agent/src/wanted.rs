@@ -254,7 +254,11 @@ mod tests {
             shutdown: None,
             bits_per_second: None,
         };
-        PortPlan { connection: None, interfaces: [(InterfaceId::from_bits(1), plan)].into() }
+        PortPlan {
+            connection: None,
+            lag: None,
+            interfaces: [(InterfaceId::from_bits(1), plan)].into(),
+        }
     }
 
     #[test]

@@ -8,9 +8,11 @@ use crate::{
     connection::{Bandwidth, PortRef},
     hosting::Capacity,
     ids::{
-        AccountId, BgpPeerId, ConnectionId, GatewayId, InterfaceId, LocationCode, NetId, NicId,
-        RouteTableId, RouteTableLinkId, RouterName, SecurityGroupId, SubnetId, SubregionName,
+        AccountId, BgpPeerId, ConnectionId, GatewayId, InterfaceId, LagId, LocationCode, NetId,
+        NicId, RouteTableId, RouteTableLinkId, RouterName, SecurityGroupId, SubnetId,
+        SubregionName,
     },
+    lag::Trunk,
     quota::Quota,
     route_table::RouteTarget,
     security_group::{Admission, Flow, RuleName},
@@ -27,7 +29,39 @@ pub struct OrderConnection {
     pub name: String,
     pub location: String,
     pub bandwidth: Bandwidth,
+    /// To be a member of.
+    pub lag: Option<LagId>,
     pub tags: TagSet,
+}
+
+/// `CreateLag`.
+#[derive(Clone, Debug)]
+pub struct CreateLag {
+    pub name: String,
+    pub location: String,
+    pub bandwidth: Bandwidth,
+    /// How many connections it shall have at first, with `connection`.
+    pub count: i64,
+    /// One that is there already.
+    pub connection: Option<ConnectionId>,
+    pub tags: TagSet,
+    /// Of the connections that are ordered with it.
+    pub member_tags: TagSet,
+}
+
+/// `UpdateLag`. `None`: stays as it is.
+#[derive(Clone, Debug)]
+pub struct ChangeLag {
+    pub id: LagId,
+    pub name: Option<String>,
+    pub minimum_links: Option<i64>,
+}
+
+/// `AssociateConnectionWithLag`, `DisassociateConnectionFromLag`.
+#[derive(Clone, Copy, Debug)]
+pub struct SetMember {
+    pub lag: LagId,
+    pub connection: ConnectionId,
 }
 
 /// `UpdateConnection`.
@@ -60,7 +94,7 @@ pub struct MoveHosted {
 #[derive(Clone, Copy, Debug)]
 pub struct MoveInterface {
     pub id: InterfaceId,
-    pub connection: ConnectionId,
+    pub to: Trunk,
 }
 
 /// `CreateDirectLinkInterface`, `CreatePrivateVirtualInterface`, `AllocatePrivateVirtualInterface`.
@@ -68,7 +102,7 @@ pub struct MoveInterface {
 /// Without a gateway, or for another owner, it is hosted and waits in `confirming`.
 #[derive(Clone, Debug)]
 pub struct CreateInterface {
-    pub connection: ConnectionId,
+    pub trunk: Trunk,
     /// `None`: the caller.
     pub owner: Option<AccountId>,
     pub name: String,

@@ -13,9 +13,9 @@
 //! Nothing here is a stored state: the facts are, and [`Connection::state`] reads them.
 
 use crate::{
-    fault::{Fault, HostingFault},
+    fault::{Fault, HostingFault, LagFault},
     hosting::Hosting,
-    ids::{AccountId, ConnectionId, LocationCode, PortName, RouterName},
+    ids::{AccountId, ConnectionId, LagId, LocationCode, PortName, RouterName},
     interface::Confirmation,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -106,6 +106,8 @@ pub struct Connection {
     pub name: String,
     pub location: LocationCode,
     pub bandwidth: Bandwidth,
+    /// The LAG that it is a member of.
+    pub lag: Option<LagId>,
     pub requested_at: Timestamp,
     pub approval: Option<Approval>,
     /// `None` until the port first had light after the approval.
@@ -237,8 +239,11 @@ impl Connection {
         }
     }
 
-    /// Only an available connection takes new interfaces.
+    /// Only an available connection takes new interfaces, and no member of a LAG its own.
     pub fn check_takes_interfaces(&self) -> Result<(), Fault> {
+        if let Some(lag) = self.lag {
+            return Err(LagFault::MemberTakesNone { lag, connection: self.id }.into());
+        }
         match self.state() {
             ConnectionState::Available => Ok(()),
             state => Err(Fault::ConnectionNotAvailable { id: self.id, state }),
@@ -317,6 +322,7 @@ mod tests {
             name: "to the cloud".into(),
             location: "PAR1".parse().unwrap(),
             bandwidth: Bandwidth::OneGbps,
+            lag: None,
             requested_at: at(0),
             approval: None,
             light: None,

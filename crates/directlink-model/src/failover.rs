@@ -148,6 +148,7 @@ mod tests {
     fn interface() -> Interface {
         let proposal = Proposal {
             connection: ConnectionId::from_bits(1),
+            lag: None,
             owner: AccountId::from_number(2),
             name: "i".into(),
             vlan: 101u16.try_into().unwrap(),

@@ -4,6 +4,7 @@
 //! A fault is the customer's to mend. That the world failed (disk, network) is an error, and not here.
 
 mod hosting;
+mod lags;
 mod neighbours;
 
 pub use crate::quota::Quota;
@@ -17,6 +18,7 @@ use crate::{
 };
 use directlink_net::{Asn, BadPeerAddresses, Ipv4Net, RegionAsn, Vlan};
 pub use hosting::HostingFault;
+pub use lags::LagFault;
 pub use neighbours::{GroupFault, RouteFault};
 use std::{net::Ipv4Addr, ops::RangeInclusive};
 use thiserror::Error;
@@ -111,6 +113,9 @@ pub enum Fault {
     /// Of security groups and their rules.
     #[error(transparent)]
     Group(#[from] GroupFault),
+    /// Of link aggregation groups.
+    #[error(transparent)]
+    Lag(#[from] LagFault),
 
     // Conflicts with what is there.
     #[error(

@@ -175,6 +175,7 @@ impl Connection {
             light: parent.light,
             delete_asked_at: None,
             deleted_at: None,
+            lag: None,
             hosting: Some(hosting),
         })
     }
@@ -300,6 +301,9 @@ impl Connection {
     }
 
     fn check_hosts(&self) -> Result<(), Fault> {
+        if let Some(lag) = self.lag {
+            return Err(HostingFault::InLag { connection: self.id, lag }.into());
+        }
         match (&self.hosting, self.wanted_port()) {
             (Some(_), _) => Err(HostingFault::IsHosted(self.id).into()),
             (None, None) => Err(HostingFault::NotReady { id: self.id, state: self.state() }.into()),
@@ -360,6 +364,7 @@ mod tests {
             light: None,
             delete_asked_at: None,
             deleted_at: None,
+            lag: None,
             hosting: None,
         };
         let port =

@@ -75,6 +75,8 @@ macro_rules! ids {
 ids! {
     /// A connection: OUTSCALE "DirectLink".
     ConnectionId = "dxcon";
+    /// A link aggregation group of connections.
+    LagId = "dxlag";
     /// A DirectLink interface: AWS "virtual interface".
     InterfaceId = "dxvif";
     /// The BGP session of an interface, as a thing of its own.

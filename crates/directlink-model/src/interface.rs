@@ -19,7 +19,7 @@
 
 use crate::{
     fault::Fault,
-    ids::{AccountId, BgpPeerId, ConnectionId, GatewayId, InterfaceId},
+    ids::{AccountId, BgpPeerId, ConnectionId, GatewayId, InterfaceId, LagId},
 };
 use directlink_net::{Asn, BgpKey, Mtu, PeerAddresses, RegionAsn, Vlan};
 use jiff::{SignedDuration, Timestamp};
@@ -60,7 +60,10 @@ pub enum Confirmation {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interface {
     pub id: InterfaceId,
+    /// The connection that carries it: of a LAG the member whose turn it is.
     pub connection: ConnectionId,
+    /// The LAG that it was made on, if it was.
+    pub lag: Option<LagId>,
     /// Who uses it: for a hosted interface not the connection's owner.
     pub owner: AccountId,
     pub name: String,
@@ -155,6 +158,7 @@ impl fmt::Display for InterfaceState {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proposal {
     pub connection: ConnectionId,
+    pub lag: Option<LagId>,
     pub owner: AccountId,
     pub name: String,
     pub vlan: Vlan,
@@ -187,10 +191,12 @@ impl Interface {
             Some(_) => Confirmation::Given,
             None => Confirmation::AwaitedUntil(now + CONFIRM_WITHIN),
         };
-        let Proposal { connection, owner, name, vlan, asn, key, peer, mtu, gateway } = proposal;
+        let Proposal { connection, lag, owner, name, vlan, asn, key, peer, mtu, gateway } =
+            proposal;
         Ok(Self {
             id,
             connection,
+            lag,
             owner,
             name,
             vlan,
@@ -364,6 +370,7 @@ mod tests {
     fn proposal(gateway: Option<GatewayId>) -> Proposal {
         Proposal {
             connection: ConnectionId::from_bits(1),
+            lag: None,
             owner: AccountId::from_number(2),
             name: "to my Net".into(),
             vlan: Vlan::try_from(101u16).unwrap(),

@@ -20,6 +20,7 @@ pub mod gateway;
 pub mod hosting;
 pub mod ids;
 pub mod interface;
+pub mod lag;
 pub mod location;
 pub mod moving;
 pub mod net;

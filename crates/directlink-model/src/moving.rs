@@ -34,10 +34,14 @@ impl Interface {
             let (interface, connection) = (self.id, from.id);
             return Err(HostingFault::InterfaceStays { interface, connection }.into());
         }
-        target.check_takes_interfaces()?;
+        // The member that carries a LAG takes what goes to the LAG, and nothing for itself.
+        if target.lag.is_none() {
+            target.check_takes_interfaces()?;
+        }
         target.check_vlan(self.vlan, holder)?;
         self.check_addresses(target, others)?;
         self.connection = target.id;
+        self.lag = target.lag;
         self.begin_anew();
         Ok(())
     }
@@ -96,6 +100,7 @@ mod tests {
             light: None,
             delete_asked_at: None,
             deleted_at: None,
+            lag: None,
             hosting: None,
         };
         let port =
@@ -122,6 +127,7 @@ mod tests {
     fn interface(id: u32, pair: u16) -> Interface {
         let proposal = Proposal {
             connection: ConnectionId::from_bits(1),
+            lag: None,
             owner: AccountId::from_number(1),
             name: "i".into(),
             vlan: 101u16.try_into().unwrap(),

@@ -13,15 +13,21 @@
 
 use crate::{
     connection::{Bandwidth, Connection},
-    ids::{ConnectionId, InterfaceId, NetId, PortName},
+    ids::{ConnectionId, InterfaceId, LagId, NetId, PortName},
     interface::Interface,
+    lag::Bundle,
     net::{Net, Nic, Subnet},
     security_group::{Admission, Flow, OtherSide, Permission, SecurityGroup},
 };
 use directlink_net::{Asn, BgpKey, IpNet, Ipv4Net, Mac, Mtu, PeerAddresses, RegionAsn, Vlan, Vni};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fmt, net::Ipv4Addr, str::FromStr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    net::Ipv4Addr,
+    str::FromStr,
+};
 
 /// The MAC address of every Subnet's gateway, on every router: hosts keep theirs when traffic moves.
 pub const GATEWAY_MAC: Mac = Mac([0x02, 0x44, 0x4c, 0x00, 0x00, 0x01]);
@@ -92,7 +98,19 @@ pub enum Document {
 pub struct PortPlan {
     /// `None`: the port is free, and carries nothing.
     pub connection: Option<ConnectionPlan>,
+    /// The LAG that the connection is a member of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lag: Option<LagPlan>,
     pub interfaces: BTreeMap<InterfaceId, InterfacePlan>,
+}
+
+/// What the members of a LAG have in common. The server chooses which of the ports has the
+/// interfaces, so a router need not act on it; one that speaks 802.3ad has here what to bundle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LagPlan {
+    pub id: LagId,
+    pub ports: BTreeSet<PortName>,
+    pub minimum_links: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,7 +174,9 @@ pub struct PortSnapshot {
     pub connection: Option<Connection>,
     /// Those that it hosts.
     pub hosted: Vec<Connection>,
-    /// Its and their interfaces, each with the Net behind its gateway.
+    /// The LAG that it is a member of.
+    pub bundle: Option<Bundle>,
+    /// Its interfaces and those of what it hosts, each with the Net behind its gateway.
     pub interfaces: Vec<(Interface, Option<Net>)>,
     pub region: RegionAsn,
     pub bgp_identifier: Ipv4Addr,
@@ -176,15 +196,18 @@ pub fn nets_of(port: &PortPlan) -> impl Iterator<Item = NetId> + '_ {
     port.interfaces.values().filter_map(|i| i.net.as_ref().map(|n| n.id))
 }
 
-/// What the port shall do now. Interfaces that wait, are going, or are gone are not in it.
+/// What the port shall do now. Interfaces that wait, are going, or are gone are not in it; nor is any
+/// of a LAG with too few links.
 pub fn plan_port(snapshot: &PortSnapshot, now: Timestamp) -> PortPlan {
     let Some(connection) = snapshot.connection.as_ref().filter(|c| c.wanted_port().is_some())
     else {
         return PortPlan::default();
     };
+    let is_carried = snapshot.bundle.as_ref().is_none_or(Bundle::is_carried);
     let interfaces = snapshot
         .interfaces
         .iter()
+        .filter(|_| is_carried)
         .filter(|(interface, _)| interface.state(false, now).is_wanted())
         .map(|(interface, net)| {
             (interface.id, plan_interface((interface, net.as_ref()), snapshot, now))
@@ -194,7 +217,20 @@ pub fn plan_port(snapshot: &PortSnapshot, now: Timestamp) -> PortPlan {
         id: connection.id,
         bits_per_second: Bandwidth::bits_per_second(connection.bandwidth),
     };
-    PortPlan { connection: Some(connection), interfaces }
+    PortPlan {
+        connection: Some(connection),
+        lag: snapshot.bundle.as_ref().map(plan_lag),
+        interfaces,
+    }
+}
+
+fn plan_lag(bundle: &Bundle) -> LagPlan {
+    let ports = bundle.members.iter().filter_map(Connection::wanted_port);
+    LagPlan {
+        id: bundle.lag.id,
+        ports: ports.map(|port| port.port.clone()).collect(),
+        minimum_links: bundle.lag.minimum_links,
+    }
 }
 
 fn plan_interface(
@@ -271,6 +307,7 @@ mod tests {
         hosting::{Allocation, Capacity},
         ids::{AccountId, GatewayId, NicId, SecurityGroupId, SecurityGroupRuleId, SubnetId},
         interface::Proposal,
+        lag::Lag,
         security_group::{PortRange, Protocol, SecurityGroupRule},
     };
     use proptest::prelude::*;
@@ -300,6 +337,7 @@ mod tests {
             name: "c".into(),
             location: "PAR1".parse().unwrap(),
             bandwidth: Bandwidth::OneGbps,
+            lag: None,
             requested_at: at(0),
             approval: None,
             light: None,
@@ -316,6 +354,7 @@ mod tests {
     fn interface(n: u32, gateway: Option<GatewayId>) -> Interface {
         let proposal = Proposal {
             connection: ConnectionId::from_bits(1),
+            lag: None,
             owner: AccountId::from_number(1),
             name: "i".into(),
             vlan: Vlan::try_from(100 + i64::from(n)).unwrap(),
@@ -332,6 +371,7 @@ mod tests {
         PortSnapshot {
             connection,
             hosted: vec![],
+            bundle: None,
             interfaces: interfaces.into_iter().map(|i| (i, Some(net()))).collect(),
             region: region(),
             bgp_identifier: Ipv4Addr::new(192, 0, 2, 1),
@@ -357,6 +397,40 @@ mod tests {
         let plan =
             |lit| plan_port(&snapshot(Some(connection(lit)), vec![interface(1, GATEWAY)]), at(5));
         assert_eq!(plan(true), plan(false));
+    }
+
+    #[test]
+    fn a_lag_with_too_few_links_is_carried_by_no_port_and_each_port_says_what_it_is_bundled_with() {
+        let lag = Lag {
+            id: LagId::from_bits(1),
+            account: AccountId::from_number(1),
+            name: "l".into(),
+            location: "PAR1".parse().unwrap(),
+            bandwidth: Bandwidth::OneGbps,
+            minimum_links: 0,
+            requested_at: at(0),
+            deleted_at: None,
+        };
+        let mut bundle = Bundle { lag, members: vec![] };
+        let mut first = connection(true);
+        bundle.join(&mut first).unwrap();
+        let mut second = Connection { id: ConnectionId::from_bits(2), ..connection(false) };
+        second.approval.as_mut().unwrap().port.port = "p1".parse().unwrap();
+        bundle.join(&mut second).unwrap();
+        for (minimum, carried) in [(0, 1), (1, 1), (2, 0)] {
+            bundle.lag.minimum_links = minimum;
+            let snapshot = PortSnapshot {
+                bundle: Some(bundle.clone()),
+                ..snapshot(Some(first.clone()), vec![interface(1, GATEWAY)])
+            };
+            let plan = plan_port(&snapshot, at(5));
+            assert_eq!(plan.interfaces.len(), carried, "{minimum}");
+            let lag = plan.lag.unwrap();
+            assert_eq!((lag.ports.len(), lag.minimum_links), (2, minimum));
+        }
+        let alone = plan_port(&snapshot(Some(connection(true)), vec![]), at(5));
+        let alone = serde_json::to_value(&alone).unwrap();
+        assert!(alone.get("lag").is_none(), "older routers read it as ever: {alone}");
     }
 
     #[test]

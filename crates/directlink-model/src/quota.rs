@@ -5,6 +5,7 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Quota {
     Connections,
+    Lags,
     InterfacesPerConnection,
     Gateways,
     Nets,
@@ -18,8 +19,9 @@ pub enum Quota {
 }
 
 impl Quota {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Connections,
+        Self::Lags,
         Self::InterfacesPerConnection,
         Self::Gateways,
         Self::Nets,
@@ -36,6 +38,7 @@ impl Quota {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Connections => "connections",
+            Self::Lags => "lags",
             Self::InterfacesPerConnection => "interfaces_per_connection",
             Self::Gateways => "gateways",
             Self::Nets => "nets",
@@ -60,6 +63,7 @@ impl fmt::Display for Quota {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Connections => "DirectLinks per account",
+            Self::Lags => "LAGs per account",
             Self::InterfacesPerConnection => "interfaces per DirectLink",
             Self::Gateways => "virtual gateways per account",
             Self::Nets => "Nets per account",

@@ -1,11 +1,11 @@
-//! The tags of a connection or interface: words that an account keeps with it, for itself.
+//! The tags of a connection, LAG or interface: words that an account keeps with it, for itself.
 //!
 //! Of a hosted interface both sides may keep some, each its own: nobody's labels are shown to,
 //! or changed by, the other.
 
 use crate::{
     fault::Fault,
-    ids::{ConnectionId, InterfaceId},
+    ids::{ConnectionId, InterfaceId, LagId},
 };
 use std::{collections::BTreeMap, fmt};
 
@@ -18,6 +18,7 @@ const VALUE_MAX: usize = 256;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tagged {
     Connection(ConnectionId),
+    Lag(LagId),
     Interface(InterfaceId),
 }
 
@@ -25,6 +26,7 @@ impl fmt::Display for Tagged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Connection(id) => id.fmt(f),
+            Self::Lag(id) => id.fmt(f),
             Self::Interface(id) => id.fmt(f),
         }
     }
@@ -33,6 +35,12 @@ impl fmt::Display for Tagged {
 impl From<ConnectionId> for Tagged {
     fn from(id: ConnectionId) -> Self {
         Self::Connection(id)
+    }
+}
+
+impl From<LagId> for Tagged {
+    fn from(id: LagId) -> Self {
+        Self::Lag(id)
     }
 }
 

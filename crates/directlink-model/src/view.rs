@@ -6,6 +6,7 @@ use crate::{
     gateway::Gateway,
     ids::SecurityGroupId,
     interface::{Interface, InterfaceState},
+    lag::{Lag, LagState},
     net::{Nic, Subnet},
     quota::Quota,
     route_table::{Route, RouteTable},
@@ -18,6 +19,14 @@ use std::collections::BTreeMap;
 pub struct ConnectionView {
     pub connection: Connection,
     pub state: ConnectionState,
+}
+
+/// A LAG, its state, and its members in order of creation.
+#[derive(Clone, Debug)]
+pub struct LagView {
+    pub lag: Lag,
+    pub state: LagState,
+    pub members: Vec<ConnectionView>,
 }
 
 /// An interface, its state, and what the dialects show of its connection.

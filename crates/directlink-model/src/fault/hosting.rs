@@ -3,7 +3,7 @@
 use crate::{
     connection::ConnectionState,
     hosting::{Capacity, Holder},
-    ids::{ConnectionId, InterfaceId},
+    ids::{ConnectionId, InterfaceId, LagId},
 };
 use directlink_net::{IpNet, Vlan};
 use thiserror::Error;
@@ -20,6 +20,10 @@ pub enum HostingFault {
     NotReady { id: ConnectionId, state: ConnectionState },
     #[error("The DirectLink '{0}' is hosted itself, and cannot host others.")]
     IsHosted(ConnectionId),
+    #[error(
+        "The DirectLink '{connection}' is a member of the LAG '{lag}', and cannot host others."
+    )]
+    InLag { connection: ConnectionId, lag: LagId },
     #[error("The DirectLink '{0}' is not a hosted one.")]
     NotHosted(ConnectionId),
     #[error(

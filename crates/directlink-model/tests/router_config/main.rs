@@ -30,6 +30,7 @@ fn plain() -> Intent {
     let region = RegionAsn(Asn::try_from(50624u32).unwrap());
     let proposal = Proposal {
         connection: ConnectionId::from_bits(1),
+        lag: None,
         owner: directlink_model::ids::AccountId::from_number(1),
         name: "evil\nname".into(),
         vlan: Vlan::try_from(101u16).unwrap(),

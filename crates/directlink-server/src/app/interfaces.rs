@@ -5,7 +5,8 @@ use super::{
     connections::{FEW, is_wire_on, own as own_connection},
     failover_tests::end_test,
     gateways::own as own_gateway,
-    wires::vlan_holder,
+    lags::own as own_lag,
+    wires::trunk_holder,
     write_tx,
 };
 use crate::store::{
@@ -19,8 +20,9 @@ use directlink_model::{
     connection::Connection,
     fault::Quota,
     gateway::Gateway,
-    ids::{AccountId, ConnectionId, InterfaceId},
+    ids::{AccountId, ConnectionId, InterfaceId, LagId},
     interface::{Interface, Proposal},
+    lag::Trunk,
     view::InterfaceView,
 };
 use directlink_net::{BadPeerAddresses, IpNet, PeerAddresses};
@@ -49,18 +51,20 @@ impl App {
         let given = given_addresses(c.router_address, c.customer_address)?;
         write_tx!(self, ctx.dry_run, |tx| {
             let place = Place::find(tx, ctx, &c).await?;
-            let holder = vlan_holder(tx, c.connection, c.vlan, ctx.now).await?;
+            let id = place.connection.id;
+            let holder = trunk_holder(tx, c.trunk, c.vlan, ctx.now).await?;
             place.connection.check_vlan(c.vlan, holder)?;
             if let Some(gateway) = &place.gateway {
-                check_net_is_new(tx, c.connection, gateway).await?;
+                check_net_is_new(tx, id, gateway).await?;
             }
             let on_wire = interfaces::live_addresses(tx, place.connection.wire()).await?;
-            let here = on_wire.iter().filter(|(connection, _)| *connection == c.connection);
+            let here = on_wire.iter().filter(|(connection, _)| *connection == id);
             let (quota, count) = (Quota::InterfacesPerConnection, here.count() + 1);
             self.check_quota(tx, place.connection.account, quota, count).await?;
             let addresses: Vec<_> = on_wire.into_iter().map(|(_, address)| address).collect();
             let proposal = Proposal {
-                connection: c.connection,
+                connection: id,
+                lag: place.lag,
                 owner: c.owner.unwrap_or(ctx.caller.account),
                 name: c.name.clone(),
                 vlan: c.vlan,
@@ -215,13 +219,15 @@ async fn few(
 /// Where a new interface goes, found and in a state for it.
 struct Place {
     connection: Connection,
+    /// The LAG that it is made on, if it is.
+    lag: Option<LagId>,
     /// `None`: hosted.
     gateway: Option<Gateway>,
 }
 
 impl Place {
     async fn find(tx: &mut Tx, ctx: &Context, c: &CreateInterface) -> Result<Self, Refusal> {
-        let connection = own_connection(tx, ctx, c.connection).await?;
+        let carrier = carrier(tx, ctx, c.trunk).await?;
         let other = c.owner.filter(|owner| *owner != ctx.caller.account);
         let gateway = match (other, c.gateway) {
             (None, Some(id)) => Some(own_gateway(tx, ctx, id).await?),
@@ -230,12 +236,27 @@ impl Place {
         if let Some(owner) = other {
             accounts::by_id(tx, owner).await?.ok_or(Fault::NoSuchAccount(owner))?;
         }
-        connection.check_takes_interfaces()?;
+        let connection = carrier?;
         if let Some(gateway) = &gateway {
             gateway.check_available()?;
         }
-        Ok(Self { connection, gateway })
+        Ok(Self { connection, lag: c.trunk.lag(), gateway })
     }
+}
+
+/// The caller's connection that takes interfaces for the trunk now, or why none does.
+pub(super) async fn carrier(
+    tx: &mut Tx,
+    ctx: &Context,
+    trunk: Trunk,
+) -> Result<Result<Connection, Fault>, Refusal> {
+    Ok(match trunk {
+        Trunk::Connection(id) => {
+            let connection = own_connection(tx, ctx, id).await?;
+            connection.check_takes_interfaces().map(|()| connection)
+        }
+        Trunk::Lag(id) => own_lag(tx, ctx, id).await?.check_takes_interfaces().cloned(),
+    })
 }
 
 pub(super) fn view(interface: Interface, connection: Connection, now: Timestamp) -> InterfaceView {

@@ -20,6 +20,7 @@ mod failover_tests;
 mod gateways;
 mod hosted_connections;
 mod interfaces;
+mod lags;
 mod letters;
 mod looking_glass;
 mod moves;

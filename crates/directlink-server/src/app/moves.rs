@@ -1,18 +1,17 @@
-//! An interface goes over to another connection.
+//! An interface goes over to another connection or LAG.
 
 use super::{
     App, Context, Refusal,
-    connections::own,
     failover_tests::end_test,
-    interfaces::{check_net_is_new, mark, record, view, visible},
-    wires::vlan_holder,
+    interfaces::{carrier, check_net_is_new, mark, record, view, visible},
+    wires::trunk_holder,
     write_tx,
 };
 use crate::store::{gateways, interfaces};
 use directlink_model::{command::MoveInterface, fault::Quota, view::InterfaceView};
 
 impl App {
-    /// Asked by its owner or its connection's, for a connection of the caller's own.
+    /// Asked by its owner or its connection's, for a connection or LAG of the caller's own.
     pub async fn move_interface(
         &self,
         ctx: &Context,
@@ -20,11 +19,11 @@ impl App {
     ) -> Result<InterfaceView, Refusal> {
         write_tx!(self, ctx.dry_run, |tx| {
             let (mut interface, from) = visible(tx, ctx, c.id).await?;
-            let target = own(tx, ctx, c.connection).await?;
-            if from.id == target.id {
+            if interface.trunk() == c.to {
                 return Ok(view(interface, from, ctx.now));
             }
-            let holder = vlan_holder(tx, target.id, interface.vlan, ctx.now).await?;
+            let target = carrier(tx, ctx, c.to).await??;
+            let holder = trunk_holder(tx, c.to, interface.vlan, ctx.now).await?;
             let others = interfaces::live_on_wire(tx, target.wire()).await?;
             interface.move_to((&from, &target), holder, &others, ctx.now)?;
             if let Some(gateway) = interface.gateway

@@ -1,9 +1,10 @@
-//! Tags of connections and interfaces: each account's own, of what it can see.
+//! Tags of connections, LAGs and interfaces: each account's own, of what it can see.
 
 use super::{
     App, Context, Refusal,
     connections::{FEW, held},
     interfaces::visible,
+    lags::own as own_lag,
     write_tx,
 };
 use crate::store::{Tx, journal, tag_sets};
@@ -74,6 +75,7 @@ impl App {
 async fn check_visible(tx: &mut Tx, ctx: &Context, on: Tagged) -> Result<(), Refusal> {
     match on {
         Tagged::Interface(id) => visible(tx, ctx, id).await.map(drop),
+        Tagged::Lag(id) => own_lag(tx, ctx, id).await.map(drop),
         Tagged::Connection(id) => held(tx, ctx, id).await.map(drop),
     }
 }

@@ -8,10 +8,28 @@ use crate::store::{
     wire_vlans,
 };
 use directlink_model::{
-    connection::Connection, hosting::Holder, ids::ConnectionId, interface::Interface,
+    connection::Connection, hosting::Holder, ids::ConnectionId, interface::Interface, lag::Trunk,
 };
 use directlink_net::Vlan;
 use jiff::Timestamp;
+
+/// Who has the VLAN on the connection by itself, or on any member of the LAG.
+pub(super) async fn trunk_holder(
+    tx: &mut Tx,
+    trunk: Trunk,
+    vlan: Vlan,
+    now: Timestamp,
+) -> Result<Option<Holder>, Refusal> {
+    let lag = match trunk {
+        Trunk::Connection(connection) => return vlan_holder(tx, connection, vlan, now).await,
+        Trunk::Lag(lag) => lag,
+    };
+    let Some(mut interface) = interfaces::live_with_vlan_of_lag(tx, lag, vlan).await? else {
+        return Ok(None);
+    };
+    let ended = expire(tx, &mut interface, now).await?;
+    Ok((!ended).then_some(Holder::Interface(interface.id)))
+}
 
 /// Who has the VLAN on the connection.
 pub(super) async fn vlan_holder(

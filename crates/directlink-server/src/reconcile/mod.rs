@@ -17,6 +17,7 @@
 
 mod agents;
 mod failover;
+mod lags;
 mod offers;
 mod plans;
 mod reports;
@@ -24,6 +25,7 @@ mod reports;
 mod tests;
 
 pub use agents::Agents;
+pub(crate) use lags::settle as settle_lag;
 pub(crate) use plans::adopt;
 pub(crate) use reports::take_report;
 
@@ -108,6 +110,8 @@ async fn work_off(app: &App) -> Result<bool, Error> {
         let mut nets: BTreeSet<NetId> =
             store::plans::dirty_nets(tx, BATCH).await?.into_iter().collect();
         for port in store::plans::dirty_ports(tx, BATCH).await? {
+            // First: what is folded below may mark it again.
+            store::plans::clean_port(tx, &port).await?;
             let outcome = plans::plan_port(tx, app.region().asn, &port, now).await?;
             if outcome.changed {
                 changed.insert(port.router.clone());
@@ -116,7 +120,6 @@ async fn work_off(app: &App) -> Result<bool, Error> {
             if let Some(report) = app.parts().agents.report(&port) {
                 reports::fold(tx, &port, &report, now).await?;
             }
-            store::plans::clean_port(tx, &port).await?;
         }
         for net in nets {
             changed.extend(plans::plan_net(tx, net, now).await?);

@@ -1,7 +1,8 @@
 //! Documents: made of the facts by the model, numbered and stored when they are unlike the stored ones.
 
 use crate::store::{
-    Error, Tx, connections, interfaces, nets, nics, plans, plans::Stored, security_groups, sites,
+    Error, Tx, connections, interfaces, lags, nets, nics, plans, plans::Stored, security_groups,
+    sites,
 };
 use directlink_model::{
     connection::PortRef,
@@ -103,7 +104,7 @@ pub(crate) async fn adopt(
 const fn nothing(scope: &Scope) -> Document {
     match scope {
         Scope::Port(_) => {
-            Document::Port(PortPlan { connection: None, interfaces: BTreeMap::new() })
+            Document::Port(PortPlan { connection: None, lag: None, interfaces: BTreeMap::new() })
         }
         Scope::Net(_) => Document::Net(None),
     }
@@ -116,7 +117,10 @@ async fn port_snapshot(
     port: &PortRef,
 ) -> Result<PortSnapshot, Error> {
     let connection = connections::holding(tx, port).await?;
-    let (mut hosted, mut with_nets) = (Vec::new(), Vec::new());
+    let (mut hosted, mut with_nets, mut bundle) = (Vec::new(), Vec::new(), None);
+    if let Some(lag) = connection.as_ref().and_then(|connection| connection.lag) {
+        bundle = lags::by_id(tx, lag).await?;
+    }
     if let Some(connection) = &connection {
         hosted = connections::live_on(tx, connection.id).await?;
         let leading = nets::on_wire(tx, connection.id).await?;
@@ -125,7 +129,8 @@ async fn port_snapshot(
             with_nets.push((interface, net));
         }
     }
-    Ok(PortSnapshot { connection, hosted, interfaces: with_nets, region, bgp_identifier })
+    let interfaces = with_nets;
+    Ok(PortSnapshot { connection, hosted, bundle, interfaces, region, bgp_identifier })
 }
 
 /// Stores the document under the next generation, unless it is the stored one to the byte. A

@@ -2,6 +2,7 @@
 
 use crate::{
     app::{App, write_tx},
+    reconcile::settle_lag,
     store::{
         Error, Tx, connections, interfaces,
         journal::{self, Actor},
@@ -75,6 +76,9 @@ pub(super) async fn fold(
         tell_connection(tx, &actor, (&was, &connection), now).await?;
     }
     fold_hosted(tx, &actor, &was, (plan.is_some(), now)).await?;
+    if let Some(lag) = connection.lag.filter(|_| connection.light != was.light) {
+        settle_lag(tx, lag, (&actor, now)).await?;
+    }
     if connection.state() == ConnectionState::Deleted && !report.light {
         connections::free_port(tx, connection.id, now).await?;
         journal::record(tx, (&actor, now), port, "port free", "no light").await?;

@@ -11,7 +11,7 @@ use super::{
 };
 use directlink_model::{
     connection::{Approval, Bandwidth, Connection, Light, PortRef},
-    ids::{AccountId, ConnectionId},
+    ids::{AccountId, ConnectionId, LagId},
 };
 use jiff::Timestamp;
 use sqlx::{AnyConnection, any::AnyRow, query};
@@ -32,10 +32,10 @@ macro_rules! lines {
 }
 
 statements! {
-    INSERT = "INSERT INTO connection (id, account, name, location, bandwidth, requested_us)
-              VALUES ($1, $2, $3, $4, $5, $6)";
+    INSERT = "INSERT INTO connection (id, account, name, location, bandwidth, requested_us, lag)
+              VALUES ($1, $2, $3, $4, $5, $6, $7)";
     UPDATE = "UPDATE connection SET approved_us = $2, router = $3, port = $4, light = $5, light_since_us = $6,
-                     delete_asked_us = $7, deleted_us = $8, name = $9 WHERE id = $1";
+                     delete_asked_us = $7, deleted_us = $8, name = $9, lag = $10 WHERE id = $1";
     UPDATE_HOSTED = "UPDATE connection SET delete_asked_us = $2, deleted_us = $3, name = $4 WHERE id = $1";
     BY_ID = lines!("WHERE c.id = $1");
     // An offer that came to nothing is shown as long as other such offers.
@@ -51,6 +51,8 @@ statements! {
     // Those of the interfaces that the account may see.
     AROUND_ACCOUNT = lines!("WHERE c.account = $1
                       OR c.id IN (SELECT connection FROM interface WHERE owner = $1)");
+    OF_LAG = lines!("WHERE c.lag = $1 AND c.delete_asked_us IS NULL AND c.deleted_us IS NULL
+                  ORDER BY c.requested_us, c.id");
     EVERY = lines!("WHERE c.deleted_us IS NULL OR c.deleted_us > $1
                        OR (c.deleted_us > $2 AND (h.lapsed_us IS NOT NULL OR h.rejected_us IS NOT NULL))
                     ORDER BY c.requested_us, c.id");
@@ -73,6 +75,7 @@ pub(crate) async fn insert(db: &mut AnyConnection, c: &Connection) -> Result<(),
         .bind(c.location.as_str())
         .bind(c.bandwidth.as_str())
         .bind(c.requested_at.as_microsecond())
+        .bind(c.lag.map(|lag| lag.to_string()))
         .execute(&mut *db)
         .await?;
     match &c.hosting {
@@ -105,6 +108,7 @@ pub(crate) async fn update(db: &mut AnyConnection, c: &Connection) -> Result<(),
         .bind(us(c.delete_asked_at))
         .bind(us(c.deleted_at))
         .bind(c.name.as_str())
+        .bind(c.lag.map(|lag| lag.to_string()))
         .execute(db)
         .await?;
     Ok(())
@@ -172,6 +176,12 @@ pub(crate) async fn around_account(
     account: AccountId,
 ) -> Result<Vec<Connection>, Error> {
     let rows = query(AROUND_ACCOUNT).bind(account.to_string()).fetch_all(db).await?;
+    rows.iter().map(read).collect()
+}
+
+/// The LAG's members, in order of creation.
+pub(crate) async fn of_lag(db: &mut AnyConnection, lag: LagId) -> Result<Vec<Connection>, Error> {
+    let rows = query(OF_LAG).bind(lag.to_string()).fetch_all(db).await?;
     rows.iter().map(read).collect()
 }
 
@@ -254,6 +264,7 @@ fn read(row: &AnyRow) -> Result<Connection, Error> {
         bandwidth: bandwidth
             .parse::<Bandwidth>()
             .map_err(|()| unreadable("bandwidth", &bandwidth, "not a bandwidth"))?,
+        lag: row.word_or_null("lag")?,
         requested_at: row.time("requested_us")?,
         approval,
         light,

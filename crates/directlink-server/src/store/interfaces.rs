@@ -8,19 +8,19 @@ use super::{
 use directlink_model::{
     connection::Connection,
     hosting::Holder,
-    ids::{AccountId, ConnectionId, GatewayId, InterfaceId, NetId},
+    ids::{AccountId, ConnectionId, GatewayId, InterfaceId, LagId, NetId},
     interface::{Confirmation, Interface, Seen},
     report::InterfaceReport,
 };
-use directlink_net::{BgpKey, IpNet, PeerAddresses};
+use directlink_net::{BgpKey, IpNet, PeerAddresses, Vlan};
 use jiff::Timestamp;
 use sqlx::{AnyConnection, any::AnyRow, query};
 use std::collections::BTreeMap;
 
 statements! {
     INSERT = "INSERT INTO interface (id, connection, owner, name, vlan, asn, bgp_key, router_address, customer_address,
-                     mtu, gateway, created_us, confirm_until_us, configured, session_up, forwarding)
-              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0, 0, 0)";
+                     mtu, gateway, created_us, confirm_until_us, lag, configured, session_up, forwarding)
+              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, 0, 0)";
     UPDATE = "UPDATE interface SET mtu = $2, gateway = $3, confirm_until_us = $4, expired_us = $5, rejected_us = $6,
                      configured = $7, session_up = $8, forwarding = $9, first_available_us = $10,
                      delete_asked_us = $11, deleted_us = $12, testing_until_us = $13, name = $14
@@ -50,7 +50,18 @@ statements! {
     LIVE_ADDRESSES = "SELECT connection, router_address FROM interface
                       WHERE (connection = $1 OR connection IN (SELECT connection FROM hosted_connection WHERE parent = $1))
                         AND deleted_us IS NULL AND expired_us IS NULL AND rejected_us IS NULL";
-    RELOCATE = "UPDATE interface SET connection = $2 WHERE id = $1";
+    RELOCATE = "UPDATE interface SET connection = $2, lag = $3 WHERE id = $1";
+    LIVE_WITH_VLAN_OF_LAG = "SELECT * FROM interface WHERE lag = $1 AND vlan = $2
+                             AND deleted_us IS NULL AND expired_us IS NULL AND rejected_us IS NULL";
+    LIVE_OF_LAG = "SELECT * FROM interface WHERE lag = $1
+                   AND deleted_us IS NULL AND expired_us IS NULL AND rejected_us IS NULL
+                   ORDER BY created_us, id";
+    GIVE_TO_LAG = "UPDATE interface SET lag = $2 WHERE connection = $1 AND lag IS NULL
+                   AND deleted_us IS NULL AND expired_us IS NULL AND rejected_us IS NULL";
+    // What is being deleted stays where its router takes it away.
+    CARRY_ON = "UPDATE interface SET connection = $2, configured = 0, session_up = 0, forwarding = 0
+                WHERE lag = $1 AND connection <> $2 AND delete_asked_us IS NULL
+                AND deleted_us IS NULL AND expired_us IS NULL AND rejected_us IS NULL";
     LIVE_OF_GATEWAY = "SELECT * FROM interface WHERE gateway = $1
                        AND deleted_us IS NULL AND expired_us IS NULL AND rejected_us IS NULL
                        ORDER BY created_us, id";
@@ -90,6 +101,7 @@ pub(crate) async fn insert(db: &mut AnyConnection, i: &Interface) -> Result<(), 
         .bind(i.gateway.map(|g| g.to_string()))
         .bind(i.created_at.as_microsecond())
         .bind(us(i.deadline()))
+        .bind(i.lag.map(|lag| lag.to_string()))
         .execute(&mut *db)
         .await?;
     wire_vlans::claim(db, i.connection, i.vlan, Holder::Interface(i.id)).await
@@ -129,7 +141,12 @@ pub(crate) async fn update(db: &mut AnyConnection, i: &Interface) -> Result<(), 
 
 /// It is on another connection now; so is its VLAN.
 pub(crate) async fn relocate(db: &mut AnyConnection, i: &Interface) -> Result<(), Error> {
-    query(RELOCATE).bind(i.id.to_string()).bind(i.connection.to_string()).execute(&mut *db).await?;
+    query(RELOCATE)
+        .bind(i.id.to_string())
+        .bind(i.connection.to_string())
+        .bind(i.lag.map(|lag| lag.to_string()))
+        .execute(&mut *db)
+        .await?;
     wire_vlans::move_to(db, Holder::Interface(i.id), i.connection).await
 }
 
@@ -214,6 +231,54 @@ pub(crate) async fn live_on_wire(
 ) -> Result<Vec<Interface>, Error> {
     let rows = query(LIVE_ON_WIRE).bind(wire.to_string()).fetch_all(db).await?;
     rows.iter().map(read).collect()
+}
+
+pub(crate) async fn live_with_vlan_of_lag(
+    db: &mut AnyConnection,
+    lag: LagId,
+    vlan: Vlan,
+) -> Result<Option<Interface>, Error> {
+    query(LIVE_WITH_VLAN_OF_LAG)
+        .bind(lag.to_string())
+        .bind(i64::from(vlan.as_u16()))
+        .fetch_optional(db)
+        .await?
+        .as_ref()
+        .map(read)
+        .transpose()
+}
+
+/// As of a connection, whichever members they are on.
+pub(crate) async fn live_of_lag(
+    db: &mut AnyConnection,
+    lag: LagId,
+) -> Result<Vec<Interface>, Error> {
+    let rows = query(LIVE_OF_LAG).bind(lag.to_string()).fetch_all(db).await?;
+    rows.iter().map(read).collect()
+}
+
+/// The connection's live interfaces are the LAG's from now on.
+pub(crate) async fn give_to_lag(
+    db: &mut AnyConnection,
+    connection: ConnectionId,
+    lag: LagId,
+) -> Result<(), Error> {
+    query(GIVE_TO_LAG).bind(connection.to_string()).bind(lag.to_string()).execute(db).await?;
+    Ok(())
+}
+
+/// Moves the LAG's interfaces to that member, and their VLANs with them. How many were elsewhere.
+pub(crate) async fn carry_on(
+    db: &mut AnyConnection,
+    lag: LagId,
+    member: ConnectionId,
+) -> Result<u64, Error> {
+    let moving = query(CARRY_ON).bind(lag.to_string()).bind(member.to_string());
+    let moved = moving.execute(&mut *db).await?.rows_affected();
+    if moved > 0 {
+        wire_vlans::carry_on(db, lag, member).await?;
+    }
+    Ok(moved)
 }
 
 /// The routers' addresses of the live interfaces on a wire, each with its connection.
@@ -332,6 +397,7 @@ fn read(row: &AnyRow) -> Result<Interface, Error> {
     Ok(Interface {
         id: row.word("id")?,
         connection: row.word("connection")?,
+        lag: row.word_or_null("lag")?,
         owner: row.word("owner")?,
         name: row.text("name")?,
         vlan: row.narrow("vlan")?,

@@ -11,6 +11,7 @@ statements! {
     LIMIT = "SELECT at_most FROM quota WHERE account = $1 AND name = $2";
     CONNECTIONS = "SELECT COUNT(*) AS n FROM connection WHERE account = $1 AND deleted_us IS NULL
                    AND id NOT IN (SELECT connection FROM hosted_connection WHERE confirm_until_us IS NOT NULL)";
+    LAGS = "SELECT COUNT(*) AS n FROM lag WHERE account = $1 AND deleted_us IS NULL";
     INTERFACES = "SELECT COALESCE(MAX(n), 0) AS n FROM (
                       SELECT COUNT(*) AS n FROM interface i JOIN connection c ON c.id = i.connection
                       WHERE c.account = $1 AND c.deleted_us IS NULL
@@ -72,6 +73,7 @@ pub(crate) async fn used(
 ) -> Result<u32, Error> {
     let statement = match quota {
         Quota::Connections => CONNECTIONS,
+        Quota::Lags => LAGS,
         Quota::InterfacesPerConnection => INTERFACES,
         Quota::Gateways => GATEWAYS,
         Quota::Nets => NETS,

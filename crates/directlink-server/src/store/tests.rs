@@ -18,6 +18,7 @@ async fn every_statement_is_understood() {
         ("hosted_connections", hosted_connections::ALL),
         ("interfaces", interfaces::ALL),
         ("journal", journal::ALL),
+        ("lags", lags::ALL),
         ("nets", nets::ALL),
         ("nics", nics::ALL),
         ("plans", plans::ALL),

@@ -8,7 +8,10 @@ use super::{
     row::{Columns, unreadable},
     statements,
 };
-use directlink_model::{hosting::Holder, ids::ConnectionId};
+use directlink_model::{
+    hosting::Holder,
+    ids::{ConnectionId, LagId},
+};
 use directlink_net::Vlan;
 use sqlx::{AnyConnection, query};
 
@@ -16,6 +19,9 @@ statements! {
     CLAIM = "INSERT INTO wire_vlan (connection, vlan, holder) VALUES ($1, $2, $3)";
     RELEASE = "DELETE FROM wire_vlan WHERE holder = $1";
     MOVE = "UPDATE wire_vlan SET connection = $2 WHERE holder = $1";
+    // As interfaces themselves are moved: what is being deleted stays.
+    CARRY_ON = "UPDATE wire_vlan SET connection = $2
+                WHERE holder IN (SELECT id FROM interface WHERE lag = $1 AND connection = $2)";
     HOLDER = "SELECT holder FROM wire_vlan WHERE connection = $1 AND vlan = $2";
 }
 
@@ -46,6 +52,16 @@ pub(super) async fn move_to(
     connection: ConnectionId,
 ) -> Result<(), Error> {
     query(MOVE).bind(holder.to_string()).bind(connection.to_string()).execute(db).await?;
+    Ok(())
+}
+
+/// The VLANs of the LAG's interfaces that are on this member now.
+pub(super) async fn carry_on(
+    db: &mut AnyConnection,
+    lag: LagId,
+    member: ConnectionId,
+) -> Result<(), Error> {
+    query(CARRY_ON).bind(lag.to_string()).bind(member.to_string()).execute(db).await?;
     Ok(())
 }
 

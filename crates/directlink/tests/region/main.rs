@@ -10,4 +10,5 @@ mod fixture;
 mod hosted;
 mod isolation;
 mod kills;
+mod lag;
 mod walking;

@@ -2,7 +2,8 @@
 //!
 //! The ten operations that OUTSCALE's DirectLink is compatible in, exactly, and beyond them what
 //! this Region can truly do: tags, the Letter of Authorization, routes as the router has them,
-//! router configurations, failover tests, hosted connections. Any other of the published model is answered as AWS
+//! router configurations, failover tests, hosted connections, LAGs. Any other of the published
+//! model is answered as AWS
 //! answers what an endpoint does not know. Refusals are
 //! `DirectConnectClientException` with a text: there is no not-found type, so clients match texts,
 //! and ours keep the words they look for (see [`refusal`]).
@@ -12,6 +13,7 @@ mod connections;
 mod failover;
 mod hosted_connections;
 mod interfaces;
+mod lags;
 mod letters;
 mod members;
 mod moves;
@@ -58,26 +60,31 @@ operations! {
     AllocateConnectionOnInterconnect hosted_connections::allocate_on_interconnect;
     AllocateHostedConnection hosted_connections::allocate;
     AllocatePrivateVirtualInterface interfaces::allocate;
+    AssociateConnectionWithLag lags::associate;
     AssociateHostedConnection hosted_connections::associate;
     AssociateVirtualInterface moves::associate;
     ConfirmConnection hosted_connections::confirm;
     ConfirmPrivateVirtualInterface interfaces::confirm;
     CreateBGPPeer bgp_peers::create;
     CreateConnection connections::create;
+    CreateLag lags::create;
     CreatePrivateVirtualInterface interfaces::create;
     DeleteBGPPeer bgp_peers::delete;
     DeleteConnection connections::delete;
+    DeleteLag lags::delete;
     DeleteVirtualInterface interfaces::delete;
     DescribeConnectionLoa letters::describe_nested;
     DescribeConnections connections::describe;
     DescribeConnectionsOnInterconnect hosted_connections::describe_on_interconnect;
     DescribeHostedConnections hosted_connections::describe;
+    DescribeLags lags::describe;
     DescribeLoa letters::describe;
     DescribeLocations region::describe_locations;
     DescribeRouterConfiguration router_configuration::describe;
     DescribeTags tags::describe;
     DescribeVirtualGateways region::describe_virtual_gateways;
     DescribeVirtualInterfaces interfaces::describe;
+    DisassociateConnectionFromLag lags::disassociate;
     ListVirtualInterfaceRoutes routes::list;
     ListVirtualInterfaceTestHistory failover::history;
     StartBgpFailoverTest failover::start;
@@ -85,6 +92,7 @@ operations! {
     TagResource tags::tag;
     UntagResource tags::untag;
     UpdateConnection connections::update;
+    UpdateLag lags::update;
     UpdateVirtualInterfaceAttributes interfaces::update;
 }
 

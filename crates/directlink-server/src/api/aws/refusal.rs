@@ -13,7 +13,7 @@
 use crate::{api::identity::Denied, app::Refusal, auth::AuthError, store};
 use directlink_model::{
     connection::ConnectionState,
-    fault::{Fault, HostingFault},
+    fault::{Fault, HostingFault, LagFault},
     ids::{BadId, ConnectionId, InterfaceId},
     interface::InterfaceState,
 };
@@ -126,6 +126,7 @@ fn text_of(fault: &Fault) -> String {
         Fault::ConnectionHasInterfaces { id, count } => has_interfaces(*id, *count),
         Fault::PeerAddresses(bad) => text_of_addresses(bad),
         Fault::Hosting(fault) => text_of_hosting(fault),
+        Fault::Lag(fault) => text_of_lag(fault),
         Fault::NoLetter { .. }
         | Fault::InterfaceNotTestable { .. }
         | Fault::NoTestRunning(_)
@@ -196,6 +197,29 @@ fn text_beyond(fault: &Fault) -> String {
         Fault::DuplicateTagKeys(key) => format!("The tag key '{key}' is given more than once"),
         Fault::TooManyTags { limit } => format!("A resource can have at most {limit} tags"),
         other => other.to_string(),
+    }
+}
+
+/// Total, as [`text_of`].
+fn text_of_lag(fault: &LagFault) -> String {
+    match fault {
+        LagFault::NoSuchLag(id) => {
+            format!("Could not find Lag with ID {id}: Lag '{id}' does not exist.")
+        }
+        LagFault::NotAvailable { lag, state } => format!(
+            "Lag is not in valid state: {lag} is {state}, and takes virtual interfaces only while it is available"
+        ),
+        LagFault::NotMember { .. }
+        | LagFault::AlreadyMember { .. }
+        | LagFault::Apart { .. }
+        | LagFault::Full { .. }
+        | LagFault::Count { .. }
+        | LagFault::BelowMinimum { .. }
+        | LagFault::LastMember { .. }
+        | LagFault::MinimumLinks { .. }
+        | LagFault::HasInterfaces { .. }
+        | LagFault::MemberTakesNone { .. }
+        | LagFault::NoRoom { .. } => fault.to_string(),
     }
 }
 
@@ -273,6 +297,9 @@ fn text_of_hosting(fault: &HostingFault) -> String {
         ),
         HostingFault::IsHosted(id) => {
             format!("Connection {id} is hosted itself, and cannot host others")
+        }
+        HostingFault::InLag { connection, lag } => {
+            format!("Connection {connection} is a member of lag {lag}, and cannot host others")
         }
         HostingFault::NotHosted(id) => format!("Connection {id} is not a hosted connection"),
         HostingFault::VlanTaken { vlan, by, .. } => format!(

@@ -1,7 +1,7 @@
 //! How the operator's API says no: a status, a short code for programs, a text for people.
 
 use crate::{app::Refusal, store};
-use directlink_model::fault::{Fault, GroupFault, HostingFault, RouteFault};
+use directlink_model::fault::{Fault, GroupFault, HostingFault, LagFault, RouteFault};
 use http::StatusCode;
 use std::borrow::Cow;
 
@@ -128,6 +128,7 @@ const fn code_of(fault: &Fault) -> (StatusCode, &'static str) {
         Fault::Route(fault) => code_of_route(fault),
         Fault::Group(fault) => code_of_group(fault),
         Fault::Hosting(fault) => code_of_hosting(fault),
+        Fault::Lag(fault) => code_of_lag(fault),
         Fault::TagKey(_) => (BAD, "tag_key"),
         Fault::TagValue(_) => (BAD, "tag_value"),
         Fault::NoSuchAccessKey(_) => (GONE, "no_such_access_key"),
@@ -174,6 +175,7 @@ const fn code_of_hosting(fault: &HostingFault) -> (StatusCode, &'static str) {
         HostingFault::NotOrdering { .. } => (CONFLICT, "connection_not_ordering"),
         HostingFault::NotReady { .. } => (CONFLICT, "connection_not_ready"),
         HostingFault::IsHosted(_) => (CONFLICT, "connection_is_hosted"),
+        HostingFault::InLag { .. } => (CONFLICT, "connection_in_lag"),
         HostingFault::NotHosted(_) => (CONFLICT, "connection_not_hosted"),
         HostingFault::VlanTaken { .. } => (CONFLICT, "vlan_taken"),
         HostingFault::NoRoom { .. } => (CONFLICT, "no_room"),
@@ -183,5 +185,23 @@ const fn code_of_hosting(fault: &HostingFault) -> (StatusCode, &'static str) {
         HostingFault::NoLetter(_) => (CONFLICT, "no_letter"),
         HostingFault::InterfaceStays { .. } => (CONFLICT, "interface_stays"),
         HostingFault::AddressesTaken { .. } => (CONFLICT, "addresses_taken"),
+    }
+}
+
+const fn code_of_lag(fault: &LagFault) -> (StatusCode, &'static str) {
+    match fault {
+        LagFault::NoSuchLag(_) => (GONE, "no_such_lag"),
+        LagFault::NotMember { .. } => (CONFLICT, "not_a_member"),
+        LagFault::AlreadyMember { .. } => (CONFLICT, "already_a_member"),
+        LagFault::Apart { .. } => (CONFLICT, "members_apart"),
+        LagFault::Full { .. } => (CONFLICT, "lag_full"),
+        LagFault::Count { .. } => (BAD, "lag_count"),
+        LagFault::BelowMinimum { .. } => (CONFLICT, "lag_below_minimum"),
+        LagFault::LastMember { .. } => (CONFLICT, "last_member"),
+        LagFault::MinimumLinks { .. } => (BAD, "minimum_links"),
+        LagFault::HasInterfaces { .. } => (CONFLICT, "lag_has_interfaces"),
+        LagFault::NotAvailable { .. } => (CONFLICT, "lag_not_available"),
+        LagFault::MemberTakesNone { .. } => (CONFLICT, "member_takes_no_interface"),
+        LagFault::NoRoom { .. } => (CONFLICT, "no_room_for_lag"),
     }
 }

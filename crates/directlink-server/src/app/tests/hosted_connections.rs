@@ -323,7 +323,7 @@ async fn a_moved_interface_is_planned_on_its_new_port_alone() {
     let id = made.interface.id;
     b.say(true, &[id]).await;
     assert_eq!(b.state(id).await, InterfaceState::Available);
-    let step = MoveInterface { id, connection: to };
+    let step = MoveInterface { id, to: to.into() };
     assert_eq!(fault(b.app.move_interface(&b.bob(), step).await), "NoSuchInterface");
     let moved = b.app.move_interface(&b.alice(), step).await.unwrap();
     assert_eq!((moved.state, moved.interface.connection), (InterfaceState::Pending, to));
@@ -335,7 +335,7 @@ async fn a_moved_interface_is_planned_on_its_new_port_alone() {
     let second = b.gateway(&b.alice()).await;
     let old = b.app.create_interface(&b.alice(), interface(from, Some(second))).await;
     assert_eq!(fault(old), "ok");
-    let back = MoveInterface { id, connection: from };
+    let back = MoveInterface { id, to: from.into() };
     assert_eq!(fault(b.app.move_interface(&b.alice(), back).await), "VlanTaken");
 }
 
@@ -348,9 +348,10 @@ async fn an_interface_leaves_a_share_only_with_it() {
         name: "Bob's own".into(),
         location: "PAR1".into(),
         bandwidth: Bandwidth::OneGbps,
+        lag: None,
         tags: TagSet::default(),
     };
     let own = b.app.order_connection(&b.bob(), order).await.unwrap().connection.id;
-    let step = MoveInterface { id, connection: own };
+    let step = MoveInterface { id, to: own.into() };
     assert_eq!(fault(b.app.move_interface(&b.bob(), step).await), "Hosting");
 }
