@@ -190,11 +190,14 @@ async fn first_free_port(
     tx: &mut Tx,
     (connection, bundle): (&Connection, Option<&Bundle>),
 ) -> Result<PortRef, Refusal> {
-    let waiting = bundle.map_or(1, |b| b.members.iter().filter(|m| m.approval.is_none()).count());
+    let count = match bundle {
+        Some(bundle) if bundle.router().is_none() => bundle.members.len(),
+        Some(_) | None => 1,
+    };
     let what = (&connection.location, connection.bandwidth);
-    let free = sites::free_port_with(tx, what, bundle.and_then(Bundle::router), waiting).await?;
+    let free = sites::free_port_with(tx, what, bundle.and_then(Bundle::router), count).await?;
     let Port { router, name, .. } = free.ok_or_else(|| match bundle {
-        Some(bundle) => no_room(bundle, waiting),
+        Some(bundle) => no_room(bundle, count),
         None => Fault::NoCapacity {
             location: connection.location.clone(),
             speed: connection.bandwidth.as_str(),

@@ -110,9 +110,7 @@ const fn kind_of(fault: &Fault) -> &'static str {
 /// fault is a text to choose here before anything builds.
 fn text_of(fault: &Fault) -> String {
     match fault {
-        Fault::BadId(BadId::Prefix { given, prefix } | BadId::Digits { given, prefix }) => {
-            format!("Invalid ID received: {given}. Expected format: {prefix}-")
-        }
+        Fault::BadId(bad) => text_of_id(bad),
         Fault::NoSuchLocation(code) => format!("Location '{code}' is invalid."),
         Fault::NoSuchConnection(id) => {
             format!("Could not find Connection with ID {id}: Connection '{id}' does not exist.")
@@ -198,6 +196,12 @@ fn text_beyond(fault: &Fault) -> String {
         Fault::TooManyTags { limit } => format!("A resource can have at most {limit} tags"),
         other => other.to_string(),
     }
+}
+
+fn text_of_id(
+    (BadId::Prefix { given, prefix } | BadId::Digits { given, prefix }): &BadId,
+) -> String {
+    format!("Invalid ID received: {given}. Expected format: {prefix}-")
 }
 
 /// Total, as [`text_of`].

@@ -31,7 +31,7 @@ const fn words(quota: Quota) -> Words {
         ),
         Quota::Lags => (
             "dl_lag_limit",
-            "Direct Link",
+            "Other",
             "Direct Link LAG Limit",
             "Maximum number of link aggregation groups of DirectLinks per account",
         ),
