@@ -253,7 +253,11 @@ mod tests {
             }),
             shutdown: None,
         };
-        PortPlan { connection: None, interfaces: [(InterfaceId::from_bits(1), plan)].into() }
+        PortPlan {
+            connection: None,
+            lag: None,
+            interfaces: [(InterfaceId::from_bits(1), plan)].into(),
+        }
     }
 
     #[test]

@@ -58,6 +58,12 @@ impl From<ConnectionId> for Trunk {
     }
 }
 
+impl From<LagId> for Trunk {
+    fn from(id: LagId) -> Self {
+        Self::Lag(id)
+    }
+}
+
 impl Interface {
     /// What its customer made it on.
     pub fn trunk(&self) -> Trunk {
@@ -152,9 +158,10 @@ impl Bundle {
         approved.map(|approval| &approval.port.router)
     }
 
-    pub fn check_takes_interfaces(&self) -> Result<(), Fault> {
+    /// While it is available: the member that will carry them.
+    pub fn check_takes_interfaces(&self) -> Result<&Connection, Fault> {
         match self.state() {
-            LagState::Available => Ok(()),
+            LagState::Available => Ok(self.carrier().unwrap_or_else(|| unreachable!("one is lit"))),
             LagState::Deleted => Err(LagFault::NoSuchLag(self.lag.id).into()),
             state @ (LagState::Requested | LagState::Pending | LagState::Down) => {
                 Err(LagFault::NotAvailable { lag: self.lag.id, state }.into())
@@ -482,7 +489,7 @@ mod tests {
             b.delete(0, at(9)).map(drop),
             b.join(&mut ordered(9)),
             b.change(None, None),
-            b.check_takes_interfaces(),
+            b.check_takes_interfaces().map(drop),
         ] {
             assert_eq!(word(&outcome), "NoSuchLag");
         }

@@ -66,6 +66,7 @@ impl Default for Listen {
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
     pub connections_per_account: u32,
+    pub lags_per_account: u32,
     pub interfaces_per_connection: u32,
     pub gateways_per_account: u32,
     pub nets_per_account: u32,
@@ -92,6 +93,7 @@ impl Rules {
     pub const fn limit(&self, quota: Quota) -> u32 {
         match quota {
             Quota::Connections => self.connections_per_account,
+            Quota::Lags => self.lags_per_account,
             Quota::InterfacesPerConnection => self.interfaces_per_connection,
             Quota::Gateways => self.gateways_per_account,
             Quota::Nets => self.nets_per_account,
@@ -110,6 +112,7 @@ impl Default for Rules {
     fn default() -> Self {
         Self {
             connections_per_account: 10,
+            lags_per_account: 10,
             interfaces_per_connection: 50,
             gateways_per_account: 5,
             nets_per_account: 200,

@@ -41,6 +41,7 @@ pub(crate) fn port(interfaces: &[(InterfaceId, InterfacePlan)]) -> Document {
             id: "dxcon-00000001".parse().unwrap(),
             bits_per_second: 1_000_000_000,
         }),
+        lag: None,
         interfaces: interfaces.iter().cloned().collect(),
     })
 }

@@ -1,13 +1,20 @@
 //! Connections: order, read, delete.
 
-use super::{App, Context, Refusal, check_name, write_tx};
-use crate::store::{AnyConnection, Tx, connections, interfaces, journal, plans, sites, tag_sets};
+use super::{
+    App, Context, Refusal, check_name,
+    lags::{leave as leave_lag, own as own_lag},
+    write_tx,
+};
+use crate::{
+    reconcile::settle_lag,
+    store::{AnyConnection, Tx, connections, interfaces, journal, plans, sites, tag_sets},
+};
 use directlink_model::{
     Fault,
     command::{OrderConnection, RenameConnection},
-    connection::{Connection, ConnectionState},
+    connection::{Bandwidth, Connection, ConnectionState},
     fault::Quota,
-    ids::ConnectionId,
+    ids::{AccountId, ConnectionId, LocationCode},
     view::ConnectionView,
 };
 use jiff::Timestamp;
@@ -29,21 +36,17 @@ impl App {
             let location = location.ok_or_else(|| Fault::NoSuchLocation(c.location.clone()))?;
             let count = connections::count_live(tx, account).await?;
             self.check_quota(tx, account, Quota::Connections, count + 1).await?;
-            let connection = Connection {
-                id: ConnectionId::from_bits(rand::random()),
-                account,
-                name: c.name.clone(),
-                location: location.code,
-                bandwidth: c.bandwidth,
-                requested_at: ctx.now,
-                approval: None,
-                light: None,
-                delete_asked_at: None,
-                deleted_at: None,
-            };
+            let what = (location.code, c.bandwidth);
+            let mut connection = ordered((account, ctx.now), c.name.clone(), what);
+            if let Some(lag) = c.lag {
+                own_lag(tx, ctx, lag).await?.join(&mut connection)?;
+            }
             connections::insert(tx, &connection).await?;
             tag_sets::insert(tx, account, connection.id.into(), &c.tags).await?;
             record(tx, ctx, connection.id, "connection ordered").await?;
+            if let Some(lag) = c.lag {
+                settle_lag(tx, lag, (&ctx.actor(), ctx.now)).await?;
+            }
             Ok(view(connection))
         })
     }
@@ -99,6 +102,9 @@ impl App {
     ) -> Result<ConnectionView, Refusal> {
         write_tx!(self, ctx.dry_run, |tx| {
             let mut connection = own(tx, ctx, id).await?;
+            if let Some(lag) = connection.lag {
+                leave_lag(tx, ctx, lag, &mut connection).await?;
+            }
             let live = interfaces::live_of_connection(tx, id).await?;
             let live = live.iter().filter(|i| i.state(false, ctx.now).is_live()).count();
             let before = connection.clone();
@@ -112,6 +118,27 @@ impl App {
             }
             Ok(view(connection))
         })
+    }
+}
+
+/// An order that nobody has looked at yet.
+pub(super) fn ordered(
+    (account, now): (AccountId, Timestamp),
+    name: String,
+    (location, bandwidth): (LocationCode, Bandwidth),
+) -> Connection {
+    Connection {
+        id: ConnectionId::from_bits(rand::random()),
+        account,
+        name,
+        location,
+        bandwidth,
+        lag: None,
+        requested_at: now,
+        approval: None,
+        light: None,
+        delete_asked_at: None,
+        deleted_at: None,
     }
 }
 

@@ -5,6 +5,7 @@ use super::{
     connections::{FEW, is_wire_on, own as own_connection},
     failover_tests::end_test,
     gateways::own as own_gateway,
+    lags::own as own_lag,
     write_tx,
 };
 use crate::store::{
@@ -19,8 +20,9 @@ use directlink_model::{
     connection::Connection,
     fault::Quota,
     gateway::Gateway,
-    ids::{AccountId, ConnectionId, InterfaceId},
+    ids::{AccountId, ConnectionId, InterfaceId, LagId},
     interface::{Interface, Proposal},
+    lag::Trunk,
     view::InterfaceView,
 };
 use directlink_net::{BadPeerAddresses, IpNet, PeerAddresses, Vlan};
@@ -49,19 +51,21 @@ impl App {
         let given = given_addresses(c.router_address, c.customer_address)?;
         write_tx!(self, ctx.dry_run, |tx| {
             let place = Place::find(tx, ctx, &c).await?;
-            let taken = taken_vlan(tx, c.connection, c.vlan, ctx.now).await?;
+            let id = place.connection.id;
+            let taken = taken_vlan(tx, c.trunk, c.vlan, ctx.now).await?;
             if let Some((by, vlan)) = taken.first() {
-                let (connection, vlan, by) = (c.connection, *vlan, *by);
+                let (connection, vlan, by) = (id, *vlan, *by);
                 return Err(Fault::VlanTaken { connection, vlan, by }.into());
             }
             if let Some(gateway) = &place.gateway {
-                check_net_is_new(tx, c.connection, gateway).await?;
+                check_net_is_new(tx, id, gateway).await?;
             }
-            let addresses = interfaces::live_addresses(tx, c.connection).await?;
+            let addresses = interfaces::live_addresses(tx, id).await?;
             let (quota, count) = (Quota::InterfacesPerConnection, addresses.len() + 1);
             self.check_quota(tx, place.connection.account, quota, count).await?;
             let proposal = Proposal {
-                connection: c.connection,
+                connection: id,
+                lag: place.lag,
                 owner: c.owner.unwrap_or(ctx.caller.account),
                 name: c.name.clone(),
                 vlan: c.vlan,
@@ -216,13 +220,24 @@ async fn few(
 /// Where a new interface goes, found and in a state for it.
 struct Place {
     connection: Connection,
+    /// The LAG that it is made on, if it is.
+    lag: Option<LagId>,
     /// `None`: hosted.
     gateway: Option<Gateway>,
 }
 
 impl Place {
     async fn find(tx: &mut Tx, ctx: &Context, c: &CreateInterface) -> Result<Self, Refusal> {
-        let connection = own_connection(tx, ctx, c.connection).await?;
+        let (carrier, lag) = match c.trunk {
+            Trunk::Connection(id) => {
+                let connection = own_connection(tx, ctx, id).await?;
+                (connection.check_takes_interfaces().map(|()| connection), None)
+            }
+            Trunk::Lag(id) => {
+                let bundle = own_lag(tx, ctx, id).await?;
+                (bundle.check_takes_interfaces().cloned(), Some(id))
+            }
+        };
         let other = c.owner.filter(|owner| *owner != ctx.caller.account);
         let gateway = match (other, c.gateway) {
             (None, Some(id)) => Some(own_gateway(tx, ctx, id).await?),
@@ -231,11 +246,11 @@ impl Place {
         if let Some(owner) = other {
             accounts::by_id(tx, owner).await?.ok_or(Fault::NoSuchAccount(owner))?;
         }
-        connection.check_takes_interfaces()?;
+        let connection = carrier?;
         if let Some(gateway) = &gateway {
             gateway.check_available()?;
         }
-        Ok(Self { connection, gateway })
+        Ok(Self { connection, lag, gateway })
     }
 }
 
@@ -260,15 +275,15 @@ pub(super) async fn visible(
     }
 }
 
-/// Who has the VLAN on the connection. An offer that has run out is stamped as expired on the way:
+/// Who has the VLAN on the connection or LAG. An offer that has run out is stamped as expired on the way:
 /// it holds nothing any more, and the database's own rule must know.
 async fn taken_vlan(
     tx: &mut Tx,
-    connection: ConnectionId,
+    trunk: Trunk,
     vlan: Vlan,
     now: Timestamp,
 ) -> Result<Vec<(InterfaceId, Vlan)>, Refusal> {
-    let Some(mut holder) = interfaces::live_with_vlan(tx, connection, vlan).await? else {
+    let Some(mut holder) = interfaces::live_with_vlan(tx, trunk, vlan).await? else {
         return Ok(vec![]);
     };
     if holder.expire(now) {
@@ -280,7 +295,7 @@ async fn taken_vlan(
     Ok(vec![(holder.id, holder.vlan)])
 }
 
-async fn check_net_is_new(
+pub(super) async fn check_net_is_new(
     tx: &mut Tx,
     connection: ConnectionId,
     gateway: &Gateway,

@@ -19,6 +19,7 @@ mod connections;
 mod failover_tests;
 mod gateways;
 mod interfaces;
+mod lags;
 mod letters;
 mod looking_glass;
 mod nets;

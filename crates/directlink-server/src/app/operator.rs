@@ -1,10 +1,15 @@
 //! The operator's side of what customers ask for: orders, where NICs live, and a lab's clock.
 
-use super::{App, Refusal, connections::view as connection_view, interfaces::view, write_tx};
-use crate::store::{
-    Tx, connections, interfaces,
-    journal::{self, Actor},
-    nets, nics, plans, sites,
+use super::{
+    App, Refusal, connections::view as connection_view, interfaces::view, lags::no_room, write_tx,
+};
+use crate::{
+    reconcile::settle_lag,
+    store::{
+        Tx, connections, interfaces,
+        journal::{self, Actor},
+        lags, nets, nics, plans, sites,
+    },
 };
 use directlink_model::{
     Fault,
@@ -12,6 +17,7 @@ use directlink_model::{
     connection::{Connection, ConnectionState, PortRef},
     ids::ConnectionId,
     interface::Interface,
+    lag::Bundle,
     location::Port,
     net::{Net, Nic, Subnet},
     view::{ConnectionView, InterfaceView},
@@ -44,9 +50,13 @@ impl App {
                 let state = connection.state();
                 return Err(Fault::ConnectionNotRequested { id: connection.id, state }.into());
             }
+            let bundle = match connection.lag {
+                Some(lag) => lags::by_id(tx, lag).await?,
+                None => None,
+            };
             let port = match &c.port {
-                Some(port) => fitting_port(tx, &connection, port).await?,
-                None => first_free_port(tx, &connection).await?,
+                Some(port) => fitting_port(tx, (&connection, bundle.as_ref()), port).await?,
+                None => first_free_port(tx, (&connection, bundle.as_ref())).await?,
             };
             connection.approve(port.clone(), now)?;
             connections::update(tx, &connection).await?;
@@ -54,6 +64,9 @@ impl App {
             journal::send(tx, LETTER, connection.id, now).await?;
             plans::mark_port(tx, &port).await?;
             record(tx, connection.id, "order approved", &port, now).await?;
+            if let Some(lag) = connection.lag {
+                settle_lag(tx, lag, (&Actor::Operator, now)).await?;
+            }
             Ok(connection_view(connection))
         })
     }
@@ -142,7 +155,7 @@ impl App {
 /// The wanted port, if it is one that the order can have.
 async fn fitting_port(
     tx: &mut Tx,
-    connection: &Connection,
+    (connection, bundle): (&Connection, Option<&Bundle>),
     at: &PortRef,
 ) -> Result<PortRef, Refusal> {
     let port = sites::port(tx, at).await?.ok_or_else(|| Fault::NoSuchPort(at.clone()))?;
@@ -157,17 +170,36 @@ async fn fitting_port(
         let (has, wanted) = (port.speed.optics(), connection.bandwidth.optics());
         return Err(misfit(format!("it has {has}, the order needs {wanted}")).into());
     }
+    if let Some((ours, lag)) = bundle.and_then(|b| Some((b.router()?, b.lag.id)))
+        && port.router != *ours
+    {
+        return Err(
+            misfit(format!("the other members of {lag} end at {ours}, and so must it")).into()
+        );
+    }
     match connections::holding(tx, at).await? {
         Some(_) => Err(Fault::PortTaken(at.clone()).into()),
         None => Ok(at.clone()),
     }
 }
 
-async fn first_free_port(tx: &mut Tx, connection: &Connection) -> Result<PortRef, Refusal> {
-    let free = sites::free_port(tx, &connection.location, connection.bandwidth).await?;
-    let Port { router, name, .. } = free.ok_or_else(|| Fault::NoCapacity {
-        location: connection.location.clone(),
-        speed: connection.bandwidth.as_str(),
+/// Of a LAG the first member takes a router that has room for all.
+async fn first_free_port(
+    tx: &mut Tx,
+    (connection, bundle): (&Connection, Option<&Bundle>),
+) -> Result<PortRef, Refusal> {
+    let count = match bundle {
+        Some(bundle) if bundle.router().is_none() => bundle.members.len(),
+        Some(_) | None => 1,
+    };
+    let what = (&connection.location, connection.bandwidth);
+    let free = sites::free_port_with(tx, what, bundle.and_then(Bundle::router), count).await?;
+    let Port { router, name, .. } = free.ok_or_else(|| match bundle {
+        Some(bundle) => no_room(bundle, count),
+        None => Fault::NoCapacity {
+            location: connection.location.clone(),
+            speed: connection.bandwidth.as_str(),
+        },
     })?;
     Ok(PortRef { router, port: name })
 }

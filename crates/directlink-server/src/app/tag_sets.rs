@@ -1,6 +1,8 @@
-//! Tags of connections and interfaces: each account's own, of what it can see.
+//! Tags of connections, LAGs and interfaces: each account's own, of what it can see.
 
-use super::{App, Context, Refusal, connections::FEW, interfaces::visible, write_tx};
+use super::{
+    App, Context, Refusal, connections::FEW, interfaces::visible, lags::own as own_lag, write_tx,
+};
 use crate::store::{Tx, connections, journal, tag_sets};
 use directlink_model::{
     Fault,
@@ -72,6 +74,7 @@ impl App {
 async fn check_visible(tx: &mut Tx, ctx: &Context, on: Tagged) -> Result<(), Refusal> {
     match on {
         Tagged::Interface(id) => visible(tx, ctx, id).await.map(drop),
+        Tagged::Lag(id) => own_lag(tx, ctx, id).await.map(drop),
         Tagged::Connection(id) => {
             let connection = connections::by_id(tx, id).await?;
             let own = connection.filter(|c| c.account == ctx.caller.account);

@@ -17,12 +17,14 @@
 
 mod agents;
 mod failover;
+mod lags;
 mod plans;
 mod reports;
 #[cfg(test)]
 mod tests;
 
 pub use agents::Agents;
+pub(crate) use lags::settle as settle_lag;
 pub(crate) use plans::adopt;
 pub(crate) use reports::take_report;
 
@@ -130,6 +132,8 @@ async fn work_off(app: &App) -> Result<bool, Error> {
         let mut nets: BTreeSet<NetId> =
             store::plans::dirty_nets(tx, BATCH).await?.into_iter().collect();
         for port in store::plans::dirty_ports(tx, BATCH).await? {
+            // First: what is folded below may mark it again.
+            store::plans::clean_port(tx, &port).await?;
             let outcome = plans::plan_port(tx, app.region().asn, &port, now).await?;
             if outcome.changed {
                 changed.insert(port.router.clone());
@@ -138,7 +142,6 @@ async fn work_off(app: &App) -> Result<bool, Error> {
             if let Some(report) = app.parts().agents.report(&port) {
                 reports::fold(tx, &port, &report, now).await?;
             }
-            store::plans::clean_port(tx, &port).await?;
         }
         for net in nets {
             changed.extend(plans::plan_net(tx, net, now).await?);

@@ -1,7 +1,8 @@
 //! Documents: made of the facts by the model, numbered and stored when they are unlike the stored ones.
 
 use crate::store::{
-    Error, Tx, connections, interfaces, nets, nics, plans, plans::Stored, security_groups, sites,
+    Error, Tx, connections, interfaces, lags, nets, nics, plans, plans::Stored, security_groups,
+    sites,
 };
 use directlink_model::{
     connection::PortRef,
@@ -103,7 +104,7 @@ pub(crate) async fn adopt(
 const fn nothing(scope: &Scope) -> Document {
     match scope {
         Scope::Port(_) => {
-            Document::Port(PortPlan { connection: None, interfaces: BTreeMap::new() })
+            Document::Port(PortPlan { connection: None, lag: None, interfaces: BTreeMap::new() })
         }
         Scope::Net(_) => Document::Net(None),
     }
@@ -117,6 +118,10 @@ async fn port_snapshot(
 ) -> Result<PortSnapshot, Error> {
     let connection = connections::holding(tx, port).await?;
     let mut with_nets = Vec::new();
+    let mut bundle = None;
+    if let Some(lag) = connection.as_ref().and_then(|connection| connection.lag) {
+        bundle = lags::by_id(tx, lag).await?;
+    }
     if let Some(connection) = &connection {
         let leading = nets::of_connection(tx, connection.id).await?;
         for interface in interfaces::live_of_connection(tx, connection.id).await? {
@@ -124,7 +129,7 @@ async fn port_snapshot(
             with_nets.push((interface, net));
         }
     }
-    Ok(PortSnapshot { connection, interfaces: with_nets, region, bgp_identifier })
+    Ok(PortSnapshot { connection, bundle, interfaces: with_nets, region, bgp_identifier })
 }
 
 /// Stores the document under the next generation, unless it is the stored one to the byte. A

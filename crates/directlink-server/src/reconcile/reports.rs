@@ -2,6 +2,7 @@
 
 use crate::{
     app::{App, write_tx},
+    reconcile::settle_lag,
     store::{
         Error, Tx, connections, interfaces,
         journal::{self, Actor},
@@ -73,6 +74,9 @@ pub(super) async fn fold(
     if connection != was {
         connections::update(tx, &connection).await?;
         tell_connection(tx, &actor, (&was, &connection), now).await?;
+    }
+    if let Some(lag) = connection.lag.filter(|_| connection.light != was.light) {
+        settle_lag(tx, lag, (&actor, now)).await?;
     }
     if connection.state() == ConnectionState::Deleted && !report.light {
         connections::free_port(tx, connection.id, now).await?;

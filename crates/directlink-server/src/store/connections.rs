@@ -7,22 +7,24 @@ use super::{
 };
 use directlink_model::{
     connection::{Approval, Bandwidth, Connection, Light, PortRef},
-    ids::{AccountId, ConnectionId},
+    ids::{AccountId, ConnectionId, LagId},
 };
 use jiff::Timestamp;
 use sqlx::{AnyConnection, any::AnyRow, query};
 
 statements! {
-    INSERT = "INSERT INTO connection (id, account, name, location, bandwidth, requested_us)
-              VALUES ($1, $2, $3, $4, $5, $6)";
+    INSERT = "INSERT INTO connection (id, account, name, location, bandwidth, requested_us, lag)
+              VALUES ($1, $2, $3, $4, $5, $6, $7)";
     UPDATE = "UPDATE connection SET approved_us = $2, router = $3, port = $4, light = $5, light_since_us = $6,
-                     delete_asked_us = $7, deleted_us = $8, name = $9 WHERE id = $1";
+                     delete_asked_us = $7, deleted_us = $8, name = $9, lag = $10 WHERE id = $1";
     BY_ID = "SELECT * FROM connection WHERE id = $1";
     OF_ACCOUNT = "SELECT * FROM connection WHERE account = $1 AND (deleted_us IS NULL OR deleted_us > $2)
                   ORDER BY requested_us, id";
     // Those of the interfaces that the account may see.
     AROUND_ACCOUNT = "SELECT * FROM connection WHERE account = $1
                       OR id IN (SELECT connection FROM interface WHERE owner = $1)";
+    OF_LAG = "SELECT * FROM connection WHERE lag = $1 AND delete_asked_us IS NULL AND deleted_us IS NULL
+              ORDER BY requested_us, id";
     EVERY = "SELECT * FROM connection WHERE deleted_us IS NULL OR deleted_us > $1 ORDER BY requested_us, id";
     COUNT_LIVE = "SELECT COUNT(*) AS n FROM connection WHERE account = $1 AND deleted_us IS NULL";
     HOLDING = "SELECT * FROM connection WHERE router = $1 AND port = $2 AND port_freed_us IS NULL";
@@ -39,6 +41,7 @@ pub(crate) async fn insert(db: &mut AnyConnection, c: &Connection) -> Result<(),
         .bind(c.location.as_str())
         .bind(c.bandwidth.as_str())
         .bind(c.requested_at.as_microsecond())
+        .bind(c.lag.map(|lag| lag.to_string()))
         .execute(db)
         .await?;
     Ok(())
@@ -57,6 +60,7 @@ pub(crate) async fn update(db: &mut AnyConnection, c: &Connection) -> Result<(),
         .bind(us(c.delete_asked_at))
         .bind(us(c.deleted_at))
         .bind(c.name.as_str())
+        .bind(c.lag.map(|lag| lag.to_string()))
         .execute(db)
         .await?;
     Ok(())
@@ -89,6 +93,12 @@ pub(crate) async fn around_account(
     account: AccountId,
 ) -> Result<Vec<Connection>, Error> {
     let rows = query(AROUND_ACCOUNT).bind(account.to_string()).fetch_all(db).await?;
+    rows.iter().map(read).collect()
+}
+
+/// The LAG's members, in order of creation.
+pub(crate) async fn of_lag(db: &mut AnyConnection, lag: LagId) -> Result<Vec<Connection>, Error> {
+    let rows = query(OF_LAG).bind(lag.to_string()).fetch_all(db).await?;
     rows.iter().map(read).collect()
 }
 
@@ -168,6 +178,7 @@ fn read(row: &AnyRow) -> Result<Connection, Error> {
         bandwidth: bandwidth
             .parse::<Bandwidth>()
             .map_err(|()| unreadable("bandwidth", &bandwidth, "not a bandwidth"))?,
+        lag: row.word_or_null("lag")?,
         requested_at: row.time("requested_us")?,
         approval,
         light,

@@ -6,8 +6,9 @@ use super::{
     statements,
 };
 use directlink_model::{
-    ids::{AccountId, ConnectionId, GatewayId, InterfaceId, NetId},
+    ids::{AccountId, ConnectionId, GatewayId, InterfaceId, LagId, NetId},
     interface::{Confirmation, Interface, Seen},
+    lag::Trunk,
     report::InterfaceReport,
 };
 use directlink_net::{BgpKey, IpNet, PeerAddresses, Vlan};
@@ -17,8 +18,8 @@ use std::collections::BTreeMap;
 
 statements! {
     INSERT = "INSERT INTO interface (id, connection, owner, name, vlan, asn, bgp_key, router_address, customer_address,
-                     mtu, gateway, created_us, confirm_until_us, configured, session_up, forwarding)
-              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0, 0, 0)";
+                     mtu, gateway, created_us, confirm_until_us, lag, configured, session_up, forwarding)
+              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, 0, 0)";
     UPDATE = "UPDATE interface SET mtu = $2, gateway = $3, confirm_until_us = $4, expired_us = $5, rejected_us = $6,
                      configured = $7, session_up = $8, forwarding = $9, first_available_us = $10,
                      delete_asked_us = $11, deleted_us = $12, testing_until_us = $13, name = $14
@@ -42,6 +43,17 @@ statements! {
                           ORDER BY created_us, id";
     LIVE_WITH_VLAN = "SELECT * FROM interface WHERE connection = $1 AND vlan = $2
                       AND deleted_us IS NULL AND expired_us IS NULL AND rejected_us IS NULL";
+    LIVE_WITH_VLAN_OF_LAG = "SELECT * FROM interface WHERE lag = $1 AND vlan = $2
+                             AND deleted_us IS NULL AND expired_us IS NULL AND rejected_us IS NULL";
+    LIVE_OF_LAG = "SELECT * FROM interface WHERE lag = $1
+                   AND deleted_us IS NULL AND expired_us IS NULL AND rejected_us IS NULL
+                   ORDER BY created_us, id";
+    GIVE_TO_LAG = "UPDATE interface SET lag = $2 WHERE connection = $1 AND lag IS NULL
+                   AND deleted_us IS NULL AND expired_us IS NULL AND rejected_us IS NULL";
+    // What is being deleted stays where its router takes it away.
+    CARRY_ON = "UPDATE interface SET connection = $2, configured = 0, session_up = 0, forwarding = 0
+                WHERE lag = $1 AND connection <> $2 AND delete_asked_us IS NULL
+                AND deleted_us IS NULL AND expired_us IS NULL AND rejected_us IS NULL";
     LIVE_ADDRESSES = "SELECT router_address FROM interface WHERE connection = $1
                       AND deleted_us IS NULL AND expired_us IS NULL AND rejected_us IS NULL";
     LIVE_OF_GATEWAY = "SELECT * FROM interface WHERE gateway = $1
@@ -81,6 +93,7 @@ pub(crate) async fn insert(db: &mut AnyConnection, i: &Interface) -> Result<(), 
         .bind(i.gateway.map(|g| g.to_string()))
         .bind(i.created_at.as_microsecond())
         .bind(us(i.deadline()))
+        .bind(i.lag.map(|lag| lag.to_string()))
         .execute(db)
         .await?;
     Ok(())
@@ -180,17 +193,50 @@ pub(crate) async fn live_of_connection(
 
 pub(crate) async fn live_with_vlan(
     db: &mut AnyConnection,
-    connection: ConnectionId,
+    trunk: Trunk,
     vlan: Vlan,
 ) -> Result<Option<Interface>, Error> {
-    query(LIVE_WITH_VLAN)
-        .bind(connection.to_string())
+    let statement = match trunk {
+        Trunk::Connection(_) => LIVE_WITH_VLAN,
+        Trunk::Lag(_) => LIVE_WITH_VLAN_OF_LAG,
+    };
+    query(statement)
+        .bind(trunk.to_string())
         .bind(i64::from(vlan.as_u16()))
         .fetch_optional(db)
         .await?
         .as_ref()
         .map(read)
         .transpose()
+}
+
+/// As of a connection, whichever members they are on.
+pub(crate) async fn live_of_lag(
+    db: &mut AnyConnection,
+    lag: LagId,
+) -> Result<Vec<Interface>, Error> {
+    let rows = query(LIVE_OF_LAG).bind(lag.to_string()).fetch_all(db).await?;
+    rows.iter().map(read).collect()
+}
+
+/// The connection's live interfaces are the LAG's from now on.
+pub(crate) async fn give_to_lag(
+    db: &mut AnyConnection,
+    connection: ConnectionId,
+    lag: LagId,
+) -> Result<(), Error> {
+    query(GIVE_TO_LAG).bind(connection.to_string()).bind(lag.to_string()).execute(db).await?;
+    Ok(())
+}
+
+/// Moves the LAG's interfaces to that member. How many were elsewhere.
+pub(crate) async fn carry_on(
+    db: &mut AnyConnection,
+    lag: LagId,
+    member: ConnectionId,
+) -> Result<u64, Error> {
+    let done = query(CARRY_ON).bind(lag.to_string()).bind(member.to_string()).execute(db).await?;
+    Ok(done.rows_affected())
 }
 
 /// The routers' addresses of the live interfaces of a connection.
@@ -309,6 +355,7 @@ fn read(row: &AnyRow) -> Result<Interface, Error> {
     Ok(Interface {
         id: row.word("id")?,
         connection: row.word("connection")?,
+        lag: row.word_or_null("lag")?,
         owner: row.word("owner")?,
         name: row.text("name")?,
         vlan: row.narrow("vlan")?,

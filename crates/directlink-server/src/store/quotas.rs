@@ -10,6 +10,7 @@ statements! {
     DROP = "DELETE FROM quota WHERE account = $1 AND name = $2";
     LIMIT = "SELECT at_most FROM quota WHERE account = $1 AND name = $2";
     CONNECTIONS = "SELECT COUNT(*) AS n FROM connection WHERE account = $1 AND deleted_us IS NULL";
+    LAGS = "SELECT COUNT(*) AS n FROM lag WHERE account = $1 AND deleted_us IS NULL";
     INTERFACES = "SELECT COALESCE(MAX(n), 0) AS n FROM (
                       SELECT COUNT(*) AS n FROM interface i JOIN connection c ON c.id = i.connection
                       WHERE c.account = $1 AND c.deleted_us IS NULL
@@ -71,6 +72,7 @@ pub(crate) async fn used(
 ) -> Result<u32, Error> {
     let statement = match quota {
         Quota::Connections => CONNECTIONS,
+        Quota::Lags => LAGS,
         Quota::InterfacesPerConnection => INTERFACES,
         Quota::Gateways => GATEWAYS,
         Quota::Nets => NETS,

@@ -29,7 +29,7 @@ statements! {
                   WHERE r.location = $1 AND p.speed = $2
                     AND NOT EXISTS (SELECT 1 FROM connection c WHERE c.router = p.router AND c.port = p.name
                                     AND c.port_freed_us IS NULL)
-                  ORDER BY p.router, p.name LIMIT 1";
+                  ORDER BY p.router, p.name";
     SETTING = "SELECT value FROM setting WHERE name = $1";
     SET = "INSERT INTO setting (name, value) VALUES ($1, $2)
            ON CONFLICT (name) DO UPDATE SET value = excluded.value";
@@ -141,20 +141,21 @@ pub(crate) async fn ports(db: &mut AnyConnection) -> Result<Vec<Port>, Error> {
     query(PORTS).fetch_all(db).await?.iter().map(read_port).collect()
 }
 
-/// The first port of the location that has this speed and no connection.
-pub(crate) async fn free_port(
+/// The first port of the location that has this speed and no connection, on a router with so many of
+/// them; of this router, if one is given.
+pub(crate) async fn free_port_with(
     db: &mut AnyConnection,
-    location: &LocationCode,
-    speed: Bandwidth,
+    (location, speed): (&LocationCode, Bandwidth),
+    router: Option<&RouterName>,
+    count: usize,
 ) -> Result<Option<Port>, Error> {
-    query(FREE_PORTS)
-        .bind(location.as_str())
-        .bind(speed.as_str())
-        .fetch_optional(db)
-        .await?
-        .as_ref()
-        .map(read_port)
-        .transpose()
+    let rows = query(FREE_PORTS).bind(location.as_str()).bind(speed.as_str()).fetch_all(db).await?;
+    let free = rows.iter().map(read_port).collect::<Result<Vec<_>, Error>>()?;
+    let fits = |port: &&Port| {
+        router.is_none_or(|router| port.router == *router)
+            && free.iter().filter(|other| other.router == port.router).count() >= count
+    };
+    Ok(free.iter().find(fits).cloned())
 }
 
 pub(crate) async fn setting(

@@ -17,6 +17,7 @@ async fn every_statement_is_understood() {
         ("gateways", gateways::ALL),
         ("interfaces", interfaces::ALL),
         ("journal", journal::ALL),
+        ("lags", lags::ALL),
         ("nets", nets::ALL),
         ("nics", nics::ALL),
         ("plans", plans::ALL),

@@ -108,6 +108,7 @@ impl Region {
             name: "x".into(),
             location: "PAR1".into(),
             bandwidth: Bandwidth::OneGbps,
+            lag: None,
             tags: TagSet::default(),
         };
         let ctx = self.running.app.context(Caller { account: self.account }, false);

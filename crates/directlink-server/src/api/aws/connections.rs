@@ -11,7 +11,7 @@ use directlink_model::{
     Fault,
     command::{OrderConnection, RenameConnection},
     connection::{Bandwidth, ConnectionState},
-    ids::{ConnectionId, RegionName},
+    ids::{ConnectionId, LagId, RegionName},
     tag_set::Tagged,
     view::ConnectionView,
 };
@@ -20,7 +20,7 @@ use serde_json::json;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Connection<'v> {
+pub(super) struct Connection<'v> {
     /// The router that carries it, once the order is approved.
     #[serde(skip_serializing_if = "Option::is_none")]
     aws_device_v2: Option<&'v str>,
@@ -32,6 +32,8 @@ struct Connection<'v> {
     connection_state: &'static str,
     has_logical_redundancy: &'static str,
     jumbo_frame_capable: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lag_id: Option<LagId>,
     /// Epoch seconds: the letter is issued with the approval.
     #[serde(skip_serializing_if = "Option::is_none")]
     loa_issue_time: Option<i64>,
@@ -43,7 +45,7 @@ struct Connection<'v> {
 }
 
 impl<'v> Connection<'v> {
-    fn new(view: &'v ConnectionView, region: &'v RegionName, tags: &Tags) -> Self {
+    pub(super) fn new(view: &'v ConnectionView, region: &'v RegionName, tags: &Tags) -> Self {
         let connection = &view.connection;
         let approval = connection.approval.as_ref();
         let router = approval.map(|a| a.port.router.as_str());
@@ -56,6 +58,7 @@ impl<'v> Connection<'v> {
             connection_state: state(view.state),
             has_logical_redundancy: "no",
             jumbo_frame_capable: false,
+            lag_id: connection.lag,
             loa_issue_time: approval.map(|a| a.approved_at.as_second()),
             location: connection.location.as_str(),
             mac_sec_capable: false,
@@ -80,19 +83,23 @@ const fn state(state: ConnectionState) -> &'static str {
 pub(super) async fn create(call: Call<'_>) -> Outcome {
     let given = &call.given;
     let location = given.needed_text("location")?.to_owned();
-    let bandwidth = given.needed_text("bandwidth")?;
+    let bandwidth = bandwidth(given.needed_text("bandwidth")?)?;
     let name = given.needed_text("connectionName")?.to_owned();
-    given.refuse(&["lagId", "requestMACSec"])?;
-    let bandwidth = bandwidth.parse::<Bandwidth>().map_err(|()| {
-        let text = format!(
-            "Value of parameter 'Speed' is not valid: {bandwidth}. Supported values: 10Gbps, 1Gbps"
-        );
-        Failure::client(text)
-    })?;
+    given.refuse(&["requestMACSec"])?;
+    let lag = given.id("lagId", LagId::PREFIX)?;
     let tags = given_tags(given)?;
-    let command = OrderConnection { name, location, bandwidth, tags };
+    let command = OrderConnection { name, location, bandwidth, lag, tags };
     let view = call.app.order_connection(&call.context, command).await?;
     encode(&call, &view).await
+}
+
+pub(super) fn bandwidth(given: &str) -> Result<Bandwidth, Failure> {
+    given.parse().map_err(|()| {
+        let text = format!(
+            "Value of parameter 'Speed' is not valid: {given}. Supported values: 10Gbps, 1Gbps"
+        );
+        Failure::client(text)
+    })
 }
 
 pub(super) async fn update(call: Call<'_>) -> Outcome {
@@ -121,7 +128,7 @@ pub(super) async fn one(call: &Call<'_>, id: ConnectionId) -> Result<ConnectionV
     views.into_iter().next().ok_or_else(missing)
 }
 
-async fn encode(call: &Call<'_>, view: &ConnectionView) -> Outcome {
+pub(super) async fn encode(call: &Call<'_>, view: &ConnectionView) -> Outcome {
     let tags = call.app.line_tags(&call.context, Some(&[view.connection.id.into()])).await?;
     Ok(json!(Connection::new(view, &call.app.region().name, &tags)))
 }

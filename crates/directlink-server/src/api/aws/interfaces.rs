@@ -17,8 +17,9 @@ use crate::app::{InterfaceFilter, Refusal, Tags};
 use directlink_model::{
     Fault,
     command::{ChangeInterface, ConfirmInterface, CreateInterface},
-    ids::{AccountId, BgpPeerId, ConnectionId, GatewayId, InterfaceId},
+    ids::{AccountId, BgpPeerId, GatewayId, InterfaceId},
     interface::{Interface, InterfaceState},
+    lag::Trunk,
     location::Region,
     router_config::{Intent, logical_connection},
     tag_set::Tagged,
@@ -27,6 +28,9 @@ use directlink_model::{
 use directlink_net::{Asn, BgpKey, IpNet, Mtu, Vlan};
 use serde::Serialize;
 use serde_json::{Value, json};
+
+/// What `connectionId` may name.
+const TRUNK: &str = "dxcon- or dxlag";
 
 /// What `asn` can hold; a larger number is in `asnLong` alone, and `asn` is 0.
 const ASN_SHORT_MAX: u32 = 0x7fff_fffe;
@@ -46,7 +50,8 @@ struct VirtualInterface<'v> {
     #[serde(skip_serializing_if = "Option::is_none")]
     aws_logical_device_id: Option<&'v str>,
     bgp_peers: [BgpPeer<'v>; 1],
-    connection_id: ConnectionId,
+    /// Of the LAG, if it was made on one.
+    connection_id: String,
     customer_address: IpNet,
     customer_router_config: String,
     jumbo_frame_capable: bool,
@@ -98,7 +103,7 @@ impl<'v> VirtualInterface<'v> {
             auth_key: peer.auth_key,
             aws_device_v2: peer.aws_device_v2,
             aws_logical_device_id: peer.aws_logical_device_id,
-            connection_id: interface.connection,
+            connection_id: interface.trunk().to_string(),
             customer_address: peer.customer_address,
             customer_router_config: customer_router_config(interface, region, reader),
             jumbo_frame_capable: false,
@@ -231,20 +236,20 @@ fn mtu(given: i64) -> Result<Mtu, Failure> {
 }
 
 pub(super) async fn create(call: Call<'_>) -> Outcome {
-    let connection = call.given.needed_id("connectionId", ConnectionId::PREFIX)?;
+    let trunk = call.given.needed_id("connectionId", TRUNK)?;
     let new = call.given.needed_object("newPrivateVirtualInterface")?;
     new.refuse(&["directConnectGatewayId", "enableSiteLink"])?;
     let gateway = new.id("virtualGatewayId", GatewayId::PREFIX)?;
-    let command = CreateInterface { gateway, ..command(connection, None, &new)? };
+    let command = CreateInterface { gateway, ..command(trunk, None, &new)? };
     let view = call.app.create_interface(&call.context, command).await?;
     encode(&call, &view).await
 }
 
 pub(super) async fn allocate(call: Call<'_>) -> Outcome {
-    let connection = call.given.needed_id("connectionId", ConnectionId::PREFIX)?;
+    let trunk = call.given.needed_id("connectionId", TRUNK)?;
     let owner = call.given.needed_account("ownerAccount")?;
     let new = call.given.needed_object("newPrivateVirtualInterfaceAllocation")?;
-    let command = command(connection, Some(owner), &new)?;
+    let command = command(trunk, Some(owner), &new)?;
     let view = call.app.create_interface(&call.context, command).await?;
     encode(&call, &view).await
 }
@@ -264,16 +269,14 @@ pub(super) async fn delete(call: Call<'_>) -> Outcome {
 }
 
 pub(super) async fn describe(call: Call<'_>) -> Outcome {
-    let connection = call.given.id("connectionId", ConnectionId::PREFIX)?;
+    let trunk: Option<Trunk> = call.given.id("connectionId", TRUNK)?;
     let interface = call.given.id("virtualInterfaceId", InterfaceId::PREFIX)?;
     let page = Page::asked(&call.given)?;
-    let filter = InterfaceFilter {
-        connections: connection.map(|id| vec![id]),
-        interfaces: interface.map(|id| vec![id]),
-    };
-    let views = call.app.interfaces(&call.context, &filter).await?;
+    let filter = InterfaceFilter { connections: None, interfaces: interface.map(|id| vec![id]) };
+    let mut views = call.app.interfaces(&call.context, &filter).await?;
+    views.retain(|view| trunk.is_none_or(|trunk| view.interface.trunk() == trunk));
     if views.is_empty() {
-        check_exists(&call, connection, interface).await?;
+        check_exists(&call, trunk, interface).await?;
     }
     let key = |view: &InterfaceView| position(view.interface.created_at, view.interface.id);
     let (views, next) = page.of(views, key);
@@ -283,26 +286,26 @@ pub(super) async fn describe(call: Call<'_>) -> Outcome {
     Ok(with_next(json!({ "virtualInterfaces": list }), next))
 }
 
-/// Nothing found: is that an empty connection, or none?
+/// Nothing found: is that an empty connection or LAG, or none?
 async fn check_exists(
     call: &Call<'_>,
-    connection: Option<ConnectionId>,
+    trunk: Option<Trunk>,
     interface: Option<InterfaceId>,
 ) -> Result<(), Failure> {
     let refuse = |fault: Fault| Err(Refusal::from(fault).into());
     if let Some(id) = interface {
         return refuse(Fault::NoSuchInterface(id));
     }
-    let Some(id) = connection else { return Ok(()) };
-    match call.app.connections(&call.context, Some(&[id])).await?.is_empty() {
-        true => refuse(Fault::NoSuchConnection(id)),
-        false => Ok(()),
+    match trunk {
+        Some(Trunk::Connection(id)) => super::connections::one(call, id).await.map(drop),
+        Some(Trunk::Lag(id)) => super::lags::one(call, id).await.map(drop),
+        None => Ok(()),
     }
 }
 
 /// All but the gateway.
 fn command(
-    connection: ConnectionId,
+    trunk: Trunk,
     owner: Option<AccountId>,
     new: &Members<'_>,
 ) -> Result<CreateInterface, Failure> {
@@ -318,7 +321,7 @@ fn command(
     let mtu = new.integer("mtu")?.map_or(Ok(Mtu::MAX), mtu)?;
     let key = new.text("authKey")?.map(BgpKey::try_from).transpose();
     Ok(CreateInterface {
-        connection,
+        trunk,
         owner,
         name,
         vlan: vlan.try_into().map_err(|bad| Failure::client(format!("Invalid VLAN: {bad}")))?,

@@ -2,7 +2,7 @@
 //!
 //! The ten operations that OUTSCALE's DirectLink is compatible in, exactly, and beyond them what
 //! this Region can truly do: tags, the Letter of Authorization, routes as the router has them,
-//! router configurations, failover tests. Any other of the published model is answered as AWS
+//! router configurations, failover tests, LAGs. Any other of the published model is answered as AWS
 //! answers what an endpoint does not know. Refusals are
 //! `DirectConnectClientException` with a text: there is no not-found type, so clients match texts,
 //! and ours keep the words they look for (see [`refusal`]).
@@ -11,6 +11,7 @@ mod bgp_peers;
 mod connections;
 mod failover;
 mod interfaces;
+mod lags;
 mod letters;
 mod members;
 mod paging;
@@ -53,22 +54,27 @@ macro_rules! operations {
 }
 
 operations! {
+    AssociateConnectionWithLag lags::associate;
     AllocatePrivateVirtualInterface interfaces::allocate;
     ConfirmPrivateVirtualInterface interfaces::confirm;
     CreateBGPPeer bgp_peers::create;
     CreateConnection connections::create;
+    CreateLag lags::create;
     CreatePrivateVirtualInterface interfaces::create;
     DeleteBGPPeer bgp_peers::delete;
     DeleteConnection connections::delete;
+    DeleteLag lags::delete;
     DeleteVirtualInterface interfaces::delete;
     DescribeConnectionLoa letters::describe_nested;
     DescribeConnections connections::describe;
+    DescribeLags lags::describe;
     DescribeLoa letters::describe;
     DescribeLocations region::describe_locations;
     DescribeRouterConfiguration router_configuration::describe;
     DescribeTags tags::describe;
     DescribeVirtualGateways region::describe_virtual_gateways;
     DescribeVirtualInterfaces interfaces::describe;
+    DisassociateConnectionFromLag lags::disassociate;
     ListVirtualInterfaceRoutes routes::list;
     ListVirtualInterfaceTestHistory failover::history;
     StartBgpFailoverTest failover::start;
@@ -76,6 +82,7 @@ operations! {
     TagResource tags::tag;
     UntagResource tags::untag;
     UpdateConnection connections::update;
+    UpdateLag lags::update;
     UpdateVirtualInterfaceAttributes interfaces::update;
 }
 

@@ -12,7 +12,7 @@
 use crate::{api::identity::Denied, app::Refusal, auth::AuthError, store};
 use directlink_model::{
     connection::ConnectionState,
-    fault::Fault,
+    fault::{Fault, LagFault},
     ids::{BadId, ConnectionId, InterfaceId},
     interface::InterfaceState,
 };
@@ -109,9 +109,7 @@ const fn kind_of(fault: &Fault) -> &'static str {
 /// fault is a text to choose here before anything builds.
 fn text_of(fault: &Fault) -> String {
     match fault {
-        Fault::BadId(BadId::Prefix { given, prefix } | BadId::Digits { given, prefix }) => {
-            format!("Invalid ID received: {given}. Expected format: {prefix}-")
-        }
+        Fault::BadId(bad) => text_of_id(bad),
         Fault::NoSuchLocation(code) => format!("Location '{code}' is invalid."),
         Fault::NoSuchConnection(id) => {
             format!("Could not find Connection with ID {id}: Connection '{id}' does not exist.")
@@ -124,6 +122,7 @@ fn text_of(fault: &Fault) -> String {
         Fault::VlanTaken { vlan, by, .. } => vlan_taken(*vlan, *by),
         Fault::ConnectionHasInterfaces { id, count } => has_interfaces(*id, *count),
         Fault::PeerAddresses(bad) => text_of_addresses(bad),
+        Fault::Lag(fault) => text_of_lag(fault),
         Fault::NoLetter { .. }
         | Fault::InterfaceNotTestable { .. }
         | Fault::NoTestRunning(_)
@@ -194,6 +193,35 @@ fn text_beyond(fault: &Fault) -> String {
         Fault::DuplicateTagKeys(key) => format!("The tag key '{key}' is given more than once"),
         Fault::TooManyTags { limit } => format!("A resource can have at most {limit} tags"),
         other => other.to_string(),
+    }
+}
+
+fn text_of_id(
+    (BadId::Prefix { given, prefix } | BadId::Digits { given, prefix }): &BadId,
+) -> String {
+    format!("Invalid ID received: {given}. Expected format: {prefix}-")
+}
+
+/// Total, as [`text_of`].
+fn text_of_lag(fault: &LagFault) -> String {
+    match fault {
+        LagFault::NoSuchLag(id) => {
+            format!("Could not find Lag with ID {id}: Lag '{id}' does not exist.")
+        }
+        LagFault::NotAvailable { lag, state } => format!(
+            "Lag is not in valid state: {lag} is {state}, and takes virtual interfaces only while it is available"
+        ),
+        LagFault::NotMember { .. }
+        | LagFault::AlreadyMember { .. }
+        | LagFault::Apart { .. }
+        | LagFault::Full { .. }
+        | LagFault::Count { .. }
+        | LagFault::BelowMinimum { .. }
+        | LagFault::LastMember { .. }
+        | LagFault::MinimumLinks { .. }
+        | LagFault::HasInterfaces { .. }
+        | LagFault::MemberTakesNone { .. }
+        | LagFault::NoRoom { .. } => fault.to_string(),
     }
 }
 

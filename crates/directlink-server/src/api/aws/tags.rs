@@ -1,12 +1,13 @@
-//! Tags, by resource name: `arn:aws:directconnect:<region>:<account>:dxcon/dxcon-…`, `dxvif/…`.
+//! Tags, by resource name: `arn:aws:directconnect:<region>:<account>:dxcon/dxcon-…`, `dxlag/…`,
+//! `dxvif/…`.
 
 use super::{
-    Call, Outcome, connections::one as connection, interfaces::one as interface, members::Members,
-    refusal::Failure,
+    Call, Outcome, connections::one as connection, interfaces::one as interface, lags::one as lag,
+    members::Members, refusal::Failure,
 };
 use crate::app::Tags;
 use directlink_model::{
-    ids::{ConnectionId, InterfaceId},
+    ids::{ConnectionId, InterfaceId, LagId},
     tag_set::{TagSet, Tagged},
 };
 use serde::Serialize;
@@ -29,11 +30,15 @@ fn wire(tags: &TagSet) -> Vec<Tag> {
 
 /// The member `tags` of a request. A tag without a value has an empty one.
 pub(super) fn given_tags(given: &Members<'_>) -> Result<TagSet, Failure> {
+    tags_in(given, "tags")
+}
+
+pub(super) fn tags_in(given: &Members<'_>, name: &str) -> Result<TagSet, Failure> {
     let tag = |tag: &Members<'_>| {
         let value = tag.text("value")?.unwrap_or_default();
         Ok::<_, Failure>((tag.needed_text("key")?.to_owned(), value.to_owned()))
     };
-    let tags = given.objects("tags")?.iter().map(tag).collect::<Result<Vec<_>, _>>()?;
+    let tags = given.objects(name)?.iter().map(tag).collect::<Result<Vec<_>, _>>()?;
     Ok(TagSet::new(tags).map_err(crate::app::Refusal::from)?)
 }
 
@@ -87,8 +92,12 @@ async fn resource(call: &Call<'_>, arn: &str) -> Result<Tagged, Failure> {
             let view = interface(call, id).await?;
             (Tagged::from(id), [view.interface.owner, view.connection.account])
         }
-        "dxlag" => return Err(Failure::client(format!("Could not find Lag with ID {id}"))),
-        _ => return Err(malformed("the type is dxcon or dxvif")),
+        LagId::PREFIX => {
+            let id: LagId = id.parse().map_err(bad_id)?;
+            let view = lag(call, id).await?;
+            (Tagged::from(id), [view.lag.account, view.lag.account])
+        }
+        _ => return Err(malformed("the type is dxcon, dxlag or dxvif")),
     };
     match account.is_empty() || owners.iter().any(|owner| owner.to_string() == account) {
         true => Ok(on),

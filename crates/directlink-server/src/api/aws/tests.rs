@@ -1,6 +1,7 @@
 //! The dialect over a real app: every answer is held against the published service model.
 
 mod failover;
+mod lags;
 mod letters;
 mod looking_glass;
 mod tags;
@@ -15,7 +16,7 @@ use std::collections::BTreeMap;
 async fn every_published_operation_is_served_or_refused_as_an_unknown_one() {
     let region = TestRegion::new().await;
     let published = AWS.operations();
-    assert_eq!((published.len(), OPERATIONS.len()), (73, 24));
+    assert_eq!((published.len(), OPERATIONS.len()), (73, 30));
     for operation in OPERATIONS {
         assert!(published.contains_key(operation.name), "{} is not published", operation.name);
     }
@@ -170,7 +171,8 @@ async fn refusals_have_the_words_that_clients_look_for() {
             order("bandwidth", json!("foo")),
             "Value of parameter 'Speed' is not valid: foo. Supported values: 10Gbps, 1Gbps",
         ),
-        (order("lagId", json!("dxlag-1")), "lagId is not supported"),
+        (order("lagId", json!("dxlag-1")), "Expected format: dxlag-"),
+        (order("lagId", json!("dxlag-00000000")), "Could not find Lag with ID dxlag-00000000"),
         (("DescribeLocations", json!({"x": 1})), "Operation doesn't expect any parameters"),
         (("DescribeVirtualGateways", json!({"x": 1})), "Operation doesn't expect any parameters"),
         (

@@ -77,6 +77,7 @@ pub(super) async fn create(call: Call<'_>) -> Outcome {
         name: params.needed_text("DirectLinkName")?.to_owned(),
         location: params.needed_text("Location")?.to_owned(),
         bandwidth: bandwidth(params.needed_text("Bandwidth")?)?,
+        lag: None,
         tags: TagSet::default(),
     };
     let view = call.app.order_connection(&call.context()?, command).await?;

@@ -12,6 +12,7 @@ use directlink_model::{
     command::{ChangeInterface, CreateInterface},
     ids::{AccountId, ConnectionId, GatewayId, InterfaceId},
     interface::InterfaceState,
+    lag::Trunk,
     tag_set::TagSet,
     view::InterfaceView,
 };
@@ -115,7 +116,7 @@ pub(super) async fn create(call: Call<'_>) -> Outcome {
         .object("DirectLinkInterface")
         .ok_or_else(|| Failure::missing("DirectLinkInterface"))?;
     let command = CreateInterface {
-        connection: params.needed_id("DirectLinkId")?,
+        trunk: Trunk::Connection(params.needed_id("DirectLinkId")?),
         owner: None,
         name: inner.needed_text("DirectLinkInterfaceName")?.to_owned(),
         vlan: vlan(inner.needed_integer("Vlan")?)?,

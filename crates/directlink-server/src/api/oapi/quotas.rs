@@ -29,6 +29,12 @@ const fn words(quota: Quota) -> Words {
             "Direct Link Connection Limit",
             "Maximum number of DirectLinks per account",
         ),
+        Quota::Lags => (
+            "dl_lag_limit",
+            "Other",
+            "Direct Link LAG Limit",
+            "Maximum number of link aggregation groups of DirectLinks per account",
+        ),
         Quota::InterfacesPerConnection => (
             "dl_interface_limit",
             "Direct Link",

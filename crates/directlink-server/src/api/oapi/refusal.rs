@@ -14,7 +14,7 @@
 
 use crate::{api::identity::Denied, app::Refusal, auth::AuthError, store};
 use directlink_model::{
-    fault::{Fault, GroupFault, Quota, RouteFault},
+    fault::{Fault, GroupFault, LagFault, Quota, RouteFault},
     ids::BadId,
 };
 use http::StatusCode;
@@ -182,6 +182,7 @@ const fn code_of(fault: &Fault) -> Code {
         Fault::RangeSize { .. } => Code::BLOCK_SIZE,
         Fault::Route(fault) => code_of_route(fault),
         Fault::Group(fault) => code_of_group(fault),
+        Fault::Lag(fault) => code_of_lag(fault),
         Fault::TagKey(_) => Code(4069),
         Fault::TagValue(_) => Code(4071),
         Fault::SecurityGroupElsewhere { .. } => Code(4086), // network-mismatch
@@ -261,13 +262,31 @@ const fn code_of_group(fault: &GroupFault) -> Code {
     }
 }
 
+/// A member of a LAG can be deleted, or asked for an interface, in this dialect too.
+const fn code_of_lag(fault: &LagFault) -> Code {
+    match fault {
+        LagFault::NotMember { .. }
+        | LagFault::AlreadyMember { .. }
+        | LagFault::Apart { .. }
+        | LagFault::Full { .. }
+        | LagFault::Count { .. }
+        | LagFault::MinimumLinks { .. } => Code::VALUE,
+        LagFault::NoSuchLag(_) => Code(5072),
+        LagFault::NotAvailable { .. } | LagFault::MemberTakesNone { .. } => Code(6011),
+        LagFault::BelowMinimum { .. }
+        | LagFault::LastMember { .. }
+        | LagFault::HasInterfaces { .. } => Code(9002), // busy
+        LagFault::NoRoom { .. } => Code(10001),
+    }
+}
+
 const fn code_of_quota(quota: Quota) -> Code {
     match quota {
         Quota::AccessKeys => Code(10005),
         Quota::Nics => Code(10015),
         Quota::RulesPerGroup => Code(10017),
         Quota::Nets => Code(10022),
-        Quota::Connections => Code(10028),
+        Quota::Connections | Quota::Lags => Code(10028),
         Quota::InterfacesPerConnection => Code(10031),
         Quota::RouteTables => Code(10037),
         Quota::SecurityGroups => Code(10038),

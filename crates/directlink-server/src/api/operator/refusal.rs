@@ -1,7 +1,7 @@
 //! How the operator's API says no: a status, a short code for programs, a text for people.
 
 use crate::{app::Refusal, store};
-use directlink_model::fault::{Fault, GroupFault, RouteFault};
+use directlink_model::fault::{Fault, GroupFault, LagFault, RouteFault};
 use http::StatusCode;
 use std::borrow::Cow;
 
@@ -127,6 +127,7 @@ const fn code_of(fault: &Fault) -> (StatusCode, &'static str) {
         Fault::RuleExists(_) => (CONFLICT, "rule_exists"),
         Fault::Route(fault) => code_of_route(fault),
         Fault::Group(fault) => code_of_group(fault),
+        Fault::Lag(fault) => code_of_lag(fault),
         Fault::TagKey(_) => (BAD, "tag_key"),
         Fault::TagValue(_) => (BAD, "tag_value"),
         Fault::NoSuchAccessKey(_) => (GONE, "no_such_access_key"),
@@ -165,5 +166,23 @@ const fn code_of_group(fault: &GroupFault) -> (StatusCode, &'static str) {
         GroupFault::InUse { .. } => (CONFLICT, "security_group_in_use"),
         GroupFault::IsDefault(_) => (CONFLICT, "security_group_is_default"),
         GroupFault::Ambiguous { .. } => (CONFLICT, "security_group_ambiguous"),
+    }
+}
+
+const fn code_of_lag(fault: &LagFault) -> (StatusCode, &'static str) {
+    match fault {
+        LagFault::NoSuchLag(_) => (GONE, "no_such_lag"),
+        LagFault::NotMember { .. } => (CONFLICT, "not_a_member"),
+        LagFault::AlreadyMember { .. } => (CONFLICT, "already_a_member"),
+        LagFault::Apart { .. } => (CONFLICT, "members_apart"),
+        LagFault::Full { .. } => (CONFLICT, "lag_full"),
+        LagFault::Count { .. } => (BAD, "lag_count"),
+        LagFault::BelowMinimum { .. } => (CONFLICT, "lag_below_minimum"),
+        LagFault::LastMember { .. } => (CONFLICT, "last_member"),
+        LagFault::MinimumLinks { .. } => (BAD, "minimum_links"),
+        LagFault::HasInterfaces { .. } => (CONFLICT, "lag_has_interfaces"),
+        LagFault::NotAvailable { .. } => (CONFLICT, "lag_not_available"),
+        LagFault::MemberTakesNone { .. } => (CONFLICT, "member_takes_no_interface"),
+        LagFault::NoRoom { .. } => (CONFLICT, "no_room_for_lag"),
     }
 }

@@ -170,6 +170,7 @@ pub(super) fn connection(view: &ConnectionView) -> Value {
         "name": connection.name,
         "location": connection.location,
         "bandwidth": connection.bandwidth.as_str(),
+        "lag": connection.lag,
         "state": view.state.as_str(),
         "requested_at": connection.requested_at,
         "approved_at": approval.map(|a| a.approved_at),
@@ -185,6 +186,7 @@ pub(super) fn interface(view: &InterfaceView) -> Value {
     json!({
         "id": interface.id,
         "connection": interface.connection,
+        "lag": interface.lag,
         "owner": interface.owner,
         "name": interface.name,
         "vlan": interface.vlan,

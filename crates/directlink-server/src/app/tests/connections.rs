@@ -90,6 +90,7 @@ async fn quotas_count_what_lives() {
         name: "x".into(),
         location: "PAR1".into(),
         bandwidth: Bandwidth::OneGbps,
+        lag: None,
         tags: TagSet::default(),
     };
     assert_eq!(fault(b.app.order_connection(&b.alice(), order.clone()).await), "TooMany");

@@ -4,6 +4,7 @@
 mod connections;
 mod failover_tests;
 mod interfaces;
+mod lags;
 mod nets;
 mod region;
 
@@ -19,6 +20,7 @@ use directlink_model::{
     gateway::GatewayState,
     ids::{AccountId, ConnectionId, GatewayId, InterfaceId, NetId},
     interface::InterfaceState,
+    lag::Trunk,
     location::Region,
     plan::Scope,
     report::{InterfaceReport, LearnedRoute, PortReport, SessionReport},
@@ -117,6 +119,7 @@ impl Bench {
             name: "to the cloud".into(),
             location: "PAR1".into(),
             bandwidth: Bandwidth::OneGbps,
+            lag: None,
             tags: TagSet::default(),
         };
         self.app.order_connection(&self.alice(), order).await.unwrap()
@@ -196,9 +199,9 @@ pub(crate) fn works() -> InterfaceReport {
     }
 }
 
-pub(crate) fn interface(connection: ConnectionId, gateway: Option<GatewayId>) -> CreateInterface {
+pub(crate) fn interface(trunk: impl Into<Trunk>, gateway: Option<GatewayId>) -> CreateInterface {
     CreateInterface {
-        connection,
+        trunk: trunk.into(),
         owner: None,
         name: "to my Net".into(),
         vlan: 101u16.try_into().unwrap(),

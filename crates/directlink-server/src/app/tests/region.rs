@@ -14,6 +14,7 @@ async fn a_dry_run_refuses_alike_and_changes_nothing() {
         name: "x".into(),
         location: location.into(),
         bandwidth: Bandwidth::OneGbps,
+        lag: None,
         tags: TagSet::default(),
     };
     let range = "10.0.1.0/24".parse().unwrap();

@@ -86,7 +86,7 @@ async fn refusals_of_tags_have_their_types() {
         (look("arn:aws:directconnect:us-east-1::dxcon/dxcon-00000000"), client, "another region"),
         (look("arn:aws:directconnect:eu-west-2::dxcon/x"), client, "form of an ID"),
         (
-            look("arn:aws:directconnect:eu-west-2::dxlag/dxlag-1"),
+            look("arn:aws:directconnect:eu-west-2::dxlag/dxlag-00000000"),
             client,
             "Could not find Lag with ID",
         ),
