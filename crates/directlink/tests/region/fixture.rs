@@ -106,12 +106,17 @@ impl Region {
         let wish = json!({ "Location": location, "Bandwidth": "1Gbps", "DirectLinkName": "fibre" });
         let ordered = self.call(account, "CreateDirectLink", wish)?;
         let connection = text(&ordered["DirectLink"], "DirectLinkId");
-        let approved = self.runtime.block_on(self.lab.operator().approve(&connection, None))?;
+        let approved = self.approve(&connection)?;
         let netns = self.namespace("router")?;
         let fibre = Fibre { account, connection, port: text(&approved, "port"), netns };
         self.plug(&fibre, vlans)?;
         self.await_connection(&fibre, "available")?;
         Ok(fibre)
+    }
+
+    /// At the first port that fits.
+    pub(crate) fn approve(&self, connection: &str) -> Result<Value> {
+        self.runtime.block_on(self.lab.operator().approve(connection, None))
     }
 
     pub(crate) fn plug(&self, fibre: &Fibre, vlans: &[u16]) -> Result<()> {
