@@ -79,7 +79,7 @@ TABLE = [
     Row("confirming what is confirmed", "ConfirmPrivateVirtualInterface", {"virtualInterfaceId": "<interface>", "virtualGatewayId": "<gateway>"}, CLIENT, ("<interface>", "confirming")),
     Row("deleting a connection with interfaces", "DeleteConnection", {"connectionId": "<connection>"}, CLIENT, ("<connection>", "interface")),
     # What AWS has and we have not: refused in AWS's own way
-    Row("an operation of AWS's that is not offered", "CreateLag", {}, CLIENT | {"UnknownOperationException"}, ("CreateLag",)),
+    Row("an operation of AWS's that is not offered", "AssociateMacSecKey", {}, CLIENT | {"UnknownOperationException"}, ("AssociateMacSecKey",)),
 ]  # fmt: skip
 
 

@@ -103,8 +103,8 @@ TABLE = [
     (other_location, "a location must exist; moto takes any word"),
     (encryption, "no port here does MACsec, so none says that it must"),
     (key_associated, "no port here does MACsec: the operation is not known"),
-    (lag_size, IF_OFFERED),
-    (lag_listed, IF_OFFERED),
+    (lag_size, SAME),
+    (lag_listed, SAME),
 ]
 
 
