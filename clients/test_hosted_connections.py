@@ -65,7 +65,8 @@ def test_a_partner_allocates_a_customer_confirms_and_both_lose_the_light_at_once
             assert listed == {name: made[name] for name in listed}
             assert guest.outscale.connection(hosted).state == "requested"
 
-            assert customer.call("ConfirmConnection", connectionId=hosted) == {"connectionState": "available"}
+            confirmed = customer.call("ConfirmConnection", connectionId=hosted)
+            assert confirmed["connectionState"] == "available"
             assert guest.outscale.connection(hosted).bandwidth == "200Mbps"
             with pytest.raises(Refused, match=str(VLAN)):
                 customer.create_interface(hosted, Wish("wrong VLAN", VLAN + 1, 65010, guest_place.gateway))

@@ -405,6 +405,9 @@ mod tests {
         assert!(matches!("25Gbps".parse::<Capacity>(), Err(Fault::BadValue { .. })));
     }
 
+    /// What, on which connection, how much, what it hosts already, who has the VLAN, the outcome.
+    type Case<'a> = (&'a str, &'a Connection, Capacity, &'a [Connection], Option<Holder>, &'a str);
+
     #[test]
     fn what_is_allocated_fits_its_parent() {
         let mut requested = parent(1);
@@ -415,11 +418,12 @@ mod tests {
         going.ask_delete(0, at(3)).unwrap();
         let half = hosted(7, Capacity::Mbps500);
         let interface = Holder::Interface(InterfaceId::from_bits(5));
-        let cases: [(&str, &Connection, Capacity, &[Connection], Option<Holder>, &str); 11] = [
+        let one = std::slice::from_ref(&half);
+        let cases: [Case<'_>; 11] = [
             ("all of it", &parent(1), Capacity::Gbps1, &[], None, "ok"),
             ("more than the wire", &parent(1), Capacity::Gbps2, &[], None, "NoRoom"),
-            ("the other half", &parent(1), Capacity::Mbps500, &[half.clone()], None, "ok"),
-            ("more than is left", &parent(1), Capacity::Gbps1, &[half.clone()], None, "NoRoom"),
+            ("the other half", &parent(1), Capacity::Mbps500, one, None, "ok"),
+            ("more than is left", &parent(1), Capacity::Gbps1, one, None, "NoRoom"),
             ("an interface's", &parent(1), Capacity::Mbps50, &[], Some(interface), "VlanTaken"),
             (
                 "another customer's",
@@ -507,7 +511,7 @@ mod tests {
     #[test]
     fn a_connection_that_hosts_is_not_deleted_and_both_sides_hold_a_hosted_one() {
         let c = hosted(7, Capacity::Mbps50);
-        assert_eq!(name(parent(1).check_hosts_nothing(&[c.clone()])), "HasHosted");
+        assert_eq!(name(parent(1).check_hosts_nothing(std::slice::from_ref(&c))), "HasHosted");
         assert_eq!(name(parent(1).check_hosts_nothing(&[])), "ok");
         let holds = [1, 2, 3].map(|n| c.is_held_by(AccountId::from_number(n)));
         assert_eq!(holds, [true, true, false]);

@@ -133,7 +133,7 @@ mod tests {
             vlan: 101u16.try_into().unwrap(),
             asn: 65000u32.try_into().unwrap(),
             key: None,
-            peer: PeerAddresses::allocated(pair.into()).unwrap(),
+            peer: PeerAddresses::allocated(pair).unwrap(),
             mtu: Mtu::MAX,
             gateway: Some(GatewayId::from_bits(1)),
         };
@@ -155,6 +155,10 @@ mod tests {
         assert_eq!(i.state(true, at(7)), InterfaceState::Available);
     }
 
+    /// What, the interface, from and to, who has the VLAN there, what else is there, the outcome.
+    type Case<'a> =
+        (&'a str, Interface, [&'a Connection; 2], Option<Holder>, &'a [Interface], &'a str);
+
     #[test]
     fn what_cannot_move_stays_as_it_is() {
         let (here, there) = (connection(1), connection(2));
@@ -166,7 +170,7 @@ mod tests {
         let on_other_vlan = Interface { vlan: 102u16.try_into().unwrap(), ..interface(1, 0) };
         let holder = Some(Holder::Interface(InterfaceId::from_bits(9)));
         let (same, other) = ([interface(9, 0)], [interface(9, 1)]);
-        let cases: [(&str, Interface, [&Connection; 2], Option<Holder>, &[Interface], &str); 9] = [
+        let cases: [Case<'_>; 9] = [
             ("free", interface(1, 0), [&here, &there], None, &other, "ok"),
             ("going", going, [&here, &there], None, &[], "NoSuchInterface"),
             ("dark", interface(1, 0), [&here, &dark], None, &[], "ConnectionNotAvailable"),

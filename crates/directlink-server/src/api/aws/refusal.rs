@@ -112,9 +112,7 @@ fn text_of(fault: &Fault) -> String {
     match fault {
         Fault::BadId(bad) => text_of_id(bad),
         Fault::NoSuchLocation(code) => format!("Location '{code}' is invalid."),
-        Fault::NoSuchConnection(id) => {
-            format!("Could not find Connection with ID {id}: Connection '{id}' does not exist.")
-        }
+        Fault::NoSuchConnection(id) => no_such_connection(*id),
         Fault::NoSuchInterface(id) => format!("Virtual interface '{id}' does not exist."),
         Fault::NoSuchGateway(id) => format!("Virtual gateway '{id}' does not exist."),
         Fault::NoSuchAccount(id) => format!("Account '{id}' does not exist."),
@@ -225,6 +223,11 @@ fn text_of_lag(fault: &LagFault) -> String {
         | LagFault::MemberTakesNone { .. }
         | LagFault::NoRoom { .. } => fault.to_string(),
     }
+    }
+}
+
+fn no_such_connection(id: ConnectionId) -> String {
+    format!("Could not find Connection with ID {id}: Connection '{id}' does not exist.")
 }
 
 fn connection_not_available(id: ConnectionId, state: ConnectionState) -> String {
