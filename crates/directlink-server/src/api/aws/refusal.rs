@@ -9,7 +9,7 @@
 //! | `Amazon Address and Customer Address must be in the same CIDR`, `… is address 0 on its subnet.`, `… is the broadcast address on its subnet.` | Terraform's acceptance tests |
 //! | `is not in valid state`, `Interface already exists with same parameters` | OUTSCALE |
 
-use crate::{api::identity::Denied, app::Refusal, auth::AuthError, store};
+use crate::{api::identity::Denied, app::Refusal, auth::AuthError, store, throttle::TooFast};
 use directlink_model::{
     connection::ConnectionState,
     fault::Fault,
@@ -23,6 +23,7 @@ use http::StatusCode;
 #[derive(Debug)]
 pub(super) enum Failure {
     Refused { status: StatusCode, kind: &'static str, message: String },
+    TooFast(TooFast),
     World(store::Error),
 }
 
@@ -49,6 +50,10 @@ impl Failure {
     pub(super) fn parts(&self) -> (StatusCode, &'static str, &str) {
         match self {
             Self::Refused { status, kind, message } => (*status, kind, message),
+            // What AWS's clients slow down for, whatever the status.
+            Self::TooFast(_) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "ThrottlingException", "Rate exceeded")
+            }
             Self::World(_) => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "DirectConnectServerException",
@@ -73,6 +78,7 @@ impl From<Denied> for Failure {
     fn from(denied: Denied) -> Self {
         let error = match denied {
             Denied::Auth(error) => error,
+            Denied::TooFast(too_fast) => return Self::TooFast(too_fast),
             Denied::World(error) => return Self::World(error),
         };
         let (status, kind) = match error {
