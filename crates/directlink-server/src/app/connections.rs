@@ -1,7 +1,9 @@
 //! Connections: order, read, delete.
 
 use super::{App, Context, Refusal, check_name, write_tx};
-use crate::store::{AnyConnection, Tx, connections, interfaces, journal, plans, sites, tag_sets};
+use crate::store::{
+    self, AnyConnection, Tx, connections, interfaces, journal, plans, sites, tag_sets,
+};
 use directlink_model::{
     Fault,
     command::{OrderConnection, RenameConnection},
@@ -25,8 +27,10 @@ impl App {
         check_name("DirectLinkName", &c.name)?;
         write_tx!(self, ctx.dry_run, |tx| {
             let account = ctx.caller.account;
-            let location = sites::location(tx, &c.location).await?;
-            let location = location.ok_or_else(|| Fault::NoSuchLocation(c.location.clone()))?;
+            let location = match sites::location(tx, &c.location).await? {
+                Some(location) => location,
+                None => return Err(no_location(tx, &c).await?.into()),
+            };
             let count = connections::count_live(tx, account).await?;
             self.check_quota(tx, account, Quota::Connections, count + 1).await?;
             let connection = Connection {
@@ -113,6 +117,15 @@ impl App {
             Ok(view(connection))
         })
     }
+}
+
+/// A Region that has no location at all has no capacity, wherever one asks for it.
+async fn no_location(tx: &mut Tx, c: &OrderConnection) -> Result<Fault, store::Error> {
+    let is_empty = sites::locations(tx).await?.is_empty();
+    Ok(match c.location.parse() {
+        Ok(location) if is_empty => Fault::NoCapacity { location, speed: c.bandwidth.as_str() },
+        Ok(_) | Err(_) => Fault::NoSuchLocation(c.location.clone()),
+    })
 }
 
 pub(super) fn view(connection: Connection) -> ConnectionView {

@@ -281,9 +281,7 @@ fn encode(mut members: Members, request_id: Uuid) -> Response {
 fn encode_failure(failure: &Failure, request_id: Uuid) -> Response {
     let (code, status, details) = match failure {
         Failure::Refused { code, details } => (*code, code.status(), details.as_str()),
-        Failure::Method => {
-            (Code::ACTION, StatusCode::METHOD_NOT_ALLOWED, "Actions are called with POST.")
-        }
+        Failure::Method => (Code::ACTION, Code::ACTION.status(), "Actions are called with POST."),
         Failure::TooFast(_) => {
             let text = "Too many requests in a short time. Wait, then try again.";
             (Code::TOO_FAST, Code::TOO_FAST.status(), text)
