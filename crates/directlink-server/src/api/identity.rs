@@ -82,7 +82,7 @@ pub(super) fn anybody(front: &Front, incoming: &Incoming) -> Result<(), Denied> 
 }
 
 fn address(incoming: &Incoming) -> IpAddr {
-    incoming.remote.map_or(Ipv6Addr::UNSPECIFIED.into(), neighbourhood)
+    incoming.remote.map_or_else(|| Ipv6Addr::UNSPECIFIED.into(), neighbourhood)
 }
 
 async fn by_signature(

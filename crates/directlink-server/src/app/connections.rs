@@ -27,9 +27,8 @@ impl App {
         check_name("DirectLinkName", &c.name)?;
         write_tx!(self, ctx.dry_run, |tx| {
             let account = ctx.caller.account;
-            let location = match sites::location(tx, &c.location).await? {
-                Some(location) => location,
-                None => return Err(no_location(tx, &c).await?.into()),
+            let Some(location) = sites::location(tx, &c.location).await? else {
+                return Err(no_location(tx, &c).await?.into());
             };
             let count = connections::count_live(tx, account).await?;
             self.check_quota(tx, account, Quota::Connections, count + 1).await?;
