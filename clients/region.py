@@ -101,11 +101,11 @@ def run(*command, timeout_seconds: int = 120) -> str:
     return done.stdout
 
 
-def eventually(look, wanted, within_seconds: float = 20):
+def eventually(look, wanted, within_seconds: float = 20, every_seconds: float = 0.1):
     """Looks until what it sees is `wanted`: a value, or a predicate. The last sight is in the failure."""
     holds = wanted if callable(wanted) else lambda seen: seen == wanted
     deadline = time.monotonic() + within_seconds
     while not holds(seen := look()):
         assert time.monotonic() < deadline, f"still {seen!r} after {within_seconds} s, wanted {wanted!r}"
-        time.sleep(0.1)
+        time.sleep(every_seconds)
     return seen

@@ -1,10 +1,11 @@
 //! What an operator may choose. Every value has a default that works.
 
+use crate::throttle::Limit;
 use directlink_model::{location::Region, quota::Quota};
 use jiff::SignedDuration;
 use secrecy::SecretString;
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
     time::Duration,
 };
@@ -22,6 +23,7 @@ pub struct ServeConfig {
     pub server_names: Vec<String>,
     /// `None`: the one in the state directory, which is made at first start.
     pub operator_token: Option<SecretString>,
+    pub doors: Doors,
     pub rules: Rules,
     pub pace: Pace,
 }
@@ -36,6 +38,7 @@ impl ServeConfig {
             listen: Listen::default(),
             server_names: Vec::new(),
             operator_token: None,
+            doors: Doors::default(),
             rules: Rules::default(),
             pace: Pace::default(),
         }
@@ -59,6 +62,35 @@ impl Default for Listen {
     fn default() -> Self {
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         Self { api: any, aws: None, operator: any, agents: any }
+    }
+}
+
+/// How customers' calls come in.
+#[derive(Clone, Debug)]
+pub struct Doors {
+    /// Calls of one account.
+    pub account_rate: Limit,
+    /// Calls that nobody has proved to be behind (open actions, wrong signatures, passwords), of one
+    /// address; while it has none left, its signed calls wait as well.
+    pub address_rate: Limit,
+    /// Reverse proxies of our own: of whom they ask for is believed what `X-Forwarded-For` says.
+    pub trusted_proxies: Vec<IpAddr>,
+}
+
+impl Doors {
+    /// The clients' own limiter lets 5 calls a second through: twenty of them, and a burst.
+    pub const ACCOUNT_RATE: Limit = Limit::per_second(100, 500);
+    /// A wrong password costs tens of milliseconds of processor.
+    pub const ADDRESS_RATE: Limit = Limit::per_second(20, 100);
+}
+
+impl Default for Doors {
+    fn default() -> Self {
+        Self {
+            account_rate: Self::ACCOUNT_RATE,
+            address_rate: Self::ADDRESS_RATE,
+            trusted_proxies: Vec::new(),
+        }
     }
 }
 

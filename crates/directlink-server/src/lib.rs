@@ -25,3 +25,4 @@ pub mod metrics;
 pub mod reconcile;
 pub mod serve;
 pub mod store;
+pub mod throttle;

@@ -106,7 +106,7 @@ pub async fn serve(config: ServeConfig) -> Result<Running, Error> {
     let requests = Requests::default();
     let operator = api::operator(app.clone()).merge(metrics::route(app.clone(), requests.clone()));
     servers.push(serve_http(&app, listeners.operator, requests.count("operator", operator)));
-    let front = api::front(app.clone());
+    let front = api::front(app.clone(), config.doors.clone());
     servers.push(serve_http(&app, listeners.api, requests.count("api", front.clone())));
     let aws = listeners.aws.map(|aws| serve_http(&app, aws, requests.count("aws", front)));
     servers.extend(aws);

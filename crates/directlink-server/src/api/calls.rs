@@ -50,7 +50,7 @@ pub(super) fn remember(
         version: version.into(),
         call,
         access_key: proven.access_key.clone(),
-        address: incoming.remote.map(|remote| remote.ip().to_string()),
+        address: incoming.remote.map(|remote| remote.to_string()),
         user_agent: cut(incoming.header("user-agent").unwrap_or_default()),
         headers_size: size(headers.len()),
         headers: cut(&headers),

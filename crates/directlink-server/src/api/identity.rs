@@ -1,27 +1,41 @@
 //! From a request to a proven caller: reads the claim, finds the secret, checks it, counts what is wrong.
 //!
+//! ```text
+//!   address has calls left? ─► proven? ── yes ─► account has calls left? ─► the action
+//!            503                  no: costs the address a call                 503
+//! ```
+//!
 //! The one place where `auth` (pure) meets the store. Time is the machine's own, never a lab's
 //! virtual clock, which no client could follow.
 
-use super::{Front, Incoming, Proven};
+use super::{Front, Incoming, Proven, remote::neighbourhood};
 use crate::{
     auth::{AuthError, basic::Login, sigv4::Claim},
     store,
+    throttle::TooFast,
 };
 use directlink_model::account::{Caller, SecretKey};
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
+use std::net::{IpAddr, Ipv6Addr};
 
-/// Why there is no caller: not proven, or we could not look.
+/// Why there is no caller: not proven, too often, or we could not look.
 #[derive(Debug)]
 pub(super) enum Denied {
     Auth(AuthError),
+    TooFast(TooFast),
     World(store::Error),
 }
 
 impl From<AuthError> for Denied {
     fn from(error: AuthError) -> Self {
         Self::Auth(error)
+    }
+}
+
+impl From<TooFast> for Denied {
+    fn from(too_fast: TooFast) -> Self {
+        Self::TooFast(too_fast)
     }
 }
 
@@ -38,15 +52,37 @@ pub(super) async fn caller(
     password_taken: bool,
 ) -> Result<Caller, Denied> {
     let now = front.app.machine_now();
-    match Login::read(&incoming.parts(), now) {
-        Some(_) if !password_taken => Err(AuthError::PasswordNotTaken.into()),
+    let address = address(incoming);
+    let caller = match Login::read(&incoming.parts(), now) {
         Some(login) => {
+            // Right or wrong, a password costs: counted before the work, so that many at once wait.
+            front.addresses.spend(address, now)?;
+            let login = if password_taken { login } else { Err(AuthError::PasswordNotTaken) };
             let caller = by_password(front, &login?, now).await?;
             let _ = incoming.proven.set(Proven { account: caller.account, access_key: None });
-            Ok(caller)
+            caller
         }
-        None => by_signature(front, incoming, now).await,
-    }
+        None => {
+            front.addresses.room(address, now)?;
+            let proven = by_signature(front, incoming, now).await;
+            if let Err(Denied::Auth(_)) = &proven {
+                // It is refused already; whether there was room for it is for the next to know.
+                let _ = front.addresses.spend(address, now);
+            }
+            proven?
+        }
+    };
+    front.accounts.spend(caller.account, now)?;
+    Ok(caller)
+}
+
+/// Anybody may call, but not as often as they like.
+pub(super) fn anybody(front: &Front, incoming: &Incoming) -> Result<(), Denied> {
+    Ok(front.addresses.spend(address(incoming), front.app.machine_now())?)
+}
+
+fn address(incoming: &Incoming) -> IpAddr {
+    incoming.remote.map_or_else(|| Ipv6Addr::UNSPECIFIED.into(), neighbourhood)
 }
 
 async fn by_signature(

@@ -17,12 +17,17 @@ mod calls;
 mod identity;
 mod oapi;
 mod operator;
+mod remote;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod throttle_tests;
 
 use crate::{
     app::App,
     auth::{Parts, lockout::Lockout},
+    config::Doors,
+    throttle::Throttle,
 };
 use axum::{
     Router,
@@ -36,7 +41,7 @@ use calls::Api;
 use directlink_model::ids::AccountId;
 use http::{HeaderMap, Method, StatusCode, header, uri::Uri};
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::{Arc, OnceLock},
 };
 use uuid::Uuid;
@@ -46,8 +51,14 @@ const BODY_MAX: usize = 1 << 20;
 
 /// Both customer dialects on one listener. A clone of the router, on a second listener, serves as
 /// an address of the AWS face alone, and counts wrong signatures together with the first.
-pub fn front(app: App) -> Router {
-    let front = Front { app, lockout: Lockout::default() };
+pub fn front(app: App, doors: Doors) -> Router {
+    let front = Front {
+        app,
+        lockout: Lockout::default(),
+        accounts: Throttle::new(doors.account_rate),
+        addresses: Throttle::new(doors.address_rate),
+        trusted_proxies: doors.trusted_proxies,
+    };
     Router::new().fallback(customers).with_state(Arc::new(front))
 }
 
@@ -60,6 +71,11 @@ pub fn operator(app: App) -> Router {
 struct Front {
     app: App,
     lockout: Lockout,
+    /// Calls of each account.
+    accounts: Throttle<AccountId>,
+    /// Calls from each address that nobody has proved to be behind.
+    addresses: Throttle<IpAddr>,
+    trusted_proxies: Vec<IpAddr>,
 }
 
 /// A whole request, and the number that we give it.
@@ -70,7 +86,7 @@ struct Incoming {
     headers: HeaderMap,
     body: Bytes,
     /// Where it came from; none where there is no socket.
-    remote: Option<SocketAddr>,
+    remote: Option<IpAddr>,
     /// Who proved to be asking, once that is known.
     proven: OnceLock<Proven>,
 }
@@ -84,13 +100,14 @@ struct Proven {
 }
 
 impl Incoming {
-    async fn read(request: Request<Body>) -> Result<Self, StatusCode> {
+    async fn read(request: Request<Body>, proxies: &[IpAddr]) -> Result<Self, StatusCode> {
         let (head, body) = request.into_parts();
         let body = axum::body::to_bytes(body, BODY_MAX)
             .await
             .map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
         let http::request::Parts { method, uri, mut headers, extensions, .. } = head;
-        let remote = extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
+        let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+        let remote = peer.map(|peer| remote::behind(peer, &headers, proxies));
         // HTTP/2 has the host in the address; signatures call it `host` all the same.
         if let (Some(authority), false) = (uri.authority(), headers.contains_key(header::HOST))
             && let Ok(host) = authority.as_str().parse()
@@ -118,7 +135,7 @@ impl Incoming {
 }
 
 async fn customers(State(front): State<Arc<Front>>, request: Request<Body>) -> Response {
-    match Incoming::read(request).await {
+    match Incoming::read(request, &front.trusted_proxies).await {
         Ok(incoming) => {
             let started = front.app.machine_now();
             let (api, response) = match incoming.uri.path() {
@@ -135,7 +152,7 @@ async fn customers(State(front): State<Arc<Front>>, request: Request<Body>) -> R
 }
 
 async fn operators(State(app): State<App>, request: Request<Body>) -> Response {
-    match Incoming::read(request).await {
+    match Incoming::read(request, &[]).await {
         Ok(incoming) => operator::answer(&app, &incoming).await,
         Err(status) => status.into_response(),
     }

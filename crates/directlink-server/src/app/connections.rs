@@ -9,7 +9,7 @@ use super::{
 use crate::{
     reconcile::settle_lag,
     store::{
-        AnyConnection, Tx, connections,
+        self, AnyConnection, Tx, connections,
         interfaces::{self, GoneBefore},
         journal, plans, sites, tag_sets,
     },
@@ -37,8 +37,9 @@ impl App {
         check_name("DirectLinkName", &c.name)?;
         write_tx!(self, ctx.dry_run, |tx| {
             let account = ctx.caller.account;
-            let location = sites::location(tx, &c.location).await?;
-            let location = location.ok_or_else(|| Fault::NoSuchLocation(c.location.clone()))?;
+            let Some(location) = sites::location(tx, &c.location).await? else {
+                return Err(no_location(tx, &c).await?.into());
+            };
             let count = connections::count_live(tx, account).await?;
             self.check_quota(tx, account, Quota::Connections, count + 1).await?;
             let what = (location.code, c.bandwidth);
@@ -148,6 +149,15 @@ pub(super) fn ordered(
         deleted_at: None,
         hosting: None,
     }
+}
+
+/// A Region that has no location at all has no capacity, wherever one asks for it.
+async fn no_location(tx: &mut Tx, c: &OrderConnection) -> Result<Fault, store::Error> {
+    let is_empty = sites::locations(tx).await?.is_empty();
+    Ok(match c.location.parse() {
+        Ok(location) if is_empty => Fault::NoCapacity { location, speed: c.bandwidth.as_str() },
+        Ok(_) | Err(_) => Fault::NoSuchLocation(c.location.clone()),
+    })
 }
 
 pub(super) fn view(connection: Connection) -> ConnectionView {

@@ -2,7 +2,7 @@
 
 use super::{
     http::Http,
-    signature::{Signed, Signer},
+    signature::{OSC, Signed, Signer},
 };
 use crate::clock;
 use anyhow::{Context as _, Result};
@@ -49,14 +49,15 @@ impl Customer {
         let host = uri.authority().context("the API's URL has no host")?.as_str().to_owned();
         let body = parameters.to_string().into_bytes();
         let signer = Signer {
+            brand: &OSC,
             access_key: &self.access_key,
             secret_key: &self.secret_key,
             region: &self.region,
             service: "api",
         };
-        let request = Signed { host: &host, path: uri.path(), body: &body };
-        let mut headers = signer.headers(&request, clock::now()).to_vec();
-        headers.push(("host", host));
+        let headers = [("host", host), ("content-type", "application/json".to_owned())];
+        let request = Signed { path: uri.path(), headers: &headers, body: &body };
+        let headers = signer.headers(&request, clock::now());
         let (status, answer) = self.http.send(Method::POST, &uri, &headers, body).await?;
         if status.is_success() {
             return Ok(answer);

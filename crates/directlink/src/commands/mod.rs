@@ -1,6 +1,7 @@
 //! The command line: what can be typed, and who does it.
 
 mod agent;
+mod customer;
 mod lab;
 mod operator;
 mod serve;

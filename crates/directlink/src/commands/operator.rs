@@ -1,5 +1,6 @@
 //! What the operator of a Region types: sites, routers, ports, orders, accounts, hosts, the clock.
 
+use super::customer::{self, ConnectionCommand, InterfaceCommand};
 use crate::{
     client::Operator,
     lab::{Lab, keep_identity},
@@ -25,12 +26,12 @@ pub(crate) enum OperatorCommand {
     /// Customers' orders that wait for approval
     #[command(subcommand)]
     Order(OrderCommand),
-    /// Connections of all customers
+    /// Connections: a customer's own, to the operator all
     #[command(subcommand)]
-    Connection(ListCommand),
-    /// DirectLink interfaces of all customers
+    Connection(ConnectionCommand),
+    /// DirectLink interfaces: a customer's own, to the operator all
     #[command(subcommand)]
-    Interface(ListCommand),
+    Interface(InterfaceCommand),
     /// Customers' accounts and their keys
     #[command(subcommand)]
     Account(AccountCommand),
@@ -56,13 +57,7 @@ pub(crate) struct Access {
     token: Option<String>,
     /// How the answer is printed
     #[arg(long, short, value_enum, default_value_t, value_name = "FORMAT")]
-    output: Format,
-}
-
-#[derive(Subcommand)]
-pub(crate) enum ListCommand {
-    /// List them
-    List(Access),
+    pub(super) output: Format,
 }
 
 #[derive(Subcommand)]
@@ -200,7 +195,7 @@ const ROUTERS: &[Column] = &[
 ];
 const PORTS: &[Column] =
     &[("PORT", "port"), ("SPEED", "speed"), ("CONNECTION", "connection"), ("LIGHT", "light")];
-const CONNECTIONS: &[Column] = &[
+pub(super) const CONNECTIONS: &[Column] = &[
     ("ID", "id"),
     ("ACCOUNT", "account"),
     ("NAME", "name"),
@@ -210,7 +205,7 @@ const CONNECTIONS: &[Column] = &[
     ("PORT", "port"),
     ("HOSTED ON", "hosted_on"),
 ];
-const INTERFACES: &[Column] = &[
+pub(super) const INTERFACES: &[Column] = &[
     ("ID", "id"),
     ("CONNECTION", "connection"),
     ("OWNER", "owner"),
@@ -241,7 +236,12 @@ const NICS: &[Column] = &[
 const CLOCK: &[Column] = &[("NOW", "now"), ("VIRTUAL", "virtual")];
 
 impl Access {
-    fn operator(&self) -> Result<Operator> {
+    /// Whether somebody asks as the operator.
+    pub(super) const fn is_given(&self) -> bool {
+        self.state.is_some() || self.url.is_some()
+    }
+
+    pub(super) fn operator(&self) -> Result<Operator> {
         match (&self.state, &self.url, &self.token) {
             (Some(state), _, _) => Ok(Lab::open(state)?.operator()),
             (None, Some(url), Some(token)) => Ok(Operator::new(url, token)),
@@ -251,7 +251,7 @@ impl Access {
         }
     }
 
-    async fn list(&self, what: &str, columns: &[Column]) -> Result<()> {
+    pub(super) async fn list(&self, what: &str, columns: &[Column]) -> Result<()> {
         let answer = self.operator()?.list(what).await?;
         let rows = answer[what].as_array().with_context(|| format!("the answer lacks {what}"))?;
         output::list(self.output, columns, rows, &answer)
@@ -270,12 +270,8 @@ pub(crate) fn run(command: OperatorCommand) -> Result<()> {
             OperatorCommand::Router(command) => router(command).await,
             OperatorCommand::Port(command) => port(command).await,
             OperatorCommand::Order(command) => order(command).await,
-            OperatorCommand::Connection(ListCommand::List(access)) => {
-                access.list("connections", CONNECTIONS).await
-            }
-            OperatorCommand::Interface(ListCommand::List(access)) => {
-                access.list("interfaces", INTERFACES).await
-            }
+            OperatorCommand::Connection(command) => customer::connection(command).await,
+            OperatorCommand::Interface(command) => customer::interface(command).await,
             OperatorCommand::Account(command) => account(command).await,
             OperatorCommand::Nic(command) => nic(command).await,
             OperatorCommand::Clock(command) => clock(command).await,

@@ -6,8 +6,15 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use directlink_model::{ids::RegionName, location::Region};
 use directlink_net::{Asn, RegionAsn};
-use directlink_server::config::{Listen, ServeConfig};
-use std::{fs, net::SocketAddr, path::PathBuf};
+use directlink_server::{
+    config::{Doors, Listen, ServeConfig},
+    throttle::Limit,
+};
+use std::{
+    fs,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -58,6 +65,31 @@ pub(crate) struct Arguments {
     /// File with the operator's token; one is made in the state directory if left out
     #[arg(long, env = "DIRECTLINK_OPERATOR_TOKEN_FILE", value_name = "FILE")]
     operator_token_file: Option<PathBuf>,
+    /// How fast one account may call: CALLS/UNIT:BURST with a unit of s, m or h, or off
+    #[arg(
+        long,
+        env = "DIRECTLINK_ACCOUNT_RATE",
+        default_value_t = Doors::ACCOUNT_RATE,
+        value_name = "RATE"
+    )]
+    account_rate: Limit,
+    /// The same for calls from one address that nobody has proved to be behind
+    #[arg(
+        long,
+        env = "DIRECTLINK_ADDRESS_RATE",
+        default_value_t = Doors::ADDRESS_RATE,
+        value_name = "RATE"
+    )]
+    address_rate: Limit,
+    /// A reverse proxy before the customers' APIs, whose X-Forwarded-For is believed; can be given
+    /// again
+    #[arg(
+        long = "trusted-proxy",
+        env = "DIRECTLINK_TRUSTED_PROXIES",
+        value_delimiter = ',',
+        value_name = "ADDRESS"
+    )]
+    trusted_proxies: Vec<IpAddr>,
     /// virtual: the operator can move it on, for labs
     #[arg(long, value_enum, default_value = "real")]
     clock: ClockKind,
@@ -96,6 +128,11 @@ fn config(a: Arguments) -> Result<ServeConfig> {
         agents: a.listen_agents,
     };
     config.server_names = a.server_names;
+    config.doors = Doors {
+        account_rate: a.account_rate,
+        address_rate: a.address_rate,
+        trusted_proxies: a.trusted_proxies.iter().map(IpAddr::to_canonical).collect(),
+    };
     if let Some(path) = a.operator_token_file {
         let token = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
         config.operator_token = Some(token.trim().to_owned().into());

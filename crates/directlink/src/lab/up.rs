@@ -264,6 +264,9 @@ impl Parts<'_> {
                 text(&agents),
                 "--operator-token-file".into(),
                 token_path(self.lab).into(),
+                // All of a lab's customers are tests at one address.
+                "--account-rate=off".into(),
+                "--address-rate=off".into(),
             ],
         )
     }

@@ -161,5 +161,9 @@ fn encode_failure(failure: &Failure, incoming: &Incoming) -> Response {
     let mut response = encode(status, &json!({ "__type": kind, "message": message }));
     let kind_header = HeaderName::from_static("x-amzn-errortype");
     response.headers_mut().insert(kind_header, HeaderValue::from_static(kind));
+    if let Failure::TooFast(too_fast) = failure {
+        let seconds = too_fast.retry_after_seconds().into();
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    }
     response
 }

@@ -10,7 +10,7 @@
 //! | `ConfirmConnection failed. dxcon-… is in state` | scripts that wait for an offer |
 //! | `is not in valid state`, `Interface already exists with same parameters` | OUTSCALE |
 
-use crate::{api::identity::Denied, app::Refusal, auth::AuthError, store};
+use crate::{api::identity::Denied, app::Refusal, auth::AuthError, store, throttle::TooFast};
 use directlink_model::{
     connection::ConnectionState,
     fault::{Fault, HostingFault, LagFault},
@@ -24,6 +24,7 @@ use http::StatusCode;
 #[derive(Debug)]
 pub(super) enum Failure {
     Refused { status: StatusCode, kind: &'static str, message: String },
+    TooFast(TooFast),
     World(store::Error),
 }
 
@@ -50,6 +51,10 @@ impl Failure {
     pub(super) fn parts(&self) -> (StatusCode, &'static str, &str) {
         match self {
             Self::Refused { status, kind, message } => (*status, kind, message),
+            // What AWS's clients slow down for, whatever the status.
+            Self::TooFast(_) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "ThrottlingException", "Rate exceeded")
+            }
             Self::World(_) => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "DirectConnectServerException",
@@ -74,6 +79,7 @@ impl From<Denied> for Failure {
     fn from(denied: Denied) -> Self {
         let error = match denied {
             Denied::Auth(error) => error,
+            Denied::TooFast(too_fast) => return Self::TooFast(too_fast),
             Denied::World(error) => return Self::World(error),
         };
         let (status, kind) = match error {
@@ -222,7 +228,6 @@ fn text_of_lag(fault: &LagFault) -> String {
         | LagFault::HasInterfaces { .. }
         | LagFault::MemberTakesNone { .. }
         | LagFault::NoRoom { .. } => fault.to_string(),
-    }
     }
 }
 

@@ -203,7 +203,10 @@ async fn run(front: &Front, incoming: &Incoming, name: &str) -> Outcome {
         return Err(Failure::Method);
     }
     let caller = match action.access {
-        Access::Open => None,
+        Access::Open => {
+            identity::anybody(front, incoming)?;
+            None
+        }
         Access::Signed => Some(identity::caller(front, incoming, false).await?),
         Access::SignedOrPassword => Some(identity::caller(front, incoming, true).await?),
     };
@@ -278,8 +281,10 @@ fn encode(mut members: Members, request_id: Uuid) -> Response {
 fn encode_failure(failure: &Failure, request_id: Uuid) -> Response {
     let (code, status, details) = match failure {
         Failure::Refused { code, details } => (*code, code.status(), details.as_str()),
-        Failure::Method => {
-            (Code::ACTION, StatusCode::METHOD_NOT_ALLOWED, "Actions are called with POST.")
+        Failure::Method => (Code::ACTION, Code::ACTION.status(), "Actions are called with POST."),
+        Failure::TooFast(_) => {
+            let text = "Too many requests in a short time. Wait, then try again.";
+            (Code::TOO_FAST, Code::TOO_FAST.status(), text)
         }
         Failure::World(error) => {
             let cause = error.source().map(ToString::to_string);
@@ -291,5 +296,10 @@ fn encode_failure(failure: &Failure, request_id: Uuid) -> Response {
     tracing::debug!(%request_id, code = code.0, details, "refused");
     let error = json!({ "Code": code.0.to_string(), "Type": code.kind(), "Details": details });
     let value = json!({ "Errors": [error], "ResponseContext": { "RequestId": request_id } });
-    plain(status, &value)
+    let mut response = plain(status, &value);
+    if let Failure::TooFast(too_fast) = failure {
+        let seconds = too_fast.retry_after_seconds().into();
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    }
+    response
 }

@@ -6,13 +6,13 @@
 //!   3xxx        InvalidParameter       400     9xxx    ResourceConflict                409
 //!   4xxx        InvalidParameterValue  400     10001   InsufficientCapacity            409
 //!   5xxx        InvalidResource        400     10xxx   TooManyResources (QuotaExceded) 400
-//!                                              12000   InvalidAction                   404
+//!   2001        RequestLimitExceeded   503     12000   InvalidAction                   404
 //! ```
 //!
 //! Codes that the service's own table (`spec/outscale-gateway-errors.yaml`) names are used for
-//! what they name. The texts are ours: they say what to do.
+//! what they name; 2001 is ours, for clients go by its status. The texts are ours: they say what to do.
 
-use crate::{api::identity::Denied, app::Refusal, auth::AuthError, store};
+use crate::{api::identity::Denied, app::Refusal, auth::AuthError, store, throttle::TooFast};
 use directlink_model::{
     fault::{Fault, GroupFault, HostingFault, LagFault, Quota, RouteFault},
     ids::BadId,
@@ -25,6 +25,7 @@ pub(super) struct Code(pub(super) u16);
 
 impl Code {
     pub(super) const INTERNAL: Self = Self(2000);
+    pub(super) const TOO_FAST: Self = Self(2001);
     pub(super) const UNKNOWN_PARAMETER: Self = Self(3001);
     pub(super) const CONTENT_TYPE: Self = Self(3010);
     pub(super) const ASN: Self = Self(4010);
@@ -44,6 +45,7 @@ impl Code {
     pub(super) fn kind(self) -> &'static str {
         match self.0 {
             2000 => "InternalError",
+            2001 => "RequestLimitExceeded",
             0..3000 => "AccessDenied",
             3000..4000 => "InvalidParameter",
             4000..5000 => "InvalidParameterValue",
@@ -60,6 +62,7 @@ impl Code {
     pub(super) fn status(self) -> StatusCode {
         match self.0 {
             2000 => StatusCode::INTERNAL_SERVER_ERROR,
+            2001 => StatusCode::SERVICE_UNAVAILABLE,
             0..3000 => StatusCode::UNAUTHORIZED,
             6000..7000 | 9000..10000 | 10001 => StatusCode::CONFLICT,
             12000.. => StatusCode::NOT_FOUND,
@@ -77,6 +80,7 @@ pub(super) enum Failure {
     },
     /// A read by GET, on an address that takes POST.
     Method,
+    TooFast(TooFast),
     World(store::Error),
 }
 
@@ -138,6 +142,7 @@ impl From<Denied> for Failure {
     fn from(denied: Denied) -> Self {
         match denied {
             Denied::Auth(error) => Self::new(code_of_denial(error), error.to_string()),
+            Denied::TooFast(too_fast) => Self::TooFast(too_fast),
             Denied::World(error) => Self::World(error),
         }
     }

@@ -11,9 +11,10 @@ use crate::{
     auth::sigv4::tests::Signer,
     ca::Authority,
     clock::Clock,
-    config::Rules,
+    config::{Doors, Rules},
     reconcile::{self, Agents},
     store::Store,
+    throttle::Limit,
 };
 use axum::{Router, body::Body, extract::Request};
 use directlink_model::{
@@ -76,6 +77,11 @@ pub(super) struct TestRegion {
 
 impl TestRegion {
     pub(super) async fn new() -> Self {
+        let off = Limit::Off;
+        Self::with(Doors { account_rate: off, address_rate: off, ..Doors::default() }).await
+    }
+
+    pub(super) async fn with(doors: Doors) -> Self {
         let dir = TempDir::new().unwrap();
         let app = App::new(Parts {
             region: Region {
@@ -92,7 +98,7 @@ impl TestRegion {
             wake: Notify::new(),
             stop: watch::Sender::new(false),
         });
-        let (front, operator) = (front(app.clone()), operator(app.clone()));
+        let (front, operator) = (front(app.clone(), doors), operator(app.clone()));
         for (n, (code, subregion)) in
             [("PAR1", "eu-west-2a"), ("PAR4", "eu-west-2b")].into_iter().enumerate()
         {

@@ -37,6 +37,29 @@ async fn a_connection_goes_from_its_order_to_its_end_and_its_port_is_free_when_d
 }
 
 #[tokio::test]
+async fn a_region_without_a_location_has_no_capacity_and_one_with_some_has_not_that_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let empty = app_in(&dir).await;
+    let account = empty.add_account(AddAccount::default()).await.unwrap().account.id;
+    let b = Bench::new().await;
+    for (app, account, location, expected) in [
+        (&empty, account, "PAR1", "NoCapacity"),
+        (&empty, account, "no such site", "NoSuchLocation"),
+        (&b.app, b.alice, "LON9", "NoSuchLocation"),
+    ] {
+        let order = OrderConnection {
+            name: "fibre".into(),
+            location: location.into(),
+            bandwidth: Bandwidth::OneGbps,
+            lag: None,
+            tags: TagSet::default(),
+        };
+        let context = app.context(Caller { account }, false);
+        assert_eq!(fault(app.order_connection(&context, order).await), expected, "{location}");
+    }
+}
+
+#[tokio::test]
 async fn an_order_that_nobody_approved_is_deleted_at_once() {
     let b = Bench::new().await;
     let id = b.order().await.connection.id;

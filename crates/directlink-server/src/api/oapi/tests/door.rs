@@ -29,8 +29,8 @@ async fn open_actions_versions_and_forms_of_addresses_and_bodies() {
         ("POST", "/api/v1/ReadNets", json_type, "{}", 401, 1),
         ("POST", "/api/v1/Nonsense", json_type, "{}", 404, 12000),
         ("POST", "/api/v2/ReadNets", json_type, "{}", 404, 12000),
-        ("GET", "/api/v1/ReadNets", None, "", 405, 12000),
-        ("GET", "/api/v1/ReadLocations", None, "", 405, 12000),
+        ("GET", "/api/v1/ReadNets", None, "", 404, 12000),
+        ("GET", "/api/v1/ReadLocations", None, "", 404, 12000),
     ] {
         let answer = region.raw(unsigned(method, path, content_type, body)).await;
         let got = (answer.status.as_u16(), answer.code());
