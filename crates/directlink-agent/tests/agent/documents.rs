@@ -32,6 +32,8 @@ pub(crate) fn interface(vlan: u16) -> InterfacePlan {
             advertised: vec!["10.1.0.0/16".parse().unwrap()],
         }),
         shutdown: None,
+        peer_id: None,
+        further_peers: [].into(),
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     write_tx,
 };
 use crate::store::{
-    AnyConnection, Tx, accounts, connections,
+    AnyConnection, Tx, accounts, bgp_peers, connections,
     interfaces::{self, GoneBefore},
     journal::{self, Actor},
     plans, tag_sets,
@@ -57,9 +57,10 @@ impl App {
             if let Some(gateway) = &place.gateway {
                 check_net_is_new(tx, c.connection, gateway).await?;
             }
-            let addresses = interfaces::live_addresses(tx, c.connection).await?;
+            let mut addresses = interfaces::live_addresses(tx, c.connection).await?;
             let (quota, count) = (Quota::InterfacesPerConnection, addresses.len() + 1);
             self.check_quota(tx, place.connection.account, quota, count).await?;
+            addresses.extend(bgp_peers::live_addresses(tx, c.connection).await?);
             let proposal = Proposal {
                 connection: c.connection,
                 owner: c.owner.unwrap_or(ctx.caller.account),
@@ -289,6 +290,17 @@ async fn check_net_is_new(
     match interfaces::reaching_net(tx, connection, net).await? {
         Some(by) => Err(Fault::NetAlreadyReached { net, by }.into()),
         None => Ok(()),
+    }
+}
+
+/// The pair that was asked for, or one that meets none of these.
+pub(super) fn addresses_or_allocated(
+    (router, customer): (Option<IpNet>, Option<IpNet>),
+    taken: &[IpNet],
+) -> Result<PeerAddresses, Fault> {
+    match given_addresses(router, customer)? {
+        Some(given) => Ok(given),
+        None => allocate_addresses(taken),
     }
 }
 

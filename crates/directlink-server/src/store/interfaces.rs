@@ -1,16 +1,17 @@
 //! Rows of interfaces, and what their routers said of them.
 
 use super::{
-    Error,
+    Error, bgp_peers,
     row::{Columns, unreadable, us},
     statements,
 };
 use directlink_model::{
+    bgp_peer::Deletion,
     ids::{AccountId, ConnectionId, GatewayId, InterfaceId, NetId},
-    interface::{Confirmation, Interface, Seen},
+    interface::{Confirmation, Interface},
     report::InterfaceReport,
 };
-use directlink_net::{BgpKey, IpNet, PeerAddresses, Vlan};
+use directlink_net::{BgpKey, IpNet, Vlan};
 use jiff::Timestamp;
 use sqlx::{AnyConnection, any::AnyRow, query};
 use std::collections::BTreeMap;
@@ -21,7 +22,8 @@ statements! {
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0, 0, 0)";
     UPDATE = "UPDATE interface SET mtu = $2, gateway = $3, confirm_until_us = $4, expired_us = $5, rejected_us = $6,
                      configured = $7, session_up = $8, forwarding = $9, first_available_us = $10,
-                     delete_asked_us = $11, deleted_us = $12, testing_until_us = $13, name = $14
+                     delete_asked_us = $11, deleted_us = $12, testing_until_us = $13, name = $14,
+                     first_peer_delete_asked_us = $15, first_peer_deleted_us = $16, tested_peers = $17
               WHERE id = $1";
     BY_ID = "SELECT * FROM interface WHERE id = $1";
     VISIBLE_TO = "SELECT i.* FROM interface i JOIN connection c ON c.id = i.connection
@@ -110,16 +112,20 @@ pub(crate) async fn update(db: &mut AnyConnection, i: &Interface) -> Result<(), 
         .bind(us(i.deleted_at))
         .bind(us(i.testing_until))
         .bind(i.name.as_str())
-        .execute(db)
+        .bind(us(i.first_peer.asked_at))
+        .bind(us(i.first_peer.done_at))
+        .bind(bgp_peers::list(&i.tested_peers))
+        .execute(&mut *db)
         .await?;
-    Ok(())
+    bgp_peers::update(db, i).await
 }
 
 pub(crate) async fn by_id(
     db: &mut AnyConnection,
     id: InterfaceId,
 ) -> Result<Option<Interface>, Error> {
-    query(BY_ID).bind(id.to_string()).fetch_optional(db).await?.as_ref().map(read).transpose()
+    let row = query(BY_ID).bind(id.to_string()).fetch_optional(&mut *db).await?;
+    one(db, row).await
 }
 
 /// Since when a final state has hidden an interface from reading.
@@ -152,9 +158,9 @@ pub(crate) async fn visible_to(
         .bind(account.to_string())
         .bind(gone.deleted.as_microsecond())
         .bind(gone.lapsed.as_microsecond())
-        .fetch_all(db)
+        .fetch_all(&mut *db)
         .await?;
-    rows.iter().map(read).collect()
+    all(db, &rows).await
 }
 
 pub(crate) async fn every(
@@ -164,9 +170,9 @@ pub(crate) async fn every(
     let rows = query(EVERY)
         .bind(gone.deleted.as_microsecond())
         .bind(gone.lapsed.as_microsecond())
-        .fetch_all(db)
+        .fetch_all(&mut *db)
         .await?;
-    rows.iter().map(read).collect()
+    all(db, &rows).await
 }
 
 /// Neither deleted nor rejected nor stamped as expired.
@@ -174,8 +180,8 @@ pub(crate) async fn live_of_connection(
     db: &mut AnyConnection,
     connection: ConnectionId,
 ) -> Result<Vec<Interface>, Error> {
-    let rows = query(LIVE_OF_CONNECTION).bind(connection.to_string()).fetch_all(db).await?;
-    rows.iter().map(read).collect()
+    let rows = query(LIVE_OF_CONNECTION).bind(connection.to_string()).fetch_all(&mut *db).await?;
+    all(db, &rows).await
 }
 
 pub(crate) async fn live_with_vlan(
@@ -183,17 +189,15 @@ pub(crate) async fn live_with_vlan(
     connection: ConnectionId,
     vlan: Vlan,
 ) -> Result<Option<Interface>, Error> {
-    query(LIVE_WITH_VLAN)
+    let row = query(LIVE_WITH_VLAN)
         .bind(connection.to_string())
         .bind(i64::from(vlan.as_u16()))
-        .fetch_optional(db)
-        .await?
-        .as_ref()
-        .map(read)
-        .transpose()
+        .fetch_optional(&mut *db)
+        .await?;
+    one(db, row).await
 }
 
-/// The routers' addresses of the live interfaces of a connection.
+/// The routers' addresses of the live interfaces of a connection, one of each.
 pub(crate) async fn live_addresses(
     db: &mut AnyConnection,
     connection: ConnectionId,
@@ -206,8 +210,8 @@ pub(crate) async fn live_of_gateway(
     db: &mut AnyConnection,
     gateway: GatewayId,
 ) -> Result<Vec<Interface>, Error> {
-    let rows = query(LIVE_OF_GATEWAY).bind(gateway.to_string()).fetch_all(db).await?;
-    rows.iter().map(read).collect()
+    let rows = query(LIVE_OF_GATEWAY).bind(gateway.to_string()).fetch_all(&mut *db).await?;
+    all(db, &rows).await
 }
 
 /// The live interface of the connection that leads to the Net, if one does.
@@ -230,8 +234,8 @@ pub(crate) async fn overdue(
     db: &mut AnyConnection,
     now: Timestamp,
 ) -> Result<Vec<Interface>, Error> {
-    let rows = query(OVERDUE).bind(now.as_microsecond()).fetch_all(db).await?;
-    rows.iter().map(read).collect()
+    let rows = query(OVERDUE).bind(now.as_microsecond()).fetch_all(&mut *db).await?;
+    all(db, &rows).await
 }
 
 pub(crate) async fn next_deadline(db: &mut AnyConnection) -> Result<Option<Timestamp>, Error> {
@@ -283,7 +287,7 @@ pub(crate) async fn learned_for(
     let mut learned = Vec::new();
     for row in &rows {
         let gateway = row.word("gateway")?;
-        learned.extend(document(row)?.learned.into_iter().map(|route| (gateway, route.prefix)));
+        learned.extend(document(row)?.learned().map(|route| (gateway, route.prefix)));
     }
     Ok(learned)
 }
@@ -293,9 +297,25 @@ fn document(row: &AnyRow) -> Result<InterfaceReport, Error> {
     serde_json::from_str(&text).map_err(|why| unreadable("document", &text, why))
 }
 
+async fn one(db: &mut AnyConnection, row: Option<AnyRow>) -> Result<Option<Interface>, Error> {
+    Ok(all(db, row.as_slice()).await?.pop())
+}
+
+/// The rows, and what belongs to them elsewhere.
+async fn all(db: &mut AnyConnection, rows: &[AnyRow]) -> Result<Vec<Interface>, Error> {
+    let mut found = Vec::with_capacity(rows.len());
+    for row in rows {
+        let mut interface = read(row)?;
+        if row.yes("has_further_peers")? {
+            interface.further_peers = bgp_peers::of_interface(db, interface.id).await?;
+        }
+        found.push(interface);
+    }
+    Ok(found)
+}
+
+/// Without its further peers.
 fn read(row: &AnyRow) -> Result<Interface, Error> {
-    let (router, customer): (IpNet, IpNet) =
-        (row.word("router_address")?, row.word("customer_address")?);
     let confirmation = match (
         row.time_or_null("rejected_us")?,
         row.time_or_null("expired_us")?,
@@ -313,23 +333,21 @@ fn read(row: &AnyRow) -> Result<Interface, Error> {
         name: row.text("name")?,
         vlan: row.narrow("vlan")?,
         asn: row.narrow("asn")?,
-        key: row
-            .text_or_null("bgp_key")?
-            .map(|key| BgpKey::try_from(key).map_err(|why| unreadable("bgp_key", "…", why)))
-            .transpose()?,
-        peer: PeerAddresses::new(router, customer)
-            .map_err(|why| unreadable("router_address", router, why))?,
+        key: bgp_peers::key(row)?,
+        peer: bgp_peers::addresses(row)?,
         mtu: row.narrow("mtu")?,
         gateway: row.word_or_null("gateway")?,
         created_at: row.time("created_us")?,
         confirmation,
-        seen: Seen {
-            configured: row.yes("configured")?,
-            session_up: row.yes("session_up")?,
-            forwarding: row.yes("forwarding")?,
+        seen: bgp_peers::seen(row)?,
+        first_peer: Deletion {
+            asked_at: row.time_or_null("first_peer_delete_asked_us")?,
+            done_at: row.time_or_null("first_peer_deleted_us")?,
         },
+        further_peers: vec![],
         first_available_at: row.time_or_null("first_available_us")?,
         testing_until: row.time_or_null("testing_until_us")?,
+        tested_peers: bgp_peers::read_list(row, "tested_peers")?,
         delete_asked_at: row.time_or_null("delete_asked_us")?,
         deleted_at: row.time_or_null("deleted_us")?,
     })

@@ -12,6 +12,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod api_logs;
+pub(crate) mod bgp_peers;
 pub(crate) mod connections;
 pub(crate) mod failover_tests;
 pub(crate) mod gateways;
@@ -176,14 +177,15 @@ impl Store {
 
 fn migrator() -> Migrator {
     let texts = [
-        ("region", include_str!("../../migrations/0001_region.sql")),
-        ("neighbours", include_str!("../../migrations/0002_neighbours.sql")),
-        ("direct_connect", include_str!("../../migrations/0003_direct_connect.sql")),
+        (1, "region", include_str!("../../migrations/0001_region.sql")),
+        (2, "neighbours", include_str!("../../migrations/0002_neighbours.sql")),
+        (3, "direct_connect", include_str!("../../migrations/0003_direct_connect.sql")),
+        (6, "bgp_peers", include_str!("../../migrations/0006_bgp_peers.sql")),
     ];
-    let migration = |(version, (name, text)): (i64, (&'static str, &'static str))| {
+    let migration = |(version, name, text): (i64, &'static str, &'static str)| {
         Migration::new(version, name.into(), MigrationType::Simple, text.into_sql_str(), false)
     };
-    Migrator::with_migrations((1..).zip(texts).map(migration).collect())
+    Migrator::with_migrations(texts.into_iter().map(migration).collect())
 }
 
 /// The secrets of every account are in it: for its owner's eyes. SQLite gives its side files

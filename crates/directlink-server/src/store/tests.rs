@@ -12,6 +12,7 @@ async fn every_statement_is_understood() {
     let all = [
         ("accounts", accounts::ALL),
         ("api_logs", api_logs::ALL),
+        ("bgp_peers", bgp_peers::ALL),
         ("connections", connections::ALL),
         ("failover_tests", failover_tests::ALL),
         ("gateways", gateways::ALL),

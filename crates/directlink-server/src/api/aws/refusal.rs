@@ -129,6 +129,7 @@ fn text_of(fault: &Fault) -> String {
         | Fault::NoTestRunning(_)
         | Fault::NoSuchBgpPeer { .. }
         | Fault::LastBgpPeer(_)
+        | Fault::PeerAddressesTaken { .. }
         | Fault::BgpPeerNotCarried { .. }
         | Fault::DuplicateTagKeys(_)
         | Fault::TooManyTags { .. } => text_beyond(fault),
@@ -191,6 +192,9 @@ fn text_beyond(fault: &Fault) -> String {
         Fault::BgpPeerNotCarried { interface, why } => {
             format!("Virtual interface {interface} takes no further BGP Peer: {why}")
         }
+        Fault::PeerAddressesTaken { subnet, by, .. } => format!(
+            "Amazon Address and Customer Address must not meet those of another BGP Peer of the connection: {subnet} meets {by}"
+        ),
         Fault::DuplicateTagKeys(key) => format!("The tag key '{key}' is given more than once"),
         Fault::TooManyTags { limit } => format!("A resource can have at most {limit} tags"),
         other => other.to_string(),

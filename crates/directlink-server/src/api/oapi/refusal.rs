@@ -175,6 +175,7 @@ const fn code_of(fault: &Fault) -> Code {
         | Fault::DuplicateTagKeys(_)
         | Fault::NoSuchBgpPeer { .. }
         | Fault::LastBgpPeer(_)
+        | Fault::PeerAddressesTaken { .. }
         | Fault::BgpPeerNotCarried { .. }
         | Fault::TooManyTags { .. } => Code::VALUE,
         Fault::Missing(_) => Code::MISSING,
