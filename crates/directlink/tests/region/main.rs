@@ -9,4 +9,5 @@ mod down;
 mod fixture;
 mod isolation;
 mod kills;
+mod peers;
 mod walking;
