@@ -502,7 +502,8 @@ fn two_peers_on_a_vlan_have_a_way_each_and_one_that_goes_takes_its_own_along() {
     for (frame, verdict) in [
         (vlan_frame(BROADCAST, ARP, &ask("203.0.113.5")), Verdict::ToRouter),
         (on_vlan(&tcp("203.0.113.6:30000", "203.0.113.5:179", SYN)), Verdict::ToRouter),
-        (on_vlan(&echo("203.0.113.6", "10.0.1.10", 1)), Verdict::ForwardedToNet),
+        // Past the look at its source: that no rule admits it is another matter.
+        (on_vlan(&echo("203.0.113.6", "10.0.1.10", 1)), Verdict::DeniedBySecurityGroup),
         (on_vlan(&echo("203.0.113.9", "10.0.1.10", 1)), Verdict::SourceNotAnnounced),
         (on_vlan(&echo("203.0.113.5", "10.0.1.10", 1)), Verdict::SourceNotAnnounced),
     ] {

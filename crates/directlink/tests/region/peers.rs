@@ -18,6 +18,7 @@ use directlink_lab::{
 use directlink_net::Ipv4Net;
 use serde_json::{Value, json};
 use std::{
+    fs,
     path::Path,
     process::{Command, Stdio},
 };
@@ -26,17 +27,24 @@ const LAN: &str = "192.168.10.0/24";
 const SECOND_ASN: u32 = 65020;
 const SECOND_KEY: &str = "an0ther";
 
-/// `aws directconnect OPERATION --cli-input-json …`, as the account's owner types it.
+/// `aws directconnect OPERATION --cli-input-json …`, as the account's owner types it, with the
+/// service's newest description: the client is older.
 fn aws(region: &Region, operation: &str, input: &Value) -> Result<Value> {
     let lab = &region.lab.described;
     let account = lab.accounts.first().context("an account")?;
-    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/venv/bin/aws");
+    let top = fs::canonicalize(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))?;
+    let program = top.join("target/venv/bin/aws");
+    let models = region.dir.join("models");
+    let described = models.join("directconnect/2012-10-25");
+    fs::create_dir_all(&described)?;
+    fs::copy(top.join("spec/aws-directconnect-service-2.json"), described.join("service-2.json"))?;
     let output = Command::new(&program)
         .args(["directconnect", operation, "--output", "json", "--endpoint-url", &lab.aws])
         .args(["--cli-input-json", &input.to_string()])
         .env("AWS_ACCESS_KEY_ID", &account.access_key)
         .env("AWS_SECRET_ACCESS_KEY", &account.secret_key)
         .env("AWS_DEFAULT_REGION", lab.region.as_str())
+        .env("AWS_DATA_PATH", &models)
         .output()
         .with_context(|| program.display().to_string())?;
     let said = String::from_utf8_lossy(&output.stderr);
