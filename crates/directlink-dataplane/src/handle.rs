@@ -196,18 +196,16 @@ impl Dataplane {
                 .map_err(in_table("slow_links"))?;
         }
         for way in old_row.ways().filter(|way| !row.ways().any(|stays| stays == *way)) {
-            let still_its_own = row.number() == Some(way);
-            self.forget_way(way, if still_its_own { key } else { InterfaceKey::NONE })?;
+            let is_number = row.number() == Some(way);
+            self.forget_way(way, if is_number { key } else { InterfaceKey::NONE })?;
         }
         Ok(())
     }
 
     /// Whoever has the number next must not be sent what was meant for this one.
     fn forget_way(&mut self, way: InterfaceNumber, key: InterfaceKey) -> Done {
-        self.tables
-            .interface_keys
-            .set(u32::from(way), key, 0)
-            .map_err(in_table("interface_keys"))?;
+        let forgotten = self.tables.interface_keys.set(u32::from(way), key, 0);
+        forgotten.map_err(in_table("interface_keys"))?;
         self.remove_neighbour(way)
     }
 }

@@ -63,10 +63,17 @@ fn seen(region: &Region, interface: &Interface) -> Result<(String, Vec<[String; 
 }
 
 fn await_peers(region: &Region, interface: &Interface, wanted: &[[&str; 3]]) -> Result<()> {
+    await_seen(region, interface, ("available", wanted))
+}
+
+fn await_seen(
+    region: &Region,
+    interface: &Interface,
+    (wanted_state, wanted): (&str, &[[&str; 3]]),
+) -> Result<()> {
     clock::until(&format!("{wanted:?}"), BGP_SOON, || {
         let (state, peers) = seen(region, interface)?;
-        ensure!(state == "available" || peers.iter().all(|[_, _, status]| status != "up"), "{state}");
-        Ok((peers == wanted && state == "available").then_some(()))
+        Ok((peers == wanted && state == wanted_state).then_some(()))
     })
 }
 
@@ -94,11 +101,17 @@ fn wire(region: &Region, fibre: &Fibre, routers: &[String; 2]) -> Result<String>
 }
 
 /// A router that announces the office, and a network of its own.
-fn start(region: &Region, netns: &str, session: Session, own: &str) -> Result<Router> {
+fn start(
+    region: &Region,
+    netns: &str,
+    brand: Brand,
+    session: Session,
+    own: &str,
+) -> Result<Router> {
     let announced = vec![LAN.parse()?, own.parse()?];
     let session = Session { interface: "dx".into(), announced, ..session };
-    let name = format!("bird-{}", session.asn);
-    Router::start(&region.lab.name, &name, netns, Brand::Bird, &session)
+    let name = format!("{}-{}", brand.to_string().to_lowercase(), session.asn);
+    Router::start(&region.lab.name, &name, netns, brand, &session)
 }
 
 fn second_session(region: &Region, peer: &Value) -> Result<Session> {
@@ -129,13 +142,14 @@ fn a_second_peer_carries_on_when_the_first_dies_and_stays_when_it_is_deleted() -
     let routers = [region.namespace("r")?, region.namespace("r")?];
     let office = wire(&region, &fibre, &routers)?;
     let session = region.session(&interface, Some("k3y"), LAN)?;
-    let one = start(&region, &routers[0], session, "192.168.11.0/24")?;
+    let one = start(&region, &routers[0], Brand::Bird, session, "192.168.11.0/24")?;
     let other = second_session(&region, second)?;
-    let other = start(&region, &routers[1], other, "192.168.12.0/24")?;
+    let other = start(&region, &routers[1], Brand::Frr, other, "192.168.12.0/24")?;
     let up = |n: usize| [ids[n].as_str(), "available", "up"];
     await_peers(&region, &interface, &[up(0), up(1)])?;
     ensure!(one.is_established()? && other.is_established()?);
-    let input = json!({ "virtualInterfaceId": interface.id, "filters": { "routeDirection": "accepted" } });
+    let input =
+        json!({ "virtualInterfaceId": interface.id, "filters": { "routeDirection": "accepted" } });
     clock::until("the routes of both", BGP_SOON, || {
         let list = aws(&region, "list-virtual-interface-routes", &input)?;
         let routes = list["routes"].as_array().cloned().unwrap_or_default();
@@ -145,13 +159,24 @@ fn a_second_peer_carries_on_when_the_first_dies_and_stays_when_it_is_deleted() -
     })?;
     await_reach(&office, cloud.host.address)?;
 
+    // A failover test of the first alone leaves the second to carry.
+    let down = [ids[0].as_str(), "available", "down"];
+    let test = json!({ "virtualInterfaceId": interface.id, "bgpPeers": [ids[0]] });
+    aws(&region, "start-bgp-failover-test", &test)?;
+    await_seen(&region, &interface, ("testing", &[down, up(1)]))?;
+    ensure!(other.is_established()? && !one.is_established()?);
+    ensure!(reaches(&office, cloud.host.address)?);
+    let stop = json!({ "virtualInterfaceId": interface.id });
+    aws(&region, "stop-bgp-failover-test", &stop)?;
+    await_peers(&region, &interface, &[up(0), up(1)])?;
+
     // The first dies, and no packet with it.
     let pings = netns::within(&office, || {
         let words = ["-i", "0.05", "-c", "200", "-W", "1", "-q", &cloud.host.address.to_string()];
         Command::new("ping").args(words).stdout(Stdio::piped()).spawn().context("ping")
     })?;
     one.stop()?;
-    await_peers(&region, &interface, &[[&ids[0], "available", "down"], up(1)])?;
+    await_peers(&region, &interface, &[down, up(1)])?;
     let said = pings.wait_with_output()?;
     let said = String::from_utf8_lossy(&said.stdout);
     ensure!(said.contains(" 0% packet loss"), "{said}");
