@@ -44,7 +44,7 @@ async fn a_second_peer_is_planned_with_addresses_of_its_own_and_survives_a_resta
     let further = &plan.further_peers[&peer];
     assert_eq!(further.addresses.to_string(), "169.254.1.5/30 ↔ 169.254.1.6/30");
     assert_eq!((further.customer_asn.as_u32(), plan.customer_asn.as_u32()), (65001, 65000));
-    assert_eq!(further.key.as_ref().map(|key| key.expose()), Some("second"));
+    assert_eq!(further.key.as_ref().map(directlink_net::BgpKey::expose), Some("second"));
     let there = b.interface(&b.alice(), id).await.unwrap().interface;
     let again = app_in(&b.dir).await;
     let filter = InterfaceFilter { interfaces: Some(vec![id]), ..InterfaceFilter::default() };
