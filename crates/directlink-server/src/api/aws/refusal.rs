@@ -113,9 +113,7 @@ fn text_of(fault: &Fault) -> String {
             format!("Invalid ID received: {given}. Expected format: {prefix}-")
         }
         Fault::NoSuchLocation(code) => format!("Location '{code}' is invalid."),
-        Fault::NoSuchConnection(id) => {
-            format!("Could not find Connection with ID {id}: Connection '{id}' does not exist.")
-        }
+        Fault::NoSuchConnection(id) => no_such_connection(*id),
         Fault::NoSuchInterface(id) => format!("Virtual interface '{id}' does not exist."),
         Fault::NoSuchGateway(id) => format!("Virtual gateway '{id}' does not exist."),
         Fault::NoSuchAccount(id) => format!("Account '{id}' does not exist."),
@@ -199,6 +197,10 @@ fn text_beyond(fault: &Fault) -> String {
         Fault::TooManyTags { limit } => format!("A resource can have at most {limit} tags"),
         other => other.to_string(),
     }
+}
+
+fn no_such_connection(id: ConnectionId) -> String {
+    format!("Could not find Connection with ID {id}: Connection '{id}' does not exist.")
 }
 
 fn connection_not_available(id: ConnectionId, state: ConnectionState) -> String {
