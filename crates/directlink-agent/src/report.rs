@@ -4,14 +4,16 @@ use crate::{
     diff::{Difference, Subject},
     kernel::Facts,
     observed::Observed,
-    routes::{RouteRows, Via},
+    routes::{Neighbour, RouteRows, Via},
     sessions::{Heard, Session},
-    wanted::Wanted,
+    wanted::{Peer, Wanted},
 };
 use directlink_model::{
+    bgp_peer::first_peer,
     ids::{InterfaceId, PortName},
-    report::{InterfaceReport, LearnedRoute, PortReport, RefusedRoute, SessionReport},
+    report::{InterfaceReport, LearnedRoute, PeerReport, PortReport, RefusedRoute, SessionReport},
 };
+use directlink_net::Vni;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a pass over the kernel left.
@@ -30,7 +32,7 @@ pub(crate) struct Seen<'a> {
     pub(crate) outcome: &'a Outcome,
     pub(crate) facts: &'a Facts,
     pub(crate) rows: &'a RouteRows,
-    pub(crate) vias: &'a BTreeMap<InterfaceId, Via>,
+    pub(crate) vias: &'a BTreeMap<Neighbour, Via>,
     pub(crate) heard: &'a Heard,
 }
 
@@ -90,16 +92,39 @@ pub(crate) fn port_report(
 }
 
 fn interface_report(id: InterfaceId, seen: &Seen<'_>) -> InterfaceReport {
-    let session = seen.heard.sessions.get(&id);
-    let vni = seen.wanted.interfaces.get(&id).and_then(|it| it.vni);
-    let mut report = InterfaceReport {
+    let wanted = seen.wanted.interfaces.get(&id);
+    let vni = wanted.and_then(|it| it.vni);
+    let peers = wanted.into_iter().flat_map(|it| &it.peers);
+    let mut peers: BTreeMap<_, _> =
+        peers.map(|peer| (peer.id, peer_report((id, peer), vni, seen))).collect();
+    let first = peers.remove(&first_peer(id)).unwrap_or_default();
+    let PeerReport { session, neighbour, rows_in_kernel, learned, refused, advertised } = first;
+    InterfaceReport {
         configured: seen.outcome.is_configured(seen.wanted, id),
         failure: seen.outcome.failure(seen.wanted, id),
-        session: session.map(session_report).unwrap_or_default(),
-        neighbour: seen.facts.neighbours.get(&id).copied(),
-        rows_in_kernel: seen.vias.get(&id).is_some_and(|via| seen.rows.has_all_of(via)),
+        session,
+        neighbour,
+        rows_in_kernel,
+        learned,
+        refused,
+        advertised,
         verdicts: seen.facts.verdicts.get(&id).cloned().unwrap_or_default(),
-        ..InterfaceReport::default()
+        further_peers: peers,
+    }
+}
+
+fn peer_report(
+    (interface, peer): (InterfaceId, &Peer),
+    vni: Option<Vni>,
+    seen: &Seen<'_>,
+) -> PeerReport {
+    let session = seen.heard.sessions.get(&peer.id);
+    let neighbour = (interface, peer.customer);
+    let mut report = PeerReport {
+        session: session.map(session_report).unwrap_or_default(),
+        neighbour: seen.facts.neighbours.get(&neighbour).copied(),
+        rows_in_kernel: seen.vias.get(&neighbour).is_some_and(|via| seen.rows.has_all_of(via)),
+        ..PeerReport::default()
     };
     let Some(routes) = session.map(|session| &session.routes) else { return report };
     report.advertised.clone_from(&routes.advertised);
@@ -113,7 +138,7 @@ fn interface_report(id: InterfaceId, seen: &Seen<'_>) -> InterfaceReport {
                 prefix,
                 as_path: attributes.as_ref().map(|a| a.as_path.clone()).unwrap_or_default(),
                 med: attributes.as_ref().and_then(|a| a.med),
-                best: vni.is_some_and(|vni| seen.heard.is_best(vni, &prefix, id)),
+                best: vni.is_some_and(|vni| seen.heard.is_best(vni, &prefix, peer.id)),
             }),
         }
     }
@@ -135,6 +160,7 @@ fn session_report(session: &Session) -> SessionReport {
 mod tests {
     use super::*;
     use crate::{diff::Change, wanted::Interface};
+    use directlink_model::ids::BgpPeerId;
     use directlink_net::Mac;
 
     fn id(n: u32) -> InterfaceId {
@@ -145,14 +171,18 @@ mod tests {
         "p0".parse().unwrap()
     }
 
+    fn peer(n: u32, router: &str, customer: &str) -> Peer {
+        let (router, customer) = (router.parse().unwrap(), customer.parse().unwrap());
+        Peer { id: BgpPeerId::from_bits(n), router, customer }
+    }
+
     fn wanted() -> Wanted {
         let interface = Interface {
             port: p0(),
             vlan: 100_u16.try_into().unwrap(),
             mtu: 1500_i64.try_into().unwrap(),
             mac: Mac([6; 6]),
-            router: "172.16.0.1/30".parse().unwrap(),
-            customer: "172.16.0.2".parse().unwrap(),
+            peers: vec![peer(1, "172.16.0.1/30", "172.16.0.2")],
             vni: Some(1000_u32.try_into().unwrap()),
         };
         let refused = (p0(), "IPv4 only".to_owned());
@@ -192,6 +222,36 @@ mod tests {
         let mut outcome = Outcome::default();
         change(&mut outcome);
         outcome
+    }
+
+    #[test]
+    fn a_second_peer_is_told_beside_the_first_and_alone_where_that_is_gone() {
+        let report = |peers: Vec<Peer>| {
+            let mut wanted = wanted();
+            wanted.interfaces.get_mut(&id(1)).unwrap().peers = peers;
+            let mac =
+                |n, customer: &str| ((id(1), customer.parse().unwrap()), Mac([2, 0, 0, 0, 0, n]));
+            let neighbours = [mac(1, "172.16.0.2"), mac(9, "172.16.0.6")].into();
+            let facts = Facts { neighbours, ..Facts::default() };
+            let seen = Seen {
+                wanted: &wanted,
+                outcome: &Outcome::default(),
+                facts: &facts,
+                rows: &RouteRows::default(),
+                vias: &BTreeMap::new(),
+                heard: &Heard::default(),
+            };
+            let report = interface_report(id(1), &seen);
+            let last = |mac: Option<Mac>| mac.map(|mac| mac.0[5]);
+            let further =
+                report.further_peers.iter().map(|(id, it)| (id.bits(), last(it.neighbour)));
+            (last(report.neighbour), further.collect::<Vec<_>>())
+        };
+        let first = peer(1, "172.16.0.1/30", "172.16.0.2");
+        let second = peer(9, "172.16.0.5/30", "172.16.0.6");
+        assert_eq!(report(vec![first]), (Some(1), vec![]));
+        assert_eq!(report(vec![first, second]), (Some(1), vec![(9, Some(9))]));
+        assert_eq!(report(vec![second]), (None, vec![(9, Some(9))]));
     }
 
     #[test]

@@ -11,6 +11,7 @@
 //! stay until its customer has told its table again (RFC 4724 §4.1), or took too long.
 
 use directlink_dataplane::{InterfaceNumber, Source};
+use directlink_model::ids::InterfaceId;
 use directlink_net::{Ipv4Net, Vni};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,15 +21,18 @@ use std::{
 /// Rows, wanted or in the kernel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RouteRows {
-    /// To 1 to 4 interfaces, in order.
+    /// To 1 to 4 ways, in order.
     pub(crate) routes: BTreeMap<(Vni, Ipv4Net), Vec<InterfaceNumber>>,
     pub(crate) sources: BTreeSet<Source>,
 }
 
-/// An interface that leads to a Net, and what is known of the other side.
+/// A peer of an interface that leads to a Net, and what is known of the other side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Via {
+    /// The peer's, in routes.
     pub(crate) number: InterfaceNumber,
+    /// Its interface's, in sources: what one peer of a VLAN announces may come from the other.
+    pub(crate) interface: InterfaceNumber,
     pub(crate) vni: Vni,
     pub(crate) customer: Ipv4Addr,
     pub(crate) light: bool,
@@ -38,6 +42,9 @@ pub(crate) struct Via {
     /// All that was accepted, and whether it is forwarded on.
     pub(crate) learned: Vec<(Ipv4Net, bool)>,
 }
+
+/// A customer's router: its interface, and its address there.
+pub(crate) type Neighbour = (InterfaceId, Ipv4Addr);
 
 /// What to do to the tables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -92,7 +99,7 @@ impl RouteRows {
                 let ways = self.routes.get(&(via.vni, *prefix));
                 ways.is_some_and(|ways| ways.contains(&via.number) || ways.len() == WAYS_MAX)
             };
-            let source = Source { interface: via.number, prefix: *prefix };
+            let source = Source { interface: via.interface, prefix: *prefix };
             self.sources.contains(&source) && (!best || routed())
         };
         !via.learned.is_empty() && via.light && via.learned.iter().all(has)
@@ -106,7 +113,7 @@ impl RouteRows {
 
     fn learn(&mut self, via: &Via) {
         for &(prefix, best) in &via.learned {
-            self.sources.insert(Source { interface: via.number, prefix });
+            self.sources.insert(Source { interface: via.interface, prefix });
             if best && via.light {
                 self.routes.entry((via.vni, prefix)).or_default().push(via.number);
             }
@@ -130,7 +137,8 @@ impl RouteRows {
     fn keep_unsettled(&mut self, vias: &[Via], there: &Self) {
         let unsettled: BTreeMap<InterfaceNumber, &Via> =
             vias.iter().filter(|via| !via.is_settled).map(|via| (via.number, via)).collect();
-        let kept = there.sources.iter().filter(|source| unsettled.contains_key(&source.interface));
+        let interfaces: BTreeSet<_> = unsettled.values().map(|via| via.interface).collect();
+        let kept = there.sources.iter().filter(|source| interfaces.contains(&source.interface));
         self.sources.extend(kept);
         for (&(vni, prefix), ways) in &there.routes {
             let still = |number: &&InterfaceNumber| {
@@ -179,6 +187,7 @@ mod tests {
     fn via(n: u16, learned: &[(&str, bool)]) -> Via {
         Via {
             number: number(n),
+            interface: number(n),
             vni: Vni::try_from(1000).unwrap(),
             customer: Ipv4Addr::new(169, 254, 1, 2),
             light: true,
@@ -246,6 +255,26 @@ mod tests {
         assert_eq!(changes.remove_sources.len(), 1);
         assert!(changes.put_routes.is_empty() && changes.put_sources.is_empty());
         assert!(rows.changes_from(&rows).is_empty());
+    }
+
+    #[test]
+    fn two_peers_of_an_interface_are_two_ways_and_one_source() {
+        let prefix = [("10.9.0.0/16", true)];
+        let first = via(1, &prefix);
+        let customer = Ipv4Addr::new(169, 254, 1, 6);
+        let second = Via { interface: number(1), customer, ..via(2, &prefix) };
+        assert_eq!(
+            text(&wanted(&[first, second.clone()])),
+            [
+                "10.9.0.0/16 → [1, 2]",
+                "169.254.1.2/32 → [1]",
+                "169.254.1.6/32 → [2]",
+                "1 ← 10.9.0.0/16"
+            ],
+        );
+        let rows = wanted(std::slice::from_ref(&second));
+        assert!(rows.has_all_of(&second));
+        assert_eq!(text(&rows)[2], "1 ← 10.9.0.0/16", "the interface's number, not the peer's");
     }
 
     #[test]

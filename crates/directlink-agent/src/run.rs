@@ -23,7 +23,7 @@ use crate::{
     link::{FromServer, Link},
     names::Namespaces,
     report::{Outcome, Seen, interfaces_of, port_report},
-    routes::{RouteRows, Via},
+    routes::{Neighbour, RouteRows, Via},
     schedule::{Chore, Schedule},
     sessions::Sessions,
     wanted::{Known, Wanted},
@@ -34,6 +34,7 @@ use directlink_model::{
     ids::{InterfaceId, PortName},
     plan::Scope,
 };
+pub(crate) use jobs::Placed;
 use jobs::{Done, Job};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -103,7 +104,7 @@ struct Memory {
     lights: BTreeMap<PortName, bool>,
     facts: Facts,
     rows: RouteRows,
-    vias: BTreeMap<InterfaceId, Via>,
+    vias: BTreeMap<Neighbour, Via>,
     /// Where each interface that is there was last known to be.
     ports: BTreeMap<InterfaceId, PortName>,
     /// The generation that each port was last brought to.

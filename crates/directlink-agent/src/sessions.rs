@@ -5,7 +5,10 @@ use crate::{
     speaker::{Netns, SessionConfig, SessionRoutes, SessionStatus, Speaker},
 };
 use directlink_bgp::{HoldTime, PrefixLimits};
-use directlink_model::{ids::InterfaceId, plan::InterfacePlan};
+use directlink_model::{
+    ids::{BgpPeerId, InterfaceId},
+    plan::{InterfacePlan, PeerPlan},
+};
 use directlink_net::{IpNet, Vni};
 use jiff::Timestamp;
 use std::{
@@ -26,26 +29,34 @@ pub(crate) struct Session {
 /// What all of them say together.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Heard {
-    pub(crate) sessions: BTreeMap<InterfaceId, Session>,
+    pub(crate) sessions: BTreeMap<BgpPeerId, Session>,
     /// Per Net, where each prefix is reached through, best first.
-    pub(crate) best: BTreeMap<Vni, BTreeMap<IpNet, Vec<InterfaceId>>>,
+    pub(crate) best: BTreeMap<Vni, BTreeMap<IpNet, Vec<BgpPeerId>>>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Sessions {
     speaker: Speaker,
-    /// What each was last told: its plan, and the veth that it was for.
-    told: BTreeMap<InterfaceId, (InterfacePlan, u32)>,
+    told: BTreeMap<BgpPeerId, Told>,
     heard: Heard,
     restart: Restart,
 }
 
-/// Interfaces that forwarded before this process began, until their customers have spoken.
+/// What a session was last told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Told {
+    interface: InterfaceId,
+    plan: InterfacePlan,
+    /// The veth that it was for.
+    ifindex: u32,
+}
+
+/// Peers of interfaces that forwarded before this process began, until their customers have spoken.
 #[derive(Debug, Default)]
 struct Restart {
     /// All of them.
-    restarted: BTreeSet<InterfaceId>,
-    unsettled: BTreeSet<InterfaceId>,
+    restarted: BTreeSet<BgpPeerId>,
+    unsettled: BTreeSet<BgpPeerId>,
     until: Option<Instant>,
 }
 
@@ -60,8 +71,8 @@ impl Session {
 }
 
 impl Heard {
-    /// Whether the prefix is forwarded on to this interface's customer.
-    pub(crate) fn is_best(&self, vni: Vni, prefix: &IpNet, id: InterfaceId) -> bool {
+    /// Whether the prefix is forwarded on to this peer.
+    pub(crate) fn is_best(&self, vni: Vni, prefix: &IpNet, id: BgpPeerId) -> bool {
         let ways = self.best.get(&vni).and_then(|net| net.get(prefix));
         ways.is_some_and(|ways| ways.contains(&id))
     }
@@ -78,18 +89,18 @@ impl Sessions {
     }
 
     /// These forwarded while nobody spoke for them.
-    pub(crate) fn restarted(&mut self, ids: BTreeSet<InterfaceId>, now: Instant) {
+    pub(crate) fn restarted(&mut self, ids: BTreeSet<BgpPeerId>, now: Instant) {
         self.restart =
             Restart { restarted: ids.clone(), unsettled: ids, until: Some(now + SETTLE) };
     }
 
-    /// Ends the sessions of interfaces that are no longer wanted. True if there were some: their
+    /// Ends the sessions of peers that are no longer wanted. True if there were some: their
     /// customers should be heard out before the links go.
-    pub(crate) fn retain(&mut self, wanted: impl Fn(InterfaceId) -> bool) -> bool {
+    pub(crate) fn retain(&mut self, wanted: impl Fn(InterfaceId, BgpPeerId) -> bool) -> bool {
         let before = self.told.len();
         let speaker = &self.speaker;
-        self.told.retain(|&id, _| {
-            let stays = wanted(id);
+        self.told.retain(|&id, told| {
+            let stays = wanted(told.interface, id);
             if !stays {
                 speaker.remove(id);
             }
@@ -105,23 +116,26 @@ impl Sessions {
         observed: &Observed,
         path: impl Fn(InterfaceId) -> std::path::PathBuf,
     ) {
-        for (id, plan) in plans {
-            let seen = observed.interfaces.get(&id).filter(|seen| seen.inside.is_some());
+        for (interface, plan) in plans {
+            let seen = observed.interfaces.get(&interface).filter(|seen| seen.inside.is_some());
             let Some(link) = seen.and_then(|seen| seen.link.as_ref()) else { continue };
-            let now = (plan.clone(), link.ifindex);
-            if self.told.get(&id) == Some(&now) {
-                continue;
-            }
-            match self.config(id, plan, &path(id)) {
-                Ok(config) => {
-                    if config.shutdown.is_some() {
-                        // Nothing of before the restart is waited for from a session that is shut.
-                        self.restart.unsettled.remove(&id);
-                    }
-                    self.speaker.set(config);
-                    self.told.insert(id, now);
+            let told = Told { interface, plan: plan.clone(), ifindex: link.ifindex };
+            for (id, peer) in plan.peers(interface) {
+                if self.told.get(&id) == Some(&told) {
+                    continue;
                 }
-                Err(error) => tracing::warn!(%id, %error, "its namespace cannot be opened"),
+                match self.config((id, &peer), plan, &path(interface)) {
+                    Ok(config) => {
+                        if config.shutdown.is_some() {
+                            // Nothing of before the restart is waited for from a session that is
+                            // shut.
+                            self.restart.unsettled.remove(&id);
+                        }
+                        self.speaker.set(config);
+                        self.told.insert(id, told.clone());
+                    }
+                    Err(error) => tracing::warn!(%id, %error, "its namespace cannot be opened"),
+                }
             }
         }
     }
@@ -131,7 +145,7 @@ impl Sessions {
     }
 
     /// False while rows from before the restart are all that is known of its customer.
-    pub(crate) fn is_settled(&self, id: InterfaceId) -> bool {
+    pub(crate) fn is_settled(&self, id: BgpPeerId) -> bool {
         !self.restart.unsettled.contains(&id)
     }
 
@@ -177,18 +191,18 @@ impl Sessions {
 
     fn config(
         &self,
-        id: InterfaceId,
+        (id, peer): (BgpPeerId, &PeerPlan),
         plan: &InterfacePlan,
         netns: &Path,
     ) -> io::Result<SessionConfig> {
         Ok(SessionConfig {
             id,
             netns: Netns::open(netns)?,
-            local_addr: plan.peer.router().addr(),
-            peer_addr: plan.peer.customer().addr(),
-            key: plan.key.clone(),
+            local_addr: peer.addresses.router().addr(),
+            peer_addr: peer.addresses.customer().addr(),
+            key: peer.key.clone(),
             local_asn: plan.router_asn,
-            peer_asn: plan.customer_asn,
+            peer_asn: peer.customer_asn,
             router_id: plan.bgp_identifier,
             net: plan.net.as_ref().map(|net| net.vni),
             advertised: plan.net.iter().flat_map(|net| net.advertised.iter().copied()).collect(),
@@ -196,7 +210,7 @@ impl Sessions {
             hold_time: HoldTime::default(),
             restarting: self.restart.restarted.contains(&id),
             ttl_security: false,
-            shutdown: plan.shutdown.clone(),
+            shutdown: peer.shutdown.clone(),
         })
     }
 }

@@ -1,14 +1,14 @@
 //! The BGP speaker's shell: sockets, clock and tasks around the pure peers of `directlink-bgp`.
 //!
 //! ```text
-//!                      set, remove                 ┌ task of an interface ─────────────────┐
+//!                      set, remove                 ┌ task of a BGP peer ───────────────────┐
 //!   agent ──► Speaker ─────────────► (one watch) ──► Peer ◄─► listener :179, dial, ≤ 3 TCP  │
 //!     ▲          │                                 │   one sleep, until Peer::next_deadline │
 //!     │          ▼ snapshot, changes               └───────────────┬───────────────────────┘
 //!     └───── Board: status per session, Loc-RIB per Net ◄──────────┘
 //! ```
 //!
-//! Every session lives in the network namespace of its interface, so that thousands of peers
+//! Every session lives in the network namespace of its interface, which may have several, so that thousands of peers
 //! with the same address never meet. One thread enters namespaces and opens sockets there; a
 //! socket stays in its namespace wherever it is used, so that all else runs on the agent's runtime.
 //!
@@ -30,7 +30,7 @@ pub use session::{SessionConfig, SessionRoutes};
 use crate::clock;
 use board::Board;
 use directlink_bgp::Stop;
-use directlink_model::ids::InterfaceId;
+use directlink_model::ids::BgpPeerId;
 use directlink_net::{IpNet, Vni};
 use netns::Doorway;
 use std::{
@@ -47,7 +47,7 @@ use tokio::{runtime::Handle, sync::oneshot, task::JoinHandle};
 pub struct Speaker {
     runtime: Handle,
     shared: Shared,
-    tasks: Mutex<BTreeMap<InterfaceId, Running>>,
+    tasks: Mutex<BTreeMap<BgpPeerId, Running>>,
 }
 
 /// What every task needs.
@@ -106,8 +106,8 @@ impl Speaker {
         }
     }
 
-    /// The interface was deleted: its customer is told to keep nothing, and its routes go.
-    pub fn remove(&self, id: InterfaceId) {
+    /// The peer was deleted: its customer is told to keep nothing, and its routes go.
+    pub fn remove(&self, id: BgpPeerId) {
         let running = self.tasks.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         if let Some(running) = running {
             // Here, not in the task: from now on nothing that it does can show.
@@ -117,20 +117,20 @@ impl Speaker {
     }
 
     /// Sessions that were set and not removed.
-    pub fn ids(&self) -> Vec<InterfaceId> {
+    pub fn ids(&self) -> Vec<BgpPeerId> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
     }
 
-    pub fn status(&self, id: InterfaceId) -> Option<SessionStatus> {
+    pub fn status(&self, id: BgpPeerId) -> Option<SessionStatus> {
         self.shared.board.status(id)
     }
 
-    pub fn snapshot(&self) -> BTreeMap<InterfaceId, SessionStatus> {
+    pub fn snapshot(&self) -> BTreeMap<BgpPeerId, SessionStatus> {
         self.shared.board.snapshot()
     }
 
     /// Learned, refused and advertised prefixes; `None` if there is no such session.
-    pub async fn routes(&self, id: InterfaceId) -> Option<SessionRoutes> {
+    pub async fn routes(&self, id: BgpPeerId) -> Option<SessionRoutes> {
         let (answer, answered) = oneshot::channel();
         {
             let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
@@ -140,7 +140,7 @@ impl Speaker {
     }
 
     /// The sessions that each prefix of a Net is reached through, best first.
-    pub fn best(&self, net: Vni) -> BTreeMap<IpNet, Vec<InterfaceId>> {
+    pub fn best(&self, net: Vni) -> BTreeMap<IpNet, Vec<BgpPeerId>> {
         self.shared.board.best(net)
     }
 

@@ -13,8 +13,8 @@
 use crate::names;
 use directlink_dataplane::{Protocol, Rule, RuleSet};
 use directlink_model::{
-    ids::{InterfaceId, PortName},
-    plan::{Document, InterfacePlan, NetPlan, NicPlan, PortPlan, Scope},
+    ids::{BgpPeerId, InterfaceId, PortName},
+    plan::{Document, InterfacePlan, NetPlan, NicPlan, PeerPlan, PortPlan, Scope},
     security_group::{Permission, PortRange, Protocol as Admitted},
 };
 use directlink_net::{IpNet, Ipv4Net, Mac, Mtu, Vlan, Vni};
@@ -62,11 +62,18 @@ pub(crate) struct Interface {
     pub(crate) vlan: Vlan,
     pub(crate) mtu: Mtu,
     pub(crate) mac: Mac,
+    /// 1 or 2: the customer's routers on the VLAN.
+    pub(crate) peers: Vec<Peer>,
+    /// `None`: leads nowhere, BGP only.
+    pub(crate) vni: Option<Vni>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Peer {
+    pub(crate) id: BgpPeerId,
     /// Our peer address with its prefix length, and the customer's.
     pub(crate) router: Ipv4Net,
     pub(crate) customer: Ipv4Addr,
-    /// `None`: leads nowhere, BGP only.
-    pub(crate) vni: Option<Vni>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,19 +166,34 @@ impl Wanted {
 const RULES_MAX: usize = 512;
 
 fn interface(id: InterfaceId, port: &PortName, plan: &InterfacePlan) -> Result<Interface, String> {
-    let (IpNet::V4(router), IpNet::V4(customer)) = (plan.peer.router(), plan.peer.customer())
-    else {
-        return Err(format!("this router forwards IPv4 only, not between {}", plan.peer));
-    };
+    let peers: Vec<_> =
+        plan.peers(id).map(|(id, plan)| peer(id, &plan)).collect::<Result<_, _>>()?;
+    if peers.len() > PEERS_MAX {
+        return Err(format!(
+            "this router takes {PEERS_MAX} BGP peers on a VLAN, not {}",
+            peers.len()
+        ));
+    }
     Ok(Interface {
         port: port.clone(),
         vlan: plan.vlan,
         mtu: plan.mtu,
         mac: names::mac(id),
-        router,
-        customer: customer.addr(),
+        peers,
         vni: plan.net.as_ref().map(|net| net.vni),
     })
+}
+
+/// On one VLAN, in the data plane's table.
+const PEERS_MAX: usize = 2;
+
+fn peer(id: BgpPeerId, plan: &PeerPlan) -> Result<Peer, String> {
+    match (plan.addresses.router(), plan.addresses.customer()) {
+        (IpNet::V4(router), IpNet::V4(customer)) => {
+            Ok(Peer { id, router, customer: customer.addr() })
+        }
+        _ => Err(format!("this router forwards IPv4 only, not between {}", plan.addresses)),
+    }
 }
 
 fn nic(plan: &NicPlan) -> Nic {
@@ -253,6 +275,8 @@ mod tests {
             }),
             shutdown: None,
             bits_per_second: None,
+            peer_id: None,
+            further_peers: BTreeMap::new(),
         };
         PortPlan {
             connection: None,
@@ -313,6 +337,30 @@ mod tests {
             assert_eq!(certainty(port), Certainty::Held, "{port}");
         }
         assert!(wanted.some_net_unknown);
+    }
+
+    #[test]
+    fn every_peer_of_a_plan_is_wanted_under_its_own_number() {
+        let mut plan = port(PeerAddresses::allocated(0).unwrap());
+        let id = InterfaceId::from_bits(1);
+        let second = |n: u16| PeerPlan {
+            addresses: PeerAddresses::allocated(n).unwrap(),
+            customer_asn: 65001_u32.try_into().unwrap(),
+            key: None,
+            shutdown: None,
+        };
+        let wanted = |plan: &PortPlan| {
+            let document = Document::Port(plan.clone());
+            Wanted::of(&scopes(&[("port/p0", Known::Current { generation: 1, document })]))
+        };
+        let one = plan.interfaces.get_mut(&id).unwrap();
+        one.further_peers.insert(BgpPeerId::from_bits(9), second(1));
+        let peers = wanted(&plan).interfaces[&id].peers.clone();
+        let peers: Vec<_> = peers.iter().map(|p| (p.id.bits(), p.customer.to_string())).collect();
+        assert_eq!(peers, [(1, "169.254.1.2".to_owned()), (9, "169.254.1.6".to_owned())]);
+        let one = plan.interfaces.get_mut(&id).unwrap();
+        one.further_peers.insert(BgpPeerId::from_bits(10), second(2));
+        assert!(wanted(&plan).refused[&id].1.contains("2 BGP peers"));
     }
 
     #[test]

@@ -121,10 +121,26 @@ static __always_inline enum verdict answer_nic(struct xdp_md *ctx, const struct 
 	return verdict;
 }
 
-// The interface that a route leads to, by the flow's hash if there are several.
+// A router of a customer, and the interface that it is on.
+struct way {
+	__u32 number;
+	struct interface_key *key;
+	struct interface_row *row;
+};
+
+static __always_inline bool has_way(const struct interface_row *row, __u32 number)
+{
+	int i;
+
+	for (i = 0; i < PEERS_PER_INTERFACE; i++)
+		if (row->peers[i].way == number)
+			return true;
+	return false;
+}
+
+// Where a route leads, by the flow's hash if there are several ways.
 static __always_inline enum verdict find_way(__u32 vni, const struct tuple *tuple,
-					     struct interface_key **key,
-					     struct interface_row **row)
+					     struct way *way)
 {
 	struct net_prefix_key prefix = {
 		.prefix_len = 64,
@@ -134,25 +150,26 @@ static __always_inline enum verdict find_way(__u32 vni, const struct tuple *tupl
 	struct route_row *route = bpf_map_lookup_elem(&routes, &prefix);
 	__u32 number, choice = 0;
 
+	way->row = NULL;
 	if (!route)
 		return VERDICT_NO_ROUTE;
 	if (route->count > 1)
 		choice = flow_hash(tuple) % route->count;
-	number = route->interfaces[choice & (NEXT_HOPS_PER_ROUTE - 1)];
-	*key = bpf_map_lookup_elem(&interface_keys, &number);
-	if (!*key)
+	number = route->ways[choice & (NEXT_HOPS_PER_ROUTE - 1)];
+	way->number = number;
+	way->key = bpf_map_lookup_elem(&interface_keys, &number);
+	if (!number || !way->key)
 		return VERDICT_INTERFACE_GONE;
-	*row = bpf_map_lookup_elem(&interfaces, *key);
-	if (!*row || (*row)->number != number || (*row)->vni != vni)
+	way->row = bpf_map_lookup_elem(&interfaces, way->key);
+	if (!way->row || !has_way(way->row, number) || way->row->vni != vni)
 		return VERDICT_INTERFACE_GONE;
 	return VERDICT_COUNT;
 }
 
 static __always_inline enum verdict decapsulate(struct xdp_md *ctx, struct trip *trip,
-						const struct interface_key *key,
-						const struct interface_row *row)
+						const struct way *way)
 {
-	__u32 number = row->number;
+	__u32 number = way->number;
 	struct neighbour_row *neighbour = bpf_map_lookup_elem(&neighbours, &number);
 	struct tagged *frame;
 	struct iphdr *ip;
@@ -167,11 +184,11 @@ static __always_inline enum verdict decapsulate(struct xdp_md *ctx, struct trip 
 	ip = (struct iphdr *)(frame + 1);
 	take_hop(ip);
 	set_mac(frame->destination, neighbour->mac);
-	set_mac(frame->source, row->router_mac);
+	set_mac(frame->source, way->row->router_mac);
 	frame->tag_protocol = bpf_htons(ETH_P_8021Q);
-	frame->tci = bpf_htons(key->vlan);
+	frame->tci = bpf_htons(way->key->vlan);
 	frame->protocol = bpf_htons(ETH_P_IP);
-	trip->ifindex = key->port_ifindex;
+	trip->ifindex = way->key->port_ifindex;
 	return VERDICT_FORWARDED_TO_CUSTOMER;
 }
 
@@ -185,15 +202,16 @@ static __always_inline enum verdict forward_to_customer(struct xdp_md *ctx, stru
 		.offset = FABRIC_HEAD,
 		.direction = DIRECTION_OUTBOUND,
 	};
-	struct interface_key *key = NULL;
-	struct interface_row *row = NULL;
+	struct interface_row *row;
 	enum verdict verdict;
+	struct way way = {};
 	struct iphdr *ip;
 
 	if (!read_tuple(ctx, FABRIC_HEAD, &passage.tuple))
 		return VERDICT_MALFORMED;
-	verdict = find_way(arrival->vni, &passage.tuple, &key, &row);
-	if (!key || !row || verdict != VERDICT_COUNT)
+	verdict = find_way(arrival->vni, &passage.tuple, &way);
+	row = way.row;
+	if (!way.key || !row || verdict != VERDICT_COUNT)
 		return verdict;
 	trip->interface = row->number;
 	if (!(row->flags & INTERFACE_FORWARDS))
@@ -208,7 +226,7 @@ static __always_inline enum verdict forward_to_customer(struct xdp_md *ctx, stru
 	verdict = admit(ctx, &passage);
 	if (verdict != VERDICT_COUNT)
 		return verdict;
-	return decapsulate(ctx, trip, key, row);
+	return decapsulate(ctx, trip, &way);
 }
 
 static __always_inline enum verdict from_fabric(struct xdp_md *ctx, struct trip *trip)

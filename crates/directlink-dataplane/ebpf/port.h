@@ -45,7 +45,23 @@ static __always_inline enum verdict find_interface(struct xdp_md *ctx, struct in
 
 static __always_inline bool in_peer_subnet(const struct interface_row *row, __be32 address)
 {
-	return !((address ^ row->customer) & row->peer_mask);
+	int i;
+
+	for (i = 0; i < PEERS_PER_INTERFACE; i++)
+		if (row->peers[i].way &&
+		    !((address ^ row->peers[i].customer) & row->peers[i].mask))
+			return true;
+	return false;
+}
+
+static __always_inline bool is_routers(const struct interface_row *row, __be32 address)
+{
+	int i;
+
+	for (i = 0; i < PEERS_PER_INTERFACE; i++)
+		if (row->peers[i].way && address == row->peers[i].router)
+			return true;
+	return false;
 }
 
 // The kernel's stack sees only what concerns the router's own address.
@@ -55,7 +71,7 @@ static __always_inline enum verdict check_arp(struct xdp_md *ctx, const struct i
 
 	if (!arp)
 		return VERDICT_MALFORMED;
-	return arp->target == row->router ? VERDICT_TO_ROUTER : VERDICT_NOT_FOR_ROUTER;
+	return is_routers(row, arp->target) ? VERDICT_TO_ROUTER : VERDICT_NOT_FOR_ROUTER;
 }
 
 static __always_inline enum verdict check_for_router(const struct interface_row *row,
@@ -72,7 +88,7 @@ static __always_inline bool is_announced(const struct interface_row *row, __be32
 		.address = source,
 	};
 
-	if (source == row->router)
+	if (is_routers(row, source))
 		return false;
 	return in_peer_subnet(row, source) || bpf_map_lookup_elem(&sources, &key);
 }
@@ -82,7 +98,7 @@ static __always_inline enum verdict answer_customer(struct xdp_md *ctx, struct t
 						    enum verdict verdict)
 {
 	struct answer answer = {
-		.from = row->router,
+		.from = row->peers[0].router,
 		.mtu = verdict == VERDICT_TOO_BIG ? row->mtu : 0,
 	};
 	struct ethernet *eth;
@@ -176,7 +192,7 @@ static __always_inline enum verdict check_ip(struct xdp_md *ctx, const struct in
 	verdict = check_ipv4(ctx, ip);
 	if (verdict == VERDICT_MALFORMED)
 		return verdict;
-	if (ip->daddr == row->router)
+	if (is_routers(row, ip->daddr))
 		return check_for_router(row, ip);
 	if (verdict != VERDICT_COUNT)
 		return verdict;

@@ -29,24 +29,28 @@ static __always_inline enum verdict to_namespace(struct __sk_buff *skb, struct t
 	return VERDICT_TO_ROUTER;
 }
 
-// A unicast frame to the customer's address has the MAC that the kernel resolved for it.
+// A unicast frame to a peer's address has the MAC that the kernel resolved for it.
 static __always_inline void learn_neighbour(struct __sk_buff *skb, const struct interface_row *row)
 {
 	struct ethernet *eth = (void *)(long)skb->data;
 	struct iphdr *ip = (struct iphdr *)(eth + 1);
 	struct neighbour_row learned = {};
 	struct neighbour_row *known;
-	__u32 number = row->number;
+	__u32 way = 0;
+	int i;
 
 	if ((void *)(ip + 1) > (void *)(long)skb->data_end)
 		return;
-	if (ip->daddr != row->customer || (eth->destination[0] & 1))
+	for (i = 0; i < PEERS_PER_INTERFACE; i++)
+		if (ip->daddr == row->peers[i].customer)
+			way = row->peers[i].way;
+	if (!way || (eth->destination[0] & 1))
 		return;
-	known = bpf_map_lookup_elem(&neighbours, &number);
+	known = bpf_map_lookup_elem(&neighbours, &way);
 	if (known && same_mac(known->mac, eth->destination))
 		return;
 	set_mac(learned.mac, eth->destination);
-	bpf_map_update_elem(&neighbours, &number, &learned, BPF_ANY);
+	bpf_map_update_elem(&neighbours, &way, &learned, BPF_ANY);
 }
 
 // What the interface's namespace sends.

@@ -70,23 +70,31 @@ struct interface_key {
 	__u16 zero;
 };
 #define INTERFACE_FORWARDS 1
+#define PEERS_PER_INTERFACE 2
+// A router of the customer on the VLAN: peer addresses, and the mask of the subnet that they
+// are in.
+struct peer_cell {
+	__u32 way; // names it in `routes` and `neighbours`; 0: there is none
+	__be32 router;
+	__be32 customer;
+	__be32 mask;
+};
 struct interface_row {
 	__u32 number; // ours: names the interface in all other tables
 	__u32 vni;
 	__u32 slow_ifindex; // router's end of the veth into the interface's own namespace
-	__be32 router;	    // peer addresses, and the mask of the subnet that they are in
-	__be32 customer;
-	__be32 peer_mask;
-	__u16 mtu;   // largest IP packet
-	__u16 flags; // INTERFACE_*
+	__u16 mtu;	    // largest IP packet
+	__u16 flags;	    // INTERFACE_*
+	struct peer_cell peers[PEERS_PER_INTERFACE];
 	__u8 router_mac[6];
 	__u16 zero;
 };
 
-// table `interface_keys`, array by interface number: the way back to `interfaces`.
+// table `interface_keys`, array by interface number and by way: back to `interfaces`. Both are
+// numbers of one range; the way to an interface's first peer mostly has the interface's own.
 // table `slow_links`: router's end of a slow veth, by ifindex → interface number.
 
-// table `neighbours`: interface number → the customer router's MAC. The kernel resolves
+// table `neighbours`: way → the customer router's MAC. The kernel resolves
 // it in the interface's namespace; the slow path reads it off what the kernel sends.
 struct neighbour_row {
 	__u8 mac[6];
@@ -101,8 +109,8 @@ struct net_prefix_key {
 	__be32 address;
 };
 struct route_row {
-	__u32 count; // of equal-cost next interfaces; one is chosen per flow
-	__u32 interfaces[NEXT_HOPS_PER_ROUTE];
+	__u32 count; // of equal-cost ways; one is chosen per flow
+	__u32 ways[NEXT_HOPS_PER_ROUTE];
 };
 struct subnet_row {
 	__be32 gateway;

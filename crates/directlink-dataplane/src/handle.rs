@@ -37,8 +37,10 @@ pub enum TableError {
     Map { table: &'static str, source: MapError },
     #[error("cannot count this machine's processors: {0}")]
     Processors(io::Error),
-    #[error("a route leads to 1 to 4 interfaces, not {0}")]
-    NextInterfaces(usize),
+    #[error("a route has 1 to 4 ways, not {0}")]
+    Ways(usize),
+    #[error("an interface has 1 or 2 peers, not {0}")]
+    Peers(usize),
     #[error("a rule set holds at most 512 rules each way, not {0}")]
     Rules(usize),
 }
@@ -51,11 +53,11 @@ impl Dataplane {
     /// moves.
     ///
     /// # Errors
-    /// The kernel refused a row (a full table).
+    /// No peer or too many, or the kernel refused a row (a full table).
     pub fn put_interface(&mut self, interface: &Interface) -> Done {
         let number = u32::from(interface.number);
         let key = InterfaceKey::new(interface.port_ifindex, interface.vlan);
-        let row = InterfaceRow::new(interface);
+        let row = InterfaceRow::new(interface).ok_or(TableError::Peers(interface.peers.len()))?;
         let before = self.interface_row(interface.number)?;
         if before.is_none_or(|(_, row)| row.number() != Some(interface.number)) {
             self.tables
@@ -69,7 +71,9 @@ impl Dataplane {
                 .insert(interface.slow_ifindex, number, 0)
                 .map_err(in_table("slow_links"))?;
         }
-        self.tables.interface_keys.set(number, key, 0).map_err(in_table("interface_keys"))?;
+        for number in row.ways().map(u32::from).chain([number]) {
+            self.tables.interface_keys.set(number, key, 0).map_err(in_table("interface_keys"))?;
+        }
         self.tables.interfaces.insert(key, row, 0).map_err(in_table("interfaces"))?;
         match before {
             Some((old_key, old_row)) => self.forget_former(old_key, &old_row, key, &row),
@@ -77,7 +81,7 @@ impl Dataplane {
         }
     }
 
-    /// Removes the interface with its neighbour, its sources and its tallies. Routes that
+    /// Removes the interface with its neighbours, its sources and its tallies. Routes that
     /// lead to it are the caller's: they drop as `interface_gone` until removed.
     ///
     /// # Errors
@@ -87,18 +91,17 @@ impl Dataplane {
             absent(self.tables.interfaces.remove(&key)).map_err(in_table("interfaces"))?;
             absent(self.tables.slow_links.remove(&row.slow_ifindex()))
                 .map_err(in_table("slow_links"))?;
+            for way in row.ways() {
+                self.forget_way(way, InterfaceKey::NONE)?;
+            }
         }
         let number_key = u32::from(number);
-        self.tables
-            .interface_keys
-            .set(number_key, InterfaceKey::NONE, 0)
-            .map_err(in_table("interface_keys"))?;
+        self.forget_way(number, InterfaceKey::NONE)?;
         for source in self.sources()? {
             if source.interface == number {
                 self.remove_source(source)?;
             }
         }
-        self.remove_neighbour(number)?;
         absent(self.tables.interface_tallies.remove(&number_key))
             .map_err(in_table("interface_tallies"))
     }
@@ -116,20 +119,20 @@ impl Dataplane {
     ///
     /// # Errors
     /// The kernel refused.
-    pub fn put_neighbour(&mut self, interface: InterfaceNumber, mac: Mac) -> Done {
+    pub fn put_neighbour(&mut self, way: InterfaceNumber, mac: Mac) -> Done {
         self.tables
             .neighbours
-            .insert(u32::from(interface), NeighbourRow::new(mac), 0)
+            .insert(u32::from(way), NeighbourRow::new(mac), 0)
             .map_err(in_table("neighbours"))
     }
 
     /// # Errors
     /// The kernel refused.
-    pub fn remove_neighbour(&mut self, interface: InterfaceNumber) -> Done {
-        absent(self.tables.neighbours.remove(&u32::from(interface))).map_err(in_table("neighbours"))
+    pub fn remove_neighbour(&mut self, way: InterfaceNumber) -> Done {
+        absent(self.tables.neighbours.remove(&u32::from(way))).map_err(in_table("neighbours"))
     }
 
-    /// The customer routers' MACs, as the kernel last resolved them.
+    /// The customer routers' MACs, by way, as the kernel last resolved them.
     ///
     /// # Errors
     /// The kernel refused.
@@ -192,7 +195,18 @@ impl Dataplane {
             absent(self.tables.slow_links.remove(&old_row.slow_ifindex()))
                 .map_err(in_table("slow_links"))?;
         }
+        for way in old_row.ways().filter(|way| !row.ways().any(|stays| stays == *way)) {
+            let is_number = row.number() == Some(way);
+            self.forget_way(way, if is_number { key } else { InterfaceKey::NONE })?;
+        }
         Ok(())
+    }
+
+    /// Whoever has the number next must not be sent what was meant for this one.
+    fn forget_way(&mut self, way: InterfaceNumber, key: InterfaceKey) -> Done {
+        let forgotten = self.tables.interface_keys.set(u32::from(way), key, 0);
+        forgotten.map_err(in_table("interface_keys"))?;
+        self.remove_neighbour(way)
     }
 }
 
@@ -241,10 +255,9 @@ impl Dataplane {
     }
 
     /// # Errors
-    /// No next interface or too many, or the kernel refused (a full table).
+    /// No way or too many, or the kernel refused (a full table).
     pub fn put_route(&mut self, route: &Route) -> Done {
-        let row = RouteRow::new(&route.interfaces)
-            .ok_or(TableError::NextInterfaces(route.interfaces.len()))?;
+        let row = RouteRow::new(&route.ways).ok_or(TableError::Ways(route.ways.len()))?;
         self.tables
             .routes
             .insert(&Scoped::key(route.vni, route.prefix), row, 0)
@@ -262,7 +275,7 @@ impl Dataplane {
     pub fn routes(&self) -> Result<Vec<Route>, TableError> {
         let mut found: Vec<_> = listed("routes", self.tables.routes.iter(), |(key, row)| {
             let (vni, prefix) = Scoped::read(&key)?;
-            Some(Route { vni: Vni::try_from(vni).ok()?, prefix, interfaces: row.interfaces() })
+            Some(Route { vni: Vni::try_from(vni).ok()?, prefix, ways: row.ways() })
         })?;
         found.sort_unstable_by_key(|route| (route.vni, route.prefix));
         Ok(found)

@@ -42,7 +42,7 @@ pub use cable::{Cable, CableError};
 pub use handle::TableError;
 pub use load::{Capacity, Dataplane, OpenError};
 pub use rows::{
-    Flow, Interface, InterfaceNumber, Nic, Opened, Protocol, Route, Rule, RuleSet, RuleSetNumber,
-    Source, Subnet, Uplink,
+    Flow, Interface, InterfaceNumber, Nic, Opened, Peer, Protocol, Route, Rule, RuleSet,
+    RuleSetNumber, Source, Subnet, Uplink,
 };
 pub use verdict::{Tallies, Tally, Verdict};

@@ -8,8 +8,8 @@ use std::{
     ops::RangeInclusive,
 };
 
-/// Names an interface in every table of one router: 1 to 65535, chosen by the agent, and not
-/// given to another interface while any table still names it.
+/// Names an interface in every table of one router, or the way to one of its peers: 1 to 65535,
+/// chosen by the agent, and not given to another while any table still names it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InterfaceNumber(NonZeroU16);
 
@@ -74,26 +74,36 @@ pub struct Interface {
     /// Router's end of the veth whose other end is in the interface's own namespace; 0 while
     /// there is none.
     pub slow_ifindex: u32,
-    /// Our peer address, with the length of the peer subnet's prefix.
-    pub router: Ipv4Net,
-    /// The customer's peer address: where everything towards the customer goes.
-    pub customer: Ipv4Addr,
+    /// The customer's routers on the VLAN: 1 or 2.
+    pub peers: Vec<Peer>,
     /// The MAC that the interface has in its own namespace.
     pub router_mac: Mac,
     /// Without, only the slow path works (ARP, BGP, ping to the router).
     pub forwards: bool,
 }
 
-/// A prefix of the customer's network, and the equal-cost interfaces that lead there.
+/// A router of the customer on an interface's VLAN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Names it among the ways of routes; no other has it. Mostly the number of its interface,
+    /// where it is the first.
+    pub way: InterfaceNumber,
+    /// Our peer address, with the length of the peer subnet's prefix.
+    pub router: Ipv4Net,
+    /// The customer's peer address: where what goes this way is sent.
+    pub customer: Ipv4Addr,
+}
+
+/// A prefix of the customer's network, and the equal-cost ways that lead there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
     pub vni: Vni,
     pub prefix: Ipv4Net,
-    /// 1 to 4; each flow keeps to one.
-    pub interfaces: Vec<InterfaceNumber>,
+    /// To 1 to 4 peers; each flow keeps to one.
+    pub ways: Vec<InterfaceNumber>,
 }
 
-/// A prefix that packets on this interface may come from. The peer subnet is always one.
+/// A prefix that packets on this interface may come from. The peer subnets always are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Source {
     pub interface: InterfaceNumber,

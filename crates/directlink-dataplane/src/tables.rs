@@ -8,7 +8,7 @@
 //! verdict number.
 
 use crate::rows::{
-    Flow, Interface, InterfaceNumber, Nic, Opened, Protocol, Rule, RuleSetNumber, Uplink,
+    Flow, Interface, InterfaceNumber, Nic, Opened, Peer, Protocol, Rule, RuleSetNumber, Uplink,
 };
 use crate::verdict::Verdict;
 use aya::{Pod, maps::lpm_trie};
@@ -18,6 +18,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 pub(crate) const NEXT_HOPS_PER_ROUTE: usize = 4;
 pub(crate) const RULES_PER_ROW: usize = 16;
 pub(crate) const RULE_ROWS_PER_SET: usize = 32;
+pub(crate) const PEERS_PER_INTERFACE: usize = 2;
 const INTERFACE_FORWARDS: u16 = 1;
 
 /// An IPv4 address in network order.
@@ -71,34 +72,72 @@ pub(crate) struct InterfaceRow {
     number: u32,
     vni: u32,
     slow_ifindex: u32,
-    router: Address,
-    customer: Address,
-    peer_mask: Address,
     mtu: u16,
     flags: u16,
+    peers: [PeerCell; PEERS_PER_INTERFACE],
     router_mac: [u8; 6],
     zero: u16,
 }
 
-impl InterfaceRow {
-    pub(crate) fn new(interface: &Interface) -> Self {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+struct PeerCell {
+    way: u32,
+    router: Address,
+    customer: Address,
+    mask: Address,
+}
+
+impl PeerCell {
+    fn new(peer: &Peer) -> Self {
         Self {
+            way: peer.way.into(),
+            router: peer.router.addr().octets(),
+            customer: peer.customer.octets(),
+            mask: peer.router.netmask().octets(),
+        }
+    }
+
+    /// `None` where there is none.
+    fn peer(self) -> Option<Peer> {
+        let prefix_len = u32::from_be_bytes(self.mask).leading_ones();
+        Some(Peer {
+            way: InterfaceNumber::try_from(self.way).ok()?,
+            router: Ipv4Net::new(self.router.into(), u8::try_from(prefix_len).ok()?).ok()?,
+            customer: self.customer.into(),
+        })
+    }
+}
+
+impl InterfaceRow {
+    /// `None` for no peer, or more than a row can hold.
+    pub(crate) fn new(interface: &Interface) -> Option<Self> {
+        let mut peers = [PeerCell::default(); PEERS_PER_INTERFACE];
+        if interface.peers.is_empty() || interface.peers.len() > peers.len() {
+            return None;
+        }
+        for (cell, peer) in peers.iter_mut().zip(&interface.peers) {
+            *cell = PeerCell::new(peer);
+        }
+        Some(Self {
             number: interface.number.into(),
             vni: interface.vni.as_u32(),
             slow_ifindex: interface.slow_ifindex,
-            router: interface.router.addr().octets(),
-            customer: interface.customer.octets(),
-            peer_mask: interface.router.netmask().octets(),
             mtu: interface.mtu.as_u16(),
             flags: if interface.forwards { INTERFACE_FORWARDS } else { 0 },
+            peers,
             router_mac: interface.router_mac.0,
             zero: 0,
-        }
+        })
+    }
+
+    /// The ways to its peers.
+    pub(crate) fn ways(&self) -> impl Iterator<Item = InterfaceNumber> + '_ {
+        self.peers.iter().filter_map(|cell| InterfaceNumber::try_from(cell.way).ok())
     }
 
     /// `None` for a row that no `InterfaceRow::new` made.
     pub(crate) fn interface(self, key: InterfaceKey) -> Option<Interface> {
-        let prefix_len = u32::from_be_bytes(self.peer_mask).leading_ones();
         Some(Interface {
             number: self.number()?,
             port_ifindex: key.port_ifindex,
@@ -106,8 +145,7 @@ impl InterfaceRow {
             vni: Vni::try_from(self.vni).ok()?,
             mtu: Mtu::try_from(self.mtu).ok()?,
             slow_ifindex: self.slow_ifindex,
-            router: Ipv4Net::new(self.router.into(), u8::try_from(prefix_len).ok()?).ok()?,
-            customer: self.customer.into(),
+            peers: self.peers.iter().filter_map(|cell| cell.peer()).collect(),
             router_mac: Mac(self.router_mac),
             forwards: self.flags & INTERFACE_FORWARDS != 0,
         })
@@ -169,25 +207,25 @@ impl Scoped {
 #[repr(C)]
 pub(crate) struct RouteRow {
     count: u32,
-    interfaces: [u32; NEXT_HOPS_PER_ROUTE],
+    ways: [u32; NEXT_HOPS_PER_ROUTE],
 }
 
 impl RouteRow {
-    /// `None` for no interface, or more than a route can hold.
+    /// `None` for no way, or more than a route can hold.
     pub(crate) fn new(next: &[InterfaceNumber]) -> Option<Self> {
-        let mut interfaces = [0; NEXT_HOPS_PER_ROUTE];
-        if next.is_empty() || next.len() > interfaces.len() {
+        let mut ways = [0; NEXT_HOPS_PER_ROUTE];
+        if next.is_empty() || next.len() > ways.len() {
             return None;
         }
-        for (slot, &number) in interfaces.iter_mut().zip(next) {
+        for (slot, &number) in ways.iter_mut().zip(next) {
             *slot = number.into();
         }
-        Some(Self { count: u32::try_from(next.len()).ok()?, interfaces })
+        Some(Self { count: u32::try_from(next.len()).ok()?, ways })
     }
 
-    pub(crate) fn interfaces(&self) -> Vec<InterfaceNumber> {
+    pub(crate) fn ways(&self) -> Vec<InterfaceNumber> {
         let count = usize::try_from(self.count).unwrap_or_default();
-        let numbers = self.interfaces.iter().take(count);
+        let numbers = self.ways.iter().take(count);
         numbers.filter_map(|&n| InterfaceNumber::try_from(n).ok()).collect()
     }
 }

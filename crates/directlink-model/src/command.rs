@@ -135,6 +135,11 @@ pub struct ChangeInterface {
 #[derive(Clone, Debug)]
 pub struct AddBgpPeer {
     pub interface: InterfaceId,
+    pub asn: Asn,
+    pub key: Option<BgpKey>,
+    /// Where both are missing, both are given from our own range.
+    pub router_address: Option<IpNet>,
+    pub customer_address: Option<IpNet>,
     pub ipv6: bool,
 }
 

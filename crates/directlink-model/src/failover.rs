@@ -1,5 +1,6 @@
-//! Failover tests: for a while the session of an interface is shut, as if its router had failed, so
-//! that its owner sees whether the traffic finds another way.
+//! Failover tests: for a while sessions of an interface are shut, as if its router had failed, so
+//! that its owner sees whether the traffic finds another way. That way may be another peer of the
+//! same interface, where the test is of some of its peers only.
 //!
 //! ```text
 //!   start ─► in progress ──its minutes are over──► completed
@@ -15,6 +16,7 @@ use crate::{
     interface::{Interface, InterfaceState},
 };
 use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeSet;
 
 /// AWS: 180 minutes if none are given, at most 72 hours.
 pub const MINUTES_DEFAULT: u16 = 180;
@@ -28,6 +30,8 @@ pub struct FailoverTest {
     pub id: FailoverTestId,
     pub interface: InterfaceId,
     pub owner: AccountId,
+    /// Whose sessions are shut: at least one.
+    pub peers: BTreeSet<BgpPeerId>,
     pub minutes: u16,
     pub started_at: Timestamp,
     /// Stamped once, so that a clock that steps back begins nothing again.
@@ -49,13 +53,15 @@ pub enum TestStatus {
 }
 
 impl FailoverTest {
-    /// Begins one on `interface`.
+    /// Begins one on `interface`: of these peers, or, where there are none, of all that it has.
     pub fn start(
         id: FailoverTestId,
         interface: &mut Interface,
+        peers: &[BgpPeerId],
         minutes: Option<i64>,
         now: Timestamp,
     ) -> Result<Self, Fault> {
+        let peers = interface.peers_to_test(peers)?;
         let given = minutes.unwrap_or_else(|| MINUTES_DEFAULT.into());
         let minutes = u16::try_from(given).ok().filter(|m| (1..=MINUTES_MAX).contains(m));
         let minutes = minutes.ok_or_else(|| Fault::BadValue {
@@ -64,8 +70,8 @@ impl FailoverTest {
             expected: format!("a test lasts 1 to {MINUTES_MAX} minutes"),
         })?;
         let (on, owner) = (interface.id, interface.owner);
-        let test = Self { id, interface: on, owner, minutes, started_at: now, ended: None };
-        interface.begin_test(test.until(), now)?;
+        let test = Self { id, interface: on, owner, peers, minutes, started_at: now, ended: None };
+        interface.begin_test(test.peers.clone(), test.until(), now)?;
         Ok(test)
     }
 
@@ -98,10 +104,16 @@ impl FailoverTest {
 }
 
 impl Interface {
-    /// Shuts its session until then.
-    pub fn begin_test(&mut self, until: Timestamp, now: Timestamp) -> Result<(), Fault> {
+    /// Shuts the sessions of these peers until then.
+    pub fn begin_test(
+        &mut self,
+        peers: BTreeSet<BgpPeerId>,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
         match self.state(false, now) {
             InterfaceState::Available | InterfaceState::Down => {
+                self.tested_peers = peers;
                 self.testing_until = Some(until);
                 Ok(())
             }
@@ -111,22 +123,25 @@ impl Interface {
 
     /// Stopped, or its time has come: whether there was anything to end.
     pub fn end_test(&mut self) -> bool {
+        self.tested_peers.clear();
         self.testing_until.take().is_some()
     }
 
-    /// What its customer is told while its session is shut.
-    pub fn shutdown(&self, now: Timestamp) -> Option<String> {
-        let until = self.testing_until.filter(|until| now < *until)?;
+    /// What a peer's router is told while its session is shut.
+    pub fn shutdown(&self, peer: BgpPeerId, now: Timestamp) -> Option<String> {
+        let is_tested = self.tested_peers.is_empty() || self.tested_peers.contains(&peer);
+        let until = self.testing_until.filter(|until| is_tested && now < *until)?;
         Some(format!("failover test of {} until {until:.0}", self.id))
     }
 
-    /// That every one of these is its session.
-    pub fn check_peers(&self, peers: &[BgpPeerId]) -> Result<(), Fault> {
-        match peers.iter().find(|peer| **peer != self.bgp_peer()) {
+    fn peers_to_test(&self, given: &[BgpPeerId]) -> Result<BTreeSet<BgpPeerId>, Fault> {
+        let all: BTreeSet<_> = self.wanted_peers().map(|peer| peer.id).collect();
+        match given.iter().find(|peer| !all.contains(peer)) {
             Some(other) => {
                 Err(Fault::NoSuchBgpPeer { interface: self.id, peer: other.to_string() })
             }
-            None => Ok(()),
+            None if given.is_empty() => Ok(all),
+            None => Ok(given.iter().copied().collect()),
         }
     }
 }
@@ -166,7 +181,7 @@ mod tests {
     }
 
     fn start(i: &mut Interface, minutes: Option<i64>) -> Result<FailoverTest, Fault> {
-        FailoverTest::start(FailoverTestId::from_bits(9), i, minutes, at(60))
+        FailoverTest::start(FailoverTestId::from_bits(9), i, &[], minutes, at(60))
     }
 
     #[test]
@@ -218,8 +233,8 @@ mod tests {
         let mut i = interface();
         start(&mut i, None).unwrap();
         // RFC 9003: at most 255 octets; older routers (RFC 8203) take 128.
-        assert!(i.shutdown(at(61)).unwrap().len() <= 128);
+        assert!(i.shutdown(i.bgp_peer(), at(61)).unwrap().len() <= 128);
         i.ask_delete(at(61)).unwrap();
-        assert_eq!((i.testing_until, i.shutdown(at(61))), (None, None));
+        assert_eq!((i.testing_until, i.shutdown(i.bgp_peer(), at(61))), (None, None));
     }
 }

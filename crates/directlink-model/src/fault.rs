@@ -16,7 +16,7 @@ use crate::{
     },
     interface::InterfaceState,
 };
-use directlink_net::{Asn, BadPeerAddresses, Ipv4Net, RegionAsn, Vlan};
+use directlink_net::{Asn, BadPeerAddresses, IpNet, Ipv4Net, RegionAsn, Vlan};
 pub use hosting::HostingFault;
 pub use lags::LagFault;
 pub use neighbours::{GroupFault, RouteFault};
@@ -166,9 +166,13 @@ pub enum Fault {
     #[error("The BGP peer '{peer}' of the DirectLinkInterface '{interface}' doesn't exist.")]
     NoSuchBgpPeer { interface: InterfaceId, peer: String },
     #[error(
-        "'{0}' has only this BGP peer: it goes with the DirectLinkInterface, by deleting that."
+        "'{0}' carries packets by this BGP peer alone: it goes with the DirectLinkInterface, by deleting that."
     )]
     LastBgpPeer(InterfaceId),
+    #[error(
+        "The addresses '{subnet}' meet '{by}', which another BGP peer on the DirectLink '{connection}' has. Give others."
+    )]
+    PeerAddressesTaken { connection: ConnectionId, subnet: IpNet, by: IpNet },
     #[error("'{interface}' takes no further BGP peer: {why}.")]
     BgpPeerNotCarried { interface: InterfaceId, why: &'static str },
 

@@ -1,4 +1,4 @@
-//! A DirectLink interface: a VLAN of a connection with one BGP session, leading to one Net.
+//! A DirectLink interface: a VLAN of a connection with its BGP peers, leading to one Net.
 //!
 //! ```text
 //!  for oneself                          for another account (hosted)
@@ -18,17 +18,18 @@
 //! `down` is ours and AWS's word: it was available once. The OUTSCALE API says `pending` for it.
 
 use crate::{
+    bgp_peer::{BgpPeer, Deletion},
     fault::Fault,
     ids::{AccountId, BgpPeerId, ConnectionId, GatewayId, InterfaceId, LagId},
 };
 use directlink_net::{Asn, BgpKey, Mtu, PeerAddresses, RegionAsn, Vlan};
 use jiff::{SignedDuration, Timestamp};
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 /// A hosted interface waits this long for its owner (the guide: 7 days).
 pub const CONFIRM_WITHIN: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// What the router saw of the interface when it last spoke; see [`crate::report`].
+/// What the router saw of a BGP peer of the interface when it last spoke; see [`crate::report`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
     /// VLAN, addresses and rows are in the router's kernel.
@@ -68,6 +69,7 @@ pub struct Interface {
     pub owner: AccountId,
     pub name: String,
     pub vlan: Vlan,
+    /// Of the BGP peer that it was born with; see [`crate::bgp_peer`].
     pub asn: Asn,
     pub key: Option<BgpKey>,
     pub peer: PeerAddresses,
@@ -75,11 +77,17 @@ pub struct Interface {
     pub gateway: Option<GatewayId>,
     pub created_at: Timestamp,
     pub confirmation: Confirmation,
+    /// Of the BGP peer that it was born with.
     pub seen: Seen,
+    /// Whether that peer is to go.
+    pub first_peer: Deletion,
+    pub further_peers: Vec<BgpPeer>,
     /// When it first worked; from then on a failure reads `down`, not `pending`.
     pub first_available_at: Option<Timestamp>,
-    /// Until then a failover test keeps its session shut; see [`crate::failover`].
+    /// Until then a failover test keeps sessions shut; see [`crate::failover`].
     pub testing_until: Option<Timestamp>,
+    /// Whose sessions those are. None: of all its peers.
+    pub tested_peers: BTreeSet<BgpPeerId>,
     pub delete_asked_at: Option<Timestamp>,
     pub deleted_at: Option<Timestamp>,
 }
@@ -208,8 +216,11 @@ impl Interface {
             created_at: now,
             confirmation,
             seen: Seen::default(),
+            first_peer: Deletion::default(),
+            further_peers: vec![],
             first_available_at: None,
             testing_until: None,
+            tested_peers: BTreeSet::new(),
             delete_asked_at: None,
             deleted_at: None,
         })
@@ -232,7 +243,7 @@ impl Interface {
         if self.testing_until.is_some_and(|until| now < until) {
             return InterfaceState::Testing;
         }
-        match (wire_on && self.seen.works(), self.first_available_at) {
+        match (wire_on && self.works(), self.first_available_at) {
             (true, _) => InterfaceState::Available,
             (false, None) => InterfaceState::Pending,
             (false, Some(_)) => InterfaceState::Down,
@@ -269,7 +280,7 @@ impl Interface {
             | InterfaceState::Down
             | InterfaceState::Testing => {
                 self.delete_asked_at = Some(now);
-                self.testing_until = None;
+                self.end_test();
             }
             InterfaceState::Deleting => {}
             InterfaceState::Deleted | InterfaceState::Rejected | InterfaceState::Expired => {
@@ -299,20 +310,6 @@ impl Interface {
         }
     }
 
-    /// Its one BGP session has the interface's own number.
-    pub const fn bgp_peer(&self) -> BgpPeerId {
-        BgpPeerId::from_bits(self.id.bits())
-    }
-
-    /// Why there can be no second session: a router speaks one on each interface.
-    pub const fn refuse_further_peer(&self, ipv6: bool) -> Fault {
-        let why = match ipv6 {
-            true => "this Region's routers forward IPv4 only",
-            false => "it has its one ipv4 peer, on the one router that its connection ends at",
-        };
-        Fault::BgpPeerNotCarried { interface: self.id, why }
-    }
-
     /// Stamps an expiry that has come. Whether that is news.
     pub fn expire(&mut self, now: Timestamp) -> bool {
         match self.confirmation {
@@ -327,11 +324,21 @@ impl Interface {
         }
     }
 
-    /// What the router says of it. Whether that is news.
+    /// What the router says of the peer that it was born with. Whether that is news.
     pub fn see(&mut self, seen: Seen, now: Timestamp) -> bool {
-        let news = seen != self.seen;
-        self.seen = seen;
-        if seen.works() && self.first_available_at.is_none() {
+        self.see_peer(self.bgp_peer(), seen, now)
+    }
+
+    /// What the router says of one of its peers. Whether that is news.
+    pub fn see_peer(&mut self, id: BgpPeerId, seen: Seen, now: Timestamp) -> bool {
+        let known = match id == self.bgp_peer() {
+            true => Some(&mut self.seen),
+            false => self.further_peers.iter_mut().find(|p| p.id == id).map(|p| &mut p.seen),
+        };
+        let Some(known) = known else { return false };
+        let news = *known != seen;
+        *known = seen;
+        if self.works() && self.first_available_at.is_none() {
             self.first_available_at = Some(now);
         }
         news
@@ -343,6 +350,7 @@ impl Interface {
         if news {
             self.deleted_at = Some(now);
             self.seen = Seen::default();
+            self.further_peers.iter_mut().for_each(|peer| peer.seen = Seen::default());
         }
         news
     }
@@ -410,7 +418,7 @@ mod tests {
         }
         i.see(WORKS, at(20));
         match state {
-            InterfaceState::Testing => i.begin_test(at(3 * DAY), at(30)).unwrap(),
+            InterfaceState::Testing => i.begin_test(BTreeSet::new(), at(3 * DAY), at(30)).unwrap(),
             InterfaceState::Down => {
                 i.see(Seen { session_up: false, ..WORKS }, at(30));
             }
@@ -448,7 +456,7 @@ mod tests {
                     Ok(())
                 }),
                 in_state(state).state(false, now).as_str(),
-                after(&|i| i.begin_test(at(200), now)),
+                after(&|i| i.begin_test(BTreeSet::new(), at(200), now)),
                 after(&|i| i.ask_delete(now)),
                 after(&|i| {
                     i.see_removed(now);

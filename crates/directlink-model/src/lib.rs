@@ -12,6 +12,7 @@
 //! Time is always an argument.
 
 pub mod account;
+pub mod bgp_peer;
 pub mod command;
 pub mod connection;
 pub mod failover;

@@ -13,7 +13,7 @@ use crate::{
     hosting::Holder,
     interface::{Interface, Seen},
 };
-use directlink_net::{IpNet, PeerAddresses};
+use directlink_net::IpNet;
 use jiff::Timestamp;
 
 impl Interface {
@@ -46,27 +46,29 @@ impl Interface {
         Ok(())
     }
 
-    /// That none of these has addresses in its subnet.
+    /// That none of these has addresses in its subnets.
     pub fn check_addresses(&self, target: &Connection, others: &[Self]) -> Result<(), Fault> {
-        let subnet = subnet(&self.peer);
-        let meets =
-            |other: &Self| other.id != self.id && overlap(subnet, self::subnet(&other.peer));
-        match others.iter().any(meets) {
-            false => Ok(()),
-            true => Err(HostingFault::AddressesTaken { connection: target.id, subnet }.into()),
+        let others = || others.iter().filter(|other| other.id != self.id);
+        for subnet in subnets(self) {
+            if let Some(by) = others().flat_map(subnets).find(|other| overlap(subnet, *other)) {
+                return Err(Fault::PeerAddressesTaken { connection: target.id, subnet, by });
+            }
         }
+        Ok(())
     }
 
     /// Another router has it from now on.
     pub fn begin_anew(&mut self) {
         self.seen = Seen::default();
+        self.further_peers.iter_mut().for_each(|peer| peer.seen = Seen::default());
         self.first_available_at = None;
-        self.testing_until = None;
+        self.end_test();
     }
 }
 
-fn subnet(peer: &PeerAddresses) -> IpNet {
-    peer.router().trunc()
+/// Of all its peers.
+fn subnets(interface: &Interface) -> impl Iterator<Item = IpNet> + '_ {
+    interface.peers().map(|peer| peer.addresses.router().trunc())
 }
 
 fn overlap(a: IpNet, b: IpNet) -> bool {
@@ -82,7 +84,7 @@ mod tests {
         ids::{AccountId, ConnectionId, GatewayId, InterfaceId},
         interface::{InterfaceState, Proposal},
     };
-    use directlink_net::{Asn, Mtu, RegionAsn};
+    use directlink_net::{Asn, Mtu, PeerAddresses, RegionAsn};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -147,7 +149,7 @@ mod tests {
     #[test]
     fn a_moved_interface_is_pending_until_its_new_router_says_that_it_works() {
         let mut i = interface(1, 0);
-        i.begin_test(at(100), at(5)).unwrap();
+        i.begin_test([].into(), at(100), at(5)).unwrap();
         i.move_to((&connection(1), &connection(2)), None, &[], at(6)).unwrap();
         assert_eq!(i.connection, ConnectionId::from_bits(2));
         assert_eq!(i.state(true, at(6)), InterfaceState::Pending);
@@ -175,7 +177,14 @@ mod tests {
             ("going", going, [&here, &there], None, &[], "NoSuchInterface"),
             ("dark", interface(1, 0), [&here, &dark], None, &[], "ConnectionNotAvailable"),
             ("VLAN taken", interface(1, 0), [&here, &there], holder, &[], "VlanTaken"),
-            ("addresses taken", interface(1, 0), [&here, &there], None, &same, "AddressesTaken"),
+            (
+                "addresses taken",
+                interface(1, 0),
+                [&here, &there],
+                None,
+                &same,
+                "PeerAddressesTaken",
+            ),
             ("off a hosted one", interface(1, 0), [&hosted, &there], None, &[], "InterfaceStays"),
             ("onto a hosted one", interface(1, 0), [&here, &elsewhere], None, &[], "ok"),
             ("onto another VLAN", on_other_vlan, [&here, &elsewhere], None, &[], "VlanIsFixed"),

@@ -12,8 +12,9 @@
 //! of a snapshot: the same snapshot gives the same bytes.
 
 use crate::{
+    bgp_peer::{BgpPeer, first_peer},
     connection::{Bandwidth, Connection},
-    ids::{ConnectionId, InterfaceId, LagId, NetId, PortName},
+    ids::{BgpPeerId, ConnectionId, InterfaceId, LagId, NetId, PortName},
     interface::Interface,
     lag::Bundle,
     net::{Net, Nic, Subnet},
@@ -138,6 +139,37 @@ pub struct InterfacePlan {
     /// of the port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bits_per_second: Option<u64>,
+    /// Whose `peer`, `customer_asn`, `key` and `shutdown` are, where the peer that the interface
+    /// was born with is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer_id: Option<BgpPeerId>,
+    /// Those beside it. A router that does not know them runs the one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub further_peers: BTreeMap<BgpPeerId, PeerPlan>,
+}
+
+/// One BGP session of an interface.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerPlan {
+    pub addresses: PeerAddresses,
+    pub customer_asn: Asn,
+    pub key: Option<BgpKey>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shutdown: Option<String>,
+}
+
+impl InterfacePlan {
+    /// All its peers, the first first. `id`: the interface's.
+    pub fn peers(&self, id: InterfaceId) -> impl Iterator<Item = (BgpPeerId, PeerPlan)> + '_ {
+        let main = PeerPlan {
+            addresses: self.peer,
+            customer_asn: self.customer_asn,
+            key: self.key.clone(),
+            shutdown: self.shutdown.clone(),
+        };
+        let further = self.further_peers.iter().map(|(&id, peer)| (id, peer.clone()));
+        std::iter::once((self.peer_id.unwrap_or_else(|| first_peer(id)), main)).chain(further)
+    }
 }
 
 /// Which Net an interface leads to, and what is told of it to the customer.
@@ -239,17 +271,30 @@ fn plan_interface(
     now: Timestamp,
 ) -> InterfacePlan {
     let carrier = snapshot.hosted.iter().find(|hosted| hosted.id == interface.connection);
+    let main = interface.main_peer();
+    let further = interface.wanted_peers().filter(|peer| peer.id != main.id);
     InterfacePlan {
         vlan: interface.vlan,
         mtu: interface.mtu,
-        peer: interface.peer,
+        peer: main.addresses,
         router_asn: snapshot.region.0,
-        customer_asn: interface.asn,
+        customer_asn: main.asn,
         bgp_identifier: snapshot.bgp_identifier,
-        key: interface.key.clone(),
+        shutdown: interface.shutdown(main.id, now),
+        peer_id: Some(main.id).filter(|id| *id != interface.bgp_peer()),
+        key: main.key,
         net: net.map(|net| NetRef { id: net.id, vni: net.vni, advertised: vec![net.range.into()] }),
-        shutdown: interface.shutdown(now),
         bits_per_second: carrier.and_then(Connection::share_bits_per_second),
+        further_peers: further.map(|peer| (peer.id, plan_peer(peer, interface, now))).collect(),
+    }
+}
+
+fn plan_peer(peer: BgpPeer, interface: &Interface, now: Timestamp) -> PeerPlan {
+    PeerPlan {
+        addresses: peer.addresses,
+        customer_asn: peer.asn,
+        shutdown: interface.shutdown(peer.id, now),
+        key: peer.key,
     }
 }
 
@@ -311,6 +356,7 @@ mod tests {
         security_group::{PortRange, Protocol, SecurityGroupRule},
     };
     use proptest::prelude::*;
+    use std::collections::BTreeSet;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -444,7 +490,7 @@ mod tests {
         };
         let before = plan(&tested, 5);
         assert!(before.get("shutdown").is_none(), "older routers read it as ever: {before}");
-        tested.begin_test(at(10), at(5)).unwrap();
+        tested.begin_test(BTreeSet::new(), at(10), at(5)).unwrap();
         let mut during = plan(&tested, 9);
         let words = during.as_object_mut().unwrap().remove("shutdown").unwrap();
         assert_eq!(words, "failover test of dxvif-00000001 until 1970-01-01T00:00:10Z");
@@ -470,6 +516,35 @@ mod tests {
         assert_eq!(shares, [None, Some(200_000_000)]);
         let own = serde_json::to_value(&plan.interfaces[&InterfaceId::from_bits(1)]).unwrap();
         assert!(own.get("bits_per_second").is_none(), "older routers read it as ever: {own}");
+    }
+
+    #[test]
+    fn a_second_peer_stands_beside_the_first_and_takes_its_place_when_that_goes() {
+        let mut one = interface(1, GATEWAY);
+        let plan = |i: &Interface| {
+            plan_port(&snapshot(Some(connection(true)), vec![i.clone()]), at(5)).interfaces[&i.id]
+                .clone()
+        };
+        let alone = plan(&one);
+        let text = serde_json::to_string(&alone).unwrap();
+        assert!(!text.contains("peer_id") && !text.contains("further_peers"), "{text}");
+        let id = BgpPeerId::from_bits(0xfeed);
+        let proposal = crate::bgp_peer::PeerProposal {
+            asn: Asn::try_from(65001u32).unwrap(),
+            key: None,
+            addresses: PeerAddresses::allocated(1).unwrap(),
+        };
+        one.add_peer(id, proposal, region(), &[], at(4)).unwrap();
+        let two = plan(&one);
+        assert_eq!(InterfacePlan { further_peers: BTreeMap::new(), ..two.clone() }, alone);
+        let ids: Vec<_> = two.peers(one.id).map(|(id, peer)| (id, peer.addresses)).collect();
+        assert_eq!(ids, [(one.bgp_peer(), one.peer), (id, PeerAddresses::allocated(1).unwrap())]);
+        one.delete_peer(one.bgp_peer(), at(5)).unwrap();
+        let second = plan(&one);
+        assert_eq!((second.peer_id, second.customer_asn.as_u32()), (Some(id), 65001));
+        assert!(second.further_peers.is_empty());
+        let json = serde_json::to_vec(&two).unwrap();
+        assert_eq!(serde_json::from_slice::<InterfacePlan>(&json).unwrap(), two);
     }
 
     #[test]

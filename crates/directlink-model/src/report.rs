@@ -4,7 +4,8 @@
 //! gone, which is how the server knows that a deletion is done.
 
 use crate::{
-    ids::{InterfaceId, PortName},
+    bgp_peer::first_peer,
+    ids::{BgpPeerId, InterfaceId, PortName},
     interface::Seen,
 };
 use directlink_net::{IpNet, Mac};
@@ -28,6 +29,7 @@ pub struct InterfaceReport {
     pub configured: bool,
     /// Why not, if not.
     pub failure: Option<String>,
+    // Of the BGP peer that the interface was born with; nothing where that is gone.
     pub session: SessionReport,
     /// The customer's MAC address, once it has answered.
     pub neighbour: Option<Mac>,
@@ -38,6 +40,20 @@ pub struct InterfaceReport {
     pub advertised: Vec<IpNet>,
     /// Packets by verdict, both directions together; only those that are not zero.
     pub verdicts: BTreeMap<String, u64>,
+    /// Its other BGP peers.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub further_peers: BTreeMap<BgpPeerId, PeerReport>,
+}
+
+/// A BGP peer beside the one that the interface was born with.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerReport {
+    pub session: SessionReport,
+    pub neighbour: Option<Mac>,
+    pub rows_in_kernel: bool,
+    pub learned: Vec<LearnedRoute>,
+    pub refused: Vec<RefusedRoute>,
+    pub advertised: Vec<IpNet>,
 }
 
 /// The BGP session, in the words of RFC 4271 §8.2.2.
@@ -82,12 +98,39 @@ pub struct RefusedRoute {
 }
 
 impl InterfaceReport {
-    /// What the rules need of it.
-    pub fn seen(&self) -> Seen {
+    /// What the rules need to know of one of its peers. `id`: the interface's.
+    pub fn seen(&self, id: InterfaceId, peer: BgpPeerId) -> Seen {
+        let report = self.peer(id, peer);
         Seen {
-            configured: self.configured,
-            session_up: self.session.is_established(),
-            forwarding: self.neighbour.is_some() && self.rows_in_kernel,
+            configured: self.configured && report.is_some(),
+            session_up: report.as_ref().is_some_and(|peer| peer.session.is_established()),
+            forwarding: report.is_some_and(|peer| peer.neighbour.is_some() && peer.rows_in_kernel),
+        }
+    }
+
+    /// All its peers, the first first. `id`: the interface's.
+    pub fn peers(&self, id: InterfaceId) -> impl Iterator<Item = (BgpPeerId, PeerReport)> + '_ {
+        let first = self.peer(id, first_peer(id)).map(|report| (first_peer(id), report));
+        let further = self.further_peers.iter().map(|(&id, report)| (id, report.clone()));
+        first.into_iter().chain(further)
+    }
+
+    /// The prefixes that any of its peers has announced, as taken.
+    pub fn learned(&self) -> impl Iterator<Item = &LearnedRoute> + '_ {
+        self.learned.iter().chain(self.further_peers.values().flat_map(|peer| &peer.learned))
+    }
+
+    fn peer(&self, id: InterfaceId, peer: BgpPeerId) -> Option<PeerReport> {
+        match peer == first_peer(id) {
+            true => Some(PeerReport {
+                session: self.session.clone(),
+                neighbour: self.neighbour,
+                rows_in_kernel: self.rows_in_kernel,
+                learned: self.learned.clone(),
+                refused: self.refused.clone(),
+                advertised: self.advertised.clone(),
+            }),
+            false => self.further_peers.get(&peer).cloned(),
         }
     }
 }

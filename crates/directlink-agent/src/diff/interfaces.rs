@@ -3,9 +3,9 @@
 use super::{Change, Difference, Subject};
 use crate::{
     observed::{Inside, Link, Observed},
-    wanted::{Certainty, Interface, Wanted},
+    wanted::{Certainty, Interface, Peer, Wanted},
 };
-use directlink_dataplane::{Interface as Row, InterfaceNumber};
+use directlink_dataplane::{Interface as Row, InterfaceNumber, Peer as PeerCell};
 use directlink_model::ids::{InterfaceId, PortName};
 use directlink_net::{Vlan, Vni};
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,7 +40,10 @@ impl<'a> Differ<'a> {
             observed,
             by_link: rows().map(|row| (row.slow_ifindex, row)).collect(),
             by_vlan: rows().map(|row| ((row.port_ifindex, row.vlan), row)).collect(),
-            taken: rows().map(|row| row.number).chain(tables.named.iter().copied()).collect(),
+            taken: rows()
+                .flat_map(|row| row.peers.iter().map(|peer| peer.way).chain([row.number]))
+                .chain(tables.named.iter().copied())
+                .collect(),
         }
     }
 
@@ -122,7 +125,8 @@ impl<'a> Differ<'a> {
         }
     }
 
-    /// The wanted row, under the number that the interface has, or a new one.
+    /// The wanted row, under the number that the interface has, or a new one. So is the way to
+    /// each peer; in a new row that to the first has the interface's own number.
     fn row(&mut self, wanted: &Interface, port_ifindex: u32, now: Option<&Row>) -> Option<Row> {
         let number = match now {
             Some(row) => row.number,
@@ -135,11 +139,28 @@ impl<'a> Differ<'a> {
             vni: wanted.vni.unwrap_or_else(nowhere),
             mtu: wanted.mtu,
             slow_ifindex: now.map_or(0, |row| row.slow_ifindex),
-            router: wanted.router,
-            customer: wanted.customer,
+            peers: self.peers(&wanted.peers, number, now.map(|row| row.peers.as_slice()))?,
             router_mac: wanted.mac,
             forwards: wanted.vni.is_some(),
         })
+    }
+
+    fn peers(
+        &mut self,
+        wanted: &[Peer],
+        own: InterfaceNumber,
+        now: Option<&[PeerCell]>,
+    ) -> Option<Vec<PeerCell>> {
+        // Routes may still lead to whom an old row's own number meant.
+        let mut own = Some(own).filter(|_| now.is_none());
+        let now = now.unwrap_or_default();
+        let stays = |peer: &Peer| now.iter().find(|cell| cell.customer == peer.customer);
+        let mut cell = |peer: &Peer| {
+            let way = stays(peer).map(|cell| cell.way).or_else(|| own.take());
+            let way = way.or_else(|| self.free_number())?;
+            Some(PeerCell { way, router: peer.router, customer: peer.customer })
+        };
+        wanted.iter().map(&mut cell).collect()
     }
 
     fn free_number(&mut self) -> Option<InterfaceNumber> {
@@ -160,13 +181,16 @@ fn veth(
     let vlan = wanted.vlan;
     let Some((link, inside)) = pair else {
         let (port, mac, mtu) = (wanted.port.clone(), wanted.mac, wanted.mtu);
-        changes.extend([
-            Change::MakeLink { id, port, vlan, mac, mtu },
-            Change::AddAddress { id, vlan, address: wanted.router },
-            Change::Raise { id, vlan },
-            Change::KeepNeighbour { id, vlan, address: wanted.customer },
-            Change::AttachSlow(id),
-        ]);
+        let peers = || wanted.peers.iter();
+        changes.push(Change::MakeLink { id, port, vlan, mac, mtu });
+        changes.extend(peers().map(|peer| Change::AddAddress { id, vlan, address: peer.router }));
+        changes.push(Change::Raise { id, vlan });
+        changes.extend(peers().map(|peer| Change::KeepNeighbour {
+            id,
+            vlan,
+            address: peer.customer,
+        }));
+        changes.push(Change::AttachSlow(id));
         return;
     };
     if link.port.as_ref() != Some(&wanted.port) {
@@ -176,19 +200,19 @@ fn veth(
     if link.mtu != mtu || inside.mtu != mtu {
         changes.push(Change::Resize { id, vlan, mtu: wanted.mtu });
     }
-    let strays = inside.addresses.iter().filter(|&&address| address != wanted.router);
+    let addresses: BTreeSet<_> = wanted.peers.iter().map(|peer| peer.router).collect();
+    let strays = inside.addresses.difference(&addresses);
     changes.extend(strays.map(|&address| Change::RemoveAddress { id, vlan, address }));
-    if !inside.addresses.contains(&wanted.router) {
-        changes.push(Change::AddAddress { id, vlan, address: wanted.router });
-    }
+    let missing = addresses.difference(&inside.addresses);
+    changes.extend(missing.map(|&address| Change::AddAddress { id, vlan, address }));
     if !(link.is_up && inside.is_up) {
         changes.push(Change::Raise { id, vlan });
     }
-    let strays = inside.kept.iter().filter(|&&address| address != wanted.customer);
+    let customers: BTreeSet<_> = wanted.peers.iter().map(|peer| peer.customer).collect();
+    let strays = inside.kept.difference(&customers);
     changes.extend(strays.map(|&address| Change::ReleaseNeighbour { id, vlan, address }));
-    if !inside.kept.contains(&wanted.customer) {
-        changes.push(Change::KeepNeighbour { id, vlan, address: wanted.customer });
-    }
+    let missing = customers.difference(&inside.kept);
+    changes.extend(missing.map(|&address| Change::KeepNeighbour { id, vlan, address }));
     if !link.attached {
         changes.push(Change::AttachSlow(id));
     }

@@ -4,9 +4,10 @@ use super::*;
 use crate::{
     names,
     observed::{Inside, Interface as Seen, Link, Port, Tables, Uplink as SeenUplink},
-    wanted::{Certainty, Interface, Net, Nic},
+    wanted::{Certainty, Interface, Net, Nic, Peer},
 };
 use directlink_dataplane::{Protocol, Rule};
+use directlink_model::ids::BgpPeerId;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -141,16 +142,20 @@ fn number(n: u16) -> InterfaceNumber {
     InterfaceNumber::new(n).unwrap()
 }
 
+fn peer_of(n: u8) -> Peer {
+    let id = BgpPeerId::from_bits(n.into());
+    Peer { id, router: net4(n), customer: Ipv4Addr::new(10, 0, n, 2) }
+}
+
 prop_compose! {
-    fn interface()(p in 0..3u8, v in 0..4u16, peer in 0..3u8, net in proptest::option::of(0..3u8),
+    fn interface()(p in 0..3u8, v in 0..4u16, peer in 0..3u8, second in proptest::option::of(3..5u8), net in proptest::option::of(0..3u8),
                    mtu in prop_oneof![Just(1500u16), Just(1400)]) -> Interface {
         Interface {
             port: port(p),
             vlan: vlan(v),
             mtu: Mtu::try_from(i64::from(mtu)).unwrap(),
             mac: Mac([6; 6]),
-            router: net4(peer),
-            customer: Ipv4Addr::new(10, 0, peer, 2),
+            peers: [Some(peer), second].into_iter().flatten().map(peer_of).collect(),
             vni: net.map(vni),
         }
     }
@@ -222,6 +227,15 @@ prop_compose! {
     }
 }
 
+/// Ways beyond all that `kernel` gives to interfaces, but for the first.
+fn cells(n: u16, peers: &[Peer]) -> Vec<directlink_dataplane::Peer> {
+    let cell = |(way, peer): (u16, &Peer)| {
+        let (router, customer) = (peer.router, peer.customer);
+        directlink_dataplane::Peer { way: number(way), router, customer }
+    };
+    [n, 100 + n].into_iter().zip(peers).map(cell).collect()
+}
+
 prop_compose! {
     fn kernel()(ports in prop::collection::btree_map(0..3u8, any::<bool>(), 0..4),
                 uplink in proptest::option::of(any::<(bool, bool)>()),
@@ -241,7 +255,7 @@ prop_compose! {
             if keys.insert((10 + port, it.vlan)) && links.insert(100 + link) {
                 tables.interfaces.insert(number(n), directlink_dataplane::Interface {
                     number: number(n), port_ifindex: 10 + port, vlan: it.vlan, vni: vni(0), mtu: it.mtu,
-                    slow_ifindex: 100 + link, router: it.router, customer: it.customer,
+                    slow_ifindex: 100 + link, peers: cells(n, &it.peers),
                     router_mac: it.mac, forwards: it.vni.is_some(),
                 });
             }
@@ -282,9 +296,18 @@ proptest! {
         for (id, it) in &wanted.interfaces {
             if kernel.ports.contains_key(&it.port) && wanted.certainty(&it.port) == Certainty::Current {
                 let row = &kernel.tables.interfaces[&numbers[id]];
-                prop_assert_eq!((row.vlan, row.customer, row.forwards), (it.vlan, it.customer, it.vni.is_some()));
+                prop_assert_eq!((row.vlan, row.forwards), (it.vlan, it.vni.is_some()));
+                let have: Vec<_> = row.peers.iter().map(|peer| (peer.router, peer.customer)).collect();
+                let want: Vec<_> = it.peers.iter().map(|peer| (peer.router, peer.customer)).collect();
+                prop_assert_eq!(have, want);
             }
         }
+        // No two interfaces or ways have one number; a way that stayed kept its own.
+        let rows = kernel.tables.interfaces.values();
+        let ways: Vec<_> = rows.clone().flat_map(|row| {
+            row.peers.iter().map(|peer| peer.way).filter(|way| *way != row.number).chain([row.number])
+        }).collect();
+        prop_assert_eq!(ways.iter().collect::<BTreeSet<_>>().len(), ways.len());
     }
 
     #[test]
@@ -316,13 +339,35 @@ fn one() -> (Wanted, Observed) {
         vlan: vlan(0),
         mtu: Mtu::MAX,
         mac: names::mac(id),
-        router: net4(1),
-        customer: Ipv4Addr::new(10, 0, 1, 2),
+        peers: vec![peer_of(1)],
         vni: Some(vni(1)),
     };
     wanted.interfaces.insert(id, interface);
     let ports = [(port(0), Port { ifindex: 10, attached: true })].into();
     (wanted, Observed { ports, ..Observed::default() })
+}
+
+#[test]
+fn a_second_peer_comes_beside_the_first_and_stays_as_it_is_when_that_goes() {
+    let (mut wanted, mut kernel) = one();
+    let id = InterfaceId::from_bits(1);
+    settle(&wanted, &mut kernel);
+    let mut with = |peers: &[u8]| {
+        wanted.interfaces.get_mut(&id).unwrap().peers =
+            peers.iter().copied().map(peer_of).collect();
+        let before = kernel.interfaces[&id].link.clone();
+        let difference = diff(&wanted, &kernel);
+        settle(&wanted, &mut kernel);
+        assert_eq!(kernel.interfaces[&id].link, before, "the veth is not touched");
+        let row = kernel.tables.interfaces.values().next().unwrap();
+        let ways = row.peers.iter().map(|peer| (peer.way, peer.customer.octets()[2]));
+        (difference.changes.len(), ways.collect::<Vec<_>>())
+    };
+    // An address, a neighbour, the row.
+    assert_eq!(with(&[1, 2]), (3, vec![(number(1), 1), (number(2), 2)]));
+    assert_eq!(with(&[2]), (3, vec![(number(2), 2)]));
+    // Routes may still lead by number 1, which is the interface's own.
+    assert_eq!(with(&[2, 3]), (3, vec![(number(2), 2), (number(3), 3)]));
 }
 
 #[test]

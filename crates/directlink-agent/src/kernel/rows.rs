@@ -1,16 +1,19 @@
 //! Routes and sources in the tables, and what packets and neighbours say.
 
 use super::{Kernel, netlink::Netlink};
-use crate::routes::RouteRows;
-use directlink_dataplane::{InterfaceNumber, Route, TableError};
+use crate::{
+    routes::{Neighbour, RouteRows},
+    run::Placed,
+};
+use directlink_dataplane::{Peer as PeerCell, Route, TableError};
 use directlink_model::ids::InterfaceId;
 use directlink_net::Mac;
-use std::{collections::BTreeMap, net::Ipv4Addr};
+use std::collections::BTreeMap;
 
 /// What is seen of interfaces between two reports.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Facts {
-    pub(crate) neighbours: BTreeMap<InterfaceId, Mac>,
+    pub(crate) neighbours: BTreeMap<Neighbour, Mac>,
     /// Packets by verdict.
     pub(crate) verdicts: BTreeMap<InterfaceId, BTreeMap<String, u64>>,
 }
@@ -22,7 +25,7 @@ impl Kernel {
             Some(rows) => rows,
             None => {
                 let routes = self.dataplane.routes()?.into_iter();
-                let routes = routes.map(|route| ((route.vni, route.prefix), route.interfaces));
+                let routes = routes.map(|route| ((route.vni, route.prefix), route.ways));
                 RouteRows { routes: routes.collect(), sources: self.dataplane.sources()? }
             }
         };
@@ -57,8 +60,8 @@ impl Kernel {
         for source in changes.put_sources {
             self.dataplane.put_source(source)?;
         }
-        for ((vni, prefix), interfaces) in changes.put_routes {
-            self.dataplane.put_route(&Route { vni, prefix, interfaces })?;
+        for ((vni, prefix), ways) in changes.put_routes {
+            self.dataplane.put_route(&Route { vni, prefix, ways })?;
         }
         for (vni, prefix) in changes.remove_routes {
             self.dataplane.remove_route(vni, prefix)?;
@@ -70,27 +73,26 @@ impl Kernel {
         Ok(wanted)
     }
 
-    /// Neighbours and verdicts of these interfaces, each with its customer's address.
+    /// The MACs of these peers, and the verdicts of their interfaces.
     ///
     /// With `teach`, also what the kernel knows of neighbours and the data plane does not. That
     /// learns them from what the kernel sends; with new tables it would wait for it.
-    pub(crate) fn facts(
-        &mut self,
-        interfaces: &BTreeMap<InterfaceId, (InterfaceNumber, Ipv4Addr)>,
-        teach: bool,
-    ) -> Result<Facts, TableError> {
+    pub(crate) fn facts(&mut self, peers: &[Placed], teach: bool) -> Result<Facts, TableError> {
         let taught = self.dataplane.neighbours()?;
         let mut facts = Facts::default();
-        for (&id, &(number, customer)) in interfaces {
-            let mac = match taught.get(&number) {
+        for peer in peers {
+            let mac = match taught.get(&peer.cell.way) {
                 Some(mac) => Some(*mac),
-                None if teach => self.teach_neighbour(id, number, customer)?,
+                None if teach => self.teach_neighbour(peer.interface, peer.cell)?,
                 None => None,
             };
-            facts.neighbours.extend(mac.map(|mac| (id, mac)));
-            if let Some(tallies) = self.dataplane.interface_tallies(number)? {
+            facts.neighbours.extend(mac.map(|mac| (peer.neighbour(), mac)));
+            if facts.verdicts.contains_key(&peer.interface) {
+                continue;
+            }
+            if let Some(tallies) = self.dataplane.interface_tallies(peer.interface_number)? {
                 let seen = tallies.seen().map(|(v, tally)| (v.name().to_owned(), tally.packets));
-                facts.verdicts.insert(id, seen.collect());
+                facts.verdicts.insert(peer.interface, seen.collect());
             }
         }
         Ok(facts)
@@ -99,13 +101,12 @@ impl Kernel {
     fn teach_neighbour(
         &mut self,
         id: InterfaceId,
-        number: InterfaceNumber,
-        customer: Ipv4Addr,
+        peer: PeerCell,
     ) -> Result<Option<Mac>, TableError> {
         let Ok(neighbours) = self.inner(id).and_then(Netlink::neighbours) else { return Ok(None) };
-        let found = neighbours.into_iter().find(|neighbour| neighbour.address == customer);
+        let found = neighbours.into_iter().find(|neighbour| neighbour.address == peer.customer);
         let Some(mac) = found.and_then(|neighbour| neighbour.mac) else { return Ok(None) };
-        self.dataplane.put_neighbour(number, mac)?;
+        self.dataplane.put_neighbour(peer.way, mac)?;
         Ok(Some(mac))
     }
 }

@@ -4,10 +4,10 @@ use super::*;
 use crate::{
     diff::{Difference, Subject, diff},
     names,
-    wanted::{Certainty, Interface, Net, Nic, Wanted},
+    wanted::{Certainty, Interface, Net, Nic, Peer, Wanted},
 };
 use directlink_dataplane::RuleSet;
-use directlink_model::ids::PortName;
+use directlink_model::ids::{BgpPeerId, PortName};
 use directlink_net::{Mac, Mtu, Vlan};
 use std::{
     path::PathBuf,
@@ -108,8 +108,11 @@ fn wanted() -> Wanted {
         vlan: Vlan::try_from(100_u16).unwrap(),
         mtu: Mtu::try_from(1400_i64).unwrap(),
         mac: names::mac(id()),
-        router: "172.16.0.1/30".parse().unwrap(),
-        customer: "172.16.0.2".parse().unwrap(),
+        peers: vec![Peer {
+            id: BgpPeerId::from_bits(id().bits()),
+            router: "172.16.0.1/30".parse().unwrap(),
+            customer: "172.16.0.2".parse().unwrap(),
+        }],
         vni: Some(1000_u32.try_into().unwrap()),
     };
     let nic = Nic {
@@ -282,6 +285,7 @@ async fn routes_are_seen_in_the_tables_and_go() {
     settle(&kernel, &wanted()).await;
     let via = Via {
         number: directlink_dataplane::InterfaceNumber::new(1).unwrap(),
+        interface: directlink_dataplane::InterfaceNumber::new(1).unwrap(),
         vni: 1000_u32.try_into().unwrap(),
         customer: "172.16.0.2".parse().unwrap(),
         light: true,

@@ -7,12 +7,13 @@ use crate::{
     kernel::{Facts, Insides, Kernel, KernelError, Look, ObserveError},
     observed::{Interface, Observed},
     report::Outcome,
-    routes::{RouteRows, Via},
+    routes::{Neighbour, RouteRows, Via},
     schedule::Chore,
-    wanted::{Certainty, Known, Wanted},
+    wanted::{Certainty, Known, Peer, Wanted},
 };
+use directlink_dataplane::{InterfaceNumber, Peer as PeerCell};
 use directlink_model::{
-    ids::InterfaceId,
+    ids::{BgpPeerId, InterfaceId},
     plan::{Document, InterfacePlan, Scope},
 };
 use directlink_net::IpNet;
@@ -29,7 +30,7 @@ pub(super) type Job = Pin<Box<dyn Future<Output = Result<Done, KernelError>> + S
 
 pub(super) enum Done {
     Pass(Box<Passed>),
-    Rows { rows: RouteRows, vias: BTreeMap<InterfaceId, Via> },
+    Rows { rows: RouteRows, vias: BTreeMap<Neighbour, Via> },
     Facts(Facts),
     Failed { chore: Chore, why: String },
 }
@@ -41,6 +42,22 @@ pub(super) struct Passed {
     outcome: Outcome,
     /// Interfaces that had their row before anything was done.
     before: BTreeSet<InterfaceId>,
+}
+
+/// A peer that the tables have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Placed {
+    pub(crate) interface: InterfaceId,
+    pub(crate) interface_number: InterfaceNumber,
+    pub(crate) cell: PeerCell,
+    /// Which one it is, if a plan says.
+    peer: Option<BgpPeerId>,
+}
+
+impl Placed {
+    pub(crate) const fn neighbour(&self) -> Neighbour {
+        (self.interface, self.cell.customer)
+    }
 }
 
 /// So long at once, and routes and neighbours have their turn.
@@ -59,8 +76,12 @@ impl Agent {
     pub(super) fn begin_pass(&mut self) {
         let wanted = Wanted::of(&self.scopes);
         let memory = &self.seen;
-        let stays = |id| match memory.ports.get(&id) {
-            _ if wanted.interfaces.contains_key(&id) => true,
+        let is_wanted = |id: InterfaceId, peer: BgpPeerId| {
+            let interface = wanted.interfaces.get(&id);
+            interface.is_some_and(|it| it.peers.iter().any(|wanted| wanted.id == peer))
+        };
+        let stays = |id, peer| match memory.ports.get(&id) {
+            _ if is_wanted(id, peer) => true,
             Some(port) => wanted.certainty(port) == Certainty::Held,
             None => false,
         };
@@ -114,7 +135,9 @@ impl Agent {
         self.wanted = wanted;
         if !self.seen.has_passed {
             self.seen.has_passed = true;
-            self.sessions.restarted(before, now);
+            let peers = |id| self.wanted.interfaces.get(id).into_iter().flat_map(|it| &it.peers);
+            let peers = before.iter().flat_map(peers).map(|peer| peer.id).collect();
+            self.sessions.restarted(peers, now);
             if let Some(when) = self.sessions.settles_at() {
                 self.schedule.at(Chore::Settle, when);
             }
@@ -181,39 +204,56 @@ impl Agent {
         }));
     }
 
-    /// The interfaces that lead to a Net, by the kernel's rows, with what their customers say.
-    fn vias(&self) -> BTreeMap<InterfaceId, Via> {
-        let observed = &self.seen.outcome.observed;
-        let numbers = observed.numbers().into_iter();
-        numbers
-            .filter_map(|(id, number)| {
-                Some((id, self.via(id, observed.tables.interfaces.get(&number)?)?))
-            })
-            .collect()
+    /// The peers of interfaces that lead to a Net, by the kernel's rows, with what they say.
+    fn vias(&self) -> BTreeMap<Neighbour, Via> {
+        let rows = &self.seen.outcome.observed.tables.interfaces;
+        let via = |peer: &Placed| {
+            Some((peer.neighbour(), self.via(peer, rows.get(&peer.interface_number)?)?))
+        };
+        self.placed().iter().filter_map(via).collect()
     }
 
-    fn via(&self, id: InterfaceId, row: &directlink_dataplane::Interface) -> Option<Via> {
-        let port = self.seen.ports.get(&id)?;
-        let is_wanted = self.wanted.interfaces.contains_key(&id);
+    /// Every peer that the tables have.
+    fn placed(&self) -> Vec<Placed> {
+        let observed = &self.seen.outcome.observed;
+        let mut placed = Vec::new();
+        for (interface, interface_number) in observed.numbers() {
+            let row = observed.tables.interfaces.get(&interface_number);
+            let wanted = self.wanted.interfaces.get(&interface);
+            for &cell in row.iter().flat_map(|row| &row.peers) {
+                let its = |peer: &&Peer| peer.customer == cell.customer;
+                let wanted = wanted.and_then(|it| it.peers.iter().find(its));
+                let peer = wanted.map(|peer| peer.id);
+                placed.push(Placed { interface, interface_number, cell, peer });
+            }
+        }
+        placed
+    }
+
+    fn via(&self, peer: &Placed, row: &directlink_dataplane::Interface) -> Option<Via> {
+        let &Placed { interface, interface_number, cell, peer } = peer;
+        let port = self.seen.ports.get(&interface)?;
         let is_held = self.wanted.certainty(port) == Certainty::Held;
-        if !row.forwards || !(is_wanted || is_held) {
+        if !row.forwards || !(peer.is_some() || is_held) {
             return None;
         }
         let heard = self.sessions.heard();
-        let session = heard.sessions.get(&id);
+        let session = peer.and_then(|peer| heard.sessions.get(&peer));
         let learned = session.map(|session| session.routes.learned.as_slice()).unwrap_or_default();
+        let is_best = |prefix| peer.is_some_and(|peer| heard.is_best(row.vni, prefix, peer));
         let accepted = learned.iter().filter(|route| route.refused.is_none());
         Some(Via {
-            number: row.number,
+            number: cell.way,
+            interface: interface_number,
             vni: row.vni,
-            customer: row.customer,
+            customer: cell.customer,
             light: self.seen.lights.get(port).copied().unwrap_or_default(),
             is_established: session.is_some_and(|session| session.since().is_some()),
             // Nobody speaks for an interface whose plan cannot be read.
-            is_settled: is_wanted && self.sessions.is_settled(id),
+            is_settled: peer.is_some_and(|peer| self.sessions.is_settled(peer)),
             learned: accepted
                 .filter_map(|route| match route.prefix {
-                    IpNet::V4(prefix) => Some((prefix, heard.is_best(row.vni, &route.prefix, id))),
+                    IpNet::V4(prefix) => Some((prefix, is_best(&route.prefix))),
                     IpNet::V6(_) => None,
                 })
                 .collect(),
@@ -221,13 +261,7 @@ impl Agent {
     }
 
     pub(super) fn begin_facts(&mut self) {
-        let observed = &self.seen.outcome.observed;
-        let rows = &observed.tables.interfaces;
-        let asked: BTreeMap<_, _> = observed
-            .numbers()
-            .into_iter()
-            .filter_map(|(id, number)| Some((id, (number, rows.get(&number)?.customer))))
-            .collect();
+        let asked = self.placed();
         let kernel = self.kernel.clone();
         let teach = std::mem::take(&mut self.teach);
         self.job = Some(Box::pin(async move {

@@ -2,7 +2,7 @@
 //! and what has changed since somebody looked.
 
 use directlink_bgp::{LocRib, RouteChange, Status};
-use directlink_model::ids::InterfaceId;
+use directlink_model::ids::BgpPeerId;
 use directlink_net::{IpNet, Vni};
 use jiff::Timestamp;
 use std::{
@@ -23,10 +23,10 @@ pub struct SessionStatus {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
     /// Sessions whose status or routes changed, or that are gone.
-    pub sessions: BTreeSet<InterfaceId>,
+    pub sessions: BTreeSet<BgpPeerId>,
     /// Per Net, prefixes and the sessions that each is now reached through, best first; none
     /// where it can no longer be reached.
-    pub routes: BTreeMap<Vni, BTreeMap<IpNet, Vec<InterfaceId>>>,
+    pub routes: BTreeMap<Vni, BTreeMap<IpNet, Vec<BgpPeerId>>>,
 }
 
 #[derive(Debug)]
@@ -41,15 +41,15 @@ pub(super) struct Board {
 /// that the end of its old task cannot undo what the new one wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Enrolment {
-    id: InterfaceId,
+    id: BgpPeerId,
     number: u64,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
     enrolments: u64,
-    sessions: BTreeMap<InterfaceId, Seat>,
-    nets: BTreeMap<Vni, LocRib<InterfaceId>>,
+    sessions: BTreeMap<BgpPeerId, Seat>,
+    nets: BTreeMap<Vni, LocRib<BgpPeerId>>,
     changes: Changes,
 }
 
@@ -86,7 +86,7 @@ impl Board {
         Self { epoch, inner: Mutex::default(), news: Notify::new() }
     }
 
-    pub(super) fn enrol(&self, id: InterfaceId) -> Enrolment {
+    pub(super) fn enrol(&self, id: BgpPeerId) -> Enrolment {
         let mut inner = self.lock();
         inner.enrolments += 1;
         let number = inner.enrolments;
@@ -95,7 +95,7 @@ impl Board {
     }
 
     /// Takes away the session and its routes.
-    pub(super) fn retire(&self, id: InterfaceId) {
+    pub(super) fn retire(&self, id: BgpPeerId) {
         let mut inner = self.lock();
         if let Some(seat) = inner.sessions.remove(&id) {
             inner.leave(id, seat.net);
@@ -142,16 +142,16 @@ impl Board {
         self.news.notify_waiters();
     }
 
-    pub(super) fn status(&self, id: InterfaceId) -> Option<SessionStatus> {
+    pub(super) fn status(&self, id: BgpPeerId) -> Option<SessionStatus> {
         self.lock().sessions.get(&id)?.status.clone()
     }
 
-    pub(super) fn snapshot(&self) -> BTreeMap<InterfaceId, SessionStatus> {
+    pub(super) fn snapshot(&self) -> BTreeMap<BgpPeerId, SessionStatus> {
         let inner = self.lock();
         inner.sessions.iter().filter_map(|(id, seat)| Some((*id, seat.status.clone()?))).collect()
     }
 
-    pub(super) fn best(&self, net: Vni) -> BTreeMap<IpNet, Vec<InterfaceId>> {
+    pub(super) fn best(&self, net: Vni) -> BTreeMap<IpNet, Vec<BgpPeerId>> {
         let inner = self.lock();
         let rib = inner.nets.get(&net);
         rib.into_iter().flat_map(LocRib::best).map(|(prefix, ids)| (prefix, ids.to_vec())).collect()
@@ -186,7 +186,7 @@ impl Inner {
         self.sessions.get_mut(&who.id).filter(|seat| seat.number == who.number)
     }
 
-    fn offer(&mut self, id: InterfaceId, net: Vni, changes: &[RouteChange]) {
+    fn offer(&mut self, id: BgpPeerId, net: Vni, changes: &[RouteChange]) {
         let rib = self.nets.entry(net).or_insert_with(|| LocRib::new(WAYS_MAX));
         let best: Vec<_> = changes.iter().filter_map(|change| rib.update(&id, change)).collect();
         if !best.is_empty() {
@@ -195,7 +195,7 @@ impl Inner {
         }
     }
 
-    fn leave(&mut self, id: InterfaceId, net: Option<Vni>) {
+    fn leave(&mut self, id: BgpPeerId, net: Option<Vni>) {
         let Some((net, rib)) = net.and_then(|net| Some((net, self.nets.get_mut(&net)?))) else {
             return;
         };
@@ -238,7 +238,7 @@ mod tests {
     #[test]
     fn changes_are_told_once_as_they_are_now() {
         let board = Board::new(Timestamp::UNIX_EPOCH);
-        let [one, two] = [1, 2].map(|n| board.enrol(InterfaceId::from_bits(n)));
+        let [one, two] = [1, 2].map(|n| board.enrol(BgpPeerId::from_bits(n)));
         board.assign(one, Some(vni(7)), &[]);
         board.assign(two, Some(vni(7)), &[]);
         board.update(one, &[offer("192.168.0.0/16", 2), offer("192.168.7.0/24", 1)]);
@@ -261,10 +261,10 @@ mod tests {
     #[test]
     fn a_retired_task_cannot_write_any_more() {
         let board = Board::new(Timestamp::UNIX_EPOCH);
-        let old = board.enrol(InterfaceId::from_bits(1));
+        let old = board.enrol(BgpPeerId::from_bits(1));
         board.assign(old, Some(vni(7)), &[offer("192.168.0.0/16", 1)]);
         board.retire(old.id);
-        let new = board.enrol(InterfaceId::from_bits(1));
+        let new = board.enrol(BgpPeerId::from_bits(1));
         board.assign(new, Some(vni(7)), &[offer("192.168.1.0/24", 1)]);
         board.take_changes();
         let gone = RouteChange { path: None, ..offer("192.168.1.0/24", 1) };
@@ -276,7 +276,7 @@ mod tests {
     #[test]
     fn routes_follow_their_session_into_another_net() {
         let board = Board::new(Timestamp::UNIX_EPOCH);
-        let who = board.enrol(InterfaceId::from_bits(1));
+        let who = board.enrol(BgpPeerId::from_bits(1));
         let offered = [offer("192.168.0.0/16", 1)];
         board.assign(who, Some(vni(7)), &offered);
         board.assign(who, Some(vni(8)), &offered);

@@ -1,18 +1,18 @@
-//! What an interface's session shall be, and what can be asked of it.
+//! What a BGP peer's session shall be, and what can be asked of it.
 
 use super::Netns;
 use directlink_bgp::{GracefulRestart, HoldTime, LearnedRoute, PeerConfig, PrefixLimits, Timings};
-use directlink_model::ids::InterfaceId;
+use directlink_model::ids::BgpPeerId;
 use directlink_net::{Asn, BgpKey, IpNet, Vni};
 use std::{
     collections::BTreeSet,
     net::{IpAddr, Ipv4Addr},
 };
 
-/// One interface's session. Two that are equal want the same.
+/// One peer's session. Two that are equal want the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionConfig {
-    pub id: InterfaceId,
+    pub id: BgpPeerId,
     /// Where its addresses are.
     pub netns: Netns,
     pub local_addr: IpAddr,

@@ -33,6 +33,8 @@ pub(crate) fn interface(vlan: u16) -> InterfacePlan {
         }),
         shutdown: None,
         bits_per_second: None,
+        peer_id: None,
+        further_peers: [].into(),
     }
 }
 

@@ -10,7 +10,12 @@ mod server;
 
 use bench::Bench;
 use customer::Bird;
-use directlink_model::{plan::Document, report::PortReport};
+use directlink_model::{
+    bgp_peer::first_peer,
+    interface::Seen,
+    plan::Document,
+    report::{InterfaceReport, PortReport},
+};
 use documents::{NET, id, interface, net, one, port};
 use server::{Authority, Process, Server};
 use std::{
@@ -28,6 +33,11 @@ async fn attached() -> (Bench, Server, Process) {
     let agent = Process::start(bench.config(server.address));
     assert!(server.hello().await.is_empty());
     (bench, server, agent)
+}
+
+/// Of its first peer.
+fn seen(report: &InterfaceReport) -> Seen {
+    report.seen(id(), first_peer(id()))
 }
 
 fn configured(report: &PortReport) -> bool {
@@ -187,7 +197,7 @@ async fn a_customers_router_reaches_a_host_and_survives_the_agent() {
     let bird = Bird::start(&bench);
     let report = server
         .report("forwarding", |report| {
-            report.interfaces.get(&id()).is_some_and(|i| i.seen().forwarding && i.seen().session_up)
+            report.interfaces.get(&id()).is_some_and(|i| seen(i).forwarding && seen(i).session_up)
         })
         .await;
     let interface = &report.interfaces[&id()];
@@ -205,7 +215,7 @@ async fn a_customers_router_reaches_a_host_and_survives_the_agent() {
     let agent = Process::start(bench.config(server.address));
     server
         .report("the session again", |report| {
-            report.interfaces.get(&id()).is_some_and(|i| i.seen().forwarding && i.seen().session_up)
+            report.interfaces.get(&id()).is_some_and(|i| seen(i).forwarding && seen(i).session_up)
         })
         .await;
     println!("session again after {:?}", began.elapsed());
@@ -219,7 +229,7 @@ async fn a_customers_router_reaches_a_host_and_survives_the_agent() {
     bench.within("c", "ip link set cable up");
     server
         .report("forwarding again", |report| {
-            report.light && report.interfaces[&id()].seen().forwarding
+            report.light && seen(&report.interfaces[&id()]).forwarding
         })
         .await;
     bench.eventually("ping again", Bench::pings).await;

@@ -10,13 +10,13 @@ mod place;
 use customer::{Brand, Customer};
 use directlink_agent::speaker::{Netns, SessionConfig, SessionStatus, Speaker};
 use directlink_bgp::{DownReason, HoldTime, PrefixLimits, Refusal, State, Stop};
-use directlink_model::ids::InterfaceId;
+use directlink_model::ids::BgpPeerId;
 use directlink_net::{BgpKey, IpNet, Vni};
 use place::{Place, eventually};
 use std::{collections::BTreeSet, time::Duration};
 use tokio::runtime::Handle;
 
-const ID: InterfaceId = InterfaceId::from_bits(0x00c0_ffee);
+const ID: BgpPeerId = BgpPeerId::from_bits(0x00c0_ffee);
 
 fn vni() -> Vni {
     1000u32.try_into().unwrap()
@@ -286,7 +286,7 @@ async fn two_customers_with_the_same_addresses_do_not_meet() {
     let places = [Place::new(), Place::new()];
     let _customers = places.each_ref().map(|place| Customer::start(place, Brand::Bird, None));
     let speaker = Speaker::new(Handle::current()).unwrap();
-    let ids = [1, 2].map(InterfaceId::from_bits);
+    let ids = [1, 2].map(BgpPeerId::from_bits);
     let nets: [Vni; 2] = [1u32, 2].map(|n| n.try_into().unwrap());
     for ((id, net), place) in ids.into_iter().zip(nets).zip(&places) {
         speaker.set(SessionConfig { id, net: Some(net), ..config(place, None) });

@@ -2,8 +2,8 @@
 
 use super::{
     AddressKey, FlowKey, FlowRow, InterfaceKey, InterfaceRow, InterfaceTallies, NeighbourRow,
-    NicRow, PrefixKey, PresenceRow, RouteRow, RouterRow, RuleCell, RuleKey, RuleRow, Scoped,
-    SubnetRow, TallyRow,
+    NicRow, PeerCell, PrefixKey, PresenceRow, RouteRow, RouterRow, RuleCell, RuleKey, RuleRow,
+    Scoped, SubnetRow, TallyRow,
 };
 use std::mem::offset_of;
 
@@ -29,10 +29,11 @@ pub(crate) fn mirrors() -> Vec<Mirror> {
         router_row = RouterRow { vtep, fabric_ifindex, gateway_mac, zero }
         interface_key = InterfaceKey { port_ifindex, vlan, zero }
         interface_row = InterfaceRow {
-            number, vni, slow_ifindex, router, customer, peer_mask, mtu, flags, router_mac, zero
+            number, vni, slow_ifindex, mtu, flags, peers, router_mac, zero
         }
+        peer_cell = PeerCell { way, router, customer, mask }
         neighbour_row = NeighbourRow { mac, zero }
-        route_row = RouteRow { count, interfaces }
+        route_row = RouteRow { count, ways }
         subnet_row = SubnetRow { gateway }
         source_row = PresenceRow { zero }
         net_row = PresenceRow { zero }

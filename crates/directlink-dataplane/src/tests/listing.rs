@@ -24,7 +24,7 @@ fn every_table_lists_what_was_put() {
     assert_eq!(dataplane.nets().unwrap(), [vni()].into());
     let source = Source { interface: NUMBER, prefix: net("192.0.2.0/24") };
     assert_eq!(dataplane.sources().unwrap(), [source].into());
-    let route = Route { vni: vni(), prefix: net("192.0.2.0/24"), interfaces: vec![NUMBER] };
+    let route = Route { vni: vni(), prefix: net("192.0.2.0/24"), ways: vec![NUMBER] };
     assert_eq!(dataplane.routes().unwrap(), [route]);
     let gateway = Ipv4Addr::new(10, 0, 1, 1);
     let subnet = Subnet { vni: vni(), range: net("10.0.1.0/24"), gateway };
@@ -70,10 +70,10 @@ fn an_interface_that_moves_to_another_vlan_leaves_its_old_one() {
 fn a_route_has_one_to_four_ways() {
     let mut world = World::new();
     for (count, good) in [(0, false), (1, true), (4, true), (5, false)] {
-        let interfaces = (1..=count).filter_map(InterfaceNumber::new).collect();
-        let route = Route { vni: vni(), prefix: net("198.51.100.0/24"), interfaces };
+        let ways = (1..=count).filter_map(InterfaceNumber::new).collect();
+        let route = Route { vni: vni(), prefix: net("198.51.100.0/24"), ways };
         let put = world.dataplane.put_route(&route);
-        assert_eq!(!matches!(put, Err(TableError::NextInterfaces(_))), good, "{count}");
+        assert_eq!(!matches!(put, Err(TableError::Ways(_))), good, "{count}");
     }
 }
 

@@ -7,11 +7,11 @@ use super::{
     },
     world::{
         Action, CUSTOMER_MAC, FROM_HOST, GATEWAY_MAC, HOST_MAC, NIC_MAC, NUMBER, ROUTER_MAC,
-        TO_HOST, VLAN, VNI, World, from_nic, interface, ip, net, nic, on_vlan, source_port,
+        TO_HOST, VLAN, VNI, World, from_nic, interface, ip, net, nic, on_vlan, peer, source_port,
         to_customer, to_nic, vni,
     },
 };
-use crate::{Interface, InterfaceNumber, Nic, Route, Verdict};
+use crate::{Interface, InterfaceNumber, Nic, Peer, Route, Verdict};
 use directlink_net::{Mac, Mtu, Vlan, Vni};
 use std::{collections::BTreeSet, net::Ipv4Addr};
 
@@ -469,9 +469,7 @@ fn customers_with_the_same_addresses_do_not_meet() {
     let vni_b = Vni::try_from(7002).unwrap();
     let vlan = Vlan::try_from(200i64).unwrap();
     let dataplane = &mut world.dataplane;
-    dataplane
-        .put_interface(&Interface { number, vlan, vni: vni_b, slow_ifindex: 0, ..interface() })
-        .unwrap();
+    dataplane.put_interface(&Interface { vlan, vni: vni_b, ..another(number) }).unwrap();
     dataplane.put_source(crate::Source { interface: number, prefix: net("192.0.2.0/24") }).unwrap();
     dataplane.put_net(vni_b).unwrap();
     let frame = tagged(CUSTOMER_MAC, ROUTER_MAC, &[(C_TAG, 200)], IPV4, &question().bytes());
@@ -484,18 +482,74 @@ fn customers_with_the_same_addresses_do_not_meet() {
     assert_eq!(outcome.verdict, Verdict::NoRoute, "the route is the other Net's");
 }
 
+/// As the usual one, under another number and without a namespace.
+fn another(number: InterfaceNumber) -> Interface {
+    let peers = vec![Peer { way: number, ..peer() }];
+    Interface { number, slow_ifindex: 0, peers, ..interface() }
+}
+
+#[test]
+fn two_peers_on_a_vlan_have_a_way_each_and_one_that_goes_takes_its_own_along() {
+    let mut world = World::new();
+    let way = InterfaceNumber::new(6).unwrap();
+    let customer = Ipv4Addr::new(203, 0, 113, 6);
+    let second = Peer { way, router: net("203.0.113.5/30"), customer };
+    let both = Interface { peers: vec![peer(), second], ..interface() };
+    world.dataplane.put_interface(&both).unwrap();
+    assert_eq!(world.dataplane.interfaces().unwrap(), [both]);
+    // What it sends, to us and into the Net.
+    let ask = |own| arp(1, (OTHER_MAC, "203.0.113.6"), (NO_MAC, own));
+    for (frame, verdict) in [
+        (vlan_frame(BROADCAST, ARP, &ask("203.0.113.5")), Verdict::ToRouter),
+        (on_vlan(&tcp("203.0.113.6:30000", "203.0.113.5:179", SYN)), Verdict::ToRouter),
+        // Past the look at its source: that no rule admits it is another matter.
+        (on_vlan(&echo("203.0.113.6", "10.0.1.10", 1)), Verdict::DeniedBySecurityGroup),
+        (on_vlan(&echo("203.0.113.9", "10.0.1.10", 1)), Verdict::SourceNotAnnounced),
+        (on_vlan(&echo("203.0.113.5", "10.0.1.10", 1)), Verdict::SourceNotAnnounced),
+    ] {
+        assert_eq!(world.port(&frame).verdict, verdict, "{frame:02x?}");
+    }
+    // Its MAC is learned off what the kernel sends it, beside the other's.
+    let syn = tcp("203.0.113.5:179", "203.0.113.6:40000", SYN).bytes();
+    assert_eq!(world.slow(&ethernet(ROUTER_MAC, OTHER_MAC, IPV4, &syn)), Verdict::FromRouter);
+    let known = [(NUMBER, CUSTOMER_MAC), (way, OTHER_MAC)].into();
+    assert_eq!(world.dataplane.neighbours().unwrap(), known);
+    let prefix = net("198.51.100.0/24");
+    world.dataplane.put_route(&Route { vni: vni(), prefix, ways: vec![way] }).unwrap();
+    let packet = udp("10.0.1.10:53", "198.51.100.9:4000");
+    let outcome = world.fabric(&from_nic(&packet));
+    assert_eq!(outcome.verdict, Verdict::ForwardedToCustomer);
+    assert_eq!((&outcome.frame[..6], &outcome.frame[14..16]), (&OTHER_MAC.0[..], &[0, 100][..]));
+    // The first goes: the second's way stays, and nobody is sent by the first's.
+    let alone = Interface { peers: vec![second], ..interface() };
+    world.dataplane.put_interface(&alone).unwrap();
+    assert_eq!(world.reply(&packet), Verdict::ForwardedToCustomer);
+    assert_eq!(world.reply(&udp("10.0.1.10:53", "192.0.2.9:4000")), Verdict::InterfaceGone);
+    assert_eq!(world.dataplane.neighbours().unwrap(), [(way, OTHER_MAC)].into());
+    world.dataplane.put_interface(&interface()).unwrap();
+    assert_eq!(world.reply(&packet), Verdict::InterfaceGone);
+}
+
+#[test]
+fn an_interface_has_one_or_two_peers() {
+    let mut world = World::new();
+    for (count, good) in [(0, false), (1, true), (2, true), (3, false)] {
+        let put =
+            world.dataplane.put_interface(&Interface { peers: vec![peer(); count], ..interface() });
+        assert_eq!(put.is_ok(), good, "{count}");
+    }
+}
+
 #[test]
 fn equal_routes_share_flows_and_each_flow_keeps_its_way() {
     let mut world = World::new();
     let second = InterfaceNumber::new(6).unwrap();
     let vlan = Vlan::try_from(200i64).unwrap();
     let dataplane = &mut world.dataplane;
-    dataplane
-        .put_interface(&Interface { number: second, vlan, slow_ifindex: 0, ..interface() })
-        .unwrap();
+    dataplane.put_interface(&Interface { vlan, ..another(second) }).unwrap();
     dataplane.put_neighbour(second, OTHER_MAC).unwrap();
-    let interfaces = vec![NUMBER, second];
-    dataplane.put_route(&Route { vni: vni(), prefix: net("192.0.2.0/24"), interfaces }).unwrap();
+    let ways = vec![NUMBER, second];
+    dataplane.put_route(&Route { vni: vni(), prefix: net("192.0.2.0/24"), ways }).unwrap();
     let vlan_of = |world: &mut World, port: u16| {
         let to = format!("192.0.2.9:{port}");
         let frame = world.fabric(&from_nic(&udp("10.0.1.10:53", &to))).frame;

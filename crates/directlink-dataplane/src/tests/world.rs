@@ -9,7 +9,7 @@
 
 use super::frame::{self, Outer, Packet, in_tunnel};
 use crate::{
-    Capacity, Dataplane, Interface, InterfaceNumber, Nic, Protocol, Route, Rule, RuleSet,
+    Capacity, Dataplane, Interface, InterfaceNumber, Nic, Peer, Protocol, Route, Rule, RuleSet,
     RuleSetNumber, Source, Subnet, Uplink, Verdict,
 };
 use aya::programs::{SchedClassifier, TestRun as _, TestRunOptions, Xdp};
@@ -85,7 +85,7 @@ impl World {
         dataplane.put_interface(&interface()).unwrap();
         dataplane.put_neighbour(NUMBER, CUSTOMER_MAC).unwrap();
         dataplane.put_source(Source { interface: NUMBER, prefix: net("192.0.2.0/24") }).unwrap();
-        let route = Route { vni: vni(), prefix: net("192.0.2.0/24"), interfaces: vec![NUMBER] };
+        let route = Route { vni: vni(), prefix: net("192.0.2.0/24"), ways: vec![NUMBER] };
         dataplane.put_route(&route).unwrap();
         dataplane.put_net(vni()).unwrap();
         dataplane
@@ -185,11 +185,14 @@ pub(super) fn interface() -> Interface {
         vni: vni(),
         mtu: Mtu::MAX,
         slow_ifindex: PORT,
-        router: net("203.0.113.1/30"),
-        customer: Ipv4Addr::new(203, 0, 113, 2),
+        peers: vec![peer()],
         router_mac: ROUTER_MAC,
         forwards: true,
     }
+}
+
+pub(super) fn peer() -> Peer {
+    Peer { way: NUMBER, router: net("203.0.113.1/30"), customer: Ipv4Addr::new(203, 0, 113, 2) }
 }
 
 pub(super) fn nic() -> Nic {

@@ -9,8 +9,8 @@
 //! ```
 
 use directlink_dataplane::{
-    Cable, Capacity, Dataplane, Interface, InterfaceNumber, Nic, Protocol, Route, Rule, RuleSet,
-    RuleSetNumber, Source, Subnet, Uplink, Verdict, offload,
+    Cable, Capacity, Dataplane, Interface, InterfaceNumber, Nic, Peer, Protocol, Route, Rule,
+    RuleSet, RuleSetNumber, Source, Subnet, Uplink, Verdict, offload,
 };
 use directlink_net::{Ipv4Net, Mac, Mtu, Vlan, Vni};
 use nix::{
@@ -125,8 +125,11 @@ impl Region {
             vni: vni(),
             mtu: Mtu::MAX,
             slow_ifindex: self.router.ifindex("slow100"),
-            router: net("203.0.113.1/30"),
-            customer: Ipv4Addr::new(203, 0, 113, 2),
+            peers: vec![Peer {
+                way: NUMBER,
+                router: net("203.0.113.1/30"),
+                customer: Ipv4Addr::new(203, 0, 113, 2),
+            }],
             router_mac: ROUTER_MAC,
             forwards: true,
         }
@@ -163,7 +166,7 @@ impl Region {
         let prefix = net("192.0.2.0/24");
         dataplane.put_source(Source { interface: NUMBER, prefix }).unwrap();
         for prefix in [prefix, net("203.0.113.0/30")] {
-            dataplane.put_route(&Route { vni: vni(), prefix, interfaces: vec![NUMBER] }).unwrap();
+            dataplane.put_route(&Route { vni: vni(), prefix, ways: vec![NUMBER] }).unwrap();
         }
         let gateway = Ipv4Addr::new(10, 0, 1, 1);
         dataplane.put_net(vni()).unwrap();

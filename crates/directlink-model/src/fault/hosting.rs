@@ -5,7 +5,7 @@ use crate::{
     hosting::{Capacity, Holder},
     ids::{ConnectionId, InterfaceId, LagId},
 };
-use directlink_net::{IpNet, Vlan};
+use directlink_net::Vlan;
 use thiserror::Error;
 
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -52,8 +52,4 @@ pub enum HostingFault {
         "The DirectLinkInterface '{interface}' stays on the DirectLink '{connection}', which is hosted: it moves only with that."
     )]
     InterfaceStays { interface: InterfaceId, connection: ConnectionId },
-    #[error(
-        "Addresses of {subnet} are already used by another interface on the DirectLink '{connection}'. Delete one of the two, and create it again with other addresses."
-    )]
-    AddressesTaken { connection: ConnectionId, subnet: IpNet },
 }

@@ -50,13 +50,15 @@ impl Intent {
     /// What follows from the interface alone. The caller adds what it knows of the customer:
     /// prefixes, the port, the wish for BFD.
     pub fn of(interface: &Interface, region_asn: RegionAsn) -> Self {
+        // The first of its peers: a second one is for another router, which has a text of its own.
+        let peer = interface.main_peer();
         Self {
             id: interface.id,
             vlan: interface.vlan,
             mtu: interface.mtu,
-            customer_asn: interface.asn,
+            customer_asn: peer.asn,
             region_asn,
-            sessions: vec![Session { peer: interface.peer, key: interface.key.clone() }],
+            sessions: vec![Session { peer: peer.addresses, key: peer.key }],
             announce: vec![],
             accept: vec![],
             bfd: false,

@@ -1,55 +1,76 @@
-//! BGP peers as things of their own. An interface has one, for as long as it lives: a router
-//! speaks one session on each. So both commands end in the model's refusal, never in a peer that
-//! is not there.
+//! BGP peers as things of their own: one more, one less. Their interface's owner's alone to ask.
 
-use super::{App, Context, Refusal, interfaces::visible};
+use super::{
+    App, Context, Refusal,
+    interfaces::{addresses_or_allocated, mark, record, view, visible},
+    write_tx,
+};
+use crate::store::{AnyConnection, Tx, bgp_peers, interfaces};
 use directlink_model::{
     Fault,
-    command::{AddBgpPeer, ChosenPeer, DeleteBgpPeer},
-    ids::InterfaceId,
+    bgp_peer::PeerProposal,
+    command::{AddBgpPeer, DeleteBgpPeer},
+    connection::Connection,
+    ids::{BgpPeerId, ConnectionId, InterfaceId},
     interface::Interface,
     view::InterfaceView,
 };
+use directlink_net::IpNet;
 
 impl App {
-    /// A second peer: refused with the reason.
     pub async fn add_bgp_peer(
         &self,
         ctx: &Context,
         c: AddBgpPeer,
     ) -> Result<InterfaceView, Refusal> {
-        let interface = self.living(ctx, c.interface).await?;
-        Err(interface.refuse_further_peer(c.ipv6).into())
+        write_tx!(self, ctx.dry_run, |tx| {
+            let (mut interface, connection) = own(tx, ctx, c.interface).await?;
+            interface.check_room(c.ipv6, ctx.now)?;
+            let taken = taken(tx, connection.wire()).await?;
+            let given = (c.router_address, c.customer_address);
+            let addresses = addresses_or_allocated(given, &taken)?;
+            let proposal = PeerProposal { asn: c.asn, key: c.key.clone(), addresses };
+            let id = BgpPeerId::from_bits(rand::random());
+            let peer = interface.add_peer(id, proposal, self.region().asn, &taken, ctx.now)?;
+            bgp_peers::insert(tx, c.interface, &peer).await?;
+            mark(tx, &connection).await?;
+            record(tx, ctx, c.interface, &format!("{id} added")).await?;
+            Ok(view(interface, connection, ctx.now))
+        })
     }
 
-    /// The one peer stays; another is not there.
     pub async fn delete_bgp_peer(
         &self,
         ctx: &Context,
         c: DeleteBgpPeer,
     ) -> Result<InterfaceView, Refusal> {
-        let interface = self.living(ctx, c.interface).await?;
-        let (is_it, named) = match c.peer {
-            ChosenPeer::Id(id) => (id == interface.bgp_peer(), id.to_string()),
-            ChosenPeer::Asn(asn, address) => {
-                let there = interface.peer.customer().addr();
-                let same = asn == interface.asn && address.is_none_or(|address| address == there);
-                (same, format!("AS{asn}"))
+        write_tx!(self, ctx.dry_run, |tx| {
+            let (mut interface, connection) = own(tx, ctx, c.interface).await?;
+            let id = interface.find_peer(c.peer)?.id;
+            if interface.delete_peer(id, ctx.now)? {
+                interfaces::update(tx, &interface).await?;
+                mark(tx, &connection).await?;
+                record(tx, ctx, c.interface, &format!("deletion of {id} asked")).await?;
             }
-        };
-        Err(match is_it {
-            true => Fault::LastBgpPeer(c.interface),
-            false => Fault::NoSuchBgpPeer { interface: c.interface, peer: named },
-        }
-        .into())
+            Ok(view(interface, connection, ctx.now))
+        })
     }
+}
 
-    async fn living(&self, ctx: &Context, id: InterfaceId) -> Result<Interface, Refusal> {
-        let mut db = self.store().snapshot().await?;
-        let (interface, _) = visible(&mut db, ctx, id).await?;
-        match interface.state(false, ctx.now).is_live() {
-            true => Ok(interface),
-            false => Err(Fault::NoSuchInterface(id).into()),
-        }
+async fn own(
+    db: &mut AnyConnection,
+    ctx: &Context,
+    id: InterfaceId,
+) -> Result<(Interface, Connection), Refusal> {
+    let (interface, connection) = visible(db, ctx, id).await?;
+    match interface.owner == ctx.caller.account {
+        true => Ok((interface, connection)),
+        false => Err(Fault::NoSuchInterface(id).into()),
     }
+}
+
+/// The peer subnets of the live interfaces on the wire.
+async fn taken(tx: &mut Tx, wire: ConnectionId) -> Result<Vec<IpNet>, Refusal> {
+    let live = interfaces::live_on_wire(tx, wire).await?;
+    Ok(live.iter().flat_map(Interface::peers).map(|peer| peer.addresses.router()).collect())
 }

@@ -15,7 +15,7 @@ use directlink_model::{
 use jiff::Timestamp;
 
 impl App {
-    /// Shuts the session of an interface for a while. Its owner's alone to ask.
+    /// Shuts sessions of an interface for a while. Its owner's alone to ask.
     pub async fn start_failover_test(
         &self,
         ctx: &Context,
@@ -26,11 +26,10 @@ impl App {
             if interface.owner != ctx.caller.account {
                 return Err(Fault::NoSuchInterface(c.interface).into());
             }
-            interface.check_peers(&c.peers)?;
             let id = FailoverTestId::from_bits(rand::random());
             // One that is over, and that the loop has not seen yet, is over now.
             end_test(tx, c.interface, ctx.now).await?;
-            let test = FailoverTest::start(id, &mut interface, c.minutes, ctx.now)?;
+            let test = FailoverTest::start(id, &mut interface, &c.peers, c.minutes, ctx.now)?;
             failover_tests::forget(tx, ctx.now - HISTORY_KEPT).await?;
             failover_tests::insert(tx, &test).await?;
             interfaces::update(tx, &interface).await?;
@@ -40,7 +39,7 @@ impl App {
         })
     }
 
-    /// Lets the session in again before its time.
+    /// Lets them in again before their time.
     pub async fn stop_failover_test(
         &self,
         ctx: &Context,

@@ -10,7 +10,7 @@ use super::{
     write_tx,
 };
 use crate::store::{
-    AnyConnection, Tx, accounts, connections,
+    AnyConnection, Tx, accounts, bgp_peers, connections,
     interfaces::{self, GoneBefore},
     journal, plans, tag_sets,
 };
@@ -61,7 +61,8 @@ impl App {
             let here = on_wire.iter().filter(|(connection, _)| *connection == id);
             let (quota, count) = (Quota::InterfacesPerConnection, here.count() + 1);
             self.check_quota(tx, place.connection.account, quota, count).await?;
-            let addresses: Vec<_> = on_wire.into_iter().map(|(_, address)| address).collect();
+            let mut addresses: Vec<_> = on_wire.into_iter().map(|(_, address)| address).collect();
+            addresses.extend(bgp_peers::live_addresses(tx, place.connection.wire()).await?);
             let proposal = Proposal {
                 connection: id,
                 lag: place.lag,
@@ -289,6 +290,17 @@ pub(super) async fn check_net_is_new(
     match interfaces::reaching_net(tx, connection, net).await? {
         Some(by) => Err(Fault::NetAlreadyReached { net, by }.into()),
         None => Ok(()),
+    }
+}
+
+/// The pair that was asked for, or one that meets none of these.
+pub(super) fn addresses_or_allocated(
+    (router, customer): (Option<IpNet>, Option<IpNet>),
+    taken: &[IpNet],
+) -> Result<PeerAddresses, Fault> {
+    match given_addresses(router, customer)? {
+        Some(given) => Ok(given),
+        None => allocate_addresses(taken),
     }
 }
 

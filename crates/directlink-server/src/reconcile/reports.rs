@@ -12,12 +12,12 @@ use crate::{
 use directlink_model::{
     connection::{Connection, ConnectionState, PortRef},
     ids::InterfaceId,
-    interface::{Interface, Seen},
+    interface::Interface,
     plan::{Document, PortPlan, Scope},
     report::{InterfaceReport, PortReport},
 };
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tracing::info;
 
 /// Takes a report as it arrives: news is folded at once. If that fails the report counts as not
@@ -120,23 +120,29 @@ struct InterfaceFold<'a> {
 
 impl InterfaceFold<'_> {
     async fn fold(&mut self, mut interface: Interface) -> Result<(), Error> {
-        let was = interface.clone();
+        let (was, now) = (interface.clone(), self.now);
         let said = self.report.interfaces.get(&interface.id);
-        match said {
-            Some(said) => {
-                interface.see(said.seen(), self.now);
+        for peer in was.peers() {
+            let seen = said.map(|said| said.seen(was.id, peer.id)).unwrap_or_default();
+            interface.see_peer(peer.id, seen, now);
+        }
+        let planned = self.plan.map(|plan| plan.interfaces.get(&interface.id));
+        match (planned, said) {
+            (Some(None), None) => {
+                interface.see_removed(now);
             }
-            None => {
-                interface.see(Seen::default(), self.now);
-                let unwanted =
-                    self.plan.is_some_and(|plan| !plan.interfaces.contains_key(&interface.id));
-                if unwanted {
-                    interface.see_removed(self.now);
+            // As its plan says, which knows nothing of the peer.
+            (Some(Some(planned)), Some(said)) if said.configured => {
+                let planned: Vec<_> = planned.peers(was.id).map(|(peer, _)| peer).collect();
+                for peer in was.peers().filter(|peer| !planned.contains(&peer.id)) {
+                    interface.see_peer_removed(peer.id, now);
                 }
             }
+            (Some(_) | None, _) => {}
         }
         if interface != was {
             interfaces::update(self.tx, &interface).await?;
+            self.tell_peers(&was, &interface).await?;
             self.tell(&was, &interface).await?;
         }
         self.keep(interface.id, said).await
@@ -159,10 +165,23 @@ impl InterfaceFold<'_> {
         if before == after {
             return Ok(());
         }
-        let cause = self.report.interfaces.get(&is.id).map_or("gone", cause);
+        let is_there = self.report.interfaces.contains_key(&is.id);
+        let cause = if is_there { cause(is) } else { "gone" };
         info!(interface = %is.id, %before, %after, cause, "state changed");
         let what = format!("interface {after}");
         journal::record(self.tx, (self.actor, self.now), is.id, &what, cause).await
+    }
+
+    /// Those that are gone for good.
+    async fn tell_peers(&mut self, was: &Interface, is: &Interface) -> Result<(), Error> {
+        let (before, after): (BTreeSet<_>, BTreeSet<_>) =
+            (was.peers().map(|p| p.id).collect(), is.peers().map(|p| p.id).collect());
+        for peer in before.difference(&after) {
+            info!(interface = %is.id, %peer, "deleted");
+            let what = format!("{peer} deleted");
+            journal::record(self.tx, (self.actor, self.now), is.id, &what, "gone").await?;
+        }
+        Ok(())
     }
 }
 
@@ -197,16 +216,19 @@ async fn tell_connection(
 fn without_restless(report: &InterfaceReport) -> InterfaceReport {
     let mut report = report.clone();
     report.verdicts.clear();
-    if !report.session.is_established() {
-        report.session.state = "Idle".into();
+    let further = report.further_peers.values_mut().map(|peer| &mut peer.session);
+    for session in std::iter::once(&mut report.session).chain(further) {
+        if !session.is_established() {
+            session.state = "Idle".into();
+        }
     }
     report
 }
 
 /// Which piece is missing, first things first.
-fn cause(said: &InterfaceReport) -> &'static str {
-    let seen = said.seen();
-    match (seen.configured, seen.session_up, seen.forwarding) {
+fn cause(interface: &Interface) -> &'static str {
+    let seen = interface.overall();
+    match (seen.configured, seen.session_up, interface.works()) {
         (false, _, _) => "not configured",
         (true, false, _) => "BGP session not established",
         (true, true, false) => "rows not in the kernel, or the customer's MAC address not known",

@@ -1,7 +1,8 @@
 //! Rows of failover tests: those that run, and the last year's.
 
-use super::{Error, row::Columns, row::us, statements};
+use super::{Error, bgp_peers, row::Columns, row::us, statements};
 use directlink_model::{
+    bgp_peer::first_peer,
     failover::{Ended, FailoverTest},
     ids::{AccountId, InterfaceId},
 };
@@ -9,8 +10,8 @@ use jiff::Timestamp;
 use sqlx::{AnyConnection, any::AnyRow, query};
 
 statements! {
-    INSERT = "INSERT INTO failover_test (id, interface, owner, minutes, started_us, until_us)
-              VALUES ($1, $2, $3, $4, $5, $6)";
+    INSERT = "INSERT INTO failover_test (id, interface, owner, minutes, started_us, until_us, peers)
+              VALUES ($1, $2, $3, $4, $5, $6, $7)";
     END = "UPDATE failover_test SET ended_us = $2, ended_early = $3 WHERE id = $1";
     RUNNING = "SELECT * FROM failover_test WHERE interface = $1 AND ended_us IS NULL";
     OVERDUE = "SELECT * FROM failover_test WHERE ended_us IS NULL AND until_us <= $1 ORDER BY until_us LIMIT 256";
@@ -27,6 +28,7 @@ pub(crate) async fn insert(db: &mut AnyConnection, test: &FailoverTest) -> Resul
         .bind(i64::from(test.minutes))
         .bind(test.started_at.as_microsecond())
         .bind(test.until().as_microsecond())
+        .bind(bgp_peers::list(&test.peers))
         .execute(db)
         .await?;
     Ok(())
@@ -88,9 +90,15 @@ pub(crate) async fn forget(db: &mut AnyConnection, until: Timestamp) -> Result<(
 
 fn read(row: &AnyRow) -> Result<FailoverTest, Error> {
     let early = row.number_or_null("ended_early")?.is_some_and(|early| early != 0);
+    let interface = row.word("interface")?;
+    let mut peers = bgp_peers::read_list(row, "peers")?;
+    if peers.is_empty() {
+        peers.insert(first_peer(interface));
+    }
     Ok(FailoverTest {
         id: row.word("id")?,
-        interface: row.word("interface")?,
+        interface,
+        peers,
         owner: row.word("owner")?,
         minutes: row.narrow("minutes")?,
         started_at: row.time("started_us")?,

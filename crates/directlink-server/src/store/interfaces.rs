@@ -1,18 +1,19 @@
 //! Rows of interfaces, and what their routers said of them.
 
 use super::{
-    Error,
+    Error, bgp_peers,
     row::{Columns, unreadable, us},
     statements, wire_vlans,
 };
 use directlink_model::{
+    bgp_peer::Deletion,
     connection::Connection,
     hosting::Holder,
     ids::{AccountId, ConnectionId, GatewayId, InterfaceId, LagId, NetId},
-    interface::{Confirmation, Interface, Seen},
+    interface::{Confirmation, Interface},
     report::InterfaceReport,
 };
-use directlink_net::{BgpKey, IpNet, PeerAddresses, Vlan};
+use directlink_net::{BgpKey, IpNet, Vlan};
 use jiff::Timestamp;
 use sqlx::{AnyConnection, any::AnyRow, query};
 use std::collections::BTreeMap;
@@ -23,7 +24,8 @@ statements! {
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, 0, 0)";
     UPDATE = "UPDATE interface SET mtu = $2, gateway = $3, confirm_until_us = $4, expired_us = $5, rejected_us = $6,
                      configured = $7, session_up = $8, forwarding = $9, first_available_us = $10,
-                     delete_asked_us = $11, deleted_us = $12, testing_until_us = $13, name = $14
+                     delete_asked_us = $11, deleted_us = $12, testing_until_us = $13, name = $14,
+                     first_peer_delete_asked_us = $15, first_peer_deleted_us = $16, tested_peers = $17
               WHERE id = $1";
     BY_ID = "SELECT * FROM interface WHERE id = $1";
     VISIBLE_TO = "SELECT i.* FROM interface i JOIN connection c ON c.id = i.connection
@@ -131,8 +133,12 @@ pub(crate) async fn update(db: &mut AnyConnection, i: &Interface) -> Result<(), 
         .bind(us(i.deleted_at))
         .bind(us(i.testing_until))
         .bind(i.name.as_str())
+        .bind(us(i.first_peer.asked_at))
+        .bind(us(i.first_peer.done_at))
+        .bind(bgp_peers::list(&i.tested_peers))
         .execute(&mut *db)
         .await?;
+    bgp_peers::update(db, i).await?;
     match expired.or(rejected).or(i.deleted_at) {
         Some(_) => wire_vlans::release(db, Holder::Interface(i.id)).await,
         None => Ok(()),
@@ -154,7 +160,8 @@ pub(crate) async fn by_id(
     db: &mut AnyConnection,
     id: InterfaceId,
 ) -> Result<Option<Interface>, Error> {
-    query(BY_ID).bind(id.to_string()).fetch_optional(db).await?.as_ref().map(read).transpose()
+    let row = query(BY_ID).bind(id.to_string()).fetch_optional(&mut *db).await?;
+    one(db, row).await
 }
 
 /// Since when a final state has hidden an interface from reading.
@@ -198,9 +205,9 @@ pub(crate) async fn visible_to(
         .bind(account.to_string())
         .bind(gone.deleted.as_microsecond())
         .bind(gone.lapsed.as_microsecond())
-        .fetch_all(db)
+        .fetch_all(&mut *db)
         .await?;
-    rows.iter().map(read).collect()
+    all(db, &rows).await
 }
 
 pub(crate) async fn every(
@@ -210,9 +217,9 @@ pub(crate) async fn every(
     let rows = query(EVERY)
         .bind(gone.deleted.as_microsecond())
         .bind(gone.lapsed.as_microsecond())
-        .fetch_all(db)
+        .fetch_all(&mut *db)
         .await?;
-    rows.iter().map(read).collect()
+    all(db, &rows).await
 }
 
 /// Neither deleted nor rejected nor stamped as expired.
@@ -220,8 +227,8 @@ pub(crate) async fn live_of_connection(
     db: &mut AnyConnection,
     connection: ConnectionId,
 ) -> Result<Vec<Interface>, Error> {
-    let rows = query(LIVE_OF_CONNECTION).bind(connection.to_string()).fetch_all(db).await?;
-    rows.iter().map(read).collect()
+    let rows = query(LIVE_OF_CONNECTION).bind(connection.to_string()).fetch_all(&mut *db).await?;
+    all(db, &rows).await
 }
 
 /// Those of the connection, and of the connections that it hosts.
@@ -229,8 +236,8 @@ pub(crate) async fn live_on_wire(
     db: &mut AnyConnection,
     wire: ConnectionId,
 ) -> Result<Vec<Interface>, Error> {
-    let rows = query(LIVE_ON_WIRE).bind(wire.to_string()).fetch_all(db).await?;
-    rows.iter().map(read).collect()
+    let rows = query(LIVE_ON_WIRE).bind(wire.to_string()).fetch_all(&mut *db).await?;
+    all(db, &rows).await
 }
 
 pub(crate) async fn live_with_vlan_of_lag(
@@ -238,14 +245,12 @@ pub(crate) async fn live_with_vlan_of_lag(
     lag: LagId,
     vlan: Vlan,
 ) -> Result<Option<Interface>, Error> {
-    query(LIVE_WITH_VLAN_OF_LAG)
+    let row = query(LIVE_WITH_VLAN_OF_LAG)
         .bind(lag.to_string())
         .bind(i64::from(vlan.as_u16()))
-        .fetch_optional(db)
-        .await?
-        .as_ref()
-        .map(read)
-        .transpose()
+        .fetch_optional(&mut *db)
+        .await?;
+    one(db, row).await
 }
 
 /// As of a connection, whichever members they are on.
@@ -253,8 +258,8 @@ pub(crate) async fn live_of_lag(
     db: &mut AnyConnection,
     lag: LagId,
 ) -> Result<Vec<Interface>, Error> {
-    let rows = query(LIVE_OF_LAG).bind(lag.to_string()).fetch_all(db).await?;
-    rows.iter().map(read).collect()
+    let rows = query(LIVE_OF_LAG).bind(lag.to_string()).fetch_all(&mut *db).await?;
+    all(db, &rows).await
 }
 
 /// The connection's live interfaces are the LAG's from now on.
@@ -277,6 +282,7 @@ pub(crate) async fn carry_on(
     let moved = moving.execute(&mut *db).await?.rows_affected();
     if moved > 0 {
         wire_vlans::carry_on(db, lag, member).await?;
+        bgp_peers::carried_on(db, lag, member).await?;
     }
     Ok(moved)
 }
@@ -294,8 +300,8 @@ pub(crate) async fn live_of_gateway(
     db: &mut AnyConnection,
     gateway: GatewayId,
 ) -> Result<Vec<Interface>, Error> {
-    let rows = query(LIVE_OF_GATEWAY).bind(gateway.to_string()).fetch_all(db).await?;
-    rows.iter().map(read).collect()
+    let rows = query(LIVE_OF_GATEWAY).bind(gateway.to_string()).fetch_all(&mut *db).await?;
+    all(db, &rows).await
 }
 
 /// The live interface of the connection that leads to the Net, if one does.
@@ -318,8 +324,8 @@ pub(crate) async fn overdue(
     db: &mut AnyConnection,
     now: Timestamp,
 ) -> Result<Vec<Interface>, Error> {
-    let rows = query(OVERDUE).bind(now.as_microsecond()).fetch_all(db).await?;
-    rows.iter().map(read).collect()
+    let rows = query(OVERDUE).bind(now.as_microsecond()).fetch_all(&mut *db).await?;
+    all(db, &rows).await
 }
 
 pub(crate) async fn next_deadline(db: &mut AnyConnection) -> Result<Option<Timestamp>, Error> {
@@ -371,7 +377,7 @@ pub(crate) async fn learned_for(
     let mut learned = Vec::new();
     for row in &rows {
         let gateway = row.word("gateway")?;
-        learned.extend(document(row)?.learned.into_iter().map(|route| (gateway, route.prefix)));
+        learned.extend(document(row)?.learned().map(|route| (gateway, route.prefix)));
     }
     Ok(learned)
 }
@@ -381,9 +387,25 @@ fn document(row: &AnyRow) -> Result<InterfaceReport, Error> {
     serde_json::from_str(&text).map_err(|why| unreadable("document", &text, why))
 }
 
+async fn one(db: &mut AnyConnection, row: Option<AnyRow>) -> Result<Option<Interface>, Error> {
+    Ok(all(db, row.as_slice()).await?.pop())
+}
+
+/// The rows, and what belongs to them elsewhere.
+async fn all(db: &mut AnyConnection, rows: &[AnyRow]) -> Result<Vec<Interface>, Error> {
+    let mut found = Vec::with_capacity(rows.len());
+    for row in rows {
+        let mut interface = read(row)?;
+        if row.yes("has_further_peers")? {
+            interface.further_peers = bgp_peers::of_interface(db, interface.id).await?;
+        }
+        found.push(interface);
+    }
+    Ok(found)
+}
+
+/// Without its further peers.
 fn read(row: &AnyRow) -> Result<Interface, Error> {
-    let (router, customer): (IpNet, IpNet) =
-        (row.word("router_address")?, row.word("customer_address")?);
     let confirmation = match (
         row.time_or_null("rejected_us")?,
         row.time_or_null("expired_us")?,
@@ -402,23 +424,21 @@ fn read(row: &AnyRow) -> Result<Interface, Error> {
         name: row.text("name")?,
         vlan: row.narrow("vlan")?,
         asn: row.narrow("asn")?,
-        key: row
-            .text_or_null("bgp_key")?
-            .map(|key| BgpKey::try_from(key).map_err(|why| unreadable("bgp_key", "…", why)))
-            .transpose()?,
-        peer: PeerAddresses::new(router, customer)
-            .map_err(|why| unreadable("router_address", router, why))?,
+        key: bgp_peers::key(row)?,
+        peer: bgp_peers::addresses(row)?,
         mtu: row.narrow("mtu")?,
         gateway: row.word_or_null("gateway")?,
         created_at: row.time("created_us")?,
         confirmation,
-        seen: Seen {
-            configured: row.yes("configured")?,
-            session_up: row.yes("session_up")?,
-            forwarding: row.yes("forwarding")?,
+        seen: bgp_peers::seen(row)?,
+        first_peer: Deletion {
+            asked_at: row.time_or_null("first_peer_delete_asked_us")?,
+            done_at: row.time_or_null("first_peer_deleted_us")?,
         },
+        further_peers: vec![],
         first_available_at: row.time_or_null("first_available_us")?,
         testing_until: row.time_or_null("testing_until_us")?,
+        tested_peers: bgp_peers::read_list(row, "tested_peers")?,
         delete_asked_at: row.time_or_null("delete_asked_us")?,
         deleted_at: row.time_or_null("deleted_us")?,
     })

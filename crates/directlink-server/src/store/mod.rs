@@ -12,6 +12,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod api_logs;
+pub(crate) mod bgp_peers;
 pub(crate) mod connections;
 pub(crate) mod failover_tests;
 pub(crate) mod gateways;
@@ -184,6 +185,7 @@ fn migrator() -> Migrator {
         (3, "direct_connect", include_str!("../../migrations/0003_direct_connect.sql")),
         (4, "hosted_connections", include_str!("../../migrations/0004_hosted_connections.sql")),
         (5, "lags", include_str!("../../migrations/0005_lags.sql")),
+        (6, "bgp_peers", include_str!("../../migrations/0006_bgp_peers.sql")),
     ];
     let migration = |(version, name, text): (i64, &'static str, &'static str)| {
         Migration::new(version, name.into(), MigrationType::Simple, text.into_sql_str(), false)

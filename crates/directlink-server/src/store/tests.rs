@@ -12,6 +12,7 @@ async fn every_statement_is_understood() {
     let all = [
         ("accounts", accounts::ALL),
         ("api_logs", api_logs::ALL),
+        ("bgp_peers", bgp_peers::ALL),
         ("connections", connections::ALL),
         ("failover_tests", failover_tests::ALL),
         ("gateways", gateways::ALL),
@@ -193,4 +194,43 @@ async fn a_file_of_an_older_version_keeps_its_vlans_taken() {
     let id = "dxcon-00000001".parse().unwrap();
     let read = connections::by_id(&mut db, id).await.unwrap().unwrap();
     assert_eq!(read.hosting, None);
+}
+
+/// What a version without further BGP peers left behind: an interface, and a failover test on it.
+const FORMER: [&str; 5] = [
+    "INSERT INTO account VALUES ('000000000001', 'a@example.org', '', 0)",
+    "INSERT INTO location VALUES ('PAR1', 'A site, France', 'eu-west-2a')",
+    "INSERT INTO connection (id, account, name, location, bandwidth, requested_us)
+     VALUES ('dxcon-00000001', '000000000001', 'c', 'PAR1', '1Gbps', 0)",
+    "INSERT INTO interface (id, connection, owner, name, vlan, asn, router_address, customer_address, mtu,
+                            created_us, configured, session_up, forwarding, testing_until_us)
+     VALUES ('dxvif-00000001', 'dxcon-00000001', '000000000001', 'i', 101, 65000, '172.16.0.1/30',
+             '172.16.0.2/30', 1500, 0, 1, 1, 1, 600000000)",
+    "INSERT INTO failover_test (id, interface, owner, minutes, started_us, until_us)
+     VALUES ('dxtest-00000001', 'dxvif-00000001', '000000000001', 10, 0, 600000000)",
+];
+
+#[tokio::test]
+async fn interfaces_of_a_version_without_further_peers_are_brought_over() {
+    sqlx::any::install_default_drivers();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("region.db");
+    own_file(&path).unwrap();
+    let url = format!("sqlite://{}?mode=rw", path.display());
+    let mut old = AnyConnection::connect(&url).await.unwrap();
+    let former = migrator().iter().filter(|migration| migration.version < 6).cloned().collect();
+    Migrator::with_migrations(former).run(&mut old).await.unwrap();
+    for row in FORMER {
+        old.execute(row).await.unwrap();
+    }
+    old.close().await.unwrap();
+    let store = Store::open(&path).await.unwrap();
+    let mut db = store.reader().await.unwrap();
+    let id = "dxvif-00000001".parse().unwrap();
+    let interface = interfaces::by_id(&mut db, id).await.unwrap().unwrap();
+    let peers: Vec<_> = interface.peers().collect();
+    assert_eq!((peers.len(), peers[0].id, peers[0].is_wanted()), (1, interface.bgp_peer(), true));
+    assert!(interface.works() && interface.shutdown(peers[0].id, interface.created_at).is_some());
+    let test = failover_tests::running(&mut db, id).await.unwrap().unwrap();
+    assert_eq!(test.peers, [interface.bgp_peer()].into());
 }

@@ -11,4 +11,5 @@ mod hosted;
 mod isolation;
 mod kills;
 mod lag;
+mod peers;
 mod walking;

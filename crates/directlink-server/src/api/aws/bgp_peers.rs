@@ -1,24 +1,27 @@
-//! BGP peers beside the one that an interface has: asked for in this dialect's words, and answered
-//! by the model's rule.
+//! BGP peers of an interface, one more and one less.
 
 use super::{
     Call, Outcome,
-    interfaces::{address, asn},
+    interfaces::{address, asn, key},
     refusal::Failure,
 };
 use directlink_model::{
     command::{AddBgpPeer, ChosenPeer, DeleteBgpPeer},
     ids::{BgpPeerId, InterfaceId},
+    view::InterfaceView,
 };
 use serde_json::{Value, json};
 
 pub(super) async fn create(call: Call<'_>) -> Outcome {
     let interface = call.given.needed_id("virtualInterfaceId", InterfaceId::PREFIX)?;
     let new = call.given.needed_object("newBGPPeer")?;
-    asn(&new)?;
-    let given = [address(&new, "amazonAddress")?, address(&new, "customerAddress")?];
+    let asn = asn(&new)?;
+    let router_address = address(&new, "amazonAddress")?;
+    let customer_address = address(&new, "customerAddress")?;
     let ipv6 = match new.text("addressFamily")? {
-        None => given.iter().flatten().any(|side| side.addr().is_ipv6()),
+        None => {
+            [router_address, customer_address].iter().flatten().any(|side| side.addr().is_ipv6())
+        }
         Some("ipv4") => false,
         Some("ipv6") => true,
         Some(other) => {
@@ -26,8 +29,9 @@ pub(super) async fn create(call: Call<'_>) -> Outcome {
             return Err(Failure::client(text));
         }
     };
-    call.app.add_bgp_peer(&call.context, AddBgpPeer { interface, ipv6 }).await?;
-    shown(&call, interface).await
+    let key = key(&new)?;
+    let command = AddBgpPeer { interface, asn, key, router_address, customer_address, ipv6 };
+    shown(&call, &call.app.add_bgp_peer(&call.context, command).await?).await
 }
 
 pub(super) async fn delete(call: Call<'_>) -> Outcome {
@@ -37,8 +41,8 @@ pub(super) async fn delete(call: Call<'_>) -> Outcome {
         Some(id) => ChosenPeer::Id(id),
         None => ChosenPeer::Asn(asn(given)?, customer_address(&call)?),
     };
-    call.app.delete_bgp_peer(&call.context, DeleteBgpPeer { interface, peer }).await?;
-    shown(&call, interface).await
+    let command = DeleteBgpPeer { interface, peer };
+    shown(&call, &call.app.delete_bgp_peer(&call.context, command).await?).await
 }
 
 /// With or without its prefix length.
@@ -51,8 +55,7 @@ fn customer_address(call: &Call<'_>) -> Result<Option<std::net::IpAddr>, Failure
 }
 
 /// These two nest what others give flat.
-async fn shown(call: &Call<'_>, id: InterfaceId) -> Outcome {
-    let view = super::interfaces::one(call, id).await?;
-    let shown: Value = super::interfaces::encode(call, &view).await?;
+async fn shown(call: &Call<'_>, view: &InterfaceView) -> Outcome {
+    let shown: Value = super::interfaces::encode(call, view).await?;
     Ok(json!({ "virtualInterface": shown }))
 }

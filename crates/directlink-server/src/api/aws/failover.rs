@@ -18,7 +18,7 @@ use serde_json::json;
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct VirtualInterfaceTest {
-    bgp_peers: [BgpPeerId; 1],
+    bgp_peers: Vec<BgpPeerId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     end_time: Option<i64>,
     owner_account: String,
@@ -32,7 +32,7 @@ struct VirtualInterfaceTest {
 impl VirtualInterfaceTest {
     fn new(test: &FailoverTest, now: Timestamp) -> Self {
         Self {
-            bgp_peers: [BgpPeerId::from_bits(test.interface.bits())],
+            bgp_peers: test.peers.iter().copied().collect(),
             end_time: test.ended_at(now).map(Timestamp::as_second),
             owner_account: test.owner.to_string(),
             start_time: test.started_at.as_second(),
@@ -75,10 +75,9 @@ pub(super) async fn history(call: Call<'_>) -> Outcome {
     let interface: Option<InterfaceId> = given.id("virtualInterfaceId", InterfaceId::PREFIX)?;
     let (peers, wanted) = (peers(given)?, given.text("status")?);
     let is_asked_for = |test: &FailoverTest| {
-        let peer = BgpPeerId::from_bits(test.interface.bits());
         id.is_none_or(|id| test.id.to_string() == id)
             && interface.is_none_or(|id| test.interface == id)
-            && (peers.is_empty() || peers.contains(&peer))
+            && (peers.is_empty() || peers.iter().any(|peer| test.peers.contains(peer)))
             && wanted.is_none_or(|word| status(test.status(now)).eq_ignore_ascii_case(word))
     };
     let mut tests = call.app.failover_tests(&call.context).await?;

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::app::{InterfaceFilter, Refusal, Tags};
 use directlink_model::{
-    Fault,
+    Fault, bgp_peer as model,
     command::{ChangeInterface, ConfirmInterface, CreateInterface},
     ids::{AccountId, BgpPeerId, GatewayId, InterfaceId},
     interface::{Interface, InterfaceState},
@@ -44,12 +44,12 @@ struct VirtualInterface<'v> {
     asn: u32,
     asn_long: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
-    auth_key: Option<&'v str>,
+    auth_key: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     aws_device_v2: Option<&'v str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     aws_logical_device_id: Option<&'v str>,
-    bgp_peers: [BgpPeer<'v>; 1],
+    bgp_peers: Vec<BgpPeer<'v>>,
     /// Of the LAG, if it was made on one.
     connection_id: String,
     customer_address: IpNet,
@@ -70,7 +70,7 @@ struct VirtualInterface<'v> {
     vlan: Vlan,
 }
 
-/// The one session of the interface.
+/// One session of the interface.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct BgpPeer<'v> {
@@ -79,7 +79,7 @@ struct BgpPeer<'v> {
     asn: u32,
     asn_long: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
-    auth_key: Option<&'v str>,
+    auth_key: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     aws_device_v2: Option<&'v str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -93,7 +93,7 @@ struct BgpPeer<'v> {
 impl<'v> VirtualInterface<'v> {
     fn new(view: &'v InterfaceView, region: &'v Region, reader: AccountId, tags: &Tags) -> Self {
         let interface = &view.interface;
-        let peer = BgpPeer::new(view, reader);
+        let peer = BgpPeer::new(view, &interface.main_peer(), reader);
         Self {
             address_family: peer.address_family,
             amazon_address: peer.amazon_address,
@@ -119,33 +119,32 @@ impl<'v> VirtualInterface<'v> {
             virtual_interface_state: state(view),
             virtual_interface_type: "private",
             vlan: interface.vlan,
-            bgp_peers: [peer],
+            bgp_peers: interface.peers().map(|peer| BgpPeer::new(view, &peer, reader)).collect(),
         }
     }
 }
 
 impl<'v> BgpPeer<'v> {
-    fn new(view: &'v InterfaceView, reader: AccountId) -> Self {
-        let interface = &view.interface;
+    fn new(view: &'v InterfaceView, peer: &model::BgpPeer, reader: AccountId) -> Self {
         let router = view.connection.approval.as_ref().map(|a| a.port.router.as_str());
-        let asn = interface.asn.as_u32();
+        let asn = peer.asn.as_u32();
         // The one whose connection it is hosted on carries the frames, not the secret.
-        let key = interface.key.as_ref().filter(|_| interface.owner == reader);
+        let key = peer.key.as_ref().filter(|_| view.interface.owner == reader);
         Self {
-            address_family: match interface.peer.router() {
-                IpNet::V4(_) => "ipv4",
-                IpNet::V6(_) => "ipv6",
+            address_family: match peer.is_ipv6() {
+                false => "ipv4",
+                true => "ipv6",
             },
-            amazon_address: interface.peer.router(),
+            amazon_address: peer.addresses.router(),
             asn: if asn <= ASN_SHORT_MAX { asn } else { 0 },
             asn_long: asn,
-            auth_key: key.map(BgpKey::expose),
+            auth_key: key.map(|key| key.expose().to_owned()),
             aws_device_v2: router,
             aws_logical_device_id: router,
-            bgp_peer_id: interface.bgp_peer(),
-            bgp_peer_state: peer_state(view),
-            bgp_status: bgp_status(interface, view.state),
-            customer_address: interface.peer.customer(),
+            bgp_peer_id: peer.id,
+            bgp_peer_state: peer.state(view.state).as_str(),
+            bgp_status: peer.status(view.state).as_str(),
+            customer_address: peer.addresses.customer(),
         }
     }
 }
@@ -155,7 +154,7 @@ impl<'v> BgpPeer<'v> {
 pub(super) fn state(view: &InterfaceView) -> &'static str {
     match view.state {
         InterfaceState::Confirming => "confirming",
-        InterfaceState::Pending if view.interface.seen.configured => "down",
+        InterfaceState::Pending if view.interface.overall().configured => "down",
         InterfaceState::Pending => "pending",
         InterfaceState::Available => "available",
         InterfaceState::Down => "down",
@@ -164,24 +163,6 @@ pub(super) fn state(view: &InterfaceView) -> &'static str {
         InterfaceState::Deleted => "deleted",
         InterfaceState::Rejected => "rejected",
         InterfaceState::Expired => "expired",
-    }
-}
-
-fn peer_state(view: &InterfaceView) -> &'static str {
-    match view.state {
-        InterfaceState::Pending if view.interface.seen.configured => "available",
-        InterfaceState::Confirming | InterfaceState::Pending => "pending",
-        InterfaceState::Available | InterfaceState::Down | InterfaceState::Testing => "available",
-        InterfaceState::Deleting => "deleting",
-        InterfaceState::Deleted | InterfaceState::Rejected | InterfaceState::Expired => "deleted",
-    }
-}
-
-const fn bgp_status(interface: &Interface, state: InterfaceState) -> &'static str {
-    match (state.is_wanted(), interface.seen.session_up, interface.seen.configured) {
-        (true, true, _) => "up",
-        (true, false, true) => "down",
-        (true, false, false) | (false, _, _) => "unknown",
     }
 }
 
@@ -319,14 +300,13 @@ fn command(
         return Err(Failure::client(text));
     }
     let mtu = new.integer("mtu")?.map_or(Ok(Mtu::MAX), mtu)?;
-    let key = new.text("authKey")?.map(BgpKey::try_from).transpose();
     Ok(CreateInterface {
         trunk,
         owner,
         name,
         vlan: vlan.try_into().map_err(|bad| Failure::client(format!("Invalid VLAN: {bad}")))?,
         asn,
-        key: key.map_err(|bad| Failure::client(format!("Invalid authKey: {bad}")))?,
+        key: key(new)?,
         router_address: address(new, "amazonAddress")?,
         customer_address: address(new, "customerAddress")?,
         mtu,
@@ -348,6 +328,11 @@ pub(super) fn asn(new: &Members<'_>) -> Result<Asn, Failure> {
         }
     };
     number.try_into().map_err(|bad| Failure::client(format!("Invalid ASN: {bad}")))
+}
+
+pub(super) fn key(new: &Members<'_>) -> Result<Option<BgpKey>, Failure> {
+    let key = new.text("authKey")?.map(BgpKey::try_from).transpose();
+    key.map_err(|bad| Failure::client(format!("Invalid authKey: {bad}")))
 }
 
 pub(super) fn address(new: &Members<'_>, name: &str) -> Result<Option<IpNet>, Failure> {

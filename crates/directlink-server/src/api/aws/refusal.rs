@@ -134,6 +134,7 @@ fn text_of(fault: &Fault) -> String {
         | Fault::NoTestRunning(_)
         | Fault::NoSuchBgpPeer { .. }
         | Fault::LastBgpPeer(_)
+        | Fault::PeerAddressesTaken { .. }
         | Fault::BgpPeerNotCarried { .. }
         | Fault::DuplicateTagKeys(_)
         | Fault::TooManyTags { .. } => text_beyond(fault),
@@ -196,6 +197,9 @@ fn text_beyond(fault: &Fault) -> String {
         Fault::BgpPeerNotCarried { interface, why } => {
             format!("Virtual interface {interface} takes no further BGP Peer: {why}")
         }
+        Fault::PeerAddressesTaken { subnet, by, .. } => format!(
+            "Amazon Address and Customer Address must not meet those of another BGP Peer of the connection: {subnet} meets {by}"
+        ),
         Fault::DuplicateTagKeys(key) => format!("The tag key '{key}' is given more than once"),
         Fault::TooManyTags { limit } => format!("A resource can have at most {limit} tags"),
         other => other.to_string(),
@@ -334,9 +338,6 @@ fn text_of_hosting(fault: &HostingFault) -> String {
         ),
         HostingFault::InterfaceStays { interface, connection } => format!(
             "Virtual interface {interface} stays on the hosted connection {connection}: it moves only with that, by AssociateHostedConnection"
-        ),
-        HostingFault::AddressesTaken { connection, subnet } => format!(
-            "Addresses of {subnet} are used by another virtual interface on connection {connection}"
         ),
     }
 }

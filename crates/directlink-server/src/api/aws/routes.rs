@@ -12,10 +12,12 @@ use super::{
 use directlink_model::{ids::InterfaceId, report::InterfaceReport};
 use directlink_net::IpNet;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// AWS: so many prefixes in a filter.
 const CIDRS_MAX: usize = 10;
 
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Route {
     cidr: IpNet,
     direction: &'static str,
@@ -37,7 +39,8 @@ pub(super) async fn list(call: Call<'_>) -> Outcome {
     let filters = call.given.object("filters")?.map(|given| Filters::read(&given)).transpose()?;
     let (view, report) = call.app.interface_report(&call.context, id).await?;
     let router = view.connection.approval.as_ref().map(|a| a.port.router.as_str());
-    let mut routes = routes(&report, call.app.region().asn.0.as_u32());
+    let routes = routes(id, &report, call.app.region().asn.0.as_u32());
+    let mut routes: Vec<_> = routes.into_iter().collect();
     routes.retain(|route| filters.as_ref().is_none_or(|filters| filters.admit(route)));
     let place = |route: &Route| format!("{} {} {:?}", route.direction, route.cidr, route.as_path);
     routes.sort_by_cached_key(place);
@@ -46,23 +49,24 @@ pub(super) async fn list(call: Call<'_>) -> Outcome {
     Ok(with_next(json!({ "routes": list, "virtualInterfaceId": id }), next))
 }
 
-/// A session that is down has none, whatever is still remembered of it. The path that a customer
-/// sees is our number alone.
-fn routes(report: &InterfaceReport, our_asn: u32) -> Vec<Route> {
-    if !report.session.is_established() {
-        return vec![];
-    }
-    let accepted = report.learned.iter().map(|route| Route {
-        cidr: route.prefix,
-        direction: "accepted",
-        as_path: route.as_path.clone(),
-    });
-    let advertised = report.advertised.iter().map(|prefix| Route {
-        cidr: *prefix,
-        direction: "advertised",
-        as_path: vec![our_asn],
-    });
-    accepted.chain(advertised).collect()
+/// Of all its peers, each once. A session that is down has none, whatever is still remembered of
+/// it. The path that a customer sees is our number alone.
+fn routes(id: InterfaceId, report: &InterfaceReport, our_asn: u32) -> BTreeSet<Route> {
+    let up = report.peers(id).map(|(_, peer)| peer).filter(|peer| peer.session.is_established());
+    up.flat_map(|peer| {
+        let accepted = peer.learned.into_iter().map(|route| Route {
+            cidr: route.prefix,
+            direction: "accepted",
+            as_path: route.as_path,
+        });
+        let advertised = peer.advertised.into_iter().map(move |cidr| Route {
+            cidr,
+            direction: "advertised",
+            as_path: vec![our_asn],
+        });
+        accepted.chain(advertised)
+    })
+    .collect()
 }
 
 fn wire(route: &Route, router: Option<&str>) -> Value {

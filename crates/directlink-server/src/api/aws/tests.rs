@@ -1,5 +1,6 @@
 //! The dialect over a real app: every answer is held against the published service model.
 
+mod bgp_peers;
 mod failover;
 mod hosted_connections;
 mod lags;

@@ -50,7 +50,7 @@ struct DirectLinkInterface<'v> {
     account_id: String,
     bgp_asn: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
-    bgp_key: Option<&'v str>,
+    bgp_key: Option<String>,
     client_private_ip: IpNet,
     direct_link_id: ConnectionId,
     direct_link_interface_id: InterfaceId,
@@ -68,20 +68,22 @@ struct DirectLinkInterface<'v> {
 impl<'v> DirectLinkInterface<'v> {
     fn new(view: &'v InterfaceView, reader: AccountId) -> Self {
         let interface = &view.interface;
+        // Of several this dialect knows one.
+        let peer = interface.main_peer();
         // The one whose connection it is hosted on carries the frames, not the secret.
-        let key = interface.key.as_ref().filter(|_| interface.owner == reader);
+        let key = peer.key.as_ref().filter(|_| interface.owner == reader);
         Self {
             account_id: interface.owner.to_string(),
-            bgp_asn: interface.asn.as_u32(),
-            bgp_key: key.map(BgpKey::expose),
-            client_private_ip: interface.peer.customer(),
+            bgp_asn: peer.asn.as_u32(),
+            bgp_key: key.map(|key| key.expose().to_owned()),
+            client_private_ip: peer.addresses.customer(),
             direct_link_id: interface.connection,
             direct_link_interface_id: interface.id,
             direct_link_interface_name: &interface.name,
             interface_type: "private",
             location: view.connection.location.as_str(),
             mtu: interface.mtu,
-            outscale_private_ip: interface.peer.router(),
+            outscale_private_ip: peer.addresses.router(),
             state: state(view.state),
             virtual_gateway_id: interface.gateway,
             vlan: interface.vlan,

@@ -180,6 +180,7 @@ const fn code_of(fault: &Fault) -> Code {
         | Fault::DuplicateTagKeys(_)
         | Fault::NoSuchBgpPeer { .. }
         | Fault::LastBgpPeer(_)
+        | Fault::PeerAddressesTaken { .. }
         | Fault::BgpPeerNotCarried { .. }
         | Fault::TooManyTags { .. } => Code::VALUE,
         Fault::Missing(_) => Code::MISSING,
@@ -278,9 +279,7 @@ const fn code_of_hosting(fault: &HostingFault) -> Code {
         HostingFault::NotOrdering { .. } | HostingFault::NoLetter(_) => Code(6003),
         HostingFault::NotReady { .. } => Code(6011),
         HostingFault::HasHosted { .. } => Code(9002), // busy
-        HostingFault::VlanTaken { .. }
-        | HostingFault::OneInterface { .. }
-        | HostingFault::AddressesTaken { .. } => Code(9010), // duplicate-interface
+        HostingFault::VlanTaken { .. } | HostingFault::OneInterface { .. } => Code(9010), // duplicate-interface
         HostingFault::NoRoom { .. } => Code(10001),
     }
 }

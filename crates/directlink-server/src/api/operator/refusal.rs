@@ -106,6 +106,7 @@ const fn code_of(fault: &Fault) -> (StatusCode, &'static str) {
         Fault::TooManyTags { .. } => (CONFLICT, "too_many_tags"),
         Fault::NoSuchBgpPeer { .. } => (GONE, "no_such_bgp_peer"),
         Fault::LastBgpPeer(_) => (CONFLICT, "last_bgp_peer"),
+        Fault::PeerAddressesTaken { .. } => (CONFLICT, "peer_addresses_taken"),
         Fault::BgpPeerNotCarried { .. } => (CONFLICT, "bgp_peer_not_carried"),
         Fault::VlanTaken { .. } => (CONFLICT, "vlan_taken"),
         Fault::ConnectionHasInterfaces { .. } => (CONFLICT, "connection_has_interfaces"),
@@ -184,7 +185,6 @@ const fn code_of_hosting(fault: &HostingFault) -> (StatusCode, &'static str) {
         HostingFault::OneInterface { .. } => (CONFLICT, "one_interface"),
         HostingFault::NoLetter(_) => (CONFLICT, "no_letter"),
         HostingFault::InterfaceStays { .. } => (CONFLICT, "interface_stays"),
-        HostingFault::AddressesTaken { .. } => (CONFLICT, "addresses_taken"),
     }
 }
 

@@ -188,6 +188,7 @@ pub(super) fn connection(view: &ConnectionView) -> Value {
 /// Without the key: it is the customer's.
 pub(super) fn interface(view: &InterfaceView) -> Value {
     let interface = &view.interface;
+    let (peer, seen) = (interface.main_peer(), interface.overall());
     json!({
         "id": interface.id,
         "connection": interface.connection,
@@ -195,15 +196,15 @@ pub(super) fn interface(view: &InterfaceView) -> Value {
         "owner": interface.owner,
         "name": interface.name,
         "vlan": interface.vlan,
-        "asn": interface.asn,
+        "asn": peer.asn,
         "mtu": interface.mtu,
         "state": view.state.as_str(),
         "gateway": interface.gateway,
-        "router_address": interface.peer.router(),
-        "customer_address": interface.peer.customer(),
-        "configured": interface.seen.configured,
-        "session_up": interface.seen.session_up,
-        "forwarding": interface.seen.forwarding,
+        "router_address": peer.addresses.router(),
+        "customer_address": peer.addresses.customer(),
+        "configured": seen.configured,
+        "session_up": seen.session_up,
+        "forwarding": seen.forwarding,
     })
 }
 

@@ -6,7 +6,7 @@ use directlink_model::{
     plan::{Document, PortPlan},
 };
 
-async fn port_plan(b: &Bench) -> PortPlan {
+pub(super) async fn port_plan(b: &Bench) -> PortPlan {
     reconcile::pass(&b.app).await.unwrap();
     let mut db = b.app.parts().store.begin().await.unwrap();
     let (router, scope) = ("par1-r1".parse().unwrap(), Scope::Port("p0".parse().unwrap()));

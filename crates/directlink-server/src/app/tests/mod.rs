@@ -1,6 +1,7 @@
 //! The rules as the commands keep them, on a real database in a temporary file and a clock that
 //! stands still until told to move.
 
+mod bgp_peers;
 mod connections;
 mod failover_tests;
 mod hosted_connections;

@@ -1,4 +1,4 @@
-//! Routes, router configurations and BGP peers of an interface.
+//! Routes and router configurations of an interface.
 
 use super::*;
 use directlink_model::{
@@ -115,44 +115,4 @@ async fn a_router_configuration_is_xml_and_holds_the_text_for_the_named_router()
     let refused = region.aws(keys, "DescribeRouterConfiguration", unknown).await;
     let text = refused.refusal().1;
     assert!(text.contains("'Acme'") && text.contains(frr), "{text}");
-}
-
-#[tokio::test]
-async fn the_one_bgp_peer_stays_and_a_second_is_refused_with_the_reason() {
-    let region = TestRegion::new().await;
-    let keys = &region.owner;
-    let (id, _) = interface(&region, keys).await;
-    let peer = format!("dxpeer-{}", id.strip_prefix("dxvif-").unwrap());
-    let last = "The last BGP Peer on a Virtual Interface cannot be deleted";
-    let delete = |members: Value| {
-        let mut body = json!({"virtualInterfaceId": id});
-        body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
-        ("DeleteBGPPeer", body)
-    };
-    let create =
-        |new: Value| ("CreateBGPPeer", json!({"virtualInterfaceId": id, "newBGPPeer": new}));
-    for ((operation, body), text) in [
-        (delete(json!({"bgpPeerId": peer})), last),
-        (delete(json!({"asn": 65000, "customerAddress": "172.16.0.2/30"})), last),
-        (delete(json!({"asnLong": 65000, "customerAddress": "172.16.0.2"})), last),
-        (delete(json!({"asn": 65000})), last),
-        (delete(json!({"asn": 65001})), "BGP Peer 'AS65001'"),
-        (delete(json!({"asn": 65000, "customerAddress": "172.16.0.6/30"})), "does not exist"),
-        (delete(json!({"bgpPeerId": "dxpeer-00000000"})), "does not exist"),
-        (delete(json!({})), "Field asn is required"),
-        (create(json!({"asn": 65000, "addressFamily": "ipv6"})), "forward IPv4 only"),
-        (create(json!({"asn": 65000, "customerAddress": "fd00::2/126"})), "forward IPv4 only"),
-        (create(json!({"asn": 65000})), "it has its one ipv4 peer"),
-        (create(json!({})), "Field newBGPPeer.asn is required"),
-        (
-            (
-                "CreateBGPPeer",
-                json!({"virtualInterfaceId": "dxvif-00000000", "newBGPPeer": {"asn": 1}}),
-            ),
-            "does not exist",
-        ),
-    ] {
-        let answer = region.aws(keys, operation, body.clone()).await;
-        assert!(answer.refusal().1.contains(text), "{operation} {body}: {}", answer.body);
-    }
 }
