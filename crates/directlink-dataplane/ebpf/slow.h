@@ -34,16 +34,14 @@ static __always_inline void learn_neighbour(struct __sk_buff *skb, const struct 
 {
 	struct ethernet *eth = (void *)(long)skb->data;
 	struct iphdr *ip = (struct iphdr *)(eth + 1);
-	struct neighbour_row learned = {};
-	struct neighbour_row *known;
+	struct neighbour_row learned = {}, known;
 	__u32 number = row->number;
 
 	if ((void *)(ip + 1) > (void *)(long)skb->data_end)
 		return;
 	if (ip->daddr != row->customer || (eth->destination[0] & 1))
 		return;
-	known = bpf_map_lookup_elem(&neighbours, &number);
-	if (known && same_mac(known->mac, eth->destination))
+	if (find_neighbour(number, &known) && same_mac(known.mac, eth->destination))
 		return;
 	set_mac(learned.mac, eth->destination);
 	bpf_map_update_elem(&neighbours, &number, &learned, BPF_ANY);

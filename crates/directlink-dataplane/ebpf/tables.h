@@ -86,12 +86,13 @@ struct interface_row {
 // table `interface_keys`, array by interface number: the way back to `interfaces`.
 // table `slow_links`: router's end of a slow veth, by ifindex → interface number.
 
-// table `neighbours`: interface number → the customer router's MAC. The kernel resolves
-// it in the interface's namespace; the slow path reads it off what the kernel sends.
+// table `neighbours`, array by interface number: the customer router's MAC; all zero while
+// it is not known. The kernel resolves it in the interface's namespace; the slow path reads
+// it off what the kernel sends.
 struct neighbour_row {
 	__u8 mac[6];
 	__u16 zero;
-};
+} __attribute__((aligned(8))); // is read and written in one piece
 
 // tables `routes` and `subnets`, longest prefix: (VNI, IPv4). prefix_len counts the VNI's
 // 32 bits too.
@@ -160,6 +161,14 @@ struct rule {
 struct rule_row {
 	__u32 count;
 	struct rule rules[RULES_PER_ROW];
+};
+
+// table `changes`, array: how often rows changed that a way may have come from (ways.h).
+// Whoever changes such a row counts here after it. Row 0 is for interfaces and the router's
+// own row; the others are for what a Net has, by the lower bits of its VNI.
+#define NET_CHANGES 1024
+struct change_row {
+	__u64 count;
 };
 
 // ---- what the packets write -----------------------------------------------------------

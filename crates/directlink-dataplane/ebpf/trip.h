@@ -10,6 +10,16 @@ struct trip {
 	__u32 ifindex;	 // where it leaves, if it does; an answer by where it came
 };
 
+// The customer router's MAC, in one piece. False: not known.
+static __always_inline bool find_neighbour(__u32 interface, struct neighbour_row *neighbour)
+{
+	struct neighbour_row *row = bpf_map_lookup_elem(&neighbours, &interface);
+	__u64 word = row ? *(volatile __u64 *)row : 0;
+
+	__builtin_memcpy(neighbour, &word, sizeof(word));
+	return word;
+}
+
 static __always_inline void add(struct tally *tally, __u32 bytes)
 {
 	tally->packets += 1;

@@ -5,27 +5,30 @@
 //! setter writes can be listed: the agent compares its wants with that, not with what it
 //! remembers.
 //!
+//! What a packet's way may have come from is counted as a change after it was written
+//! (`changes.rs`).
+//!
 //! Order within a setter is such that a packet in between is dropped, never misled: what
 //! a row refers to is written before it, and removed after it.
 
 use crate::{
+    changes::Changed,
     load::Dataplane,
     rows::{
         Flow, Interface, InterfaceNumber, Nic, Route, Rule, RuleSet, RuleSetNumber, Source, Subnet,
         Uplink,
     },
     tables::{
-        AddressKey, Direction, InterfaceKey, InterfaceRow, InterfaceTallies, NeighbourRow, NicRow,
-        PresenceRow, RULE_ROWS_PER_SET, RULES_PER_ROW, RouteRow, RuleKey, RuleRow, Scoped,
-        SubnetRow,
+        AddressKey, Direction, InterfaceKey, InterfaceRow, InterfaceTallies, NicRow, PresenceRow,
+        RULE_ROWS_PER_SET, RULES_PER_ROW, RouteRow, RuleKey, RuleRow, Scoped, SubnetRow,
     },
     verdict::{Tallies, Verdict},
 };
 use aya::maps::{MapError, PerCpuValues};
 use aya::util::nr_cpus;
-use directlink_net::{Ipv4Net, Mac, Vlan, Vni};
+use directlink_net::{Ipv4Net, Vlan, Vni};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     io,
     net::Ipv4Addr,
 };
@@ -43,7 +46,7 @@ pub enum TableError {
     Rules(usize),
 }
 
-type Done = Result<(), TableError>;
+pub(crate) type Done = Result<(), TableError>;
 
 /// Interfaces, and what hangs on their number.
 impl Dataplane {
@@ -53,6 +56,11 @@ impl Dataplane {
     /// # Errors
     /// The kernel refused a row (a full table).
     pub fn put_interface(&mut self, interface: &Interface) -> Done {
+        let written = self.write_interface(interface);
+        self.count_change(Changed::Interface, written)
+    }
+
+    fn write_interface(&mut self, interface: &Interface) -> Done {
         let number = u32::from(interface.number);
         let key = InterfaceKey::new(interface.port_ifindex, interface.vlan);
         let row = InterfaceRow::new(interface);
@@ -83,6 +91,11 @@ impl Dataplane {
     /// # Errors
     /// The kernel refused.
     pub fn remove_interface(&mut self, number: InterfaceNumber) -> Done {
+        let erased = self.erase_interface(number);
+        self.count_change(Changed::Interface, erased)
+    }
+
+    fn erase_interface(&mut self, number: InterfaceNumber) -> Done {
         if let Some((key, row)) = self.interface_row(number)? {
             absent(self.tables.interfaces.remove(&key)).map_err(in_table("interfaces"))?;
             absent(self.tables.slow_links.remove(&row.slow_ifindex()))
@@ -95,7 +108,7 @@ impl Dataplane {
             .map_err(in_table("interface_keys"))?;
         for source in self.sources()? {
             if source.interface == number {
-                self.remove_source(source)?;
+                self.erase_source(source)?;
             }
         }
         self.remove_neighbour(number)?;
@@ -112,34 +125,6 @@ impl Dataplane {
         Ok(found)
     }
 
-    /// The kernel teaches these itself (see the crate's drawing); an agent has no need to.
-    ///
-    /// # Errors
-    /// The kernel refused.
-    pub fn put_neighbour(&mut self, interface: InterfaceNumber, mac: Mac) -> Done {
-        self.tables
-            .neighbours
-            .insert(u32::from(interface), NeighbourRow::new(mac), 0)
-            .map_err(in_table("neighbours"))
-    }
-
-    /// # Errors
-    /// The kernel refused.
-    pub fn remove_neighbour(&mut self, interface: InterfaceNumber) -> Done {
-        absent(self.tables.neighbours.remove(&u32::from(interface))).map_err(in_table("neighbours"))
-    }
-
-    /// The customer routers' MACs, as the kernel last resolved them.
-    ///
-    /// # Errors
-    /// The kernel refused.
-    pub fn neighbours(&self) -> Result<BTreeMap<InterfaceNumber, Mac>, TableError> {
-        let rows = self.tables.neighbours.iter();
-        listed("neighbours", rows, |(number, row)| {
-            Some((InterfaceNumber::try_from(number).ok()?, row.mac()))
-        })
-    }
-
     /// # Errors
     /// The kernel refused (a full table).
     pub fn put_source(&mut self, Source { interface, prefix }: Source) -> Done {
@@ -151,7 +136,15 @@ impl Dataplane {
 
     /// # Errors
     /// The kernel refused.
-    pub fn remove_source(&mut self, Source { interface, prefix }: Source) -> Done {
+    pub fn remove_source(&mut self, source: Source) -> Done {
+        let erased = self.erase_source(source);
+        match self.interface_row(source.interface)? {
+            Some((_, row)) => self.count_change(Changed::Net(row.vni()), erased),
+            None => erased,
+        }
+    }
+
+    fn erase_source(&mut self, Source { interface, prefix }: Source) -> Done {
         absent(self.tables.sources.remove(&Scoped::key(interface, prefix)))
             .map_err(in_table("sources"))
     }
@@ -245,16 +238,17 @@ impl Dataplane {
     pub fn put_route(&mut self, route: &Route) -> Done {
         let row = RouteRow::new(&route.interfaces)
             .ok_or(TableError::NextInterfaces(route.interfaces.len()))?;
-        self.tables
-            .routes
-            .insert(&Scoped::key(route.vni, route.prefix), row, 0)
-            .map_err(in_table("routes"))
+        let key = Scoped::key(route.vni, route.prefix);
+        let written = self.tables.routes.insert(&key, row, 0).map_err(in_table("routes"));
+        self.count_change(Changed::Net(route.vni.as_u32()), written)
     }
 
     /// # Errors
     /// The kernel refused.
     pub fn remove_route(&mut self, vni: Vni, prefix: Ipv4Net) -> Done {
-        absent(self.tables.routes.remove(&Scoped::key(vni, prefix))).map_err(in_table("routes"))
+        let key = Scoped::key(vni, prefix);
+        let erased = absent(self.tables.routes.remove(&key)).map_err(in_table("routes"));
+        self.count_change(Changed::Net(vni.as_u32()), erased)
     }
 
     /// # Errors
@@ -271,16 +265,17 @@ impl Dataplane {
     /// # Errors
     /// The kernel refused (a full table).
     pub fn put_nic(&mut self, nic: &Nic) -> Done {
-        self.tables
-            .nics
-            .insert(AddressKey::new(nic.vni, nic.address), NicRow::new(nic), 0)
-            .map_err(in_table("nics"))
+        let key = AddressKey::new(nic.vni, nic.address);
+        let written = self.tables.nics.insert(key, NicRow::new(nic), 0).map_err(in_table("nics"));
+        self.count_change(Changed::Net(nic.vni.as_u32()), written)
     }
 
     /// # Errors
     /// The kernel refused.
     pub fn remove_nic(&mut self, vni: Vni, address: Ipv4Addr) -> Done {
-        absent(self.tables.nics.remove(&AddressKey::new(vni, address))).map_err(in_table("nics"))
+        let key = AddressKey::new(vni, address);
+        let erased = absent(self.tables.nics.remove(&key)).map_err(in_table("nics"));
+        self.count_change(Changed::Net(vni.as_u32()), erased)
     }
 
     /// # Errors
@@ -461,7 +456,7 @@ fn listed<R, T, C: FromIterator<T>>(
     .collect()
 }
 
-fn in_table(table: &'static str) -> impl Fn(MapError) -> TableError {
+pub(crate) fn in_table(table: &'static str) -> impl Fn(MapError) -> TableError {
     move |source| TableError::Map { table, source }
 }
 

@@ -28,8 +28,10 @@
 mod attach;
 mod bpffs;
 mod cable;
+mod changes;
 mod handle;
 mod load;
+mod neighbours;
 pub mod offload;
 mod rows;
 mod tables;

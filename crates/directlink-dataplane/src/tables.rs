@@ -18,6 +18,8 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 pub(crate) const NEXT_HOPS_PER_ROUTE: usize = 4;
 pub(crate) const RULES_PER_ROW: usize = 16;
 pub(crate) const RULE_ROWS_PER_SET: usize = 32;
+/// Rows of `changes` for Nets, behind the first.
+pub(crate) const NET_CHANGES: u32 = 1024;
 const INTERFACE_FORWARDS: u16 = 1;
 
 /// An IPv4 address in network order.
@@ -117,25 +119,44 @@ impl InterfaceRow {
         InterfaceNumber::try_from(self.number).ok()
     }
 
+    pub(crate) const fn vni(&self) -> u32 {
+        self.vni
+    }
+
     pub(crate) const fn slow_ifindex(&self) -> u32 {
         self.slow_ifindex
     }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(C)]
+#[repr(C, align(8))]
 pub(crate) struct NeighbourRow {
     mac: [u8; 6],
     zero: u16,
 }
 
 impl NeighbourRow {
+    /// What an interface has whose customer's MAC is not known.
+    pub(crate) const NONE: Self = Self { mac: [0; 6], zero: 0 };
+
     pub(crate) const fn new(mac: Mac) -> Self {
         Self { mac: mac.0, zero: 0 }
     }
 
-    pub(crate) const fn mac(self) -> Mac {
-        Mac(self.mac)
+    pub(crate) fn mac(self) -> Option<Mac> {
+        (self != Self::NONE).then_some(Mac(self.mac))
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub(crate) struct ChangeRow {
+    count: u64,
+}
+
+impl ChangeRow {
+    pub(crate) const fn next(self) -> Self {
+        Self { count: self.count.wrapping_add(1) }
     }
 }
 
@@ -446,6 +467,7 @@ plain_bytes!(
     InterfaceKey,
     InterfaceRow,
     NeighbourRow,
+    ChangeRow,
     Scoped,
     RouteRow,
     SubnetRow,

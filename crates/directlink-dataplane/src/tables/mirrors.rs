@@ -1,9 +1,9 @@
 //! Where each row's fields lie, for the test that compares them with the compiled object.
 
 use super::{
-    AddressKey, FlowKey, FlowRow, InterfaceKey, InterfaceRow, InterfaceTallies, NeighbourRow,
-    NicRow, PrefixKey, PresenceRow, RouteRow, RouterRow, RuleCell, RuleKey, RuleRow, Scoped,
-    SubnetRow, TallyRow,
+    AddressKey, ChangeRow, FlowKey, FlowRow, InterfaceKey, InterfaceRow, InterfaceTallies,
+    NeighbourRow, NicRow, PrefixKey, PresenceRow, RouteRow, RouterRow, RuleCell, RuleKey, RuleRow,
+    Scoped, SubnetRow, TallyRow,
 };
 use std::mem::offset_of;
 
@@ -32,6 +32,7 @@ pub(crate) fn mirrors() -> Vec<Mirror> {
             number, vni, slow_ifindex, router, customer, peer_mask, mtu, flags, router_mac, zero
         }
         neighbour_row = NeighbourRow { mac, zero }
+        change_row = ChangeRow { count }
         route_row = RouteRow { count, interfaces }
         subnet_row = SubnetRow { gateway }
         source_row = PresenceRow { zero }

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+// Known ways onto a customer's VLAN (see ways.h).
+//
+//   │ Ethernet 14 │ IPv4 20 │ UDP 8 │ VXLAN 8 │ Ethernet 14 │ IPv4 20 │ ports 4 │
+//     └ type ─────┴ VTEPs ──┴ port ─┴ VNI ────┴ MACs, type ─┴ version, fragment, protocol,
+//       what the key is made of                               addresses ─┴ all
+//
+// The customer's MAC is read for each packet: the kernel may learn another at any time.
+#pragma once
+
+#include "vxlan.h"
+#include "ways.h"
+
+#define FABRIC_HEAD TUNNEL_BYTES
+
+#define CUSTOMER_WAY_WORDS 7
+#define TYPE_VERSION 0xffffff0000000000ull // of the 8 bytes behind the outer MACs
+#define TYPE_AT 12
+
+struct customer_way {
+	__u64 words[CUSTOMER_WAY_WORDS];
+	struct way_age age;
+	__u32 ifindex;
+	__u32 interface;
+	__u16 mtu; // of the interface
+	__be16 tci;
+	__u8 router_mac[6];
+	__u16 zero[3];
+};
+
+struct customer_way_set {
+	struct customer_way ways[2];
+};
+
+// User space makes room for each processor (`load.rs`).
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, struct customer_way_set);
+	__uint(max_entries, 1 << WAY_SET_BITS);
+} customer_ways SEC(".maps");
+
+static __always_inline bool is_tunnel(const struct tunnel *tunnel)
+{
+	const __be32 *fragment = (const void *)&tunnel->ip->frag_off;
+
+	return (*fragment & bpf_htonl(FRAGMENT_AND_PROTOCOL)) == bpf_htonl(IPPROTO_UDP) &&
+	       tunnel->udp->dest == bpf_htons(VXLAN_PORT);
+}
+
+static __always_inline void note_fabric_frame(struct xdp_md *ctx, struct notes *notes)
+{
+	struct tunnel tunnel;
+	const struct iphdr *ip;
+	__be32 ports;
+
+	notes->eligible = read_tunnel(ctx, sizeof(*ip) + sizeof(struct udphdr), &tunnel) &&
+			  is_tunnel(&tunnel) && is_amid_flow(ctx, tunnel.payload);
+	if (!notes->eligible)
+		return;
+	ip = tunnel.payload;
+	ports = *(const __be32 *)(ip + 1);
+	notes->words[0] = load_word((void *)tunnel.eth + TYPE_AT) & bpf_cpu_to_be64(TYPE_VERSION);
+	notes->words[0] |= bpf_cpu_to_be64((__u64) * (const __u8 *)ip << 8 | ip->protocol);
+	notes->words[1] = load_word(&tunnel.ip->saddr);
+	notes->words[2] = load_word(tunnel.vxlan);
+	notes->words[3] = load_word(tunnel.inner->destination);
+	notes->words[4] = load_word(tunnel.inner->source);
+	notes->words[5] = load_word(&ip->saddr);
+	notes->words[6] = ports;
+	notes->set = way_set((notes->words[2] + notes->words[5]) * 0x85ebca77c2b2ae3dull ^
+			     notes->words[6]);
+}
+
+static __always_inline bool is_customer_way(const struct customer_way *way,
+					    const struct notes *notes)
+{
+	return same_words(way->words, notes->words, CUSTOMER_WAY_WORDS);
+}
+
+static __always_inline struct customer_way *find_customer_way(const struct notes *notes)
+{
+	struct customer_way_set *set = bpf_map_lookup_elem(&customer_ways, &notes->set);
+
+	if (!set)
+		return NULL;
+	if (is_customer_way(&set->ways[0], notes))
+		return &set->ways[0];
+	return is_customer_way(&set->ways[1], notes) ? &set->ways[1] : NULL;
+}
+
+static __always_inline void leave_customer_way(const struct notes *notes,
+					       const struct interface_key *key,
+					       const struct interface_row *row)
+{
+	struct customer_way_set *set;
+	struct customer_way *way;
+
+	if (!notes->eligible)
+		return;
+	set = bpf_map_lookup_elem(&customer_ways, &notes->set);
+	if (!set)
+		return;
+	way = &set->ways[0];
+	if (is_current(&way->age) && !is_customer_way(way, notes))
+		way = &set->ways[1];
+#pragma unroll
+	for (int i = 0; i < CUSTOMER_WAY_WORDS; i++)
+		way->words[i] = notes->words[i];
+	way->age = age_now(notes);
+	way->ifindex = key->port_ifindex;
+	way->interface = row->number;
+	way->mtu = row->mtu;
+	way->tci = bpf_htons(key->vlan);
+	set_mac(way->router_mac, row->router_mac);
+}
+
+// Out of the tunnel, with a tag. False: the frame is not as long as it was.
+static __always_inline bool unwrap(struct xdp_md *ctx, const struct neighbour_row *neighbour,
+				   const __u8 *router_mac, __be16 tci)
+{
+	struct tagged *frame;
+	struct iphdr *ip;
+
+	if (bpf_xdp_adjust_head(ctx, TUNNEL_BYTES - sizeof(struct tagged)))
+		return false;
+	frame = at(ctx, 0, sizeof(*frame) + sizeof(*ip));
+	if (!frame)
+		return false;
+	ip = (struct iphdr *)(frame + 1);
+	take_hop(ip);
+	set_mac(frame->destination, neighbour->mac);
+	set_mac(frame->source, router_mac);
+	frame->tag_protocol = bpf_htons(ETH_P_8021Q);
+	frame->tci = tci;
+	frame->protocol = bpf_htons(ETH_P_IP);
+	return true;
+}
+
+// VERDICT_COUNT: take the road.
+static __always_inline enum verdict go_customer_way(struct xdp_md *ctx, struct trip *trip,
+						    struct notes *notes)
+{
+	struct neighbour_row neighbour;
+	struct customer_way *way;
+	struct iphdr *ip;
+
+	note_fabric_frame(ctx, notes);
+	if (!notes->eligible)
+		return VERDICT_COUNT;
+	way = find_customer_way(notes);
+	if (!way || !is_current(&way->age))
+		return VERDICT_COUNT;
+	ip = at(ctx, FABRIC_HEAD, sizeof(*ip));
+	if (!ip || !is_usual(ctx, ip, way->mtu) || !find_neighbour(way->interface, &neighbour))
+		return VERDICT_COUNT;
+	trip->interface = way->interface;
+	trip->ifindex = way->ifindex;
+	if (!unwrap(ctx, &neighbour, way->router_mac, way->tci))
+		return VERDICT_MALFORMED;
+	return VERDICT_FORWARDED_TO_CUSTOMER;
+}
