@@ -215,6 +215,15 @@ struct interface_tallies {
 	struct tally by_verdict[VERDICT_COUNT];
 };
 
+// table `forwarded`, array: the first two verdicts of an interface, which nearly all packets
+// have, apart from the others for the sake of speed. Each processor has so many rows, by
+// interface number; what has a higher number is in `interface_tallies` with the rest.
+#define FORWARDED_NUMBERS 16384
+#define FORWARDED_VERDICTS 2
+struct forwarded_row {
+	struct tally by_verdict[FORWARDED_VERDICTS];
+};
+
 // ---- the lab's cable (cable.bpf.c) ----------------------------------------------------
 
 // table `cable_vlans`: (trunk, VLAN) → untagged interface; `cable_tags` the other way.

@@ -19,19 +19,13 @@ use crate::{
         Uplink,
     },
     tables::{
-        AddressKey, Direction, InterfaceKey, InterfaceRow, InterfaceTallies, NicRow, PresenceRow,
-        RULE_ROWS_PER_SET, RULES_PER_ROW, RouteRow, RuleKey, RuleRow, Scoped, SubnetRow,
+        AddressKey, Direction, InterfaceKey, InterfaceRow, NicRow, PresenceRow, RULE_ROWS_PER_SET,
+        RULES_PER_ROW, RouteRow, RuleKey, RuleRow, Scoped, SubnetRow,
     },
-    verdict::{Tallies, Verdict},
 };
-use aya::maps::{MapError, PerCpuValues};
-use aya::util::nr_cpus;
+use aya::maps::MapError;
 use directlink_net::{Ipv4Net, Vlan, Vni};
-use std::{
-    collections::BTreeSet,
-    io,
-    net::Ipv4Addr,
-};
+use std::{collections::BTreeSet, io, net::Ipv4Addr};
 use thiserror::Error;
 
 #[derive(Debug, Error)]
@@ -66,10 +60,7 @@ impl Dataplane {
         let row = InterfaceRow::new(interface);
         let before = self.interface_row(interface.number)?;
         if before.is_none_or(|(_, row)| row.number() != Some(interface.number)) {
-            self.tables
-                .interface_tallies
-                .insert(number, zero_tallies()?, 0)
-                .map_err(in_table("interface_tallies"))?;
+            self.start_tallies(interface.number)?;
         }
         if interface.slow_ifindex != 0 {
             self.tables
@@ -101,10 +92,9 @@ impl Dataplane {
             absent(self.tables.slow_links.remove(&row.slow_ifindex()))
                 .map_err(in_table("slow_links"))?;
         }
-        let number_key = u32::from(number);
         self.tables
             .interface_keys
-            .set(number_key, InterfaceKey::NONE, 0)
+            .set(number.into(), InterfaceKey::NONE, 0)
             .map_err(in_table("interface_keys"))?;
         for source in self.sources()? {
             if source.interface == number {
@@ -112,8 +102,7 @@ impl Dataplane {
             }
         }
         self.remove_neighbour(number)?;
-        absent(self.tables.interface_tallies.remove(&number_key))
-            .map_err(in_table("interface_tallies"))
+        self.remove_tallies(number)
     }
 
     /// # Errors
@@ -372,47 +361,6 @@ impl Dataplane {
         Ok(self.tables.router.get(&0, 0).map_err(in_table("router"))?.uplink())
     }
 
-    /// What became of every packet that the router saw.
-    ///
-    /// # Errors
-    /// The kernel refused.
-    pub fn tallies(&self) -> Result<Tallies, TableError> {
-        let mut sum = Tallies::default();
-        for verdict in Verdict::ALL {
-            let rows = self
-                .tables
-                .router_tallies
-                .get(&(verdict as u32), 0)
-                .map_err(in_table("router_tallies"))?;
-            for row in rows.iter() {
-                sum.add(verdict as usize, row.packets, row.bytes);
-            }
-        }
-        Ok(sum)
-    }
-
-    /// What became of every packet of one interface since it was put; `None` if there is no
-    /// such interface.
-    ///
-    /// # Errors
-    /// The kernel refused.
-    pub fn interface_tallies(
-        &self,
-        interface: InterfaceNumber,
-    ) -> Result<Option<Tallies>, TableError> {
-        let rows = present(self.tables.interface_tallies.get(&interface.into(), 0))
-            .map_err(in_table("interface_tallies"))?;
-        Ok(rows.map(|rows| {
-            let mut sum = Tallies::default();
-            for row in rows.iter() {
-                for (verdict, tally) in row.by_verdict.iter().enumerate() {
-                    sum.add(verdict, tally.packets, tally.bytes);
-                }
-            }
-            sum
-        }))
-    }
-
     /// Up to `limit` flows, in no order.
     ///
     /// # Errors
@@ -437,11 +385,6 @@ fn rule_chunks(rules: &[Rule]) -> impl Iterator<Item = &[Rule]> {
     empty.into_iter().chain(rules.chunks(RULES_PER_ROW))
 }
 
-fn zero_tallies() -> Result<PerCpuValues<InterfaceTallies>, TableError> {
-    let processors = nr_cpus().map_err(|(_, source)| TableError::Processors(source))?;
-    PerCpuValues::try_from(vec![InterfaceTallies::ZERO; processors]).map_err(TableError::Processors)
-}
-
 /// Rows that can be read. One that goes away under the walk is not there.
 fn listed<R, T, C: FromIterator<T>>(
     table: &'static str,
@@ -461,11 +404,11 @@ pub(crate) fn in_table(table: &'static str) -> impl Fn(MapError) -> TableError {
 }
 
 /// To remove what is not there is no error.
-fn absent(outcome: Result<(), MapError>) -> Result<(), MapError> {
+pub(crate) fn absent(outcome: Result<(), MapError>) -> Result<(), MapError> {
     present(outcome).map(|_| ())
 }
 
-fn present<T>(outcome: Result<T, MapError>) -> Result<Option<T>, MapError> {
+pub(crate) fn present<T>(outcome: Result<T, MapError>) -> Result<Option<T>, MapError> {
     match outcome {
         Ok(row) => Ok(Some(row)),
         Err(e) if is_absent(&e) => Ok(None),

@@ -35,6 +35,7 @@ mod neighbours;
 pub mod offload;
 mod rows;
 mod tables;
+mod tallies;
 #[cfg(test)]
 mod tests;
 mod verdict;

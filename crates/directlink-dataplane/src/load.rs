@@ -16,9 +16,9 @@
 use crate::{
     bpffs::{self, BpffsError},
     tables::{
-        AddressKey, ChangeRow, FlowKey, FlowRow, InterfaceKey, InterfaceRow, InterfaceTallies,
-        NeighbourRow, NicRow, PresenceRow, RouteRow, RouterRow, RuleKey, RuleRow, Scoped,
-        SubnetRow, TallyRow,
+        AddressKey, ChangeRow, FORWARDED_NUMBERS, FlowKey, FlowRow, ForwardedRow, InterfaceKey,
+        InterfaceRow, InterfaceTallies, NeighbourRow, NicRow, PresenceRow, RouteRow, RouterRow,
+        RuleKey, RuleRow, Scoped, SubnetRow, TallyRow,
     },
 };
 use aya::{
@@ -117,7 +117,7 @@ impl Dataplane {
             fs::create_dir_all(dir)
                 .map_err(|source| OpenError::Pins { path: dir.clone(), source })?;
         }
-        let ways = way_sets()?;
+        let processors = processors()?;
         let mut programs = EbpfLoader::new()
             .default_map_pin_directory(&tables_dir)
             .map_max_entries("interfaces", capacity.interfaces)
@@ -128,8 +128,9 @@ impl Dataplane {
             .map_max_entries("nics", capacity.nics)
             .map_max_entries("rules", capacity.rule_rows)
             .map_max_entries("flows", capacity.flows)
-            .map_max_entries("net_ways", ways)
-            .map_max_entries("customer_ways", ways)
+            .map_max_entries("forwarded", processors * FORWARDED_NUMBERS)
+            .map_max_entries("net_ways", processors * WAY_SETS)
+            .map_max_entries("customer_ways", processors * WAY_SETS)
             .load(OBJECT)?;
         for name in ["directlink_port", "directlink_fabric"] {
             load(name, xdp(&mut programs, name)?.load())?;
@@ -219,6 +220,7 @@ pub(crate) struct Tables {
     pub(crate) changes: Array<MapData, ChangeRow>,
     pub(crate) flows: HashMap<MapData, FlowKey, FlowRow>,
     pub(crate) router_tallies: PerCpuArray<MapData, TallyRow>,
+    pub(crate) forwarded: Array<MapData, ForwardedRow>,
     pub(crate) interface_tallies: PerCpuHashMap<MapData, u32, InterfaceTallies>,
 }
 
@@ -239,18 +241,18 @@ impl Tables {
             changes: pinned(dir, "changes")?,
             flows: pinned(dir, "flows")?,
             router_tallies: pinned(dir, "router_tallies")?,
+            forwarded: pinned(dir, "forwarded")?,
             interface_tallies: pinned(dir, "interface_tallies")?,
         })
     }
 }
 
 /// Each processor's share of the tables of ways: `WAY_SET_BITS` of `ebpf/ways.h`.
-const WAY_SETS_PER_PROCESSOR: usize = 1 << 12;
+const WAY_SETS: u32 = 1 << 12;
 
-fn way_sets() -> Result<u32, OpenError> {
-    let processors = nr_cpus().map_err(|(_, source)| OpenError::Processors(source))?;
-    u32::try_from(processors * WAY_SETS_PER_PROCESSOR)
-        .map_err(|e| OpenError::Processors(io::Error::other(e)))
+fn processors() -> Result<u32, OpenError> {
+    let count = nr_cpus().map_err(|(_, source)| OpenError::Processors(source))?;
+    u32::try_from(count).map_err(|e| OpenError::Processors(io::Error::other(e)))
 }
 
 fn pinned<T: TryFrom<Map, Error = MapError>>(

@@ -20,6 +20,9 @@ pub(crate) const RULES_PER_ROW: usize = 16;
 pub(crate) const RULE_ROWS_PER_SET: usize = 32;
 /// Rows of `changes` for Nets, behind the first.
 pub(crate) const NET_CHANGES: u32 = 1024;
+/// Each processor's rows of `forwarded`.
+pub(crate) const FORWARDED_NUMBERS: u32 = 16384;
+const FORWARDED_VERDICTS: usize = 2;
 const INTERFACE_FORWARDS: u16 = 1;
 
 /// An IPv4 address in network order.
@@ -437,6 +440,13 @@ impl InterfaceTallies {
         Self { by_verdict: [TallyRow { packets: 0, bytes: 0 }; Verdict::COUNT] };
 }
 
+/// What most packets of an interface come to: the first two verdicts, by number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub(crate) struct ForwardedRow {
+    pub(crate) by_verdict: [TallyRow; FORWARDED_VERDICTS],
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub(crate) struct CableTagRow {
@@ -480,6 +490,7 @@ plain_bytes!(
     FlowRow,
     TallyRow,
     InterfaceTallies,
+    ForwardedRow,
     CableTagRow,
 );
 

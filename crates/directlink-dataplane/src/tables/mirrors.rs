@@ -1,9 +1,9 @@
 //! Where each row's fields lie, for the test that compares them with the compiled object.
 
 use super::{
-    AddressKey, ChangeRow, FlowKey, FlowRow, InterfaceKey, InterfaceRow, InterfaceTallies,
-    NeighbourRow, NicRow, PrefixKey, PresenceRow, RouteRow, RouterRow, RuleCell, RuleKey, RuleRow,
-    Scoped, SubnetRow, TallyRow,
+    AddressKey, ChangeRow, FlowKey, FlowRow, ForwardedRow, InterfaceKey, InterfaceRow,
+    InterfaceTallies, NeighbourRow, NicRow, PrefixKey, PresenceRow, RouteRow, RouterRow, RuleCell,
+    RuleKey, RuleRow, Scoped, SubnetRow, TallyRow,
 };
 use std::mem::offset_of;
 
@@ -50,6 +50,7 @@ pub(crate) fn mirrors() -> Vec<Mirror> {
         flow_row = FlowRow { last_seen_ns, rule_set, opened, admitted, closing, zero }
         tally = TallyRow { packets, bytes }
         interface_tallies = InterfaceTallies { by_verdict }
+        forwarded_row = ForwardedRow { by_verdict }
     };
     let after_length = size_of::<u32>();
     for (name, scope) in [("net_prefix_key", "vni"), ("source_key", "interface")] {
