@@ -8,4 +8,5 @@ mod frame;
 mod layout;
 mod listing;
 mod verdicts;
+mod ways;
 mod world;
