@@ -110,7 +110,7 @@ fn main() {
 
 fn report(roads: &[Road]) {
     println!("64-byte frames, 1,024 flows, one processor, median of {ROUNDS} rounds");
-    for road in &*roads {
+    for road in roads {
         let [low, median, high] = [0, 50, 100].map(|p| percentile(&road.mpps, p));
         println!("{:<16}{median:>5.2} Mpps  ({low:.2} to {high:.2})  {}", road.name, road.does);
     }

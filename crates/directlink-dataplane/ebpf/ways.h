@@ -86,16 +86,6 @@ static __always_inline struct way_age age_now(const struct notes *notes)
 	};
 }
 
-static __always_inline bool same_words(const __u64 *a, const __u64 *b, const int count)
-{
-	__u64 difference = 0;
-
-#pragma unroll
-	for (int i = 0; i < count; i++)
-		difference |= a[i] ^ b[i];
-	return !difference;
-}
-
 // Of this processor. A processor without sets has no ways.
 static __always_inline __u32 way_set(__u64 hash)
 {

@@ -54,7 +54,8 @@ impl Dataplane {
             .tables
             .changes
             .get(&row, 0)
-            .and_then(|count: ChangeRow| self.tables.changes.set(row, count.next(), 0));
-        done.and(counted.map_err(in_table("changes")))
+            .and_then(|count: ChangeRow| self.tables.changes.set(row, count.next(), 0))
+            .map_err(in_table("changes"));
+        done.and(counted)
     }
 }
