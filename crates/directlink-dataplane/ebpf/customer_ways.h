@@ -155,7 +155,8 @@ static __always_inline enum verdict go_customer_way(struct xdp_md *ctx, struct t
 	if (!way || !is_current(&way->age))
 		return VERDICT_COUNT;
 	ip = at(ctx, FABRIC_HEAD, sizeof(*ip));
-	if (!ip || !is_usual(ctx, ip, way->mtu) || !find_neighbour(way->interface, &neighbour))
+	if (!ip || !is_usual(ip, trip->bytes - FABRIC_HEAD, way->mtu) ||
+	    !find_neighbour(way->interface, &neighbour))
 		return VERDICT_COUNT;
 	trip->interface = way->interface;
 	trip->ifindex = way->ifindex;

@@ -139,7 +139,7 @@ static __always_inline enum verdict go_net_way(struct xdp_md *ctx, struct trip *
 	if (!way || !is_current(&way->age) || trip->bytes > way->room)
 		return VERDICT_COUNT;
 	ip = at(ctx, PORT_HEAD, sizeof(*ip));
-	if (!ip || !is_usual(ctx, ip, way->mtu))
+	if (!ip || !is_usual(ip, trip->bytes - PORT_HEAD, way->mtu))
 		return VERDICT_COUNT;
 	trip->interface = way->interface;
 	trip->ifindex = way->ifindex;

@@ -109,12 +109,12 @@ static __always_inline bool is_amid_flow(struct xdp_md *ctx, const __u8 *ip)
 	}
 }
 
-// Whether the packet goes on as others did before it: has a hop left, is as long as it says,
-// and not too long.
-static __always_inline bool is_usual(struct xdp_md *ctx, const struct iphdr *ip, __u16 mtu)
+// Whether the packet goes on as others did before it: has a hop left, is as long as it says
+// (of `bytes` from its IP header on), and not too long. No sum with a packet pointer: the
+// verifier of Linux 6.1 does not know the bound of a swapped length.
+static __always_inline bool is_usual(const struct iphdr *ip, __u32 bytes, __u16 mtu)
 {
 	__u16 length = bpf_ntohs(ip->tot_len);
 
-	return ip->ttl > 1 && length >= sizeof(*ip) && length <= mtu &&
-	       (void *)ip + length <= (void *)(long)ctx->data_end;
+	return ip->ttl > 1 && length >= sizeof(*ip) && length <= mtu && length <= bytes;
 }
