@@ -43,6 +43,7 @@ static GENERATOR: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "
 
 const ROUNDS: usize = 25;
 const PACKETS: u32 = 150_000;
+const TRIES: usize = 10;
 const FRAME_BYTES: usize = 64;
 /// What VXLAN over IPv4 and Ethernet adds.
 const TUNNEL_BYTES: usize = 14 + 20 + 8 + 8;
@@ -176,7 +177,14 @@ impl Road {
         });
     }
 
+    /// A round in which others held the processor, so that most frames found a full queue, says
+    /// nothing about the road: it is run again.
     fn round(&mut self) {
+        let mpps = (0..TRIES).find_map(|_| self.run());
+        self.mpps.push(mpps.unwrap_or_else(|| panic!("{}: most frames are lost", self.name)));
+    }
+
+    fn run(&mut self) -> Option<f64> {
         let Self { bpf, source, generator: (generate, bytes), .. } = self;
         let before = arrived(bpf);
         let program: &Xdp = bpf.program(generate).unwrap().try_into().unwrap();
@@ -193,8 +201,8 @@ impl Road {
             start.elapsed()
         });
         let packets = arrived(bpf) - before;
-        assert!(packets > u64::from(PACKETS) / 2, "{}: {packets} of {PACKETS} arrived", self.name);
-        self.mpps.push(packets as f64 / elapsed.as_secs_f64() / 1e6);
+        let most = packets > u64::from(PACKETS) / 2;
+        most.then(|| packets as f64 / elapsed.as_secs_f64() / 1e6)
     }
 }
 
