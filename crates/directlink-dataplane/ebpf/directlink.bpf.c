@@ -7,7 +7,7 @@
 //   tables.h rows, verdicts    maps.h the tables       trip.h counting
 //   parse.h  headers           rules.h security groups flows.h state of flows
 //   vxlan.h  tunnels           icmp.h  answers         port.h, fabric.h, slow.h the roads
-//   ways.h, net_ways.h, customer_ways.h                what a flow's last packet came to
+//   shortcuts.h, net_shortcuts.h, customer_shortcuts.h                what a flow's last packet came to
 #include "fabric.h"
 #include "port.h"
 #include "slow.h"
@@ -24,7 +24,7 @@ int directlink_port(struct xdp_md *ctx)
 {
 	struct trip trip = { .bytes = ctx->data_end - ctx->data };
 	struct notes notes;
-	enum verdict verdict = go_net_way(ctx, &trip, &notes);
+	enum verdict verdict = go_net_shortcut(ctx, &trip, &notes);
 
 	if (verdict == VERDICT_COUNT)
 		verdict = from_port(ctx, &trip, &notes);
@@ -46,7 +46,7 @@ int directlink_fabric(struct xdp_md *ctx)
 {
 	struct trip trip = { .bytes = ctx->data_end - ctx->data };
 	struct notes notes;
-	enum verdict verdict = go_customer_way(ctx, &trip, &notes);
+	enum verdict verdict = go_customer_shortcut(ctx, &trip, &notes);
 
 	if (verdict == VERDICT_COUNT)
 		verdict = from_fabric(ctx, &trip, &notes);

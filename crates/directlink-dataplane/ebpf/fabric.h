@@ -6,7 +6,7 @@
 //                                    ─ MTU? ─ security group? ─ customer's MAC ─► VLAN
 #pragma once
 
-#include "customer_ways.h"
+#include "customer_shortcuts.h"
 #include "icmp.h"
 
 // What a frame is that came through a tunnel, once it is known to be ours.
@@ -194,7 +194,7 @@ static __always_inline enum verdict forward_to_customer(struct xdp_md *ctx, stru
 	verdict = admit(ctx, &passage);
 	if (verdict != VERDICT_COUNT)
 		return verdict;
-	leave_customer_way(notes, key, row);
+	leave_customer_shortcut(notes, key, row);
 	return decapsulate(ctx, trip, key, row);
 }
 

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "icmp.h"
-#include "net_ways.h"
+#include "net_shortcuts.h"
 
 static __always_inline bool is_tag(__be16 protocol)
 {
@@ -120,7 +120,7 @@ static __always_inline enum verdict encapsulate(struct xdp_md *ctx, const struct
 		return VERDICT_MALFORMED;
 	take_hop(tunnel.payload);
 	write_tunnel(&tunnel, end, trip->bytes + PORT_GROWTH - sizeof(struct ethernet));
-	leave_net_way(notes, trip, &tunnel, end->mtu, room);
+	leave_net_shortcut(notes, trip, &tunnel, end->mtu, room);
 	return VERDICT_FORWARDED_TO_NET;
 }
 

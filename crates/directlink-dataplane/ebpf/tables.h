@@ -163,7 +163,7 @@ struct rule_row {
 	struct rule rules[RULES_PER_ROW];
 };
 
-// table `changes`, array: how often rows changed that a way may have come from (ways.h).
+// table `changes`, array: how often rows changed that a shortcut may have come from (shortcuts.h).
 // Whoever changes such a row counts here after it. Row 0 is for interfaces and the router's
 // own row; the others are for what a Net has, by the lower bits of its VNI.
 #define NET_CHANGES 1024

@@ -6,7 +6,7 @@
 
 #include "flows.h"
 #include "trip.h"
-#include "ways.h"
+#include "shortcuts.h"
 
 #define VXLAN_PORT 4789
 #define VXLAN_VNI_VALID 0x08

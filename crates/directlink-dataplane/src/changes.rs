@@ -1,11 +1,11 @@
-//! Counting changes, so that no packet goes a way that is no more.
+//! Counting changes, so that no packet takes a shortcut that is no more.
 //!
 //! ```text
-//! setter ── row ──► table            packet ── key, both counts as before? ─┬─► known way
+//! setter ── row ──► table            packet ── key, both counts as before? ─┬─► shortcut
 //!    └──── then ──► `changes`                                              └─► whole road
 //! ```
 //!
-//! A way (`ebpf/ways.h`) is what the rows came to when a packet of that flow last took the whole
+//! A shortcut (`ebpf/shortcuts.h`) is what the rows came to when a packet of that flow last took the whole
 //! road. It stands only while the counts are those of that moment: what a setter wrote holds for
 //! every packet from the setter's return on, for flows that are under way as for new ones.
 //!
@@ -13,7 +13,7 @@
 //! that one customer's flapping routes do not send all others' packets the whole road. Kept
 //! apart from `handle.rs` because every setter needs it and none needs to know how.
 //!
-//! Not counted is what can make no way wrong: a new source, a Subnet, a Net's presence (they only
+//! Not counted is what can make no shortcut wrong: a new source, a Subnet, a Net's presence (they only
 //! tell refusals apart), rule sets (a NIC names another set when rules change), and a neighbour,
 //! which is read for each packet.
 

@@ -5,7 +5,7 @@
 //! setter writes can be listed: the agent compares its wants with that, not with what it
 //! remembers.
 //!
-//! What a packet's way may have come from is counted as a change after it was written
+//! What a packet's shortcut may have come from is counted as a change after it was written
 //! (`changes.rs`).
 //!
 //! Order within a setter is such that a packet in between is dropped, never misled: what

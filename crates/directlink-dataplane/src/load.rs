@@ -129,8 +129,8 @@ impl Dataplane {
             .map_max_entries("rules", capacity.rule_rows)
             .map_max_entries("flows", capacity.flows)
             .map_max_entries("forwarded", processors * FORWARDED_NUMBERS)
-            .map_max_entries("net_ways", processors * WAY_SETS)
-            .map_max_entries("customer_ways", processors * WAY_SETS)
+            .map_max_entries("net_shortcuts", processors * SHORTCUT_SETS)
+            .map_max_entries("customer_shortcuts", processors * SHORTCUT_SETS)
             .load(OBJECT)?;
         for name in ["directlink_port", "directlink_fabric"] {
             load(name, xdp(&mut programs, name)?.load())?;
@@ -247,8 +247,8 @@ impl Tables {
     }
 }
 
-/// Each processor's share of the tables of ways: `WAY_SET_BITS` of `ebpf/ways.h`.
-const WAY_SETS: u32 = 1 << 12;
+/// Each processor's share of the tables of ways: `WAY_SET_BITS` of `ebpf/shortcuts.h`.
+const SHORTCUT_SETS: u32 = 1 << 12;
 
 fn processors() -> Result<u32, OpenError> {
     let count = nr_cpus().map_err(|(_, source)| OpenError::Processors(source))?;

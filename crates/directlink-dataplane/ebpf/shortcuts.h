@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-// Ways: what a flow's last packet came to, for the next one.
+// Shortcuts: what a flow's last packet came to, for the next one.
 //
-//   frame ─ known way, and nothing changed? ─┬─ yes ─► length, hop ─► the same headers
-//                                            └─ no ──► the whole road, which leaves a way
+//   frame ─ shortcut, and nothing changed? ─┬─ yes ─► length, hop ─► the same headers
+//                                           └─ no ──► the whole road, which leaves a shortcut
 //
-// A way is no truth of its own. It serves only
+// A shortcut is no truth of its own. It serves only
 //   · packets that are the same in every byte that the road decides by (the key), but for
 //     length, hop and TCP's flags, which are looked at again,
 //   · while no row changed that the road has read (table `changes`),
@@ -13,7 +13,7 @@
 // Whatever else comes takes the whole road: fragments, errors, a flow's first and last
 // packets, what will be answered or dropped. So none but the road says no.
 //
-// Each processor has its own ways, in sets of two by the flow's hash. A third flow in a set
+// Each processor has its own shortcuts, in sets of two by the flow's hash. A third flow in a set
 // takes another's place: memory is bounded, and a crowd of flows goes as fast as the road.
 #pragma once
 
@@ -21,24 +21,24 @@
 
 // Of the kernel's tick: half a second at 100 Hz, a fifth at 250 Hz.
 #define FRESH_TICKS 50
-#define WAY_SET_BITS 12
-#define WAY_WORDS_MAX 7
+#define SHORTCUT_SET_BITS 12
+#define SHORTCUT_WORDS_MAX 7
 
 #define TCP_FLAGS_AT 13
 #define TCP_FIN_SYN_RST 0x07
 #define FRAGMENT_AND_PROTOCOL 0x3fff00ff // of the IP header's bytes 6 to 9
 
-// What the road writes down, to leave a way behind.
+// What the road writes down, to leave a shortcut behind.
 struct notes {
-	__u64 words[WAY_WORDS_MAX]; // the key
+	__u64 words[SHORTCUT_WORDS_MAX]; // the key
 	__u64 changes;		    // sum of both counts, each of which only grows
 	__u32 net;		    // the second count's row
 	__u32 set;
-	bool eligible; // this packet may go a way, and leave one
+	bool eligible; // this packet may take a shortcut, and leave one
 };
 
-// How old a way is.
-struct way_age {
+// How old a shortcut is.
+struct shortcut_age {
 	__u64 changes;
 	__u32 net;
 	__u32 ticks;
@@ -56,7 +56,7 @@ static __always_inline __u64 changes_of(__u32 row)
 	return change ? *(volatile __u64 *)&change->count : 0;
 }
 
-// Before any row is read: a change in between makes the way too old at once.
+// Before any row is read: a change in between makes the shortcut too old at once.
 static __always_inline void note_changes(struct notes *notes)
 {
 	notes->changes = changes_of(0);
@@ -69,7 +69,7 @@ static __always_inline void note_changes_of_net(struct notes *notes, __u32 vni)
 	notes->changes += changes_of(notes->net);
 }
 
-static __always_inline bool is_current(const struct way_age *age)
+static __always_inline bool is_current(const struct shortcut_age *age)
 {
 	__u32 ticks = bpf_jiffies64();
 
@@ -77,20 +77,20 @@ static __always_inline bool is_current(const struct way_age *age)
 	       age->changes == changes_of(0) + changes_of(age->net);
 }
 
-static __always_inline struct way_age age_now(const struct notes *notes)
+static __always_inline struct shortcut_age age_now(const struct notes *notes)
 {
-	return (struct way_age){
+	return (struct shortcut_age){
 		.changes = notes->changes,
 		.net = notes->net,
 		.ticks = bpf_jiffies64(),
 	};
 }
 
-// Of this processor. A processor without sets has no ways.
-static __always_inline __u32 way_set(__u64 hash)
+// Of this processor. A processor without sets has no shortcuts.
+static __always_inline __u32 shortcut_set(__u64 hash)
 {
 	hash *= 0x9e3779b97f4a7c15ull;
-	return bpf_get_smp_processor_id() << WAY_SET_BITS | hash >> (64 - WAY_SET_BITS);
+	return bpf_get_smp_processor_id() << SHORTCUT_SET_BITS | hash >> (64 - SHORTCUT_SET_BITS);
 }
 
 // Whether the packet with this IP header, 28 bytes of which are there, is in the midst of a

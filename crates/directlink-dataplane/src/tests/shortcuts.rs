@@ -1,7 +1,7 @@
-//! Known ways: a flow's later packets fare exactly as if each took the whole road.
+//! Shortcuts: a flow's later packets fare exactly as if each took the whole road.
 //!
-//! Each claim is made of a flow that has left its ways, there and back, a moment ago. That the
-//! programs use them at all is seen by taking a row away behind their back, uncounted.
+//! Each claim is made of a flow that has left its shortcuts, there and back, a moment ago. That the
+//! programs use them at all is seen by taking a row ashortcut behind their back, uncounted.
 
 use super::{
     frame::{ACK, FIN, IPV4, Packet, ethernet, in_tunnel, tcp, udp},
@@ -32,13 +32,13 @@ fn answer() -> Packet {
 }
 
 impl World {
-    /// The flow's ways are known from here on, for a moment.
+    /// The flow's shortcuts are known from here on, for a moment.
     fn know(&mut self) {
         assert_eq!(self.send(&question()), Verdict::ForwardedToNet);
         assert_eq!(self.reply(&answer()), Verdict::ForwardedToCustomer);
     }
 
-    /// Takes the NIC's row away; nothing counts it, as if the packets' programs had read it
+    /// Takes the NIC's row ashortcut; nothing counts it, as if the packets' programs had read it
     /// just before. Whether the flow's packets went on both ways.
     fn goes_on_without_its_nic(&mut self, meanwhile: impl Fn(&mut Self)) -> bool {
         self.dataplane.put_nic(&nic()).unwrap();
@@ -51,14 +51,14 @@ impl World {
 }
 
 #[test]
-fn a_flow_goes_its_known_way_without_asking_the_tables_again() {
+fn a_flow_goes_its_known_shortcut_without_asking_the_tables_again() {
     let mut world = World::new();
-    // A way is only known for a moment, and this machine may be slow: one time in many.
+    // A shortcut is only known for a moment, and this machine may be slow: one time in many.
     assert!((0..100).any(|_| world.goes_on_without_its_nic(|_| {})));
 }
 
 #[test]
-fn a_change_in_another_net_leaves_a_way_known_and_one_in_its_own_does_not() {
+fn a_change_in_another_net_leaves_a_shortcut_known_and_one_in_its_own_does_not() {
     let mut world = World::new();
     let prefix = net("198.51.100.0/24");
     let change = |vni: u32| {
@@ -70,7 +70,7 @@ fn a_change_in_another_net_leaves_a_way_known_and_one_in_its_own_does_not() {
 }
 
 #[test]
-fn no_way_is_known_for_longer_than_a_moment() {
+fn no_shortcut_is_known_for_longer_than_a_moment() {
     let mut world = World::new();
     world.know();
     world.dataplane.tables.nics.remove(&AddressKey::new(vni(), nic().address)).unwrap();
@@ -78,7 +78,7 @@ fn no_way_is_known_for_longer_than_a_moment() {
 }
 
 #[test]
-fn no_verdict_is_another_when_a_like_packets_way_is_known() {
+fn no_verdict_is_another_when_a_like_packets_shortcut_is_known() {
     let mut world = World::new();
     for Row { name, frame, verdict } in port_rows() {
         world.know();
@@ -91,7 +91,7 @@ fn no_verdict_is_another_when_a_like_packets_way_is_known() {
 }
 
 #[test]
-fn by_a_known_way_a_packet_is_the_same_as_by_the_road() {
+fn by_a_known_shortcut_a_packet_is_the_same_as_by_the_road() {
     let mut world = World::new();
     world.know();
     let port = source_port(&world.port(&on_vlan(&question())).frame);
@@ -226,7 +226,7 @@ fn a_change_holds_for_the_next_packet_to_the_customer() {
 }
 
 #[test]
-fn a_smaller_mtu_holds_for_the_next_packet_both_ways() {
+fn a_smaller_mtu_holds_for_the_next_packet_both_shortcuts() {
     let mut world = World::new();
     world.know();
     let mtu = Mtu::try_from(1000i64).unwrap();
@@ -289,7 +289,7 @@ fn a_hosts_new_mac_is_seen_within_a_moment() {
 }
 
 #[test]
-fn a_way_is_the_interfaces_that_left_it_alone() {
+fn a_shortcut_is_the_interfaces_that_left_it_alone() {
     let mut world = World::new();
     let vlan = Vlan::try_from(200i64).unwrap();
     let second = Interface { number: SECOND, vlan, slow_ifindex: 0, ..interface() };
@@ -298,14 +298,14 @@ fn a_way_is_the_interfaces_that_left_it_alone() {
     let mut frame = on_vlan(&question());
     frame[14..16].copy_from_slice(&[0, 200]);
     assert_eq!(world.port(&frame).verdict, Verdict::SourceNotAnnounced);
-    // Nor is a way in a Net that of another Net's NIC with the same addresses.
+    // Nor is a shortcut in a Net that of another Net's NIC with the same addresses.
     let inner = ethernet(NIC_MAC, GATEWAY_MAC, IPV4, &answer().bytes());
     let stranger = in_tunnel(&FROM_HOST, VNI + 1, &inner);
     assert_eq!(world.fabric(&stranger).verdict, Verdict::UnknownVni);
 }
 
 #[test]
-fn a_crowd_of_flows_shares_the_ways_and_each_packet_is_its_flows() {
+fn a_crowd_of_flows_shares_the_shortcuts_and_each_packet_is_its_flows() {
     let mut world = World::new();
     // Of 2,000 flows in 4,096 sets of two, some are third in their set.
     for _ in 0..2 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-// Known ways onto a customer's VLAN (see ways.h).
+// Shortcuts onto a customer's VLAN (see shortcuts.h).
 //
 //   │ Ethernet 14 │ IPv4 20 │ UDP 8 │ VXLAN 8 │ Ethernet 14 │ IPv4 20 │ ports 4 │
 //     └ type ─────┴ VTEPs ──┴ port ─┴ VNI ────┴ MACs, type ─┴ version, fragment, protocol,
@@ -9,17 +9,17 @@
 #pragma once
 
 #include "vxlan.h"
-#include "ways.h"
+#include "shortcuts.h"
 
 #define FABRIC_HEAD TUNNEL_BYTES
 
-#define CUSTOMER_WAY_WORDS 7
+#define CUSTOMER_SHORTCUT_WORDS 7
 #define TYPE_VERSION 0xffffff0000000000ull // of the 8 bytes behind the outer MACs
 #define TYPE_AT 12
 
-struct customer_way {
-	__u64 words[CUSTOMER_WAY_WORDS];
-	struct way_age age;
+struct customer_shortcut {
+	__u64 words[CUSTOMER_SHORTCUT_WORDS];
+	struct shortcut_age age;
 	__u32 ifindex;
 	__u32 interface;
 	__u16 mtu; // of the interface
@@ -28,17 +28,17 @@ struct customer_way {
 	__u16 zero[3];
 };
 
-struct customer_way_set {
-	struct customer_way ways[2];
+struct customer_shortcut_set {
+	struct customer_shortcut shortcuts[2];
 };
 
 // User space makes room for each processor (`load.rs`).
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__type(key, __u32);
-	__type(value, struct customer_way_set);
-	__uint(max_entries, 1 << WAY_SET_BITS);
-} customer_ways SEC(".maps");
+	__type(value, struct customer_shortcut_set);
+	__uint(max_entries, 1 << SHORTCUT_SET_BITS);
+} customer_shortcuts SEC(".maps");
 
 static __always_inline bool is_tunnel(const struct tunnel *tunnel)
 {
@@ -68,54 +68,54 @@ static __always_inline void note_fabric_frame(struct xdp_md *ctx, struct notes *
 	notes->words[4] = load_word(tunnel.inner->source);
 	notes->words[5] = load_word(&ip->saddr);
 	notes->words[6] = ports;
-	notes->set = way_set((notes->words[2] + notes->words[5]) * 0x85ebca77c2b2ae3dull ^
+	notes->set = shortcut_set((notes->words[2] + notes->words[5]) * 0x85ebca77c2b2ae3dull ^
 			     notes->words[6]);
 }
 
-static __always_inline bool is_customer_way(const struct customer_way *way,
+static __always_inline bool is_customer_shortcut(const struct customer_shortcut *shortcut,
 					    const struct notes *notes)
 {
-	const __u64 *a = way->words, *b = notes->words;
+	const __u64 *a = shortcut->words, *b = notes->words;
 
 	return !((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3]) | (a[4] ^ b[4]) |
 		 (a[5] ^ b[5]) | (a[6] ^ b[6]));
 }
 
-static __always_inline struct customer_way *find_customer_way(const struct notes *notes)
+static __always_inline struct customer_shortcut *find_customer_shortcut(const struct notes *notes)
 {
-	struct customer_way_set *set = bpf_map_lookup_elem(&customer_ways, &notes->set);
+	struct customer_shortcut_set *set = bpf_map_lookup_elem(&customer_shortcuts, &notes->set);
 
 	if (!set)
 		return NULL;
-	if (is_customer_way(&set->ways[0], notes))
-		return &set->ways[0];
-	return is_customer_way(&set->ways[1], notes) ? &set->ways[1] : NULL;
+	if (is_customer_shortcut(&set->shortcuts[0], notes))
+		return &set->shortcuts[0];
+	return is_customer_shortcut(&set->shortcuts[1], notes) ? &set->shortcuts[1] : NULL;
 }
 
-static __always_inline void leave_customer_way(const struct notes *notes,
+static __always_inline void leave_customer_shortcut(const struct notes *notes,
 					       const struct interface_key *key,
 					       const struct interface_row *row)
 {
-	struct customer_way_set *set;
-	struct customer_way *way;
+	struct customer_shortcut_set *set;
+	struct customer_shortcut *shortcut;
 
 	if (!notes->eligible)
 		return;
-	set = bpf_map_lookup_elem(&customer_ways, &notes->set);
+	set = bpf_map_lookup_elem(&customer_shortcuts, &notes->set);
 	if (!set)
 		return;
-	way = &set->ways[0];
-	if (is_current(&way->age) && !is_customer_way(way, notes))
-		way = &set->ways[1];
+	shortcut = &set->shortcuts[0];
+	if (is_current(&shortcut->age) && !is_customer_shortcut(shortcut, notes))
+		shortcut = &set->shortcuts[1];
 #pragma unroll
-	for (int i = 0; i < CUSTOMER_WAY_WORDS; i++)
-		way->words[i] = notes->words[i];
-	way->age = age_now(notes);
-	way->ifindex = key->port_ifindex;
-	way->interface = row->number;
-	way->mtu = row->mtu;
-	way->tci = bpf_htons(key->vlan);
-	set_mac(way->router_mac, row->router_mac);
+	for (int i = 0; i < CUSTOMER_SHORTCUT_WORDS; i++)
+		shortcut->words[i] = notes->words[i];
+	shortcut->age = age_now(notes);
+	shortcut->ifindex = key->port_ifindex;
+	shortcut->interface = row->number;
+	shortcut->mtu = row->mtu;
+	shortcut->tci = bpf_htons(key->vlan);
+	set_mac(shortcut->router_mac, row->router_mac);
 }
 
 // Out of the tunnel, with a tag. False: the frame is not as long as it was.
@@ -141,26 +141,26 @@ static __always_inline bool unwrap(struct xdp_md *ctx, const struct neighbour_ro
 }
 
 // VERDICT_COUNT: take the road.
-static __always_inline enum verdict go_customer_way(struct xdp_md *ctx, struct trip *trip,
+static __always_inline enum verdict go_customer_shortcut(struct xdp_md *ctx, struct trip *trip,
 						    struct notes *notes)
 {
 	struct neighbour_row neighbour;
-	struct customer_way *way;
+	struct customer_shortcut *shortcut;
 	struct iphdr *ip;
 
 	note_fabric_frame(ctx, notes);
 	if (!notes->eligible)
 		return VERDICT_COUNT;
-	way = find_customer_way(notes);
-	if (!way || !is_current(&way->age))
+	shortcut = find_customer_shortcut(notes);
+	if (!shortcut || !is_current(&shortcut->age))
 		return VERDICT_COUNT;
 	ip = at(ctx, FABRIC_HEAD, sizeof(*ip));
-	if (!ip || !is_usual(ip, trip->bytes - FABRIC_HEAD, way->mtu) ||
-	    !find_neighbour(way->interface, &neighbour))
+	if (!ip || !is_usual(ip, trip->bytes - FABRIC_HEAD, shortcut->mtu) ||
+	    !find_neighbour(shortcut->interface, &neighbour))
 		return VERDICT_COUNT;
-	trip->interface = way->interface;
-	trip->ifindex = way->ifindex;
-	if (!unwrap(ctx, &neighbour, way->router_mac, way->tci))
+	trip->interface = shortcut->interface;
+	trip->ifindex = shortcut->ifindex;
+	if (!unwrap(ctx, &neighbour, shortcut->router_mac, shortcut->tci))
 		return VERDICT_MALFORMED;
 	return VERDICT_FORWARDED_TO_CUSTOMER;
 }
