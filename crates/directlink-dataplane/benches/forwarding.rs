@@ -5,12 +5,14 @@
 //!
 //!  wire           nothing between                      what generator and veth cost alone
 //!  directlink     VLAN, source check, security group, route, TTL, VXLAN     (this crate)
+//!  directlink back   VXLAN, NIC check, security group, route, TTL, VLAN     (this crate)
 //!  kernel plain   route, TTL                                               (ip_forward)
 //!  kernel vxlan   route, TTL, VXLAN                       (ip_forward, the vxlan device)
 //!  kernel whole   security group, route, TTL, VXLAN  (and nftables with connection tracking)
 //! ```
 //! 64-byte frames of 1,024 UDP flows, on one processor: generator, road and drop share it.
-//! Rounds are interleaved, and medians are printed, as other load comes and goes.
+//! Rounds are short and interleaved, and medians are printed, of the Mpps and of each round's
+//! ratio, as other load comes and goes.
 //!
 //! `cargo bench -p directlink-dataplane --bench forwarding` as root; with `-- NAME`, only the
 //! roads with that in their name (for a profiler).
@@ -29,18 +31,23 @@ use aya::{
     },
 };
 use directlink_dataplane::{Protocol, offload};
+use directlink_net::Mac;
 use nix::{
     sched::{CpuSet, sched_setaffinity},
     unistd::Pid,
 };
 use std::time::Instant;
-use topology::{Namespace, Region, rule};
+use topology::{GATEWAY_MAC, NUMBER, Namespace, Region, rule};
 
 static GENERATOR: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/generator.bpf.o"));
 
-const ROUNDS: usize = 9;
-const PACKETS: u32 = 400_000;
+const ROUNDS: usize = 25;
+const PACKETS: u32 = 150_000;
+const TRIES: usize = 10;
 const FRAME_BYTES: usize = 64;
+/// What VXLAN over IPv4 and Ethernet adds.
+const TUNNEL_BYTES: usize = 14 + 20 + 8 + 8;
+const TEMPLATE_BYTES: usize = 120;
 const CUSTOMER_MAC: [u8; 6] = [2, 0, 0, 0, 1, 1];
 const ROUTER_MAC: [u8; 6] = [2, 0, 0, 0, 1, 2];
 const NIC_MAC: &str = "02:00:00:00:02:02";
@@ -50,12 +57,12 @@ const TARGET: f64 = 3.0;
 #[derive(Clone, Copy)]
 #[repr(C)]
 struct Template {
-    frame: [u8; FRAME_BYTES],
+    frame: [u8; TEMPLATE_BYTES],
     ifindex: u32,
     tagged: u32,
 }
 
-// SAFETY: integers and arrays of them, repr(C), 64 + 4 + 4 bytes without padding.
+// SAFETY: integers and arrays of them, repr(C), 120 + 4 + 4 bytes without padding.
 #[allow(unsafe_code)]
 unsafe impl Pod for Template {}
 
@@ -64,6 +71,8 @@ struct Road {
     name: &'static str,
     does: &'static str,
     bpf: Ebpf,
+    /// The program that makes the frames, and how long they are.
+    generator: (&'static str, usize),
     mpps: Vec<f64>,
     /// Where the generator runs.
     source: Namespace,
@@ -78,10 +87,12 @@ fn main() {
     }
     pin_to_one_processor();
     let (directlink, _region) = directlink();
+    let (back, _other_region) = directlink_back();
     let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
     let mut roads = vec![
         wire(),
         directlink,
+        back,
         kernel(Kernel::Plain),
         kernel(Kernel::Vxlan),
         kernel(Kernel::Whole),
@@ -95,23 +106,32 @@ fn main() {
     for _ in 0..ROUNDS {
         roads.iter_mut().for_each(Road::round);
     }
-    report(&mut roads);
+    report(&roads);
 }
 
-fn report(roads: &mut [Road]) {
+fn report(roads: &[Road]) {
     println!("64-byte frames, 1,024 flows, one processor, median of {ROUNDS} rounds");
-    for road in &mut *roads {
-        let (low, high) = (road.percentile(0), road.percentile(100));
-        let median = road.percentile(50);
-        println!("{:<13}{median:>6.2} Mpps  ({low:.2} to {high:.2})  {}", road.name, road.does);
+    for road in roads {
+        let [low, median, high] = [0, 50, 100].map(|p| percentile(&road.mpps, p));
+        println!("{:<16}{median:>5.2} Mpps  ({low:.2} to {high:.2})  {}", road.name, road.does);
     }
-    let [_, ours, kernels @ ..] = roads else { return };
-    let ours = ours.percentile(50);
-    for kernel in kernels {
-        let ratio = ours / kernel.percentile(50);
+    let [_, there, back, kernels @ ..] = roads else { return };
+    // The kernel's VXLAN roads go into the tunnel: only plain routing has no direction.
+    let into_tunnel = kernels.iter().map(|kernel| (there, kernel));
+    let out_of_it = kernels.first().map(|plain| (back, plain));
+    for (ours, kernel) in into_tunnel.chain(out_of_it) {
+        let ratios: Vec<_> = ours.mpps.iter().zip(&kernel.mpps).map(|(a, b)| a / b).collect();
+        let ratio = percentile(&ratios, 50);
         let word = if ratio >= TARGET { "reached" } else { "missed" };
-        println!("directlink / {:<13}{ratio:>5.1}×  (target {TARGET}×: {word})", kernel.name);
+        let Road { name, .. } = ours;
+        println!("{name:<14} / {:<12}{ratio:>5.1}×  (target {TARGET}×: {word})", kernel.name);
     }
+}
+
+fn percentile(rounds: &[f64], percent: usize) -> f64 {
+    let mut sorted = rounds.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted[(sorted.len() - 1) * percent / 100]
 }
 
 impl Road {
@@ -120,19 +140,22 @@ impl Road {
         name: &'static str,
         does: &'static str,
         (source, link): (Namespace, &str),
-        frame: [u8; FRAME_BYTES],
+        frame: &[u8],
     ) -> Self {
         let mut bpf = Ebpf::load(GENERATOR).unwrap();
-        for program in ["generate", "sink_frame"] {
+        let generate = if frame.len() == FRAME_BYTES { "generate" } else { "generate_tunnelled" };
+        for program in [generate, "sink_frame"] {
             let program: &mut Xdp = bpf.program_mut(program).unwrap().try_into().unwrap();
             program.load().unwrap();
         }
         let ifindex = source.ifindex(link);
         let mut templates = Array::try_from(bpf.map_mut("templates").unwrap()).unwrap();
-        templates
-            .set(0, Template { frame, ifindex, tagged: (frame[12..14] == [0x81, 0]).into() }, 0)
-            .unwrap();
-        Self { name, does, bpf, mpps: vec![], source, _rest: vec![] }
+        let tagged = (frame[12..14] == [0x81, 0]).into();
+        let mut template = Template { frame: [0; TEMPLATE_BYTES], ifindex, tagged };
+        template.frame[..frame.len()].copy_from_slice(frame);
+        templates.set(0, template, 0).unwrap();
+        let generator = (generate, frame.len());
+        Self { name, does, bpf, generator, mpps: vec![], source, _rest: vec![] }
     }
 
     /// Drops what XDP sends out at `link` of `namespace`.
@@ -154,15 +177,22 @@ impl Road {
         });
     }
 
+    /// A round in which others held the processor, so that most frames found a full queue, says
+    /// nothing about the road: it is run again.
     fn round(&mut self) {
-        let Self { bpf, source, .. } = self;
+        let mpps = (0..TRIES).find_map(|_| self.run());
+        self.mpps.push(mpps.unwrap_or_else(|| panic!("{}: most frames are lost", self.name)));
+    }
+
+    fn run(&mut self) -> Option<f64> {
+        let Self { bpf, source, generator: (generate, bytes), .. } = self;
         let before = arrived(bpf);
-        let program: &Xdp = bpf.program("generate").unwrap().try_into().unwrap();
+        let program: &Xdp = bpf.program(generate).unwrap().try_into().unwrap();
         let elapsed = source.enter(|| {
             let start = Instant::now();
             program
                 .test_run(TestRunOptions {
-                    data_in: Some(&[0; FRAME_BYTES]),
+                    data_in: Some(&vec![0; *bytes]),
                     repeat: PACKETS,
                     attrs: aya::programs::TestRunAttrs::new().xdp_live_frames(64),
                     ..TestRunOptions::default()
@@ -171,13 +201,8 @@ impl Road {
             start.elapsed()
         });
         let packets = arrived(bpf) - before;
-        assert!(packets > u64::from(PACKETS) / 2, "{}: {packets} of {PACKETS} arrived", self.name);
-        self.mpps.push(packets as f64 / elapsed.as_secs_f64() / 1e6);
-    }
-
-    fn percentile(&mut self, percent: usize) -> f64 {
-        self.mpps.sort_by(f64::total_cmp);
-        self.mpps[(self.mpps.len() - 1) * percent / 100]
+        let most = packets > u64::from(PACKETS) / 2;
+        most.then(|| packets as f64 / elapsed.as_secs_f64() / 1e6)
     }
 }
 
@@ -187,7 +212,7 @@ fn wire() -> Road {
     source.ip("link set g0 up");
     sink.ip("link set s0 up");
     let mut road =
-        Road::new("wire", "generator and drop alone", (source, "g0"), frame(None, ROUTER_MAC));
+        Road::new("wire", "generator and drop alone", (source, "g0"), &frame(None, ROUTER_MAC));
     road.sink_frames(&sink, "s0");
     road._rest = vec![sink];
     road
@@ -201,13 +226,25 @@ fn directlink() -> (Road, Region) {
     let customer = std::mem::replace(&mut region.customer, Namespace::new("spare"));
     let does = "VLAN, source check, security group, route, TTL, VXLAN";
     let mut road =
-        Road::new("directlink", does, (customer, "trunk0"), frame(Some(100), ROUTER_MAC));
+        Road::new("directlink", does, (customer, "trunk0"), &frame(Some(100), ROUTER_MAC));
     road.sink_frames(&region.host, "h0");
     // The sink answers no ARP: what was resolved stays.
     region.router.ip(&format!(
         "neigh replace 10.9.0.2 lladdr {} dev fab0 nud permanent",
         mac(&region.host, "h0")
     ));
+    (road, region)
+}
+
+/// The other way: from a NIC onto the customer's VLAN.
+fn directlink_back() -> (Road, Region) {
+    let mut region = Region::new();
+    region.admit(1, vec![], vec![rule("192.0.2.0/24", Protocol::UDP, Some(53))]);
+    region.dataplane.put_neighbour(NUMBER, Mac(CUSTOMER_MAC)).unwrap();
+    let host = std::mem::replace(&mut region.host, Namespace::new("spare"));
+    let does = "VXLAN, NIC check, security group, route, TTL, VLAN";
+    let mut road = Road::new("directlink back", does, (host, "h0"), &tunnelled());
+    road.sink_frames(&region.customer, "trunk0");
     (road, region)
 }
 
@@ -243,7 +280,7 @@ fn kernel(job: Kernel) -> Road {
         std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").unwrap();
         offload::poll("k0").unwrap();
     });
-    let to = mac(&router, "k0").parse::<directlink_net::Mac>().unwrap().0;
+    let to = mac(&router, "k0").parse::<Mac>().unwrap().0;
     if job == Kernel::Whole {
         admit_with_nftables(&router);
     }
@@ -252,7 +289,7 @@ fn kernel(job: Kernel) -> Road {
         Kernel::Vxlan => ("kernel vxlan", "the same, and the vxlan device"),
         Kernel::Whole => ("kernel whole", "the same, and nftables with connection tracking"),
     };
-    let mut road = Road::new(name, does, (source, "g0"), frame(None, to));
+    let mut road = Road::new(name, does, (source, "g0"), &frame(None, to));
     road.sink_packets(&sink, "s0");
     road._rest = vec![router, sink];
     road
@@ -271,6 +308,9 @@ fn admit_with_nftables(router: &Namespace) {
     assert!(router.output("nft list ruleset").contains("dport 53"), "nftables is needed");
 }
 
+const CUSTOMER: [u8; 4] = [192, 0, 2, 9];
+const NIC: [u8; 4] = [10, 0, 1, 10];
+
 /// UDP from 192.0.2.9 to 10.0.1.10 port 53, padded to 64 bytes.
 fn frame(vlan: Option<u16>, to: [u8; 6]) -> [u8; FRAME_BYTES] {
     let mut bytes = [to, CUSTOMER_MAC].concat();
@@ -279,17 +319,41 @@ fn frame(vlan: Option<u16>, to: [u8; 6]) -> [u8; FRAME_BYTES] {
         bytes.extend(vlan.to_be_bytes());
     }
     bytes.extend([0x08, 0x00]);
-    let length = u16::try_from(FRAME_BYTES - bytes.len()).unwrap();
-    let mut header = [0x45, 0, 0, 0, 0, 7, 0, 0, 64, 17, 0, 0, 192, 0, 2, 9, 10, 0, 1, 10];
-    header[2..4].copy_from_slice(&length.to_be_bytes());
-    let sum = header.chunks(2).map(|c| u32::from(u16::from_be_bytes([c[0], c[1]]))).sum::<u32>();
-    let folded = !u16::try_from((sum & 0xffff) + (sum >> 16)).unwrap();
-    header[10..12].copy_from_slice(&folded.to_be_bytes());
-    bytes.extend(header);
-    bytes.extend([0, 0, 0, 53]);
-    bytes.extend((length - 20).to_be_bytes());
+    let length = FRAME_BYTES - bytes.len();
+    bytes.extend(udp([CUSTOMER, NIC], 53, length));
     bytes.resize(FRAME_BYTES, 0);
     bytes.try_into().unwrap()
+}
+
+/// UDP from 10.0.1.10 to 192.0.2.9 port 53 in a frame of 64 bytes, in VXLAN from the host.
+fn tunnelled() -> [u8; TUNNEL_BYTES + FRAME_BYTES] {
+    const HOSTS: [[u8; 4]; 2] = [[10, 9, 0, 2], [10, 9, 0, 1]];
+    const VNI: [u8; 3] = [0, 0x1b, 0x59];
+    let mut bytes = [ROUTER_MAC, CUSTOMER_MAC].concat();
+    bytes.extend([0x08, 0x00]);
+    bytes.extend(udp(HOSTS, 4789, TUNNEL_BYTES + FRAME_BYTES - 14));
+    bytes.extend([0, 0, 0x08, 0, 0, 0, VNI[0], VNI[1], VNI[2], 0]);
+    bytes.extend(GATEWAY_MAC.0);
+    bytes.extend(NIC_MAC.parse::<Mac>().unwrap().0);
+    bytes.extend([0x08, 0x00]);
+    bytes.extend(udp([NIC, CUSTOMER], 53, FRAME_BYTES - 14));
+    bytes.resize(TUNNEL_BYTES + FRAME_BYTES, 0);
+    bytes.try_into().unwrap()
+}
+
+/// The headers of IPv4 and UDP, up to the UDP length, of a packet of `length` bytes.
+fn udp([from, to]: [[u8; 4]; 2], port: u16, length: usize) -> Vec<u8> {
+    let length = u16::try_from(length).unwrap();
+    let mut bytes = vec![0x45, 0, 0, 0, 0, 7, 0, 0, 64, 17, 0, 0];
+    bytes[2..4].copy_from_slice(&length.to_be_bytes());
+    bytes.extend([from, to].concat());
+    let sum = bytes.chunks(2).map(|c| u32::from(u16::from_be_bytes([c[0], c[1]]))).sum::<u32>();
+    let folded = !u16::try_from((sum & 0xffff) + (sum >> 16)).unwrap();
+    bytes[10..12].copy_from_slice(&folded.to_be_bytes());
+    bytes.extend([0, 0]);
+    bytes.extend(port.to_be_bytes());
+    bytes.extend((length - 20).to_be_bytes());
+    bytes
 }
 
 fn arrived(bpf: &Ebpf) -> u64 {

@@ -10,14 +10,18 @@
 #include <bpf/bpf_helpers.h>
 
 #define FRAME_BYTES 64
+#define TEMPLATE_BYTES 120
 #define FLOWS 1024
 
 // Where the UDP source port is, counted in 16-bit words.
 #define PORT_BARE ((14 + 20) / 2)
 #define PORT_TAGGED ((14 + 4 + 20) / 2)
+#define PORT_TUNNELLED ((14 + 20 + 8 + 8 + 14 + 20) / 2)
+// A frame of 64 bytes in VXLAN. Its last two bytes are payload, and stay as they are.
+#define TUNNELLED_BYTES (14 + 20 + 8 + 8 + FRAME_BYTES)
 
 struct template {
-	__u64 frame[FRAME_BYTES / 8];
+	__u64 frame[TEMPLATE_BYTES / 8];
 	__u32 ifindex; // where to
 	__u32 tagged;
 };
@@ -63,6 +67,24 @@ int generate(struct xdp_md *ctx)
 		((__be16 *)frame)[PORT_TAGGED] = port;
 	else
 		((__be16 *)frame)[PORT_BARE] = port;
+	return bpf_redirect(template->ifindex, 0);
+}
+
+SEC("xdp")
+int generate_tunnelled(struct xdp_md *ctx)
+{
+	__u32 zero = 0;
+	struct template *template = bpf_map_lookup_elem(&templates, &zero);
+	__u32 *count = bpf_map_lookup_elem(&sent, &zero);
+	void *frame = (void *)(long)ctx->data;
+	__u64 *to = frame;
+
+	if (!template || !count || frame + TUNNELLED_BYTES > (void *)(long)ctx->data_end)
+		return XDP_ABORTED;
+#pragma unroll
+	for (int i = 0; i < TUNNELLED_BYTES / 8; i++)
+		to[i] = template->frame[i];
+	((__be16 *)frame)[PORT_TUNNELLED] = bpf_htons(1024 + (*count)++ % FLOWS);
 	return bpf_redirect(template->ifindex, 0);
 }
 

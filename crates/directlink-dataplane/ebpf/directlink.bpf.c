@@ -7,6 +7,7 @@
 //   tables.h rows, verdicts    maps.h the tables       trip.h counting
 //   parse.h  headers           rules.h security groups flows.h state of flows
 //   vxlan.h  tunnels           icmp.h  answers         port.h, fabric.h, slow.h the roads
+//   shortcuts.h, net_shortcuts.h, customer_shortcuts.h                what a flow's last packet came to
 #include "fabric.h"
 #include "port.h"
 #include "slow.h"
@@ -22,8 +23,11 @@ SEC("xdp")
 int directlink_port(struct xdp_md *ctx)
 {
 	struct trip trip = { .bytes = ctx->data_end - ctx->data };
-	enum verdict verdict = from_port(ctx, &trip);
+	struct notes notes;
+	enum verdict verdict = go_net_shortcut(ctx, &trip, &notes);
 
+	if (verdict == VERDICT_COUNT)
+		verdict = from_port(ctx, &trip, &notes);
 	count(&trip, verdict);
 	switch (verdict) {
 	case VERDICT_FORWARDED_TO_NET:
@@ -41,8 +45,11 @@ SEC("xdp")
 int directlink_fabric(struct xdp_md *ctx)
 {
 	struct trip trip = { .bytes = ctx->data_end - ctx->data };
-	enum verdict verdict = from_fabric(ctx, &trip);
+	struct notes notes;
+	enum verdict verdict = go_customer_shortcut(ctx, &trip, &notes);
 
+	if (verdict == VERDICT_COUNT)
+		verdict = from_fabric(ctx, &trip, &notes);
 	count(&trip, verdict);
 	switch (verdict) {
 	case VERDICT_FORWARDED_TO_CUSTOMER:

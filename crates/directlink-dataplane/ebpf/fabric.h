@@ -6,10 +6,8 @@
 //                                    ─ MTU? ─ security group? ─ customer's MAC ─► VLAN
 #pragma once
 
+#include "customer_shortcuts.h"
 #include "icmp.h"
-#include "vxlan.h"
-
-#define FABRIC_HEAD TUNNEL_BYTES
 
 // What a frame is that came through a tunnel, once it is known to be ours.
 struct arrival {
@@ -169,32 +167,20 @@ static __always_inline enum verdict find_way(__u32 vni, const struct tuple *tupl
 static __always_inline enum verdict decapsulate(struct xdp_md *ctx, struct trip *trip,
 						const struct way *way)
 {
-	__u32 number = way->number;
-	struct neighbour_row *neighbour = bpf_map_lookup_elem(&neighbours, &number);
-	struct tagged *frame;
-	struct iphdr *ip;
+	struct neighbour_row neighbour;
 
-	if (!neighbour)
+	if (!find_neighbour(way->number, &neighbour))
 		return VERDICT_NO_NEIGHBOUR;
-	if (bpf_xdp_adjust_head(ctx, TUNNEL_BYTES - sizeof(struct tagged)))
-		return VERDICT_MALFORMED;
-	frame = at(ctx, 0, sizeof(*frame) + sizeof(*ip));
-	if (!frame)
-		return VERDICT_MALFORMED;
-	ip = (struct iphdr *)(frame + 1);
-	take_hop(ip);
-	set_mac(frame->destination, neighbour->mac);
-	set_mac(frame->source, way->row->router_mac);
-	frame->tag_protocol = bpf_htons(ETH_P_8021Q);
-	frame->tci = bpf_htons(way->key->vlan);
-	frame->protocol = bpf_htons(ETH_P_IP);
 	trip->ifindex = way->key->port_ifindex;
+	if (!unwrap(ctx, &neighbour, way->row->router_mac, bpf_htons(way->key->vlan)))
+		return VERDICT_MALFORMED;
 	return VERDICT_FORWARDED_TO_CUSTOMER;
 }
 
 // A packet that its NIC really sent.
 static __always_inline enum verdict forward_to_customer(struct xdp_md *ctx, struct trip *trip,
-							struct arrival *arrival)
+							struct arrival *arrival,
+							const struct notes *notes)
 {
 	struct passage passage = {
 		.vni = arrival->vni,
@@ -226,18 +212,23 @@ static __always_inline enum verdict forward_to_customer(struct xdp_md *ctx, stru
 	verdict = admit(ctx, &passage);
 	if (verdict != VERDICT_COUNT)
 		return verdict;
+	leave_customer_shortcut(notes, way.key, row, way.number);
 	return decapsulate(ctx, trip, &way);
 }
 
-static __always_inline enum verdict from_fabric(struct xdp_md *ctx, struct trip *trip)
+static __always_inline enum verdict from_fabric(struct xdp_md *ctx, struct trip *trip,
+						struct notes *notes)
 {
 	struct arrival arrival = {};
-	enum verdict verdict = check_outer(ctx, &arrival);
+	enum verdict verdict;
 	struct tunnel tunnel;
 	struct iphdr *ip;
 
+	note_changes(notes);
+	verdict = check_outer(ctx, &arrival);
 	if (verdict != VERDICT_COUNT)
 		return verdict;
+	note_changes_of_net(notes, arrival.vni);
 	if (!read_tunnel(ctx, 0, &tunnel))
 		return VERDICT_MALFORMED;
 	if (tunnel.inner->protocol == bpf_htons(ETH_P_ARP))
@@ -255,5 +246,5 @@ static __always_inline enum verdict from_fabric(struct xdp_md *ctx, struct trip 
 	verdict = check_ipv4(ctx, ip);
 	if (verdict != VERDICT_COUNT)
 		return verdict;
-	return forward_to_customer(ctx, trip, &arrival);
+	return forward_to_customer(ctx, trip, &arrival, notes);
 }

@@ -7,11 +7,7 @@
 #pragma once
 
 #include "icmp.h"
-#include "vxlan.h"
-
-#define PORT_HEAD sizeof(struct tagged)
-// What a frame grows by: the tunnel comes, Ethernet and tag go.
-#define PORT_GROWTH (TUNNEL_BYTES - sizeof(struct tagged))
+#include "net_shortcuts.h"
 
 static __always_inline bool is_tag(__be16 protocol)
 {
@@ -114,49 +110,57 @@ static __always_inline enum verdict answer_customer(struct xdp_md *ctx, struct t
 	return verdict;
 }
 
-static __always_inline enum verdict encapsulate(struct xdp_md *ctx, const struct endpoint *end)
+// The largest frame that is not too large for the fabric when it is in the tunnel: the outer
+// IP packet is without the outer Ethernet header.
+static __always_inline __u16 room_in_tunnel(const struct next_hop *hop)
 {
-	__u32 bytes = ctx->data_end - ctx->data;
+	const __u16 more = PORT_GROWTH - sizeof(struct ethernet);
+
+	if (!hop->mtu)
+		return 0xffff - more;
+	return hop->mtu > more ? hop->mtu - more : 0;
+}
+
+static __always_inline enum verdict encapsulate(struct xdp_md *ctx, const struct trip *trip,
+						const struct endpoint *end,
+						const struct notes *notes)
+{
+	__u16 room = room_in_tunnel(end->hop);
 	struct tunnel tunnel;
 
-	// Outer IP packet: without the outer Ethernet header.
-	bytes += PORT_GROWTH - sizeof(struct ethernet);
-	if (end->hop->mtu && bytes > end->hop->mtu)
+	if (trip->bytes > room)
 		return VERDICT_FABRIC_TOO_SMALL;
 	if (bpf_xdp_adjust_head(ctx, -(int)PORT_GROWTH))
 		return VERDICT_NO_HEADROOM;
 	if (!read_tunnel(ctx, sizeof(struct iphdr), &tunnel))
 		return VERDICT_MALFORMED;
 	take_hop(tunnel.payload);
-	write_tunnel(&tunnel, end, bytes);
+	write_tunnel(&tunnel, end, trip->bytes + PORT_GROWTH - sizeof(struct ethernet));
+	leave_net_shortcut(notes, trip, &tunnel, end->mtu, room);
 	return VERDICT_FORWARDED_TO_NET;
 }
 
 // Admitted: into the tunnel to the NIC's VTEP.
 static __always_inline enum verdict send_to_vtep(struct xdp_md *ctx, struct trip *trip,
-						 const struct passage *passage,
-						 const struct nic_row *nic)
+						 struct endpoint *end, const struct notes *notes)
 {
 	__u32 zero = 0;
-	struct endpoint end = {
-		.vni = passage->vni,
-		.hash = flow_hash(&passage->tuple),
-		.nic = nic,
-		.router = bpf_map_lookup_elem(&router, &zero),
-	};
 
-	if (!end.router)
+	end->router = bpf_map_lookup_elem(&router, &zero);
+	if (!end->router)
 		return VERDICT_FABRIC_UNRESOLVED;
-	end.hop = next_hop(ctx, nic->vtep, end.router->fabric_ifindex);
-	if (!end.hop)
+	end->hop = next_hop(ctx, end->nic->vtep, end->router->fabric_ifindex);
+	if (!end->hop)
 		return VERDICT_FABRIC_UNRESOLVED;
-	trip->ifindex = end.hop->ifindex;
-	return encapsulate(ctx, &end);
+	trip->ifindex = end->hop->ifindex;
+	return encapsulate(ctx, trip, end, notes);
 }
 
 static __always_inline enum verdict forward_to_net(struct xdp_md *ctx, struct trip *trip,
-						   const struct interface_row *row)
+						   const struct interface_row *row,
+						   struct notes *notes)
 {
+	struct endpoint end = { .vni = row->vni, .mtu = row->mtu };
 	struct passage passage = {
 		.vni = row->vni,
 		.offset = PORT_HEAD,
@@ -166,6 +170,7 @@ static __always_inline enum verdict forward_to_net(struct xdp_md *ctx, struct tr
 	enum verdict verdict;
 	struct nic_row *nic;
 
+	note_changes_of_net(notes, row->vni);
 	if (!read_tuple(ctx, PORT_HEAD, &passage.tuple))
 		return VERDICT_MALFORMED;
 	address.address = passage.tuple.destination;
@@ -176,7 +181,9 @@ static __always_inline enum verdict forward_to_net(struct xdp_md *ctx, struct tr
 	verdict = admit(ctx, &passage);
 	if (verdict != VERDICT_COUNT)
 		return verdict;
-	return send_to_vtep(ctx, trip, &passage, nic);
+	end.nic = nic;
+	end.hash = flow_hash(&passage.tuple);
+	return send_to_vtep(ctx, trip, &end, notes);
 }
 
 static __always_inline enum verdict check_ip(struct xdp_md *ctx, const struct interface_row *row)
@@ -205,12 +212,15 @@ static __always_inline enum verdict check_ip(struct xdp_md *ctx, const struct in
 	return bpf_ntohs(ip->tot_len) > row->mtu ? VERDICT_TOO_BIG : VERDICT_COUNT;
 }
 
-static __always_inline enum verdict from_port(struct xdp_md *ctx, struct trip *trip)
+static __always_inline enum verdict from_port(struct xdp_md *ctx, struct trip *trip,
+					      struct notes *notes)
 {
 	struct interface_row *row = NULL;
-	enum verdict verdict = find_interface(ctx, &row);
+	enum verdict verdict;
 	struct tagged *frame;
 
+	note_changes(notes);
+	verdict = find_interface(ctx, &row);
 	if (!row)
 		return verdict;
 	trip->interface = row->number;
@@ -224,7 +234,7 @@ static __always_inline enum verdict from_port(struct xdp_md *ctx, struct trip *t
 	verdict = check_ip(ctx, row);
 	switch (verdict) {
 	case VERDICT_COUNT:
-		return forward_to_net(ctx, trip, row);
+		return forward_to_net(ctx, trip, row, notes);
 	case VERDICT_TTL_EXPIRED:
 	case VERDICT_TOO_BIG:
 		return answer_customer(ctx, trip, row, verdict);

@@ -34,8 +34,7 @@ static __always_inline void learn_neighbour(struct __sk_buff *skb, const struct 
 {
 	struct ethernet *eth = (void *)(long)skb->data;
 	struct iphdr *ip = (struct iphdr *)(eth + 1);
-	struct neighbour_row learned = {};
-	struct neighbour_row *known;
+	struct neighbour_row learned = {}, known;
 	__u32 way = 0;
 	int i;
 
@@ -46,8 +45,7 @@ static __always_inline void learn_neighbour(struct __sk_buff *skb, const struct 
 			way = row->peers[i].way;
 	if (!way || (eth->destination[0] & 1))
 		return;
-	known = bpf_map_lookup_elem(&neighbours, &way);
-	if (known && same_mac(known->mac, eth->destination))
+	if (find_neighbour(way, &known) && same_mac(known.mac, eth->destination))
 		return;
 	set_mac(learned.mac, eth->destination);
 	bpf_map_update_elem(&neighbours, &way, &learned, BPF_ANY);

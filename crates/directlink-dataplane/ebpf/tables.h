@@ -94,12 +94,13 @@ struct interface_row {
 // numbers of one range; the way to an interface's first peer mostly has the interface's own.
 // table `slow_links`: router's end of a slow veth, by ifindex → interface number.
 
-// table `neighbours`: way → the customer router's MAC. The kernel resolves
-// it in the interface's namespace; the slow path reads it off what the kernel sends.
+// table `neighbours`, array by way: the customer router's MAC; all zero while it is not known.
+// The kernel resolves it in the interface's namespace; the slow path reads it off what the
+// kernel sends.
 struct neighbour_row {
 	__u8 mac[6];
 	__u16 zero;
-};
+} __attribute__((aligned(8))); // is read and written in one piece
 
 // tables `routes` and `subnets`, longest prefix: (VNI, IPv4). prefix_len counts the VNI's
 // 32 bits too.
@@ -170,6 +171,14 @@ struct rule_row {
 	struct rule rules[RULES_PER_ROW];
 };
 
+// table `changes`, array: how often rows changed that a shortcut may have come from (shortcuts.h).
+// Whoever changes such a row counts here after it. Row 0 is for interfaces and the router's
+// own row; the others are for what a Net has, by the lower bits of its VNI.
+#define NET_CHANGES 1024
+struct change_row {
+	__u64 count;
+};
+
 // ---- what the packets write -----------------------------------------------------------
 
 // table `flows`: outside is the customer's network, inside the NIC, whoever began.
@@ -212,6 +221,15 @@ struct tally {
 };
 struct interface_tallies {
 	struct tally by_verdict[VERDICT_COUNT];
+};
+
+// table `forwarded`, array: the first two verdicts of an interface, which nearly all packets
+// have, apart from the others for the sake of speed. Each processor has so many rows, by
+// interface number; what has a higher number is in `interface_tallies` with the rest.
+#define FORWARDED_NUMBERS 16384
+#define FORWARDED_VERDICTS 2
+struct forwarded_row {
+	struct tally by_verdict[FORWARDED_VERDICTS];
 };
 
 // ---- the lab's cable (cable.bpf.c) ----------------------------------------------------

@@ -6,13 +6,13 @@
 
 #include "flows.h"
 #include "trip.h"
+#include "shortcuts.h"
 
 #define VXLAN_PORT 4789
 #define VXLAN_VNI_VALID 0x08
 #define VXLAN_OUTER_TTL 64
 #define SOURCE_PORT_FIRST 49152 // RFC 6335: dynamic ports, to spread flows over paths
 #define SOURCE_PORT_MASK 0x3fff
-#define NEXT_HOP_FRESH_NS SECOND_NS
 #define NEXT_HOP_SLOT_BITS 10
 #define FAMILY_IPV4 2
 
@@ -53,7 +53,7 @@ static __always_inline bool read_tunnel(struct xdp_md *ctx, __u32 bytes, struct 
 // The kernel's answer on the way to a VTEP, kept for a moment. Each processor has its own,
 // and a VTEP has one slot: cheaper than a hash, for what is cheap to ask again.
 struct next_hop {
-	__u64 looked_up_ns;
+	__u64 asked_ticks;
 	__be32 vtep;
 	__u32 ifindex;
 	__u16 mtu; // of the way; 0: not said
@@ -72,6 +72,7 @@ struct {
 struct endpoint {
 	__u32 vni;
 	__u32 hash;
+	__u16 mtu; // of the interface that it comes from
 	const struct nic_row *nic;
 	const struct router_row *router;
 	const struct next_hop *hop;
@@ -134,7 +135,7 @@ static __always_inline bool look_up_next_hop(struct xdp_md *ctx, struct next_hop
 		.ifindex = fabric_ifindex,
 	};
 
-	hop->looked_up_ns = 0;
+	hop->asked_ticks = 0;
 	if (bpf_fib_lookup(ctx, &fib, sizeof(fib), 0) != BPF_FIB_LKUP_RET_SUCCESS)
 		return false;
 	hop->vtep = vtep;
@@ -142,11 +143,11 @@ static __always_inline bool look_up_next_hop(struct xdp_md *ctx, struct next_hop
 	hop->mtu = fib.mtu_result;
 	set_mac(hop->source_mac, fib.smac);
 	set_mac(hop->destination_mac, fib.dmac);
-	hop->looked_up_ns = bpf_ktime_get_coarse_ns();
+	hop->asked_ticks = bpf_jiffies64();
 	return true;
 }
 
-// The kernel's answer, asked for once a second: the kernel stays the only truth, and it
+// The kernel's answer, asked for again and again: the kernel stays the only truth, and it
 // stays so when no agent runs.
 static __always_inline struct next_hop *next_hop(struct xdp_md *ctx, __be32 vtep,
 						 __u32 fabric_ifindex)
@@ -156,7 +157,7 @@ static __always_inline struct next_hop *next_hop(struct xdp_md *ctx, __be32 vtep
 
 	if (!hop)
 		return NULL;
-	if (hop->vtep == vtep && bpf_ktime_get_coarse_ns() - hop->looked_up_ns < NEXT_HOP_FRESH_NS)
+	if (hop->vtep == vtep && bpf_jiffies64() - hop->asked_ticks < FRESH_TICKS)
 		return hop;
 	return look_up_next_hop(ctx, hop, vtep, fabric_ifindex) ? hop : NULL;
 }

@@ -8,13 +8,13 @@
 //! The caller is in the network namespace of the links.
 
 use crate::{
-    handle::TableError,
+    changes::Changed,
+    handle::{TableError, in_table},
     load::{Dataplane, OpenError, classifier, links_dir, xdp},
     rows::Uplink,
     tables::RouterRow,
 };
 use aya::{
-    maps::MapError,
     pin::PinError,
     programs::{
         ProgramError, SchedClassifier, TcAttachType, Xdp, XdpMode,
@@ -89,10 +89,9 @@ impl Dataplane {
         let ifindex = uplink.ifindex;
         let knob = format!("/proc/sys/net/ipv4/conf/{}/forwarding", link_name(ifindex)?);
         fs::write(knob, "1").map_err(|source| AttachError::Forwarding { ifindex, source })?;
-        self.tables
-            .router
-            .set(0, RouterRow::new(uplink), 0)
-            .map_err(|source: MapError| TableError::Map { table: "router", source })?;
+        let row = RouterRow::new(uplink);
+        let written = self.tables.router.set(0, row, 0).map_err(in_table("router"));
+        self.count_change(Changed::Router, written)?;
         self.attach_xdp("directlink_fabric", "fabric", ifindex)
     }
 

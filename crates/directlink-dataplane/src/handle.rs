@@ -5,30 +5,27 @@
 //! setter writes can be listed: the agent compares its wants with that, not with what it
 //! remembers.
 //!
+//! What a packet's shortcut may have come from is counted as a change after it was written
+//! (`changes.rs`).
+//!
 //! Order within a setter is such that a packet in between is dropped, never misled: what
 //! a row refers to is written before it, and removed after it.
 
 use crate::{
+    changes::Changed,
     load::Dataplane,
     rows::{
         Flow, Interface, InterfaceNumber, Nic, Route, Rule, RuleSet, RuleSetNumber, Source, Subnet,
         Uplink,
     },
     tables::{
-        AddressKey, Direction, InterfaceKey, InterfaceRow, InterfaceTallies, NeighbourRow, NicRow,
-        PresenceRow, RULE_ROWS_PER_SET, RULES_PER_ROW, RouteRow, RuleKey, RuleRow, Scoped,
-        SubnetRow,
+        AddressKey, Direction, InterfaceKey, InterfaceRow, NicRow, PresenceRow, RULE_ROWS_PER_SET,
+        RULES_PER_ROW, RouteRow, RuleKey, RuleRow, Scoped, SubnetRow,
     },
-    verdict::{Tallies, Verdict},
 };
-use aya::maps::{MapError, PerCpuValues};
-use aya::util::nr_cpus;
-use directlink_net::{Ipv4Net, Mac, Vlan, Vni};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    io,
-    net::Ipv4Addr,
-};
+use aya::maps::MapError;
+use directlink_net::{Ipv4Net, Vlan, Vni};
+use std::{collections::BTreeSet, io, net::Ipv4Addr};
 use thiserror::Error;
 
 #[derive(Debug, Error)]
@@ -45,7 +42,7 @@ pub enum TableError {
     Rules(usize),
 }
 
-type Done = Result<(), TableError>;
+pub(crate) type Done = Result<(), TableError>;
 
 /// Interfaces, and what hangs on their number.
 impl Dataplane {
@@ -55,15 +52,17 @@ impl Dataplane {
     /// # Errors
     /// No peer or too many, or the kernel refused a row (a full table).
     pub fn put_interface(&mut self, interface: &Interface) -> Done {
+        let written = self.write_interface(interface);
+        self.count_change(Changed::Interface, written)
+    }
+
+    fn write_interface(&mut self, interface: &Interface) -> Done {
         let number = u32::from(interface.number);
         let key = InterfaceKey::new(interface.port_ifindex, interface.vlan);
         let row = InterfaceRow::new(interface).ok_or(TableError::Peers(interface.peers.len()))?;
         let before = self.interface_row(interface.number)?;
         if before.is_none_or(|(_, row)| row.number() != Some(interface.number)) {
-            self.tables
-                .interface_tallies
-                .insert(number, zero_tallies()?, 0)
-                .map_err(in_table("interface_tallies"))?;
+            self.start_tallies(interface.number)?;
         }
         if interface.slow_ifindex != 0 {
             self.tables
@@ -87,6 +86,11 @@ impl Dataplane {
     /// # Errors
     /// The kernel refused.
     pub fn remove_interface(&mut self, number: InterfaceNumber) -> Done {
+        let erased = self.erase_interface(number);
+        self.count_change(Changed::Interface, erased)
+    }
+
+    fn erase_interface(&mut self, number: InterfaceNumber) -> Done {
         if let Some((key, row)) = self.interface_row(number)? {
             absent(self.tables.interfaces.remove(&key)).map_err(in_table("interfaces"))?;
             absent(self.tables.slow_links.remove(&row.slow_ifindex()))
@@ -95,15 +99,13 @@ impl Dataplane {
                 self.forget_way(way, InterfaceKey::NONE)?;
             }
         }
-        let number_key = u32::from(number);
         self.forget_way(number, InterfaceKey::NONE)?;
         for source in self.sources()? {
             if source.interface == number {
-                self.remove_source(source)?;
+                self.erase_source(source)?;
             }
         }
-        absent(self.tables.interface_tallies.remove(&number_key))
-            .map_err(in_table("interface_tallies"))
+        self.remove_tallies(number)
     }
 
     /// # Errors
@@ -113,34 +115,6 @@ impl Dataplane {
         let mut found: Vec<_> = listed("interfaces", rows, |(key, row)| row.interface(key))?;
         found.sort_unstable_by_key(|interface| interface.number);
         Ok(found)
-    }
-
-    /// The kernel teaches these itself (see the crate's drawing); an agent has no need to.
-    ///
-    /// # Errors
-    /// The kernel refused.
-    pub fn put_neighbour(&mut self, way: InterfaceNumber, mac: Mac) -> Done {
-        self.tables
-            .neighbours
-            .insert(u32::from(way), NeighbourRow::new(mac), 0)
-            .map_err(in_table("neighbours"))
-    }
-
-    /// # Errors
-    /// The kernel refused.
-    pub fn remove_neighbour(&mut self, way: InterfaceNumber) -> Done {
-        absent(self.tables.neighbours.remove(&u32::from(way))).map_err(in_table("neighbours"))
-    }
-
-    /// The customer routers' MACs, by way, as the kernel last resolved them.
-    ///
-    /// # Errors
-    /// The kernel refused.
-    pub fn neighbours(&self) -> Result<BTreeMap<InterfaceNumber, Mac>, TableError> {
-        let rows = self.tables.neighbours.iter();
-        listed("neighbours", rows, |(number, row)| {
-            Some((InterfaceNumber::try_from(number).ok()?, row.mac()))
-        })
     }
 
     /// # Errors
@@ -154,7 +128,15 @@ impl Dataplane {
 
     /// # Errors
     /// The kernel refused.
-    pub fn remove_source(&mut self, Source { interface, prefix }: Source) -> Done {
+    pub fn remove_source(&mut self, source: Source) -> Done {
+        let erased = self.erase_source(source);
+        match self.interface_row(source.interface)? {
+            Some((_, row)) => self.count_change(Changed::Net(row.vni()), erased),
+            None => erased,
+        }
+    }
+
+    fn erase_source(&mut self, Source { interface, prefix }: Source) -> Done {
         absent(self.tables.sources.remove(&Scoped::key(interface, prefix)))
             .map_err(in_table("sources"))
     }
@@ -258,16 +240,17 @@ impl Dataplane {
     /// No way or too many, or the kernel refused (a full table).
     pub fn put_route(&mut self, route: &Route) -> Done {
         let row = RouteRow::new(&route.ways).ok_or(TableError::Ways(route.ways.len()))?;
-        self.tables
-            .routes
-            .insert(&Scoped::key(route.vni, route.prefix), row, 0)
-            .map_err(in_table("routes"))
+        let key = Scoped::key(route.vni, route.prefix);
+        let written = self.tables.routes.insert(&key, row, 0).map_err(in_table("routes"));
+        self.count_change(Changed::Net(route.vni.as_u32()), written)
     }
 
     /// # Errors
     /// The kernel refused.
     pub fn remove_route(&mut self, vni: Vni, prefix: Ipv4Net) -> Done {
-        absent(self.tables.routes.remove(&Scoped::key(vni, prefix))).map_err(in_table("routes"))
+        let key = Scoped::key(vni, prefix);
+        let erased = absent(self.tables.routes.remove(&key)).map_err(in_table("routes"));
+        self.count_change(Changed::Net(vni.as_u32()), erased)
     }
 
     /// # Errors
@@ -284,16 +267,17 @@ impl Dataplane {
     /// # Errors
     /// The kernel refused (a full table).
     pub fn put_nic(&mut self, nic: &Nic) -> Done {
-        self.tables
-            .nics
-            .insert(AddressKey::new(nic.vni, nic.address), NicRow::new(nic), 0)
-            .map_err(in_table("nics"))
+        let key = AddressKey::new(nic.vni, nic.address);
+        let written = self.tables.nics.insert(key, NicRow::new(nic), 0).map_err(in_table("nics"));
+        self.count_change(Changed::Net(nic.vni.as_u32()), written)
     }
 
     /// # Errors
     /// The kernel refused.
     pub fn remove_nic(&mut self, vni: Vni, address: Ipv4Addr) -> Done {
-        absent(self.tables.nics.remove(&AddressKey::new(vni, address))).map_err(in_table("nics"))
+        let key = AddressKey::new(vni, address);
+        let erased = absent(self.tables.nics.remove(&key)).map_err(in_table("nics"));
+        self.count_change(Changed::Net(vni.as_u32()), erased)
     }
 
     /// # Errors
@@ -390,47 +374,6 @@ impl Dataplane {
         Ok(self.tables.router.get(&0, 0).map_err(in_table("router"))?.uplink())
     }
 
-    /// What became of every packet that the router saw.
-    ///
-    /// # Errors
-    /// The kernel refused.
-    pub fn tallies(&self) -> Result<Tallies, TableError> {
-        let mut sum = Tallies::default();
-        for verdict in Verdict::ALL {
-            let rows = self
-                .tables
-                .router_tallies
-                .get(&(verdict as u32), 0)
-                .map_err(in_table("router_tallies"))?;
-            for row in rows.iter() {
-                sum.add(verdict as usize, row.packets, row.bytes);
-            }
-        }
-        Ok(sum)
-    }
-
-    /// What became of every packet of one interface since it was put; `None` if there is no
-    /// such interface.
-    ///
-    /// # Errors
-    /// The kernel refused.
-    pub fn interface_tallies(
-        &self,
-        interface: InterfaceNumber,
-    ) -> Result<Option<Tallies>, TableError> {
-        let rows = present(self.tables.interface_tallies.get(&interface.into(), 0))
-            .map_err(in_table("interface_tallies"))?;
-        Ok(rows.map(|rows| {
-            let mut sum = Tallies::default();
-            for row in rows.iter() {
-                for (verdict, tally) in row.by_verdict.iter().enumerate() {
-                    sum.add(verdict, tally.packets, tally.bytes);
-                }
-            }
-            sum
-        }))
-    }
-
     /// Up to `limit` flows, in no order.
     ///
     /// # Errors
@@ -455,11 +398,6 @@ fn rule_chunks(rules: &[Rule]) -> impl Iterator<Item = &[Rule]> {
     empty.into_iter().chain(rules.chunks(RULES_PER_ROW))
 }
 
-fn zero_tallies() -> Result<PerCpuValues<InterfaceTallies>, TableError> {
-    let processors = nr_cpus().map_err(|(_, source)| TableError::Processors(source))?;
-    PerCpuValues::try_from(vec![InterfaceTallies::ZERO; processors]).map_err(TableError::Processors)
-}
-
 /// Rows that can be read. One that goes away under the walk is not there.
 fn listed<R, T, C: FromIterator<T>>(
     table: &'static str,
@@ -474,16 +412,16 @@ fn listed<R, T, C: FromIterator<T>>(
     .collect()
 }
 
-fn in_table(table: &'static str) -> impl Fn(MapError) -> TableError {
+pub(crate) fn in_table(table: &'static str) -> impl Fn(MapError) -> TableError {
     move |source| TableError::Map { table, source }
 }
 
 /// To remove what is not there is no error.
-fn absent(outcome: Result<(), MapError>) -> Result<(), MapError> {
+pub(crate) fn absent(outcome: Result<(), MapError>) -> Result<(), MapError> {
     present(outcome).map(|_| ())
 }
 
-fn present<T>(outcome: Result<T, MapError>) -> Result<Option<T>, MapError> {
+pub(crate) fn present<T>(outcome: Result<T, MapError>) -> Result<Option<T>, MapError> {
     match outcome {
         Ok(row) => Ok(Some(row)),
         Err(e) if is_absent(&e) => Ok(None),

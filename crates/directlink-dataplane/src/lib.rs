@@ -28,11 +28,14 @@
 mod attach;
 mod bpffs;
 mod cable;
+mod changes;
 mod handle;
 mod load;
+mod neighbours;
 pub mod offload;
 mod rows;
 mod tables;
+mod tallies;
 #[cfg(test)]
 mod tests;
 mod verdict;

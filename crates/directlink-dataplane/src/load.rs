@@ -16,14 +16,16 @@
 use crate::{
     bpffs::{self, BpffsError},
     tables::{
-        AddressKey, FlowKey, FlowRow, InterfaceKey, InterfaceRow, InterfaceTallies, NeighbourRow,
-        NicRow, PresenceRow, RouteRow, RouterRow, RuleKey, RuleRow, Scoped, SubnetRow, TallyRow,
+        AddressKey, ChangeRow, FORWARDED_NUMBERS, FlowKey, FlowRow, ForwardedRow, InterfaceKey,
+        InterfaceRow, InterfaceTallies, NeighbourRow, NicRow, PresenceRow, RouteRow, RouterRow,
+        RuleKey, RuleRow, Scoped, SubnetRow, TallyRow,
     },
 };
 use aya::{
     Ebpf, EbpfError, EbpfLoader,
     maps::{Array, HashMap, LpmTrie, Map, MapData, MapError, PerCpuArray, PerCpuHashMap},
     programs::{ProgramError, SchedClassifier, Xdp},
+    util::nr_cpus,
 };
 use std::{
     fs, io,
@@ -86,6 +88,8 @@ pub enum OpenError {
     Load(#[from] EbpfError),
     #[error("the kernel refuses the packet program {name}: {source}")]
     Program { name: &'static str, source: ProgramError },
+    #[error("cannot count this machine's processors: {0}")]
+    Processors(io::Error),
     #[error("the packet programs lack {0}: they were not built from this source")]
     Missing(&'static str),
     #[error("the pinned table {name} is not what this program made: {source}")]
@@ -113,17 +117,20 @@ impl Dataplane {
             fs::create_dir_all(dir)
                 .map_err(|source| OpenError::Pins { path: dir.clone(), source })?;
         }
+        let processors = processors()?;
         let mut programs = EbpfLoader::new()
             .default_map_pin_directory(&tables_dir)
             .map_max_entries("interfaces", capacity.interfaces)
             .map_max_entries("slow_links", capacity.interfaces)
-            .map_max_entries("neighbours", capacity.interfaces)
             .map_max_entries("interface_tallies", capacity.interfaces)
             .map_max_entries("routes", capacity.routes)
             .map_max_entries("sources", capacity.routes)
             .map_max_entries("nics", capacity.nics)
             .map_max_entries("rules", capacity.rule_rows)
             .map_max_entries("flows", capacity.flows)
+            .map_max_entries("forwarded", processors * FORWARDED_NUMBERS)
+            .map_max_entries("net_shortcuts", processors * SHORTCUT_SETS)
+            .map_max_entries("customer_shortcuts", processors * SHORTCUT_SETS)
             .load(OBJECT)?;
         for name in ["directlink_port", "directlink_fabric"] {
             load(name, xdp(&mut programs, name)?.load())?;
@@ -203,15 +210,17 @@ pub(crate) struct Tables {
     pub(crate) interfaces: HashMap<MapData, InterfaceKey, InterfaceRow>,
     pub(crate) interface_keys: Array<MapData, InterfaceKey>,
     pub(crate) slow_links: HashMap<MapData, u32, u32>,
-    pub(crate) neighbours: HashMap<MapData, u32, NeighbourRow>,
+    pub(crate) neighbours: Array<MapData, NeighbourRow>,
     pub(crate) routes: LpmTrie<MapData, Scoped, RouteRow>,
     pub(crate) sources: LpmTrie<MapData, Scoped, PresenceRow>,
     pub(crate) subnets: LpmTrie<MapData, Scoped, SubnetRow>,
     pub(crate) nets: HashMap<MapData, u32, PresenceRow>,
     pub(crate) nics: HashMap<MapData, AddressKey, NicRow>,
     pub(crate) rules: HashMap<MapData, RuleKey, RuleRow>,
+    pub(crate) changes: Array<MapData, ChangeRow>,
     pub(crate) flows: HashMap<MapData, FlowKey, FlowRow>,
     pub(crate) router_tallies: PerCpuArray<MapData, TallyRow>,
+    pub(crate) forwarded: Array<MapData, ForwardedRow>,
     pub(crate) interface_tallies: PerCpuHashMap<MapData, u32, InterfaceTallies>,
 }
 
@@ -229,11 +238,21 @@ impl Tables {
             nets: pinned(dir, "nets")?,
             nics: pinned(dir, "nics")?,
             rules: pinned(dir, "rules")?,
+            changes: pinned(dir, "changes")?,
             flows: pinned(dir, "flows")?,
             router_tallies: pinned(dir, "router_tallies")?,
+            forwarded: pinned(dir, "forwarded")?,
             interface_tallies: pinned(dir, "interface_tallies")?,
         })
     }
+}
+
+/// Each processor's share of the tables of ways: `WAY_SET_BITS` of `ebpf/shortcuts.h`.
+const SHORTCUT_SETS: u32 = 1 << 12;
+
+fn processors() -> Result<u32, OpenError> {
+    let count = nr_cpus().map_err(|(_, source)| OpenError::Processors(source))?;
+    u32::try_from(count).map_err(|e| OpenError::Processors(io::Error::other(e)))
 }
 
 fn pinned<T: TryFrom<Map, Error = MapError>>(

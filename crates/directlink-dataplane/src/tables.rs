@@ -19,6 +19,11 @@ pub(crate) const NEXT_HOPS_PER_ROUTE: usize = 4;
 pub(crate) const RULES_PER_ROW: usize = 16;
 pub(crate) const RULE_ROWS_PER_SET: usize = 32;
 pub(crate) const PEERS_PER_INTERFACE: usize = 2;
+/// Rows of `changes` for Nets, behind the first.
+pub(crate) const NET_CHANGES: u32 = 1024;
+/// Each processor's rows of `forwarded`.
+pub(crate) const FORWARDED_NUMBERS: u32 = 16384;
+const FORWARDED_VERDICTS: usize = 2;
 const INTERFACE_FORWARDS: u16 = 1;
 
 /// An IPv4 address in network order.
@@ -155,25 +160,44 @@ impl InterfaceRow {
         InterfaceNumber::try_from(self.number).ok()
     }
 
+    pub(crate) const fn vni(&self) -> u32 {
+        self.vni
+    }
+
     pub(crate) const fn slow_ifindex(&self) -> u32 {
         self.slow_ifindex
     }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(C)]
+#[repr(C, align(8))]
 pub(crate) struct NeighbourRow {
     mac: [u8; 6],
     zero: u16,
 }
 
 impl NeighbourRow {
+    /// What an interface has whose customer's MAC is not known.
+    pub(crate) const NONE: Self = Self { mac: [0; 6], zero: 0 };
+
     pub(crate) const fn new(mac: Mac) -> Self {
         Self { mac: mac.0, zero: 0 }
     }
 
-    pub(crate) const fn mac(self) -> Mac {
-        Mac(self.mac)
+    pub(crate) fn mac(self) -> Option<Mac> {
+        (self != Self::NONE).then_some(Mac(self.mac))
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub(crate) struct ChangeRow {
+    count: u64,
+}
+
+impl ChangeRow {
+    pub(crate) const fn next(self) -> Self {
+        Self { count: self.count.wrapping_add(1) }
     }
 }
 
@@ -454,6 +478,13 @@ impl InterfaceTallies {
         Self { by_verdict: [TallyRow { packets: 0, bytes: 0 }; Verdict::COUNT] };
 }
 
+/// What most packets of an interface come to: the first two verdicts, by number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub(crate) struct ForwardedRow {
+    pub(crate) by_verdict: [TallyRow; FORWARDED_VERDICTS],
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub(crate) struct CableTagRow {
@@ -484,6 +515,7 @@ plain_bytes!(
     InterfaceKey,
     InterfaceRow,
     NeighbourRow,
+    ChangeRow,
     Scoped,
     RouteRow,
     SubnetRow,
@@ -496,6 +528,7 @@ plain_bytes!(
     FlowRow,
     TallyRow,
     InterfaceTallies,
+    ForwardedRow,
     CableTagRow,
 );
 

@@ -1,9 +1,9 @@
 //! Where each row's fields lie, for the test that compares them with the compiled object.
 
 use super::{
-    AddressKey, FlowKey, FlowRow, InterfaceKey, InterfaceRow, InterfaceTallies, NeighbourRow,
-    NicRow, PeerCell, PrefixKey, PresenceRow, RouteRow, RouterRow, RuleCell, RuleKey, RuleRow,
-    Scoped, SubnetRow, TallyRow,
+    AddressKey, ChangeRow, FlowKey, FlowRow, ForwardedRow, InterfaceKey, InterfaceRow,
+    InterfaceTallies, NeighbourRow, NicRow, PeerCell, PrefixKey, PresenceRow, RouteRow, RouterRow,
+    RuleCell, RuleKey, RuleRow, Scoped, SubnetRow, TallyRow,
 };
 use std::mem::offset_of;
 
@@ -33,6 +33,7 @@ pub(crate) fn mirrors() -> Vec<Mirror> {
         }
         peer_cell = PeerCell { way, router, customer, mask }
         neighbour_row = NeighbourRow { mac, zero }
+        change_row = ChangeRow { count }
         route_row = RouteRow { count, ways }
         subnet_row = SubnetRow { gateway }
         source_row = PresenceRow { zero }
@@ -50,6 +51,7 @@ pub(crate) fn mirrors() -> Vec<Mirror> {
         flow_row = FlowRow { last_seen_ns, rule_set, opened, admitted, closing, zero }
         tally = TallyRow { packets, bytes }
         interface_tallies = InterfaceTallies { by_verdict }
+        forwarded_row = ForwardedRow { by_verdict }
     };
     let after_length = size_of::<u32>();
     for (name, scope) in [("net_prefix_key", "vni"), ("source_key", "interface")] {

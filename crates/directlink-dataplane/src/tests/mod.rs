@@ -7,5 +7,6 @@ mod flows;
 mod frame;
 mod layout;
 mod listing;
+mod shortcuts;
 mod verdicts;
 mod world;

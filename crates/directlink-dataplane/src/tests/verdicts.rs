@@ -19,10 +19,10 @@ const BROADCAST: Mac = Mac([0xff; 6]);
 const OTHER_MAC: Mac = Mac([2, 0, 0, 0, 9, 9]);
 const NO_MAC: Mac = Mac([0; 6]);
 
-struct Row {
-    name: &'static str,
-    frame: Vec<u8>,
-    verdict: Verdict,
+pub(super) struct Row {
+    pub(super) name: &'static str,
+    pub(super) frame: Vec<u8>,
+    pub(super) verdict: Verdict,
 }
 
 fn row(name: &'static str, frame: Vec<u8>, verdict: Verdict) -> Row {
@@ -42,7 +42,7 @@ fn inner(from: Mac, to: Mac, packet: &Packet) -> Vec<u8> {
     ethernet(from, to, IPV4, &packet.bytes())
 }
 
-fn port_rows() -> Vec<Row> {
+pub(super) fn port_rows() -> Vec<Row> {
     use Verdict as V;
     let q = question().bytes();
     let none = udp("192.0.2.9:1", "10.0.1.99:53");
@@ -181,7 +181,7 @@ fn port_rows() -> Vec<Row> {
     ]
 }
 
-fn fabric_rows() -> Vec<Row> {
+pub(super) fn fabric_rows() -> Vec<Row> {
     use Verdict as V;
     let answer = udp("10.0.1.10:53", "192.0.2.9:4000");
     let tunnel = |vni, inner: &[u8]| in_tunnel(&FROM_HOST, vni, inner);
