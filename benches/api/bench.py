@@ -1,158 +1,197 @@
-"""Calls per CPU second: our server, which verifies, decides and stores durably, against moto_server, a mock in memory.
+"""What a call costs our server, which verifies, decides and stores durably, against moto_server, a mock in memory.
 
-    for each round: accounts with room ──► ours: creates, reads     CPU clock of the server's process before and after
-                    a fresh mock       ──► moto: creates, reads     (all its threads, to the nanosecond)
+    each round: accounts with room ──► ours: creates, reads, lists     CPU clock of the server's process before and
+                a fresh mock       ──► moto: the same                  after (all its threads, to the nanosecond)
 
-The same signed requests go to both, from as many clients at once and in turns within one run, so that a busy machine
-disturbs both alike. Only the servers' CPU time counts: a Python client could never saturate ours. Nothing is
-subtracted: our agents report to our server meanwhile, and moto checks no signature.
+The same signed calls go to both, from as many clients at once and in turns within one run, so that a busy machine
+disturbs both alike; the rows are medians over the rounds. Nothing is subtracted: our routers' agents report to our
+server meanwhile, and moto checks no signature. Rates and latencies are the clients' own: Python, on the same cores.
 """
 
 import argparse
-import http.client
 import json
-import socket
-import subprocess
-import sys
+import statistics
 import tempfile
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
+import growth
 from botocore.credentials import Credentials
+from calls import signed
+from servers import Operator, Server, alone, forget_all, lab, moto
 
 CREATES_PER_ACCOUNT = 10  # the default quota
-TARGET_RATIO = 10
+LISTED = 1000
+OURS, MOTO = "directlink", "moto_server"
+
+CREATE, READ, READ_TEN, LIST = "create, durable", "read by id", "read 10", f"list {LISTED:,}"
+LIST_CHANGED = f"list {LISTED:,}, changed"  # each time after one of them got another name: what memory cannot answer
+TARGETS = {CREATE: 10, READ: 20, READ_TEN: 20, LIST: 50, LIST_CHANGED: None}  # moto's CPU over ours, at least
+GROWTH_TARGET = 1.5  # with many connections over with few, at most
 
 
 @dataclass
-class Server:
-    """One to be measured."""
+class Sample:
+    """One kind of call to one server in one round."""
 
-    name: str
-    netloc: str
-    pid: int
-    clients: ThreadPoolExecutor
-    cpu_seconds: dict = field(default_factory=dict)
-    calls: dict = field(default_factory=dict)
-    connections: threading.local = field(default_factory=threading.local)
-
-    def cpu_clock(self) -> float:
-        # The clock id of a process's CPU time: what clock_getcpuclockid(3) answers.
-        return time.clock_gettime((~self.pid << 3) | 2)
-
-    def measure(self, what: str, calls: list):
-        before = self.cpu_clock()
-        for _ in self.clients.map(lambda call: call(), calls):
-            pass
-        self.cpu_seconds[what] = self.cpu_seconds.get(what, 0) + self.cpu_clock() - before
-        self.calls[what] = self.calls.get(what, 0) + len(calls)
-
-    def milliseconds(self, what: str) -> float:
-        return 1000 * self.cpu_seconds[what] / self.calls[what]
-
-    def call(self, key: Credentials, operation: str, **parameters) -> dict:
-        body = json.dumps(parameters)
-        request = AWSRequest("POST", f"http://{self.netloc}/", data=body)
-        request.headers["Content-Type"] = "application/x-amz-json-1.1"
-        request.headers["X-Amz-Target"] = f"OvertureService.{operation}"
-        SigV4Auth(key, "directconnect", "eu-west-2").add_auth(request)
-        connection = self.connection()
-        connection.request("POST", "/", body, dict(request.headers.items()))
-        answer = connection.getresponse()
-        text = answer.read()
-        if answer.status != 200:
-            raise SystemExit(f"{self.name}: {operation}: {answer.status} {text.decode()}")
-        return json.loads(text)
-
-    def connection(self) -> http.client.HTTPConnection:
-        """This client's own; it is kept for as long as the server lets it."""
-        if not hasattr(self.connections, "http"):
-            self.connections.http = http.client.HTTPConnection(self.netloc, timeout=60)
-        return self.connections.http
-
-    def round(self, keys: list[Credentials]):
-        order = {"location": "PAR1", "bandwidth": "1Gbps", "connectionName": "bench"}
-        each = [key for key in keys for _ in range(CREATES_PER_ACCOUNT)]
-        self.measure("create", [lambda key=key: self.call(key, "CreateConnection", **order) for key in each])
-        self.measure("read 10", [lambda key=key: self.call(key, "DescribeConnections") for key in each])
+    cpu_ms: float
+    per_second: float
+    latencies_ms: list[float]
 
 
-@contextmanager
-def ours(directlink: Path, clients: ThreadPoolExecutor):
-    """A lab's server, and a way to make accounts with room for orders."""
-    with tempfile.TemporaryDirectory(prefix="directlink-bench-") as state:
-        up = subprocess.run([directlink, "lab", "up", "--state", state], check=True, stdout=subprocess.PIPE)
-        try:
-            lab = json.loads(up.stdout)
-            netloc = urlsplit(lab["aws"]).netloc
-            yield Server("directlink", netloc, listener(netloc), clients), lambda: new_account(lab["operator"])
-        finally:
-            subprocess.run([directlink, "lab", "down", "--state", state], check=True, stdout=subprocess.DEVNULL)
+class Samples(dict):
+    """By server and kind, each a list over the rounds."""
+
+    def measure(self, who: str, server: Server, what: str, calls: list[bytes]) -> list[dict]:
+        """Asks; the answers."""
+        cpu, at = server.cpu_seconds(), time.perf_counter()
+        answers = server.clients.ask(calls)
+        cpu, took = server.cpu_seconds() - cpu, time.perf_counter() - at
+        latencies = [1000 * seconds for seconds, _ in answers]
+        sample = Sample(1000 * cpu / len(calls), len(calls) / took, latencies)
+        self.setdefault((who, what), []).append(sample)
+        return [json.loads(body) for _, body in answers]
+
+    def cpu_ms(self, who: str, what: str) -> list[float]:
+        return [sample.cpu_ms for sample in self[who, what]]
+
+    def median_cpu_ms(self, who: str, what: str) -> float:
+        return statistics.median(self.cpu_ms(who, what))
+
+    def rate(self, who: str, what: str) -> float:
+        return statistics.median(sample.per_second for sample in self[who, what])
+
+    def latency_ms(self, who: str, what: str, percent: int) -> float:
+        every = [latency for sample in self[who, what] for latency in sample.latencies_ms]
+        return statistics.quantiles(every, n=100)[percent - 1]
 
 
-def new_account(operator: dict) -> Credentials:
-    connection = http.client.HTTPConnection(urlsplit(operator["url"]).netloc, timeout=60)
-    headers = {"Authorization": f"Bearer {operator['token']}", "Content-Type": "application/json"}
-    connection.request("POST", "/operator/v1/accounts", "{}", headers)
-    answer = connection.getresponse()
-    made = json.loads(answer.read())
-    connection.close()
-    return Credentials(made["access_key"], made["secret_key"])
+def order(n: int) -> dict:
+    # Of one name and second moto makes one connection only.
+    return {"location": "PAR1", "bandwidth": "1Gbps", "connectionName": f"bench-{n}"}
 
 
-@contextmanager
-def moto(clients: ThreadPoolExecutor):
-    """moto_server; the second value empties it."""
-    port = free_port()
-    command = [Path(sys.executable).parent / "moto_server", "-H", "127.0.0.1", "-p", str(port)]
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-        try:
-            wait_for(lambda: answers(f"127.0.0.1:{port}", "GET", "/moto-api/"))
-            server = Server("moto_server", f"127.0.0.1:{port}", process.pid, clients)
-            yield server, lambda: answers(server.netloc, "POST", "/moto-api/reset")
-        finally:
-            process.terminate()
-            process.wait()
+def creates_and_reads(samples: Samples, who: str, server: Server, keys: list[Credentials]):
+    """Ten creates for each key, then as many reads of one and of all ten."""
+    each = [key for key in keys for _ in range(CREATES_PER_ACCOUNT)]
+    creates = [signed(server.netloc, key, "CreateConnection", **order(n)) for n, key in enumerate(each)]
+    made = samples.measure(who, server, CREATE, creates)
+    ids = [answer["connectionId"] for answer in made]
+    by_id = [signed(server.netloc, k, "DescribeConnections", connectionId=i) for k, i in zip(each, ids)]
+    found = samples.measure(who, server, READ, by_id)
+    expect([len(answer["connections"]) for answer in found], 1, who, READ)
+    ten = [signed(server.netloc, key, "DescribeConnections") for key in each]
+    found = samples.measure(who, server, READ_TEN, ten)
+    expect([len(answer["connections"]) for answer in found], CREATES_PER_ACCOUNT, who, READ_TEN)
 
 
-def answers(netloc: str, method: str, path: str) -> bool:
-    connection = http.client.HTTPConnection(netloc, timeout=60)
-    try:
-        connection.request(method, path)
-        return connection.getresponse().status == 200
-    except OSError:
-        return False
-    finally:
-        connection.close()
+def lists(samples: Samples, who: str, server: Server, key: Credentials, times: int, what: str = LIST):
+    calls = [signed(server.netloc, key, "DescribeConnections") for _ in range(times)]
+    found = samples.measure(who, server, what, calls)
+    expect([len(answer["connections"]) for answer in found], LISTED, who, what)
 
 
-def wait_for(holds, within_seconds: float = 60):
-    deadline = time.monotonic() + within_seconds
-    while not holds():
-        if time.monotonic() > deadline:
-            raise SystemExit(f"moto_server did not answer within {within_seconds} s")
-        time.sleep(0.1)
+def changed_lists(samples: Samples, who: str, server: Server, key: Credentials, times: int):
+    """Only the lists are measured: one client changes and lists in turns."""
+    id = server.call(key, "DescribeConnections")["connections"][0]["connectionId"]
+    parts = Samples()
+    for n in range(times):
+        server.call(key, "UpdateConnection", connectionId=id, connectionName=f"bench-renamed-{n}")
+        lists(parts, who, server, key, 1, LIST_CHANGED)
+    samples.setdefault((who, LIST_CHANGED), []).append(joined(parts[who, LIST_CHANGED]))
 
 
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return listening.getsockname()[1]
+def expect(seen: list[int], expected: int, who: str, what: str):
+    if set(seen) != {expected}:
+        raise SystemExit(f"{who}: {what}: {set(seen)} connections in the answers, not {expected}")
 
 
-def listener(netloc: str) -> int:
-    """The process that listens there."""
-    port = netloc.rsplit(":", 1)[1]
-    told = subprocess.run(["ss", "-Hltnp", f"sport = :{port}"], check=True, capture_output=True, text=True).stdout
-    return int(told.split("pid=", 1)[1].split(",", 1)[0])
+def against_moto(asked, ours: Server, operator: Operator, mock: Server) -> Samples:
+    key = Credentials("A" * 20, "S" * 40)
+    for warm_up in (True, False):
+        samples = Samples()
+        for _ in range(1 if warm_up else asked.rounds):
+            creates_and_reads(samples, OURS, ours, [operator.account() for _ in range(asked.accounts)])
+            of_mock = Samples()
+            for _ in range(asked.accounts):
+                forget_all(mock)
+                creates_and_reads(of_mock, MOTO, mock, [key])
+            for each, parts in of_mock.items():
+                samples.setdefault(each, []).append(joined(parts))
+    many = operator.account(LISTED)
+    forget_all(mock)
+    for server, key_of in ((ours, many), (mock, key)):
+        server.clients.ask([signed(server.netloc, key_of, "CreateConnection", **order(n)) for n in range(LISTED)])
+    for round in range(asked.rounds + 1):
+        for who, server, key_of in ((OURS, ours, many), (MOTO, mock, key)):
+            kept = samples if round > 0 else Samples()
+            lists(kept, who, server, key_of, asked.lists)
+            changed_lists(kept, who, server, key_of, asked.lists // 2)
+    return samples
+
+
+def joined(parts: list[Sample]) -> Sample:
+    """Equal shares of one round."""
+    return Sample(
+        statistics.fmean(part.cpu_ms for part in parts),
+        statistics.harmonic_mean([part.per_second for part in parts]),
+        [latency for part in parts for latency in part.latencies_ms],
+    )
+
+
+def with_growth(asked) -> Samples:
+    samples = Samples()
+    with tempfile.TemporaryDirectory(prefix="directlink-bench-") as folder:
+        (few, few_readable), (many, many_readable) = growth.two_databases(asked.directlink, Path(folder))
+        with alone(asked.directlink, few) as (with_few, _), alone(asked.directlink, many) as (with_many, _):
+            growth.check(with_few, few_readable)
+            growth.check(with_many, many_readable)
+            both = ((with_few, few_readable, growth.FEW), (with_many, many_readable, growth.MANY))
+            for round in range(asked.rounds + 1):
+                kept = samples if round > 0 else Samples()
+                for server, readable, stored in both:
+                    kept.measure(OURS, server, f"{stored}", growth.reads(server, readable, asked.reads, round))
+    return samples
+
+
+def print_against_moto(samples: Samples):
+    print(f"\n{'CPU ms per call':20} {OURS:>12} {MOTO:>12} {'ratio':>7} {'(rounds)':>15} {'target':>8}")
+    for what, target in TARGETS.items():
+        a, b = samples.cpu_ms(OURS, what), samples.cpu_ms(MOTO, what)
+        ratios = [of_moto / of_ours for of_ours, of_moto in zip(a, b)]
+        ratio = statistics.median(ratios)
+        spread = f"({min(ratios):.1f}–{max(ratios):.1f})"
+        said = f"{f'≥ {target}x':>8}  {verdict(ratio >= target)}" if target else ""
+        print(f"{what:20} {statistics.median(a):12.3f} {statistics.median(b):12.3f} {ratio:6.1f}x {spread:>15} {said}")
+
+
+def print_rates(samples: Samples, clients: int):
+    print(f"\n{f'{clients} clients':20} {'per CPU-s':>12} {'per second':>12} {'p50 ms':>9} {'p99 ms':>9}")
+    for who in (OURS, MOTO):
+        for what in (CREATE, READ, READ_TEN):
+            p50, p99 = (samples.latency_ms(who, what, percent) for percent in (50, 99))
+            per_cpu = 1000 / samples.median_cpu_ms(who, what)
+            print(f"{what:20} {per_cpu:12.0f} {samples.rate(who, what):12.0f} {p50:9.2f} {p99:9.2f}  {who}")
+
+
+def print_growth(samples: Samples):
+    few, many = f"{growth.FEW}", f"{growth.MANY}"
+    print(f"\n{'read by id':20} {f'of {growth.FEW:,}':>12} {f'of {growth.MANY:,}':>12} {'ratio':>7} {'':15} {'target':>8}")
+    for name, cost in (
+        ("CPU ms", lambda what: samples.median_cpu_ms(OURS, what)),
+        ("p50 ms, 1 client", lambda what: samples.latency_ms(OURS, what, 50)),
+        ("p99 ms, 1 client", lambda what: samples.latency_ms(OURS, what, 99)),
+    ):
+        ratio = cost(many) / cost(few)
+        print(
+            f"{name:20} {cost(few):12.3f} {cost(many):12.3f} {ratio:6.2f}x {'':15} "
+            f"{f'≤ {GROWTH_TARGET}x':>8}  {verdict(ratio <= GROWTH_TARGET)}"
+        )
+
+
+def verdict(reached: bool) -> str:
+    return "reached" if reached else "missed"
 
 
 def main():
@@ -160,28 +199,18 @@ def main():
     parser.add_argument("--directlink", type=Path, required=True, help="the binary, best a release build")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--accounts", type=int, default=20, help=f"per round; each orders {CREATES_PER_ACCOUNT} times")
+    parser.add_argument("--lists", type=int, default=20, help=f"of {LISTED:,}, per round")
+    parser.add_argument("--reads", type=int, default=1000, help="per round, where growth is measured")
     parser.add_argument("--clients", type=int, default=16, help="that ask at the same time")
+    parser.add_argument("--only", choices=["moto", "growth"], help="one half of it")
     asked = parser.parse_args()
-
-    clients = ThreadPoolExecutor(asked.clients)
-    with clients, ours(asked.directlink, clients) as (server, account), moto(clients) as (mock, empty):
-        for round in range(asked.rounds + 1):
-            if round == 1:  # the one before it warmed both up
-                for each in (server, mock):
-                    each.cpu_seconds, each.calls = {}, {}
-            server.round([account() for _ in range(asked.accounts)])
-            for key in [Credentials("A" * 20, "S" * 40)] * asked.accounts:
-                empty()
-                mock.round([key])
-
-        print(f"{asked.clients} clients at once")
-        print(f"{'':10} {'calls':>7} {'directlink':>22} {'moto_server':>22} {'ratio':>7}")
-        print(f"{'':10} {'each':>7} {'CPU ms':>11} {'per CPU-s':>10} {'CPU ms':>11} {'per CPU-s':>10}")
-        for what in server.calls:
-            a, b = server.milliseconds(what), mock.milliseconds(what)
-            print(f"{what:10} {server.calls[what]:7} {a:11.3f} {1000 / a:10.0f} {b:11.3f} {1000 / b:10.0f} {b / a:6.1f}x")
-        ratio = mock.milliseconds("create") / server.milliseconds("create")
-        print(f"creates per CPU second: {ratio:.1f} times moto_server's; the target is {TARGET_RATIO}")
+    if asked.only != "growth":
+        with lab(asked.directlink, asked.clients) as (ours, operator), moto(asked.clients) as mock:
+            samples = against_moto(asked, ours, operator, mock)
+        print_against_moto(samples)
+        print_rates(samples, asked.clients)
+    if asked.only != "moto":
+        print_growth(with_growth(asked))
 
 
 if __name__ == "__main__":

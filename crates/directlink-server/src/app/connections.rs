@@ -1,7 +1,7 @@
 //! Connections: order, read, delete.
 
 use super::{
-    App, Context, Refusal, check_name,
+    App, Context, Refusal, Tags, check_name,
     lags::{leave as leave_lag, own as own_lag},
     wires::hosted_on,
     write_tx,
@@ -9,7 +9,8 @@ use super::{
 use crate::{
     reconcile::settle_lag,
     store::{
-        self, AnyConnection, Tx, connections,
+        self, AnyConnection, Lines, Tx, connections,
+        editions::Touched,
         interfaces::{self, GoneBefore},
         journal, plans, sites, tag_sets,
     },
@@ -20,12 +21,32 @@ use directlink_model::{
     connection::{Bandwidth, Connection, ConnectionState},
     fault::Quota,
     ids::{AccountId, ConnectionId, LocationCode},
+    tag_set::TagSet,
     view::ConnectionView,
 };
 use jiff::Timestamp;
+use std::{borrow::Cow, sync::Arc};
 
 /// So few are read one by one.
 pub(super) const FEW: usize = 8;
+
+/// An account's connections and tags, as they lie in memory.
+pub(crate) struct OwnLines {
+    lines: Arc<Lines>,
+    gone: GoneBefore,
+    now: Timestamp,
+}
+
+impl OwnLines {
+    /// In order of creation.
+    pub(crate) fn connections(&self) -> impl Iterator<Item = Cow<'_, Connection>> {
+        self.lines.connections(self.gone, self.now)
+    }
+
+    pub(crate) fn tags(&self) -> &Tags {
+        &self.lines.tags
+    }
+}
 
 impl App {
     /// A new order, in `requested`.
@@ -37,12 +58,12 @@ impl App {
         check_name("DirectLinkName", &c.name)?;
         write_tx!(self, ctx.dry_run, |tx| {
             let account = ctx.caller.account;
-            let Some(location) = sites::location(tx, &c.location).await? else {
+            tx.touched = Touched::LinesOf(account);
+            let Some(room) = connections::room(tx, account, &c.location).await? else {
                 return Err(no_location(tx, &c).await?.into());
             };
-            let count = connections::count_live(tx, account).await?;
-            self.check_quota(tx, account, Quota::Connections, count + 1).await?;
-            let what = (location.code, c.bandwidth);
+            self.check_limit(Quota::Connections, room.limit, room.live + 1)?;
+            let what = (room.location, c.bandwidth);
             let mut connection = ordered((account, ctx.now), c.name.clone(), what);
             if let Some(lag) = c.lag {
                 own_lag(tx, ctx, lag).await?.join(&mut connection)?;
@@ -63,25 +84,60 @@ impl App {
         ctx: &Context,
         ids: Option<&[ConnectionId]>,
     ) -> Result<Vec<ConnectionView>, Refusal> {
+        let account = ctx.caller.account;
         let gone = self.gone_before(ctx.now);
-        let mut db = self.store().reader().await?;
-        let mut found = match ids {
-            Some(ids) if ids.len() <= FEW => {
-                let mut found = Vec::with_capacity(ids.len());
-                for id in ids {
-                    let one = connections::by_id(&mut db, *id).await?;
-                    found.extend(one.filter(|c| is_there(c, ctx, gone)));
-                }
-                found.sort_by_key(|c| (c.requested_at, c.id));
-                found.dedup_by_key(|c| c.id);
-                found
-            }
-            _ => connections::of_account(&mut db, ctx.caller.account, gone).await?,
+        let lines = match ids {
+            Some(ids) if ids.len() <= FEW => match self.store().kept_lines(account) {
+                Some(kept) => kept,
+                None => return self.few_connections(ctx, ids, gone).await,
+            },
+            Some(_) | None => self.store().lines(account, gone).await?,
         };
-        if let Some(ids) = ids {
-            found.retain(|c| ids.contains(&c.id));
+        let found = lines.connections(gone, ctx.now);
+        let found = found.filter(|c| ids.is_none_or(|ids| ids.contains(&c.id)));
+        Ok(found.map(|c| view(c.into_owned())).collect())
+    }
+
+    /// All of the caller's, as the lists of connections show them, with the tags.
+    pub(crate) async fn own_lines(&self, ctx: &Context) -> Result<OwnLines, Refusal> {
+        let gone = self.gone_before(ctx.now);
+        let lines = self.store().lines(ctx.caller.account, gone).await?;
+        Ok(OwnLines { lines, gone, now: ctx.now })
+    }
+
+    /// One of the caller's, and its tags.
+    pub(crate) async fn own_line(
+        &self,
+        ctx: &Context,
+        id: ConnectionId,
+    ) -> Result<(Connection, TagSet), Refusal> {
+        let gone = self.gone_before(ctx.now);
+        let missing = || Fault::NoSuchConnection(id).into();
+        if let Some(lines) = self.store().kept_lines(ctx.caller.account) {
+            let found = lines.connections(gone, ctx.now).find(|c| c.id == id);
+            let tags = lines.tags.get(&id.to_string()).cloned().unwrap_or_default();
+            return found.map(|found| (found.into_owned(), tags)).ok_or_else(missing);
         }
-        Ok(found.into_iter().map(|c| view(c.as_of(ctx.now))).collect())
+        let found = connections::tagged(&mut *self.store().reader().await?, id).await?;
+        let found = found.map(|(c, tags)| (c.as_of(ctx.now), tags));
+        found.filter(|(c, _)| is_there(c, ctx, gone)).ok_or_else(missing)
+    }
+
+    async fn few_connections(
+        &self,
+        ctx: &Context,
+        ids: &[ConnectionId],
+        gone: GoneBefore,
+    ) -> Result<Vec<ConnectionView>, Refusal> {
+        let mut db = self.store().reader().await?;
+        let mut found = Vec::with_capacity(ids.len());
+        for id in ids {
+            let one = connections::by_id(&mut db, *id).await?.map(|c| c.as_of(ctx.now));
+            found.extend(one.filter(|c| is_there(c, ctx, gone)));
+        }
+        found.sort_by_key(|c| (c.requested_at, c.id));
+        found.dedup_by_key(|c| c.id);
+        Ok(found.into_iter().map(view).collect())
     }
 
     /// Another name.
@@ -92,6 +148,7 @@ impl App {
     ) -> Result<ConnectionView, Refusal> {
         check_name("DirectLinkName", &c.name)?;
         write_tx!(self, ctx.dry_run, |tx| {
+            tx.touched = Touched::LinesOf(ctx.caller.account);
             let mut connection = own(tx, ctx, c.id).await?;
             connection.rename(c.name.clone())?;
             connections::update(tx, &connection).await?;

@@ -7,7 +7,7 @@ use super::{
     lags::own as own_lag,
     write_tx,
 };
-use crate::store::{Tx, journal, tag_sets};
+use crate::store::{Tx, editions::Touched, journal, tag_sets};
 use directlink_model::tag_set::{TagSet, Tagged};
 use std::collections::BTreeMap;
 
@@ -24,6 +24,7 @@ impl App {
     ) -> Result<TagSet, Refusal> {
         let account = ctx.caller.account;
         write_tx!(self, ctx.dry_run, |tx| {
+            tx.touched = Touched::LinesOf(account);
             check_visible(tx, ctx, on).await?;
             let mut tags = tag_sets::of(tx, account, on).await?;
             tags.add(&more)?;
@@ -42,6 +43,7 @@ impl App {
     ) -> Result<TagSet, Refusal> {
         let account = ctx.caller.account;
         write_tx!(self, ctx.dry_run, |tx| {
+            tx.touched = Touched::LinesOf(account);
             check_visible(tx, ctx, on).await?;
             let mut tags = tag_sets::of(tx, account, on).await?;
             tags.remove(&keys);
@@ -55,6 +57,12 @@ impl App {
     /// there is not asked.
     pub async fn line_tags(&self, ctx: &Context, on: Option<&[Tagged]>) -> Result<Tags, Refusal> {
         let account = ctx.caller.account;
+        if let Some(lines) = self.store().kept_lines(account) {
+            return Ok(match on {
+                Some(on) => on.iter().filter_map(|one| kept(&lines.tags, *one)).collect(),
+                None => lines.tags.clone(),
+            });
+        }
         let mut db = self.store().reader().await?;
         match on {
             Some(few) if few.len() <= FEW => {
@@ -70,6 +78,13 @@ impl App {
             Some(_) | None => Ok(tag_sets::of_account(&mut db, account).await?),
         }
     }
+}
+
+fn kept(tags: &Tags, on: Tagged) -> Option<(String, TagSet)> {
+    if tags.is_empty() {
+        return None;
+    }
+    tags.get_key_value(&on.to_string()).map(|(on, tags)| (on.clone(), tags.clone()))
 }
 
 async fn check_visible(tx: &mut Tx, ctx: &Context, on: Tagged) -> Result<(), Refusal> {

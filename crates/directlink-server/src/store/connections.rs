@@ -7,11 +7,13 @@ use super::{
     Error, hosted_connections,
     interfaces::GoneBefore,
     row::{Columns, unreadable, us},
-    statements,
+    statements, tag_sets,
 };
 use directlink_model::{
     connection::{Approval, Bandwidth, Connection, Light, PortRef},
-    ids::{AccountId, ConnectionId, LagId},
+    ids::{AccountId, ConnectionId, LagId, LocationCode},
+    quota::Quota,
+    tag_set::TagSet,
 };
 use jiff::Timestamp;
 use sqlx::{AnyConnection, any::AnyRow, query};
@@ -19,12 +21,16 @@ use sqlx::{AnyConnection, any::AnyRow, query};
 /// A statement that reads connections `c`, each with its wire `w`.
 macro_rules! lines {
     ($rest:literal) => {
+        lines!("", $rest)
+    };
+    ($more:literal, $rest:literal) => {
         concat!(
             "SELECT c.*, w.account AS wire_account, w.location AS wire_location, w.bandwidth AS wire_bandwidth, \
                     w.approved_us AS wire_approved_us, w.router AS wire_router, w.port AS wire_port, \
                     w.light AS wire_light, w.light_since_us AS wire_light_since_us, \
-                    h.parent, h.vlan AS hosted_vlan, h.capacity, h.confirm_until_us, h.lapsed_us, h.rejected_us \
-             FROM connection c LEFT JOIN hosted_connection h ON h.connection = c.id \
+                    h.parent, h.vlan AS hosted_vlan, h.capacity, h.confirm_until_us, h.lapsed_us, h.rejected_us",
+            $more,
+            " FROM connection c LEFT JOIN hosted_connection h ON h.connection = c.id \
              JOIN connection w ON w.id = COALESCE(h.parent, c.id) ",
             $rest
         )
@@ -38,6 +44,9 @@ statements! {
                      delete_asked_us = $7, deleted_us = $8, name = $9, lag = $10 WHERE id = $1";
     UPDATE_HOSTED = "UPDATE connection SET delete_asked_us = $2, deleted_us = $3, name = $4 WHERE id = $1";
     BY_ID = lines!("WHERE c.id = $1");
+    // A row for each tag that its account keeps with it, or one.
+    TAGGED = lines!(", t.name AS tag_name, t.value AS tag_value",
+                    "LEFT JOIN line_tag t ON t.account = c.account AND t.resource = c.id WHERE c.id = $1");
     // An offer that came to nothing is shown as long as other such offers.
     OF_ACCOUNT = lines!("WHERE c.account = $1
                   AND (c.deleted_us IS NULL OR c.deleted_us > $2
@@ -61,6 +70,11 @@ statements! {
     // An offer is nobody's to count until it is taken.
     COUNT_LIVE = "SELECT COUNT(*) AS n FROM connection WHERE account = $1 AND deleted_us IS NULL
                   AND id NOT IN (SELECT connection FROM hosted_connection WHERE confirm_until_us IS NOT NULL)";
+    ROOM = "SELECT l.code,
+                   (SELECT COUNT(*) FROM connection WHERE account = $2 AND deleted_us IS NULL
+                    AND id NOT IN (SELECT connection FROM hosted_connection WHERE confirm_until_us IS NOT NULL)) AS live,
+                   (SELECT at_most FROM quota WHERE account = $2 AND name = $3) AS at_most
+            FROM location l WHERE l.code = $1";
     HOLDING = lines!("WHERE c.router = $1 AND c.port = $2 AND c.port_freed_us IS NULL");
     FREE_PORT = "UPDATE connection SET port_freed_us = $2 WHERE id = $1";
     ISSUE_LETTER = "INSERT INTO letter (connection, issued_us) VALUES ($1, $2)";
@@ -119,6 +133,20 @@ pub(crate) async fn by_id(
     id: ConnectionId,
 ) -> Result<Option<Connection>, Error> {
     query(BY_ID).bind(id.to_string()).fetch_optional(db).await?.as_ref().map(read).transpose()
+}
+
+/// With the tags that its account keeps with it.
+pub(crate) async fn tagged(
+    db: &mut AnyConnection,
+    id: ConnectionId,
+) -> Result<Option<(Connection, TagSet)>, Error> {
+    let rows = query(TAGGED).bind(id.to_string()).fetch_all(db).await?;
+    let Some(first) = rows.first() else { return Ok(None) };
+    let mut tags = Vec::new();
+    for row in &rows {
+        tags.extend(row.text_or_null("tag_name")?.zip(row.text_or_null("tag_value")?));
+    }
+    Ok(Some((read(first)?, tag_sets::stored(tags)?)))
 }
 
 /// The account's, without those that a final state has hidden.
@@ -197,8 +225,39 @@ pub(crate) async fn every(
     rows.iter().map(read).collect()
 }
 
+/// Those that the account has, and that its quota counts.
 pub(crate) async fn count_live(db: &mut AnyConnection, account: AccountId) -> Result<usize, Error> {
-    query(COUNT_LIVE).bind(account.to_string()).fetch_one(db).await?.narrow("n")
+    let row = query(COUNT_LIVE).bind(account.to_string()).fetch_one(db).await?;
+    row.narrow("n")
+}
+
+/// What an order of an account depends on.
+#[derive(Debug)]
+pub(crate) struct Room {
+    pub(crate) location: LocationCode,
+    /// Connections that the account has.
+    pub(crate) live: usize,
+    /// Connections that it may have; `None`: the Region's rule.
+    pub(crate) limit: Option<u32>,
+}
+
+/// All in one statement: each is a walk to the connection's thread and back. `None`: no such location.
+pub(crate) async fn room(
+    db: &mut AnyConnection,
+    account: AccountId,
+    location: &str,
+) -> Result<Option<Room>, Error> {
+    let row = query(ROOM)
+        .bind(location)
+        .bind(account.to_string())
+        .bind(Quota::Connections.as_str())
+        .fetch_optional(db)
+        .await?;
+    let read = |row: AnyRow| {
+        let limit = row.narrow_or_null("at_most")?;
+        Ok(Room { location: row.word("code")?, live: row.narrow("live")?, limit })
+    };
+    row.map(read).transpose()
 }
 
 /// The connection that has the port: also a deleted one whose fibre is still in it.

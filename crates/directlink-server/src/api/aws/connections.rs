@@ -1,8 +1,8 @@
 //! Connections.
 
 use super::{
-    Call, Outcome,
-    paging::{Page, position, with_next},
+    Answer, Call, Outcome,
+    paging::{Page, position},
     refusal::Failure,
     tags::{Tag, given_tags, tags_of},
 };
@@ -10,14 +10,15 @@ use crate::app::Tags;
 use directlink_model::{
     Fault,
     command::{OrderConnection, RenameConnection},
-    connection::{Bandwidth, ConnectionState},
-    ids::{ConnectionId, LagId, RegionName},
-    tag_set::Tagged,
+    connection::{self, Bandwidth, ConnectionState},
+    ids::{AccountId, ConnectionId, LagId, RegionName},
+    tag_set::{TagSet, Tagged},
     view::ConnectionView,
 };
 use directlink_net::Vlan;
 use serde::Serialize;
 use serde_json::json;
+use std::borrow::Cow;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -40,12 +41,12 @@ pub(super) struct Connection<'v> {
     loa_issue_time: Option<i64>,
     location: &'v str,
     mac_sec_capable: bool,
-    owner_account: String,
+    owner_account: AccountId,
     /// Who hosts it. An account here has no name but its number.
     #[serde(skip_serializing_if = "Option::is_none")]
-    partner_name: Option<String>,
+    partner_name: Option<AccountId>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    provider_name: Option<String>,
+    provider_name: Option<AccountId>,
     region: &'v str,
     tags: Vec<Tag>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,12 +54,15 @@ pub(super) struct Connection<'v> {
 }
 
 impl<'v> Connection<'v> {
-    pub(super) fn new(view: &'v ConnectionView, region: &'v RegionName, tags: &Tags) -> Self {
-        let connection = &view.connection;
+    pub(super) fn new(
+        connection: &'v connection::Connection,
+        region: &'v RegionName,
+        tags: &Tags,
+    ) -> Self {
         let approval = connection.approval.as_ref();
         let hosting = connection.hosting.as_ref();
         let letter = approval.filter(|_| hosting.is_none());
-        let partner = hosting.map(|h| h.partner.to_string());
+        let partner = hosting.map(|h| h.partner);
         let router = approval.map(|a| a.port.router.as_str());
         Self {
             aws_device_v2: router,
@@ -66,21 +70,29 @@ impl<'v> Connection<'v> {
             bandwidth: connection.capacity_str(),
             connection_id: connection.id,
             connection_name: &connection.name,
-            connection_state: state(view.state),
+            connection_state: state(connection.state()),
             has_logical_redundancy: "no",
             jumbo_frame_capable: false,
             lag_id: connection.lag,
             loa_issue_time: letter.map(|a| a.approved_at.as_second()),
             location: connection.location.as_str(),
             mac_sec_capable: false,
-            owner_account: connection.account.to_string(),
-            partner_name: partner.clone(),
+            owner_account: connection.account,
+            partner_name: partner,
             provider_name: partner,
             region: region.as_str(),
             tags: tags_of(tags, connection.id),
             vlan: hosting.map(|h| h.vlan),
         }
     }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Connections<'v> {
+    connections: Vec<Connection<'v>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
 }
 
 pub(super) const fn state(state: ConnectionState) -> &'static str {
@@ -104,9 +116,15 @@ pub(super) async fn create(call: Call<'_>) -> Outcome {
     given.refuse(&["requestMACSec"])?;
     let lag = given.id("lagId", LagId::PREFIX)?;
     let tags = given_tags(given)?;
-    let command = OrderConnection { name, location, bandwidth, lag, tags };
-    let view = call.app.order_connection(&call.context, command).await?;
-    encode(&call, &view).await
+    let command = OrderConnection { name, location, bandwidth, lag, tags: tags.clone() };
+    let connection = call.app.order_connection(&call.context, command).await?.connection;
+    // It has those that it was ordered with: nobody else knows it yet.
+    let tags = alone(connection.id, tags);
+    Ok(json!(Connection::new(&connection, &call.app.region().name, &tags)))
+}
+
+fn alone(id: ConnectionId, tags: TagSet) -> Tags {
+    (!tags.is_empty()).then(|| (id.to_string(), tags)).into_iter().collect()
 }
 
 pub(super) fn bandwidth(given: &str) -> Result<Bandwidth, Failure> {
@@ -146,32 +164,43 @@ pub(super) async fn one(call: &Call<'_>, id: ConnectionId) -> Result<ConnectionV
 
 pub(super) async fn encode(call: &Call<'_>, view: &ConnectionView) -> Outcome {
     let tags = call.app.line_tags(&call.context, Some(&[view.connection.id.into()])).await?;
-    Ok(json!(Connection::new(view, &call.app.region().name, &tags)))
+    Ok(json!(Connection::new(&view.connection, &call.app.region().name, &tags)))
 }
 
-pub(super) async fn describe(call: Call<'_>) -> Outcome {
+pub(super) async fn describe(call: Call<'_>) -> Result<Answer, Failure> {
     let id: Option<ConnectionId> = call.given.id("connectionId", ConnectionId::PREFIX)?;
     let page = Page::asked(&call.given)?;
-    let ids = id.as_ref().map(std::slice::from_ref);
-    let views = call.app.connections(&call.context, ids).await?;
-    if let (Some(id), true) = (id, views.is_empty()) {
-        return Err(crate::app::Refusal::from(Fault::NoSuchConnection(id)).into());
-    }
-    list(&call, &page, views).await
+    let Some(id) = id else {
+        let own = call.app.own_lines(&call.context).await?;
+        return answer(&call, &page, own.connections().collect(), own.tags());
+    };
+    let (connection, tags) = call.app.own_line(&call.context, id).await?;
+    answer(&call, &page, vec![Cow::Owned(connection)], &alone(id, tags))
 }
 
-/// A page of them.
-pub(super) async fn list(call: &Call<'_>, page: &Page, views: Vec<ConnectionView>) -> Outcome {
-    let region = &call.app.region().name;
-    let key = |view: &ConnectionView| {
-        let connection = &view.connection;
-        position(connection.requested_at, connection.id)
-    };
-    let (views, next) = page.of(views, key);
+/// A page of them, with the caller's tags.
+pub(super) async fn list(
+    call: &Call<'_>,
+    page: &Page,
+    views: Vec<ConnectionView>,
+) -> Result<Answer, Failure> {
     let tagged: Vec<Tagged> = views.iter().map(|view| view.connection.id.into()).collect();
     let tags = call.app.line_tags(&call.context, Some(&tagged)).await?;
-    let list: Vec<_> = views.iter().map(|view| Connection::new(view, region, &tags)).collect();
-    Ok(with_next(json!({ "connections": list }), next))
+    let list = views.iter().map(|view| Cow::Borrowed(&view.connection)).collect();
+    answer(call, page, list, &tags)
+}
+
+/// That page of the list.
+fn answer(
+    call: &Call<'_>,
+    page: &Page,
+    list: Vec<Cow<'_, connection::Connection>>,
+    tags: &Tags,
+) -> Result<Answer, Failure> {
+    let (list, next_token) = page.of(list, |c| position(c.requested_at, c.id));
+    let region = &call.app.region().name;
+    let connections = list.iter().map(|c| Connection::new(c, region, tags)).collect();
+    Answer::of(&Connections { connections, next_token })
 }
 
 pub(super) async fn delete(call: Call<'_>) -> Outcome {

@@ -7,7 +7,7 @@
 //! ```
 
 use super::{
-    Call, Outcome,
+    Answer, Call, Outcome,
     connections::{encode, list, state},
     paging::Page,
     refusal::Failure,
@@ -58,15 +58,15 @@ pub(super) async fn associate(call: Call<'_>) -> Outcome {
     encode(&call, &view).await
 }
 
-pub(super) async fn describe(call: Call<'_>) -> Outcome {
+pub(super) async fn describe(call: Call<'_>) -> Result<Answer, Failure> {
     describe_on(&call, "connectionId").await
 }
 
-pub(super) async fn describe_on_interconnect(call: Call<'_>) -> Outcome {
+pub(super) async fn describe_on_interconnect(call: Call<'_>) -> Result<Answer, Failure> {
     describe_on(&call, "interconnectId").await
 }
 
-async fn describe_on(call: &Call<'_>, parent: &str) -> Outcome {
+async fn describe_on(call: &Call<'_>, parent: &str) -> Result<Answer, Failure> {
     let parent = call.given.needed_id(parent, ConnectionId::PREFIX)?;
     let page = Page::asked(&call.given)?;
     let views = call.app.hosted_connections(&call.context, parent).await?;

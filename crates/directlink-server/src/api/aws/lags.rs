@@ -50,7 +50,8 @@ impl<'v> Lag<'v> {
         let lag = &view.lag;
         let approved = view.members.iter().find_map(|member| member.connection.approval.as_ref());
         let router = approved.map(|approval| approval.port.router.as_str());
-        let connections = view.members.iter().map(|one| Connection::new(one, region, tags));
+        let connections =
+            view.members.iter().map(|one| Connection::new(&one.connection, region, tags));
         Self {
             allows_hosted_connections: false,
             aws_device_v2: router,

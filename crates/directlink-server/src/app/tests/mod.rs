@@ -6,6 +6,7 @@ mod connections;
 mod failover_tests;
 mod hosted_connections;
 mod interfaces;
+mod kept;
 mod lags;
 mod nets;
 mod region;
