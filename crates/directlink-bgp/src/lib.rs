@@ -40,5 +40,5 @@ pub use peer::{
     BadHoldTime, ConnId, DownReason, GracefulRestart, HoldTime, Input, Negotiated, Output, Peer,
     PeerConfig, PeerRestart, State, Status, Stop, Timings,
 };
-pub use policy::{ImportPolicy, PrefixLimits, Refusal};
+pub use policy::{ImportPolicy, Preference, PrefixLimits, Refusal};
 pub use rib::{BestChange, Export, LearnedRoute, LocRib, Path, RouteChange, RouteCounts};

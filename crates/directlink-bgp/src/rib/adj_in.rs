@@ -3,10 +3,10 @@
 //! Refused prefixes are kept as well: the customer sees them with the reason, and a change of
 //! policy takes effect without asking the peer to send again.
 
+use super::Path;
 use super::sets::{AttributeSets, SetId};
-use super::{Export, Path};
 use crate::wire::{self, Reach, SetKey};
-use crate::{Attributes, Family, ImportPolicy, Notification, Refusal};
+use crate::{Attributes, Family, ImportPolicy, Notification, Preference, Refusal};
 use ipnet::IpNet;
 use rustbgpd_wire::UpdateMessage;
 use std::{collections::HashMap, net::Ipv4Addr};
@@ -24,6 +24,8 @@ pub struct LearnedRoute {
     pub prefix: IpNet,
     /// `None` where they were malformed.
     pub attributes: Option<Attributes>,
+    /// By its communities.
+    pub preference: Preference,
     pub refused: Option<Refusal>,
     /// From before the peer's restart, not confirmed since (RFC 4724).
     pub stale: bool,
@@ -162,6 +164,16 @@ impl AdjRibIn {
         Family::ALL.into_iter().find(over)
     }
 
+    /// Whether a family has four fifths of its limit: soon it will be too many.
+    pub(crate) fn near_limit(&self) -> Option<Family> {
+        let max = u64::from(self.policy.limits.prefixes_max);
+        let near = |family: &Family| {
+            let count = u64::from(self.fresh[*family as usize]);
+            count > 0 && count * 5 >= max * 4
+        };
+        Family::ALL.into_iter().find(near)
+    }
+
     pub(crate) fn counts(&self) -> RouteCounts {
         let (received, refused) = (self.routes.len() as u32, self.refused);
         let fresh: u32 = self.fresh.iter().sum();
@@ -182,6 +194,10 @@ impl AdjRibIn {
             .map(|(prefix, entry)| LearnedRoute {
                 prefix: *prefix,
                 attributes: entry.set.and_then(|set| self.sets.attributes(set)),
+                preference: entry
+                    .set
+                    .and_then(|set| self.sets.ranking(set))
+                    .map_or_else(Preference::default, |ranking| ranking.preference),
                 refused: entry.refused,
                 stale: entry.stale,
             })
@@ -273,7 +289,7 @@ impl AdjRibIn {
     fn change(&self, prefix: IpNet, entry: &Entry) -> RouteChange {
         let set = entry.set.filter(|_| entry.refused.is_none());
         let path = set.and_then(|set| self.sets.ranking(set)).map(|ranking| Path {
-            local_pref: Export::LOCAL_PREF_DEFAULT,
+            local_pref: ranking.preference.local_pref(),
             as_path_length: ranking.as_path_length,
             origin: ranking.origin,
             med: ranking.med,
