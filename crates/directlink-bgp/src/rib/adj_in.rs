@@ -102,7 +102,7 @@ impl AdjRibIn {
             return Ok(applied);
         }
         let read = wire::read_update(update, four_octet_as)?;
-        applied.end_of_rib = read.end_of_rib;
+        applied.end_of_rib = read.end_of_rib.filter(|family| *family == self.family());
         self.withdraw(&read.withdrawn, &mut applied);
         for Reach { prefixes, set } in read.reach {
             let set = set.map(|(key, says)| self.sets.intern(&key, &says, &self.policy));
@@ -211,13 +211,19 @@ impl AdjRibIn {
         self.sets.len()
     }
 
+    /// A session carries the family of its own addresses.
+    const fn family(&self) -> Family {
+        Family::of(self.policy.peer_addr)
+    }
+
     fn announce(&mut self, prefixes: &[IpNet], set: Result<SetId, Refusal>, applied: &mut Applied) {
         let of_set = match set {
             Ok(set) => self.sets.refused(set),
             Err(refusal) => Some(refusal),
         };
-        for prefix in prefixes {
-            let family = Family::of_net(prefix);
+        // Of another family nothing was agreed, and nothing is kept.
+        let family = self.family();
+        for prefix in prefixes.iter().filter(|prefix| Family::of_net(prefix) == family) {
             let old = self.routes.get(prefix).copied();
             let is_fresh = old.is_some_and(|entry| !entry.stale);
             if !is_fresh {

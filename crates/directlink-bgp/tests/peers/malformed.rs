@@ -315,6 +315,24 @@ fn ipv4_routes_may_come_in_mp_reach_as_well() {
     assert_eq!(feeder.refusals(), []);
 }
 
+/// The fuzzer's first find: they were kept for ever, and their End-of-RIB was taken for ours.
+#[test]
+fn what_is_of_a_family_that_was_not_agreed_on_is_passed_over() {
+    let mut feeder = Feeder::established(router());
+    let mut attributes = vec![0x40, 1, 1, 0];
+    attributes.extend(messages::as_path(&[65000]));
+    let next_hop = [0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2];
+    attributes.extend([0x80, 14, 26, 0, 2, 1, 16]);
+    attributes.extend(next_hop);
+    attributes.extend([0, 32, 0x20, 0x01, 0x0d, 0xb8]);
+    assert_eq!(feeder.type_in(&messages::update(&[], &attributes, &[])), []);
+    let end_of_rib = messages::update(&[], &[0x80, 15, 3, 0, 2, 1], &[]);
+    assert_eq!(feeder.type_in(&end_of_rib), []);
+    let status = feeder.peer.status(feeder.now);
+    assert_eq!((status.routes.received, status.converged), (0, false));
+    assert!(status.established_at.is_some(), "it is no error either");
+}
+
 #[test]
 fn a_bad_header_is_answered_by_name() {
     let keepalive = messages::keepalive();
