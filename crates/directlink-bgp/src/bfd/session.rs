@@ -154,6 +154,11 @@ impl Session {
         outputs
     }
 
+    /// What was said last, for who cannot stay until it is due again. `None`: to nobody.
+    pub fn repeat(&self) -> Option<[u8; PACKET_BYTES]> {
+        self.remote.map(|_| self.packet(false))
+    }
+
     /// When [`Input::Tick`] is due. In the past if it is overdue.
     pub fn next_deadline(&self) -> Option<Duration> {
         [self.expires_at(), self.transmits_at()].into_iter().flatten().min()
