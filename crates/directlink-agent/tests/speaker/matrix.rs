@@ -35,10 +35,17 @@ fn offered(yes: bool) -> String {
     if yes { "agreed on" } else { "the daemon does not offer it" }.to_owned()
 }
 
-async fn refresh(customer: &Customer) -> String {
+async fn refresh(brand: Brand, customer: &Customer) -> String {
+    if brand == Brand::Gobgp {
+        assert!(!customer.asks_for_refresh());
+        return "agreed on, but it never asks".to_owned();
+    }
     let before = customer.updates_received();
-    customer.ask_for_refresh();
-    eventually("our table comes again", || customer.updates_received() > before).await;
+    assert!(customer.asks_for_refresh());
+    eventually(&format!("our table comes again to {brand:?}"), || {
+        customer.updates_received() > before
+    })
+    .await;
     assert_eq!(customer.learned(), nets(&["10.1.0.0/16"]));
     "asked and answered".to_owned()
 }
@@ -79,7 +86,7 @@ async fn column(brand: Brand) -> [String; FEATURES.len()] {
         Some(0) => "helps us, does not itself",
         Some(_) => "both ways",
     };
-    let refreshed = refresh(&customer).await;
+    let refreshed = refresh(brand, &customer).await;
     let preferred = communities(&speaker).await;
     let bfd = match line(brand) {
         Some(_) => {

@@ -50,16 +50,19 @@ impl Place {
         self.give_address();
     }
 
-    /// From now on nothing comes through, either way, and no end has lost its light.
-    pub(crate) fn silence(&self) {
+    /// Nothing comes through any more, either way, and no end has lost its light. Gives back when
+    /// the router became deaf.
+    pub(crate) fn silence(&self) -> Instant {
         let rules = "table netdev silence { chain in { type filter hook ingress device v0 \
                      priority 0; policy drop; }; }";
-        for netns in [self.router(), self.customer()] {
+        let deaf = [self.router(), self.customer()].map(|netns| {
             let mut nft = Command::new("ip");
             let done = nft.args(["netns", "exec", &netns, "nft", rules]).output().unwrap();
             let said = String::from_utf8_lossy(&done.stderr);
             assert!(done.status.success(), "nft in {netns}: {said}");
-        }
+            Instant::now()
+        });
+        deaf[0]
     }
 
     pub(crate) fn router_netns(&self) -> PathBuf {
