@@ -2,7 +2,7 @@
 //! over what becomes of them when octets are changed, cut, doubled and put together.
 
 // Helpers outside of #[test] functions are tests as well.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "../../../fuzz/checks/bfd_packets.rs"]
 mod bfd_packets;

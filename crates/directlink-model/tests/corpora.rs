@@ -2,7 +2,7 @@
 //! its corpus, and over what becomes of that when octets change.
 
 // Helpers outside of #[test] functions are tests as well.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "../../../fuzz/checks/plan_documents.rs"]
 mod plan_documents;

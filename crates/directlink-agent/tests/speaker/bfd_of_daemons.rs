@@ -132,5 +132,43 @@ async fn a_session_that_is_shut_is_not_watched() {
     assert!(is_up(&speaker), "its end was in order");
 }
 
+/// RFC 5881 §5. The packet is a good one but for the routers that it has crossed.
+#[tokio::test]
+async fn a_packet_that_is_no_neighbours_is_not_heard() {
+    let place = Place::new();
+    let speaker = Speaker::new(Handle::current()).unwrap();
+    speaker.set(config(&place, None));
+    let heard = || watched(&speaker).and_then(|status| status.remote).is_some();
+    let down = bfd::Packet {
+        diagnostic: Diagnostic::None,
+        state: bfd::State::Down,
+        poll: false,
+        r#final: false,
+        control_plane_independent: false,
+        demand: false,
+        detect_mult: 3.try_into().unwrap(),
+        my_discriminator: 7.try_into().unwrap(),
+        your_discriminator: None,
+        desired_min_tx_micros: 1_000_000,
+        required_min_rx_micros: 1_000_000,
+        required_min_echo_rx_micros: 0,
+    };
+    let packet = down.encode();
+    eventually("a neighbour is heard", || {
+        place.send_to_bfd(&packet, 255);
+        heard()
+    })
+    .await;
+    assert_eq!(watched(&speaker).unwrap().state, bfd::State::Init);
+    eventually("and forgotten after three seconds", || !heard()).await;
+    for ttl in [254, 64, 1] {
+        place.send_to_bfd(&packet, ttl);
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!heard());
+    place.send_to_bfd(&packet, 255);
+    eventually("the socket was open all the time", heard).await;
+}
+
 /// A detection time of 900 ms, and what a machine of two busy cores takes to get to it.
 const LIMIT: Duration = Duration::from_millis(1400);

@@ -86,6 +86,7 @@ async fn column(brand: Brand) -> [String; FEATURES.len()] {
         Some(0) => "helps us, does not itself",
         Some(_) => "both ways",
     };
+    assert!(agreed.route_refresh);
     let refreshed = refresh(brand, &customer).await;
     let preferred = communities(&speaker).await;
     let bfd = match line(brand) {

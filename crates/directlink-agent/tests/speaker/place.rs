@@ -65,6 +65,22 @@ impl Place {
         deaf[0]
     }
 
+    /// A datagram of the customer's.
+    pub(crate) fn send_to_bfd(&self, payload: &[u8], ttl: u8) {
+        let hex: String = payload.iter().map(|octet| format!("{octet:02x}")).collect();
+        let script = format!(
+            "import socket as s\n\
+             out = s.socket(s.AF_INET, s.SOCK_DGRAM)\n\
+             out.setsockopt(s.IPPROTO_IP, s.IP_TTL, {ttl})\n\
+             out.bind(('{CUSTOMER}', 0))\n\
+             out.sendto(bytes.fromhex('{hex}'), ('{ROUTER}', 3784))"
+        );
+        let mut python = Command::new("ip");
+        python.args(["netns", "exec", &self.customer(), "python3", "-c", &script]);
+        let done = python.output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+
     pub(crate) fn router_netns(&self) -> PathBuf {
         Path::new("/run/netns").join(self.router())
     }
