@@ -86,7 +86,7 @@ fn ways_to(table: &BTreeMap<IpNet, Vec<Session>>, to: IpAddr) -> Vec<Session> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(ProptestConfig::with_cases(250))]
 
     #[test]
     fn whatever_comes_and_goes_the_best_are_those_of_the_reference(

@@ -127,7 +127,7 @@ fn who_leaves_in_order_fails_nobody() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(100))]
+    #![proptest_config(ProptestConfig::with_cases(50))]
 
     /// Whatever was lost on the way there: when the link is good, both are soon up, and stay.
     #[test]
