@@ -8,13 +8,20 @@ use crate::{
     sessions::{Heard, Session},
     wanted::{Peer, Wanted},
 };
+use directlink_bgp::bfd;
 use directlink_model::{
     bgp_peer::first_peer,
     ids::{InterfaceId, PortName},
-    report::{InterfaceReport, LearnedRoute, PeerReport, PortReport, RefusedRoute, SessionReport},
+    report::{
+        BfdReport, InterfaceReport, LearnedRoute, PeerReport, PortReport, RefusedRoute,
+        SessionReport,
+    },
 };
 use directlink_net::Vni;
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// What a pass over the kernel left.
 #[derive(Clone, Debug, Default)]
@@ -151,9 +158,24 @@ fn session_report(session: &Session) -> SessionReport {
             state: status.bgp.state.name().into(),
             established_since: status.established_since,
             last_error: status.last_error(),
+            near_prefix_limit: status.bgp.near_limit,
+            bfd: status.bfd.as_ref().and_then(bfd_report),
         },
         None => SessionReport::default(),
     }
+}
+
+/// `None` while the customer has said nothing of it.
+fn bfd_report(status: &bfd::Status) -> Option<BfdReport> {
+    let was_heard = status.remote.is_some() || status.diagnostic != bfd::Diagnostic::None;
+    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    was_heard.then(|| BfdReport {
+        state: status.state.name().into(),
+        remote_state: status.remote.map(|(state, _)| state.name().into()),
+        diagnostic: status.diagnostic.to_string(),
+        transmit_interval_millis: millis(status.transmit_interval),
+        detection_time_millis: status.detection_time.map(millis),
+    })
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use crate::{
     observed::Observed,
     speaker::{Netns, SessionConfig, SessionRoutes, SessionStatus, Speaker},
 };
-use directlink_bgp::{HoldTime, PrefixLimits};
+use directlink_bgp::{HoldTime, PrefixLimits, bfd};
 use directlink_model::{
     ids::{BgpPeerId, InterfaceId},
     plan::{InterfacePlan, PeerPlan},
@@ -210,6 +210,7 @@ impl Sessions {
             hold_time: HoldTime::default(),
             restarting: self.restart.restarted.contains(&id),
             ttl_security: false,
+            bfd: Some(bfd::Settings::default()),
             shutdown: peer.shutdown.clone(),
         })
     }

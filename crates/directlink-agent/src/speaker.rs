@@ -10,14 +10,17 @@
 //!
 //! Every session lives in the network namespace of its interface, which may have several, so that thousands of peers
 //! with the same address never meet. One thread enters namespaces and opens sockets there; a
-//! socket stays in its namespace wherever it is used, so that all else runs on the agent's runtime.
+//! socket stays in its namespace wherever it is used, so that all else runs on the agent's runtime,
+//! but for BFD, which must not wait for anything.
 //!
 //! What has changed is told without content ([`Speaker::changed`]), and taken as a whole
 //! ([`Speaker::take_changes`]): a slow reader costs no memory and misses nothing that still holds.
 
+mod bfd;
 mod board;
 mod connection;
 mod netns;
+mod path;
 mod session;
 mod socket;
 mod sockopt;
@@ -28,6 +31,7 @@ pub use netns::Netns;
 pub use session::{SessionConfig, SessionRoutes};
 
 use crate::clock;
+use bfd::Bfd;
 use board::Board;
 use directlink_bgp::Stop;
 use directlink_model::ids::BgpPeerId;
@@ -42,7 +46,8 @@ use std::{
 use tokio::{runtime::Handle, sync::oneshot, task::JoinHandle};
 
 /// All BGP sessions of a router. Dropping it closes them without a word, as a crash would: the
-/// customers keep our routes for the restart time (RFC 4724).
+/// customers keep our routes for the restart time (RFC 4724). Only BFD says that it goes, lest
+/// customers take that for a dead path.
 #[derive(Debug)]
 pub struct Speaker {
     runtime: Handle,
@@ -55,6 +60,7 @@ pub struct Speaker {
 struct Shared {
     board: Arc<Board>,
     doorway: Doorway,
+    bfd: Arc<Bfd>,
     epoch: Instant,
 }
 
@@ -77,11 +83,13 @@ impl Speaker {
     /// Sessions run as tasks of `runtime`, which must have I/O and time.
     ///
     /// # Errors
-    /// The thread that enters namespaces cannot be started.
+    /// The thread that enters namespaces, or BFD's, cannot be started.
     pub fn new(runtime: Handle) -> io::Result<Self> {
         let epoch = clock::instant();
         let board = Arc::new(Board::new(clock::now()));
-        let shared = Shared { board, doorway: Doorway::open()?, epoch };
+        let doorway = Doorway::open()?;
+        let bfd = Arc::new(Bfd::start(doorway.clone(), epoch)?);
+        let shared = Shared { board, doorway, bfd, epoch };
         Ok(Self { runtime, shared, tasks: Mutex::default() })
     }
 
@@ -168,6 +176,7 @@ impl Drop for Speaker {
         for running in self.tasks.get_mut().unwrap_or_else(PoisonError::into_inner).values() {
             running.task.abort();
         }
+        self.shared.bfd.leave();
     }
 }
 

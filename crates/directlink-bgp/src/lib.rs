@@ -21,9 +21,11 @@
 //! is in this crate's interface, so that either can be replaced or vendored.
 //!
 //! Standards: RFC 4271 (BGP-4), 4760 (MP-BGP), 6793 (4-octet AS), 7606 (revised errors), 4724 and
-//! 8538 (graceful restart), 8212 (default deny), 9003 (shutdown communication), 9687 (send hold).
+//! 8538 (graceful restart), 8212 (default deny), 9003 (shutdown communication), 9687 (send hold);
+//! beside it, in [`bfd`], RFC 5880 and 5881 (bidirectional forwarding detection).
 
 mod attributes;
+pub mod bfd;
 mod family;
 mod notification;
 pub mod peer;
@@ -38,5 +40,5 @@ pub use peer::{
     BadHoldTime, ConnId, DownReason, GracefulRestart, HoldTime, Input, Negotiated, Output, Peer,
     PeerConfig, PeerRestart, State, Status, Stop, Timings,
 };
-pub use policy::{ImportPolicy, PrefixLimits, Refusal};
+pub use policy::{ImportPolicy, Preference, PrefixLimits, Refusal};
 pub use rib::{BestChange, Export, LearnedRoute, LocRib, Path, RouteChange, RouteCounts};

@@ -52,6 +52,11 @@ impl Notification {
         Self::cease(cease_subcode::MAX_PREFIXES)
     }
 
+    /// RFC 9384.
+    pub(crate) fn bfd_down() -> Self {
+        Self::cease(cease_subcode::BFD_DOWN)
+    }
+
     pub(crate) fn administrative_shutdown(communication: &str) -> Self {
         let data = match communication {
             "" => Vec::new(),
@@ -125,6 +130,7 @@ mod tests {
         let shutdown = Notification::administrative_shutdown("port maintenance");
         let table = [
             (Notification::maximum_prefixes(), "Cease: Maximum Number of Prefixes Reached (6/1)"),
+            (Notification::bfd_down(), "Cease: BFD Down (6/10)"),
             (Notification::peer_deconfigured(), "Cease: Peer De-configured (6/3)"),
             (shutdown.clone(), "Cease: Administrative Shutdown, saying 'port maintenance' (6/2)"),
             (

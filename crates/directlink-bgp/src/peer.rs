@@ -52,6 +52,7 @@ pub struct Peer {
     outranks_peer: Option<bool>,
     /// A ROUTE-REFRESH waits until the peer has taken what it was sent before.
     refresh_owed: bool,
+    near_limit: bool,
     last_down: Option<(Duration, DownReason)>,
     last_failure: Option<(Duration, DownReason)>,
     outputs: VecDeque<Output>,
@@ -74,6 +75,7 @@ impl Peer {
             converged: false,
             outranks_peer: None,
             refresh_owed: false,
+            near_limit: false,
             last_down: None,
             last_failure: None,
             outputs: VecDeque::new(),
@@ -98,6 +100,7 @@ impl Peer {
             last_failure: self.last_failure.clone(),
             retry_at: self.dialer.retry_at().filter(|_| self.started),
             routes: self.rib_in.counts(),
+            near_limit: self.near_limit,
             advertised: self.advertised().count() as u32,
         }
     }
@@ -130,6 +133,7 @@ impl Peer {
             }
             Input::Received(conn, bytes) => self.received(now, conn, bytes),
             Input::Sent(conn, bytes) => self.sent(now, conn, bytes),
+            Input::PathFailed => self.path_failed(now),
             Input::Closed(conn, detail) => self.end(now, conn, DownReason::Closed(detail)),
             Input::Tick => {}
         }

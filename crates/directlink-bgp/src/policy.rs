@@ -7,6 +7,10 @@
 //! Attributes are judged once per attribute set, prefixes once per prefix; a route is accepted
 //! when neither side refuses.
 
+mod preference;
+
+pub use preference::Preference;
+
 use crate::Attributes;
 use directlink_net::Asn;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -81,6 +85,11 @@ impl ImportPolicy {
             return Some(Refusal::ReservedAs);
         }
         (attributes.next_hop != self.peer_addr).then_some(Refusal::NextHopNotPeer)
+    }
+
+    /// How much the customer wants a route of these attributes.
+    pub fn preference(&self, attributes: &Attributes) -> Preference {
+        Preference::of(&attributes.communities, self.local_asn)
     }
 
     /// The first rule that `prefix` breaks.

@@ -214,6 +214,7 @@ fn worst(
     if let Some(found) = withdrawn {
         return Ok(Some(match found.error {
             DecodeError::ProhibitedAsSet { .. } => Refusal::ProhibitedAsSet,
+            _ if names_as_zero(found) => Refusal::ReservedAs,
             _ => Refusal::Malformed { attribute: found.type_code },
         }));
     }
@@ -238,6 +239,13 @@ fn worst(
         }
         Err(_) => Ok(None),
     }
+}
+
+/// Whether an AS_PATH is refused because AS 0 is in it (RFC 7607). The codec says so in words
+/// only; it is pinned, and a test reads them.
+fn names_as_zero(found: &MalformedAttribute) -> bool {
+    matches!(&found.error, DecodeError::UpdateAttributeError { detail, .. }
+        if found.type_code == attr_type::AS_PATH && detail.contains("RFC 7607"))
 }
 
 /// `as_received`: the bytes are canonical but for attributes that we drop.

@@ -26,14 +26,7 @@ impl Interface {
         others: &[Self],
         now: Timestamp,
     ) -> Result<(), Fault> {
-        let living = self.state(false, now).is_live() && self.delete_asked_at.is_none();
-        if !living {
-            return Err(Fault::NoSuchInterface(self.id));
-        }
-        if from.hosting.is_some() {
-            let (interface, connection) = (self.id, from.id);
-            return Err(HostingFault::InterfaceStays { interface, connection }.into());
-        }
+        self.check_moves(from, now)?;
         // The member that carries a LAG takes what goes to the LAG, and nothing for itself.
         if target.lag.is_none() {
             target.check_takes_interfaces()?;
@@ -44,6 +37,19 @@ impl Interface {
         self.lag = target.lag;
         self.begin_anew();
         Ok(())
+    }
+
+    /// That it can go anywhere at all.
+    pub fn check_moves(&self, from: &Connection, now: Timestamp) -> Result<(), Fault> {
+        let living = self.state(false, now).is_live() && self.delete_asked_at.is_none();
+        match &from.hosting {
+            _ if !living => Err(Fault::NoSuchInterface(self.id)),
+            Some(_) => {
+                let (interface, connection) = (self.id, from.id);
+                Err(HostingFault::InterfaceStays { interface, connection }.into())
+            }
+            None => Ok(()),
+        }
     }
 
     /// That none of these has addresses in its subnets.

@@ -64,6 +64,26 @@ pub struct SessionReport {
     pub established_since: Option<Timestamp>,
     /// The last thing that ended it, in words: a NOTIFICATION and by whom, a timer, a refusal.
     pub last_error: Option<String>,
+    /// It has four fifths of the prefixes that it may announce, or more: one too many ends it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub near_prefix_limit: bool,
+    /// Once the customer speaks it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bfd: Option<BfdReport>,
+}
+
+/// BFD on the session's path, in the words of RFC 5880.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BfdReport {
+    /// AdminDown, Down, Init, Up.
+    pub state: String,
+    /// As the customer last said; `None`: it is silent.
+    pub remote_state: Option<String>,
+    /// Why it last changed.
+    pub diagnostic: String,
+    pub transmit_interval_millis: u64,
+    /// How long the customer may be silent.
+    pub detection_time_millis: Option<u64>,
 }
 
 impl SessionReport {
@@ -76,7 +96,13 @@ impl SessionReport {
 
 impl Default for SessionReport {
     fn default() -> Self {
-        Self { state: "Idle".into(), established_since: None, last_error: None }
+        Self {
+            state: "Idle".into(),
+            established_since: None,
+            last_error: None,
+            near_prefix_limit: false,
+            bfd: None,
+        }
     }
 }
 

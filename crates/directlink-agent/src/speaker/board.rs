@@ -1,7 +1,7 @@
 //! Where the sessions' tasks write and the agent reads: a status per session, a Loc-RIB per Net,
 //! and what has changed since somebody looked.
 
-use directlink_bgp::{LocRib, RouteChange, Status};
+use directlink_bgp::{LocRib, RouteChange, Status, bfd};
 use directlink_model::ids::BgpPeerId;
 use directlink_net::{IpNet, Vni};
 use jiff::Timestamp;
@@ -17,6 +17,8 @@ use tokio::sync::Notify;
 pub struct SessionStatus {
     pub bgp: Status,
     pub established_since: Option<Timestamp>,
+    /// Of its path; `None` where nobody watches it.
+    pub bfd: Option<bfd::Status>,
 }
 
 /// What is not as it was. Each thing once, however often it changed.
@@ -105,9 +107,9 @@ impl Board {
         }
     }
 
-    pub(super) fn publish(&self, who: Enrolment, bgp: Status) {
+    pub(super) fn publish(&self, who: Enrolment, bgp: Status, bfd: Option<bfd::Status>) {
         let since = bgp.established_at.map(|at| self.civil(at));
-        let status = Some(SessionStatus { established_since: since, bgp });
+        let status = Some(SessionStatus { established_since: since, bgp, bfd });
         let mut inner = self.lock();
         let Some(seat) = inner.seat(who).filter(|seat| seat.status != status) else { return };
         seat.status = status;

@@ -1,6 +1,7 @@
 //! What a BGP peer's session shall be, and what can be asked of it.
 
 use super::Netns;
+use directlink_bgp::bfd;
 use directlink_bgp::{GracefulRestart, HoldTime, LearnedRoute, PeerConfig, PrefixLimits, Timings};
 use directlink_model::ids::BgpPeerId;
 use directlink_net::{Asn, BgpKey, IpNet, Vni};
@@ -33,6 +34,8 @@ pub struct SessionConfig {
     /// GTSM (RFC 5082): only packets that crossed no router. Off unless the customer sends
     /// with TTL 255 as well.
     pub ttl_security: bool,
+    /// How fast BFD is, once the customer speaks it; `None`: never.
+    pub bfd: Option<bfd::Settings>,
     /// While these words stand here the session is administratively shut: the customer is told
     /// them (RFC 9003), and let in again when they are gone.
     pub shutdown: Option<String>,

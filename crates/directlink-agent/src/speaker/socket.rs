@@ -83,4 +83,4 @@ const PORT: u16 = 179;
 const BACKLOG: i32 = 8;
 
 /// DSCP class selector 6 (RFC 4594 §3.1: routing protocols), as it stands in the TOS octet.
-const CS6: u32 = 48 << 2;
+pub(super) const CS6: u32 = 48 << 2;

@@ -6,6 +6,7 @@
 
 use super::board::Enrolment;
 use super::connection::{Connection, Read, Ready};
+use super::path::Path;
 use super::socket::SocketConfig;
 use super::{Command, SessionConfig, SessionRoutes, Shared, sockopt};
 use directlink_bgp::{ConnId, Input, Output, Peer, Stop};
@@ -35,6 +36,7 @@ pub(super) async fn run(
     let now = shared.now();
     shared.board.assign(enrolment, config.net, &[]);
     let mut task = Task {
+        path: Path::of(&config, &shared.bfd),
         peer: Peer::new(config.peer()),
         sleep: Box::pin(tokio::time::sleep_until(shared.at(now))),
         sleeps_until: now,
@@ -66,6 +68,7 @@ struct Task {
     shared: Shared,
     inbox: UnboundedReceiver<Command>,
     peer: Peer,
+    path: Option<Path>,
     listening: Listening,
     dial: Option<(ConnId, BoxFuture<'static, io::Result<TcpStream>>)>,
     connections: Vec<Connection>,
@@ -92,6 +95,10 @@ enum Event {
     Dialled(ConnId, io::Result<TcpStream>),
     Listening(io::Result<TcpListener>),
     Accepted(io::Result<(TcpStream, SocketAddr)>),
+    /// BFD has news of the path; `failed`: that it is dead.
+    Path {
+        failed: bool,
+    },
     Deadline,
 }
 
@@ -101,6 +108,11 @@ impl Task {
             && let Poll::Ready(command) = self.inbox.poll_recv(cx)
         {
             return Poll::Ready(command.map_or(Event::SpeakerGone, Event::Command));
+        }
+        if let Some(path) = &mut self.path
+            && let Poll::Ready(failed) = path.poll(cx)
+        {
+            return Poll::Ready(Event::Path { failed });
         }
         for connection in &self.connections {
             if let Poll::Ready(ready) = connection.poll(cx) {
@@ -132,6 +144,9 @@ impl Task {
             Event::Dialled(conn, result) => self.dialled(now, conn, result),
             Event::Listening(result) => self.listening(now, result),
             Event::Accepted(result) => self.accepted(now, result),
+            Event::Path { failed: true } => self.peer.handle(now, Input::PathFailed),
+            // How it is shows in what is published next.
+            Event::Path { failed: false } => {}
             Event::Deadline => self.deadline(now),
             Event::SpeakerGone => {}
         }
@@ -144,7 +159,8 @@ impl Task {
             self.carry_out(now, output);
         }
         if !self.ending {
-            self.shared.board.publish(self.enrolment, self.peer.status(now));
+            let bfd = self.path.as_ref().map(Path::status);
+            self.shared.board.publish(self.enrolment, self.peer.status(now), bfd);
         }
         let waits = match self.listening {
             Listening::Wait { until } => Some(until),
@@ -183,6 +199,9 @@ impl Task {
             }
             Output::Failed(reason) => debug!(%id, %reason, "BGP session did not come up"),
             Output::Converged(_) => debug!(%id, "the customer's table is complete"),
+            Output::NearLimit { family, max } => {
+                warn!(%id, %family, max, "the customer announces nearly as many prefixes as it may");
+            }
             Output::Routes(changes) => self.shared.board.update(self.enrolment, &changes),
         }
     }
@@ -193,6 +212,7 @@ impl Task {
             Command::End(stop) => {
                 self.ending = true;
                 self.listening = Listening::Ended;
+                self.path = None;
                 self.peer.handle(now, Input::Stop(stop));
             }
             Command::Routes(answer) => {
@@ -211,6 +231,10 @@ impl Task {
             self.change_key(now);
         }
         self.peer.configure(now, self.config.peer());
+        match &self.path {
+            Some(path) if Path::is_same(&self.config, &old) => path.configure(&self.config),
+            Some(_) | None => self.path = Path::of(&self.config, &self.shared.bfd),
+        }
         if self.config.shutdown != old.shutdown {
             self.open_or_shut(now);
         }

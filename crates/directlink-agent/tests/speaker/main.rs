@@ -4,11 +4,14 @@
 // Helpers outside of #[test] functions are tests as well.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
+mod bfd_of_daemons;
 mod customer;
+mod matrix;
 mod place;
 
 use customer::{Brand, Customer};
 use directlink_agent::speaker::{Netns, SessionConfig, SessionStatus, Speaker};
+use directlink_bgp::bfd;
 use directlink_bgp::{DownReason, HoldTime, PrefixLimits, Refusal, State, Stop};
 use directlink_model::ids::BgpPeerId;
 use directlink_net::{BgpKey, IpNet, Vni};
@@ -47,6 +50,7 @@ fn config(place: &Place, key: Option<BgpKey>) -> SessionConfig {
         hold_time: HoldTime::default(),
         restarting: false,
         ttl_security: false,
+        bfd: Some(bfd::Settings::default()),
         shutdown: None,
     }
 }

@@ -50,6 +50,37 @@ impl Place {
         self.give_address();
     }
 
+    /// Nothing comes through any more, either way, and no end has lost its light. Gives back when
+    /// the router became deaf.
+    pub(crate) fn silence(&self) -> Instant {
+        let rules = "table netdev silence { chain in { type filter hook ingress device v0 \
+                     priority 0; policy drop; }; }";
+        let deaf = [self.router(), self.customer()].map(|netns| {
+            let mut nft = Command::new("ip");
+            let done = nft.args(["netns", "exec", &netns, "nft", rules]).output().unwrap();
+            let said = String::from_utf8_lossy(&done.stderr);
+            assert!(done.status.success(), "nft in {netns}: {said}");
+            Instant::now()
+        });
+        deaf[0]
+    }
+
+    /// A datagram of the customer's.
+    pub(crate) fn send_to_bfd(&self, payload: &[u8], ttl: u8) {
+        let hex: String = payload.iter().map(|octet| format!("{octet:02x}")).collect();
+        let script = format!(
+            "import socket as s\n\
+             out = s.socket(s.AF_INET, s.SOCK_DGRAM)\n\
+             out.setsockopt(s.IPPROTO_IP, s.IP_TTL, {ttl})\n\
+             out.bind(('{CUSTOMER}', 0))\n\
+             out.sendto(bytes.fromhex('{hex}'), ('{ROUTER}', 3784))"
+        );
+        let mut python = Command::new("ip");
+        python.args(["netns", "exec", &self.customer(), "python3", "-c", &script]);
+        let done = python.output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+
     pub(crate) fn router_netns(&self) -> PathBuf {
         Path::new("/run/netns").join(self.router())
     }

@@ -110,6 +110,7 @@ impl Dialer {
             }
             DownReason::Closed(_)
             | DownReason::Collision
+            | DownReason::PathFailed
             | DownReason::HoldTimerExpired
             | DownReason::NotificationReceived(_)
             | DownReason::SendHoldTimerExpired

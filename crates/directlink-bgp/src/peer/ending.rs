@@ -41,6 +41,12 @@ impl Peer {
         self.stale_until = None;
     }
 
+    /// The customer is told at once, over whatever of the path still works.
+    pub(super) fn path_failed(&mut self, now: Duration) {
+        self.end_all(now, Some(&Notification::bfd_down()), &DownReason::PathFailed);
+        self.forget_routes();
+    }
+
     pub(super) fn exceed_limit(&mut self, now: Duration, conn: ConnId, family: Family) {
         let max = self.config.limits.prefixes_max;
         self.say_goodbye(conn, &self.for_good(conn, Notification::maximum_prefixes()));
@@ -86,6 +92,7 @@ impl Peer {
     /// An established session is over.
     fn go_down(&mut self, now: Duration, session: &Session, reason: &DownReason) {
         self.rib_out.forget();
+        self.near_limit = false;
         self.converged = false;
         self.refresh_owed = false;
         let (conn, family) = (session.conn, self.config.family());
@@ -129,8 +136,9 @@ impl Peer {
             };
             self.send_all(now, conn, messages);
             if let Some(family) = self.rib_in.over_limit() {
-                self.exceed_limit(now, conn, family);
+                return self.exceed_limit(now, conn, family);
             }
+            self.watch_limit();
         } else if self.started && new_limits && self.sessions.is_empty() {
             // Whoever raises a limit wants to see it tried.
             self.dialer.forgive(now);

@@ -32,6 +32,8 @@ pub enum Input<'a> {
     Sent(ConnId, usize),
     /// Closed by the other side, or broken (TcpConnectionFails), with the system's words.
     Closed(ConnId, String),
+    /// BFD found the path dead (RFC 5882 §4): no session goes on over it.
+    PathFailed,
     /// [`super::Peer::next_deadline`] has come.
     Tick,
 }
@@ -71,6 +73,11 @@ pub enum Output {
     /// The peer has told its whole table once in this session; what a restarted router kept
     /// from before and has not heard again can go.
     Converged(ConnId),
+    /// It has four fifths of the prefixes that it may have. Told once each time it comes to that.
+    NearLimit {
+        family: Family,
+        max: u32,
+    },
 }
 
 /// What both sides agreed on.
@@ -107,6 +114,8 @@ pub enum DownReason {
     Closed(String),
     /// Both sides had dialled, and the other connection was kept (RFC 4271 §6.8).
     Collision,
+    /// BFD found the path dead.
+    PathFailed,
     ConfigurationChanged,
     ConnectFailed(String),
     HoldTimerExpired,
@@ -149,6 +158,8 @@ pub struct Status {
     /// When we try again, where we wait.
     pub retry_at: Option<Duration>,
     pub routes: RouteCounts,
+    /// It has four fifths of the prefixes that it may have, or more.
+    pub near_limit: bool,
     pub advertised: u32,
 }
 
@@ -187,6 +198,7 @@ impl fmt::Display for DownReason {
         match self {
             Self::Closed(detail) => write!(f, "the connection was closed: {detail}"),
             Self::Collision => f.write_str("another connection with this peer was kept"),
+            Self::PathFailed => f.write_str("BFD found the path dead"),
             Self::ConfigurationChanged => f.write_str("the session's configuration changed"),
             Self::ConnectFailed(detail) => write!(f, "no connection: {detail}"),
             Self::HoldTimerExpired => f.write_str("nothing was heard within the hold time"),

@@ -138,6 +138,7 @@ impl Peer {
         if let Some(family) = applied.over_limit {
             return self.exceed_limit(now, conn, family);
         }
+        self.watch_limit();
         if let Some(family) = applied.end_of_rib {
             if !self.converged {
                 self.end_stale(family);
@@ -170,6 +171,16 @@ impl Peer {
             RouteRefreshSubtype::EoRR if enhanced && self.converged => self.end_stale(family),
             _ => {}
         }
+    }
+
+    /// Says once that the limit is near.
+    pub(super) fn watch_limit(&mut self) {
+        let near = self.rib_in.near_limit();
+        if let (Some(family), false) = (near, self.near_limit) {
+            let max = self.config.limits.prefixes_max;
+            self.outputs.push_back(Output::NearLimit { family, max });
+        }
+        self.near_limit = near.is_some();
     }
 
     /// What was not sent again is gone.

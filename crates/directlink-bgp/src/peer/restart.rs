@@ -22,7 +22,9 @@ pub(super) fn keeps_routes(
         | DownReason::NotificationSent(_)
         | DownReason::SendHoldTimerExpired => restart.notification,
         DownReason::NotificationReceived(what) => restart.notification && !what.is_hard_reset(),
-        DownReason::Collision
+        // A dead path carries no packets, whatever the routers at its ends could forward.
+        DownReason::PathFailed
+        | DownReason::Collision
         | DownReason::ConfigurationChanged
         | DownReason::ConnectFailed(_)
         | DownReason::MaximumPrefixes { .. }
@@ -84,6 +86,7 @@ mod tests {
             (DownReason::NotificationReceived(cease.as_hard_reset()), false, false),
             (DownReason::MaximumPrefixes { family: FAMILY, max: 100 }, false, false),
             (DownReason::ConfigurationChanged, false, false),
+            (DownReason::PathFailed, false, false),
             (DownReason::Stopped(Stop::Deleted), false, false),
             (DownReason::Stopped(Stop::Shutdown(String::new())), false, false),
         ];

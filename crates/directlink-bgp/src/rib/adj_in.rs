@@ -3,10 +3,10 @@
 //! Refused prefixes are kept as well: the customer sees them with the reason, and a change of
 //! policy takes effect without asking the peer to send again.
 
+use super::Path;
 use super::sets::{AttributeSets, SetId};
-use super::{Export, Path};
 use crate::wire::{self, Reach, SetKey};
-use crate::{Attributes, Family, ImportPolicy, Notification, Refusal};
+use crate::{Attributes, Family, ImportPolicy, Notification, Preference, Refusal};
 use ipnet::IpNet;
 use rustbgpd_wire::UpdateMessage;
 use std::{collections::HashMap, net::Ipv4Addr};
@@ -24,6 +24,8 @@ pub struct LearnedRoute {
     pub prefix: IpNet,
     /// `None` where they were malformed.
     pub attributes: Option<Attributes>,
+    /// By its communities.
+    pub preference: Preference,
     pub refused: Option<Refusal>,
     /// From before the peer's restart, not confirmed since (RFC 4724).
     pub stale: bool,
@@ -100,7 +102,7 @@ impl AdjRibIn {
             return Ok(applied);
         }
         let read = wire::read_update(update, four_octet_as)?;
-        applied.end_of_rib = read.end_of_rib;
+        applied.end_of_rib = read.end_of_rib.filter(|family| *family == self.family());
         self.withdraw(&read.withdrawn, &mut applied);
         for Reach { prefixes, set } in read.reach {
             let set = set.map(|(key, says)| self.sets.intern(&key, &says, &self.policy));
@@ -162,6 +164,16 @@ impl AdjRibIn {
         Family::ALL.into_iter().find(over)
     }
 
+    /// Whether a family has four fifths of its limit: soon it will be too many.
+    pub(crate) fn near_limit(&self) -> Option<Family> {
+        let max = u64::from(self.policy.limits.prefixes_max);
+        let near = |family: &Family| {
+            let count = u64::from(self.fresh[*family as usize]);
+            count > 0 && count * 5 >= max * 4
+        };
+        Family::ALL.into_iter().find(near)
+    }
+
     pub(crate) fn counts(&self) -> RouteCounts {
         let (received, refused) = (self.routes.len() as u32, self.refused);
         let fresh: u32 = self.fresh.iter().sum();
@@ -182,6 +194,10 @@ impl AdjRibIn {
             .map(|(prefix, entry)| LearnedRoute {
                 prefix: *prefix,
                 attributes: entry.set.and_then(|set| self.sets.attributes(set)),
+                preference: entry
+                    .set
+                    .and_then(|set| self.sets.ranking(set))
+                    .map_or_else(Preference::default, |ranking| ranking.preference),
                 refused: entry.refused,
                 stale: entry.stale,
             })
@@ -195,13 +211,19 @@ impl AdjRibIn {
         self.sets.len()
     }
 
+    /// A session carries the family of its own addresses.
+    const fn family(&self) -> Family {
+        Family::of(self.policy.peer_addr)
+    }
+
     fn announce(&mut self, prefixes: &[IpNet], set: Result<SetId, Refusal>, applied: &mut Applied) {
         let of_set = match set {
             Ok(set) => self.sets.refused(set),
             Err(refusal) => Some(refusal),
         };
-        for prefix in prefixes {
-            let family = Family::of_net(prefix);
+        // Of another family nothing was agreed, and nothing is kept.
+        let family = self.family();
+        for prefix in prefixes.iter().filter(|prefix| Family::of_net(prefix) == family) {
             let old = self.routes.get(prefix).copied();
             let is_fresh = old.is_some_and(|entry| !entry.stale);
             if !is_fresh {
@@ -273,7 +295,7 @@ impl AdjRibIn {
     fn change(&self, prefix: IpNet, entry: &Entry) -> RouteChange {
         let set = entry.set.filter(|_| entry.refused.is_none());
         let path = set.and_then(|set| self.sets.ranking(set)).map(|ranking| Path {
-            local_pref: Export::LOCAL_PREF_DEFAULT,
+            local_pref: ranking.preference.local_pref(),
             as_path_length: ranking.as_path_length,
             origin: ranking.origin,
             med: ranking.med,

@@ -18,9 +18,6 @@ pub struct Export {
 }
 
 impl Export {
-    /// RFC 4271 §9.1.1 leaves it to us; 100 is what everybody uses.
-    pub(crate) const LOCAL_PREF_DEFAULT: u32 = 100;
-
     pub const fn next_hop_self(local_addr: IpAddr) -> Self {
         Self { next_hop: local_addr, prepend: 0, med: None }
     }

@@ -3,7 +3,7 @@
 //! Kept as validated wire bytes, because a parsed set takes some ten times the memory and is
 //! looked at only by a person. What the decision process needs is beside them.
 
-use crate::{Attributes, ImportPolicy, Origin, Refusal, wire::SetKey};
+use crate::{Attributes, ImportPolicy, Origin, Preference, Refusal, wire::SetKey};
 use std::collections::HashMap;
 
 /// Names a set while at least one prefix uses it.
@@ -13,6 +13,7 @@ pub(crate) struct SetId(u32);
 /// What RFC 4271 §9.1.2.2 compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ranking {
+    pub(crate) preference: Preference,
     pub(crate) as_path_length: u16,
     pub(crate) origin: Origin,
     pub(crate) med: u32,
@@ -51,7 +52,7 @@ impl AttributeSets {
         let key = key.detached();
         let set = Set {
             key: key.clone(),
-            ranking: Ranking::of(attributes),
+            ranking: Ranking::of(attributes, policy),
             refused: policy.check_attributes(attributes),
             uses: 0,
         };
@@ -116,8 +117,9 @@ impl AttributeSets {
 }
 
 impl Ranking {
-    fn of(attributes: &Attributes) -> Self {
+    fn of(attributes: &Attributes, policy: &ImportPolicy) -> Self {
         Self {
+            preference: policy.preference(attributes),
             as_path_length: attributes.as_path.len().try_into().unwrap_or(u16::MAX),
             origin: attributes.origin,
             // RFC 4271 §9.1.2.2 c: no MED counts as the lowest.

@@ -111,3 +111,22 @@ fn refresh_brackets_are_no_way_around_the_limit() {
     feeder.input(Input::Closed(CONN, "reset".into()));
     assert_eq!(feeder.peer.status(feeder.now).routes.received, 0);
 }
+
+#[test]
+fn four_fifths_of_the_limit_are_warned_of_once() {
+    let warnings = |outputs: &[Output]| {
+        let is_warning = |output: &&Output| matches!(output, Output::NearLimit { max: 100, .. });
+        outputs.iter().filter(is_warning).count()
+    };
+    let mut pair = Pair::up(router(), many(79));
+    assert_eq!((warnings(&pair.a.said), pair.status(Side::A).near_limit), (0, false));
+    for (count, told, near) in [(80, 1, true), (81, 1, true), (50, 1, false), (99, 2, true)] {
+        pair.configure(Side::B, many(count));
+        pair.run(seconds(1));
+        assert_eq!(warnings(&pair.a.said), told, "{count}");
+        assert_eq!(pair.status(Side::A).near_limit, near, "{count}");
+    }
+    let limits = PrefixLimits { prefixes_max: 200, ..Default::default() };
+    pair.configure(Side::A, PeerConfig { limits, ..router() });
+    assert!(!pair.status(Side::A).near_limit, "a raised limit is far");
+}

@@ -8,6 +8,8 @@ mod limits;
 mod malformed;
 mod messages;
 mod pair;
+mod path_failed;
+mod preference;
 mod restart;
 mod sessions;
 

@@ -181,7 +181,7 @@ impl Pair {
         }
     }
 
-    fn input(&mut self, side: Side, input: Input<'_>) {
+    pub(crate) fn input(&mut self, side: Side, input: Input<'_>) {
         let now = self.now;
         self.end(side).peer.handle(now, input);
         self.carry_out(side);

@@ -22,7 +22,9 @@ impl App {
             if interface.trunk() == c.to {
                 return Ok(view(interface, from, ctx.now));
             }
-            let target = carrier(tx, ctx, c.to).await??;
+            let target = carrier(tx, ctx, c.to).await?;
+            interface.check_moves(&from, ctx.now)?;
+            let target = target?;
             let holder = trunk_holder(tx, c.to, interface.vlan, ctx.now).await?;
             let others = interfaces::live_on_wire(tx, target.wire()).await?;
             interface.move_to((&from, &target), holder, &others, ctx.now)?;

@@ -56,7 +56,13 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
             uplink: arguments.uplink,
         },
     };
-    super::serve_on(async { Ok(directlink_agent::run(config).await?) })
+    super::serve_on(async {
+        tokio::select! {
+            ended = directlink_agent::run(config) => Ok(ended?),
+            // The agent is dropped, and tells customers' BFD that this is no dead path.
+            asked = super::stop_asked() => asked,
+        }
+    })
 }
 
 /// A name is one of iproute2's, anything with a slash a path.

@@ -295,7 +295,7 @@ async fn a_moved_share_takes_its_interface_to_the_new_port_where_it_begins_anew(
     say_on_p1(&b, &[]).await;
     let same_addresses = CreateInterface { vlan: 9u16.try_into().unwrap(), ..blocking };
     let blocked = b.app.create_interface(&b.alice(), same_addresses).await.unwrap();
-    assert_eq!(fault(b.app.move_hosted(&b.alice(), to).await), "Hosting");
+    assert_eq!(fault(b.app.move_hosted(&b.alice(), to).await), "PeerAddressesTaken");
     b.app.delete_interface(&b.alice(), blocked.interface.id).await.unwrap();
     say_on_p1(&b, &[]).await;
 
