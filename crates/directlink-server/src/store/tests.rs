@@ -212,7 +212,7 @@ async fn every_line_of_a_batch_of_calls_is_kept_however_many() {
         api: "oapi".into(),
         version: "1".into(),
         call: format!("Call{n}"),
-        access_key: (n % 2 == 0).then(|| "KEY".into()),
+        access_key: n.is_multiple_of(2).then(|| "KEY".into()),
         address: None,
         user_agent: "agent".into(),
         headers: "a: b".into(),
