@@ -16,7 +16,7 @@ use crate::{
     reconcile::{self, Agents},
     store::{self, Store, sites},
 };
-use axum::Router;
+use axum::{Router, serve::ListenerExt};
 use jiff::SignedDuration;
 use secrecy::{ExposeSecret, SecretString};
 use std::{
@@ -37,7 +37,7 @@ use tokio::{
 };
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
-use tracing::{error, info};
+use tracing::{debug, error, info};
 
 #[derive(Debug, Error)]
 pub enum Error {
@@ -183,6 +183,12 @@ fn serve_http(app: &App, listener: TcpListener, router: Router) -> JoinHandle<()
     tokio::spawn(async move {
         // The log of calls says where each came from.
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        // The end of a long list does not wait for the client to have taken note of its beginning.
+        let listener = listener.tap_io(|stream| {
+            if let Err(error) = stream.set_nodelay(true) {
+                debug!(%error, "cannot speed a connection up");
+            }
+        });
         let served = axum::serve(listener, service).with_graceful_shutdown(stopped).await;
         if let Err(error) = served {
             error!(%error, "a listener failed");

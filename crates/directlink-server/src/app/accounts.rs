@@ -52,11 +52,11 @@ impl App {
         &self,
         access_key_id: &str,
     ) -> Result<Option<Credential>, store::Error> {
-        let mut db = self.store().reader().await?;
-        let found = accounts::key_by_id(&mut db, access_key_id).await?;
-        Ok(found.map(|(key, secret)| {
+        let found = self.store().access_key(access_key_id).await?;
+        Ok(found.map(|found| {
+            let (key, secret) = &*found;
             let usable = key.is_usable(self.now());
-            Credential { account: key.account, secret, usable }
+            Credential { account: key.account, secret: secret.clone(), usable }
         }))
     }
 

@@ -12,7 +12,7 @@
 //! The facts themselves never depend on it: what was changed is in `event`, in the same transaction.
 
 use super::{App, Context, Refusal, write_tx};
-use crate::store::{self, api_logs};
+use crate::store::{self, api_logs, editions::Touched};
 use directlink_model::ids::AccountId;
 use jiff::Timestamp;
 use std::{
@@ -121,10 +121,8 @@ impl App {
         }
         for batch in lines.chunks(BATCH) {
             write_tx!(self, false, store::Error, |tx| {
-                for line in batch {
-                    api_logs::insert(tx, line).await?;
-                }
-                Ok(())
+                tx.touched = Touched::None;
+                api_logs::insert(tx, batch).await
             })?;
             for line in batch {
                 *written.entry(line.account).or_default() += 1;
@@ -138,6 +136,7 @@ impl App {
             .collect();
         for account in due {
             write_tx!(self, false, store::Error, |tx| {
+                tx.touched = Touched::None;
                 api_logs::drop_surplus(tx, account, keep).await
             })?;
             written.remove(&account);
@@ -148,7 +147,10 @@ impl App {
     /// Drops calls that are older than the rules keep them.
     pub(crate) async fn drop_old_api_logs(&self) -> Result<(), store::Error> {
         let before = self.now() - self.rules().keep_api_logs;
-        write_tx!(self, false, store::Error, |tx| { api_logs::drop_old(tx, before).await })
+        write_tx!(self, false, store::Error, |tx| {
+            tx.touched = Touched::None;
+            api_logs::drop_old(tx, before).await
+        })
     }
 }
 

@@ -1,19 +1,40 @@
 //! Connections: order, read, delete.
 
-use super::{App, Context, Refusal, check_name, write_tx};
-use crate::store::{AnyConnection, Tx, connections, interfaces, journal, plans, sites, tag_sets};
+use super::{App, Context, Refusal, Tags, check_name, write_tx};
+use crate::store::{
+    AnyConnection, Lines, Tx, connections, editions::Touched, interfaces, journal, plans, tag_sets,
+};
 use directlink_model::{
     Fault,
     command::{OrderConnection, RenameConnection},
     connection::{Connection, ConnectionState},
     fault::Quota,
     ids::ConnectionId,
+    tag_set::TagSet,
     view::ConnectionView,
 };
 use jiff::Timestamp;
+use std::sync::Arc;
 
 /// So few are read one by one.
 pub(super) const FEW: usize = 8;
+
+/// An account's connections and tags, as they lie in memory.
+pub(crate) struct OwnLines {
+    lines: Arc<Lines>,
+    gone_before: Timestamp,
+}
+
+impl OwnLines {
+    /// In order of creation.
+    pub(crate) fn connections(&self) -> impl Iterator<Item = &Connection> {
+        self.lines.connections(self.gone_before)
+    }
+
+    pub(crate) fn tags(&self) -> &Tags {
+        &self.lines.tags
+    }
+}
 
 impl App {
     /// A new order, in `requested`.
@@ -25,15 +46,15 @@ impl App {
         check_name("DirectLinkName", &c.name)?;
         write_tx!(self, ctx.dry_run, |tx| {
             let account = ctx.caller.account;
-            let location = sites::location(tx, &c.location).await?;
-            let location = location.ok_or_else(|| Fault::NoSuchLocation(c.location.clone()))?;
-            let count = connections::count_live(tx, account).await?;
-            self.check_quota(tx, account, Quota::Connections, count + 1).await?;
+            tx.touched = Touched::LinesOf(account);
+            let room = connections::room(tx, account, &c.location).await?;
+            let room = room.ok_or_else(|| Fault::NoSuchLocation(c.location.clone()))?;
+            self.check_limit(Quota::Connections, room.limit, room.live + 1)?;
             let connection = Connection {
                 id: ConnectionId::from_bits(rand::random()),
                 account,
                 name: c.name.clone(),
-                location: location.code,
+                location: room.location,
                 bandwidth: c.bandwidth,
                 requested_at: ctx.now,
                 approval: None,
@@ -54,24 +75,58 @@ impl App {
         ctx: &Context,
         ids: Option<&[ConnectionId]>,
     ) -> Result<Vec<ConnectionView>, Refusal> {
+        let account = ctx.caller.account;
         let gone_before = ctx.now - self.rules().keep_deleted;
-        let mut db = self.store().reader().await?;
-        let mut found = match ids {
-            Some(ids) if ids.len() <= FEW => {
-                let mut found = Vec::with_capacity(ids.len());
-                for id in ids {
-                    let one = connections::by_id(&mut db, *id).await?;
-                    found.extend(one.filter(|c| is_there(c, ctx, gone_before)));
-                }
-                found.sort_by_key(|c| (c.requested_at, c.id));
-                found.dedup_by_key(|c| c.id);
-                found
-            }
-            _ => connections::of_account(&mut db, ctx.caller.account, gone_before).await?,
+        let lines = match ids {
+            Some(ids) if ids.len() <= FEW => match self.store().kept_lines(account) {
+                Some(kept) => kept,
+                None => return self.few_connections(ctx, ids, gone_before).await,
+            },
+            Some(_) | None => self.store().lines(account, gone_before).await?,
         };
-        if let Some(ids) = ids {
-            found.retain(|c| ids.contains(&c.id));
+        let found = lines.connections(gone_before);
+        let found = found.filter(|c| ids.is_none_or(|ids| ids.contains(&c.id)));
+        Ok(found.cloned().map(view).collect())
+    }
+
+    /// All of the caller's, as the lists of connections show them, with the tags.
+    pub(crate) async fn own_lines(&self, ctx: &Context) -> Result<OwnLines, Refusal> {
+        let gone_before = ctx.now - self.rules().keep_deleted;
+        let lines = self.store().lines(ctx.caller.account, gone_before).await?;
+        Ok(OwnLines { lines, gone_before })
+    }
+
+    /// One of the caller's, and its tags.
+    pub(crate) async fn own_line(
+        &self,
+        ctx: &Context,
+        id: ConnectionId,
+    ) -> Result<(Connection, TagSet), Refusal> {
+        let gone_before = ctx.now - self.rules().keep_deleted;
+        let missing = || Fault::NoSuchConnection(id).into();
+        if let Some(lines) = self.store().kept_lines(ctx.caller.account) {
+            let found = lines.connections(gone_before).find(|c| c.id == id);
+            let tags = lines.tags.get(&id.to_string()).cloned().unwrap_or_default();
+            return found.map(|found| (found.clone(), tags)).ok_or_else(missing);
         }
+        let found = connections::tagged(&mut *self.store().reader().await?, id).await?;
+        found.filter(|(c, _)| is_there(c, ctx, gone_before)).ok_or_else(missing)
+    }
+
+    async fn few_connections(
+        &self,
+        ctx: &Context,
+        ids: &[ConnectionId],
+        gone_before: Timestamp,
+    ) -> Result<Vec<ConnectionView>, Refusal> {
+        let mut db = self.store().reader().await?;
+        let mut found = Vec::with_capacity(ids.len());
+        for id in ids {
+            let one = connections::by_id(&mut db, *id).await?;
+            found.extend(one.filter(|c| is_there(c, ctx, gone_before)));
+        }
+        found.sort_by_key(|c| (c.requested_at, c.id));
+        found.dedup_by_key(|c| c.id);
         Ok(found.into_iter().map(view).collect())
     }
 
@@ -83,6 +138,7 @@ impl App {
     ) -> Result<ConnectionView, Refusal> {
         check_name("DirectLinkName", &c.name)?;
         write_tx!(self, ctx.dry_run, |tx| {
+            tx.touched = Touched::LinesOf(ctx.caller.account);
             let mut connection = own(tx, ctx, c.id).await?;
             connection.rename(c.name.clone())?;
             connections::update(tx, &connection).await?;

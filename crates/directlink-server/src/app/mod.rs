@@ -129,7 +129,7 @@ impl App {
 
     /// A context for `caller` now, with a fresh request id.
     pub fn context(&self, caller: Caller, dry_run: bool) -> Context {
-        Context { caller, now: self.now(), request_id: Uuid::new_v4(), dry_run }
+        Context { caller, now: self.now(), request_id: Uuid::now_v7(), dry_run }
     }
 
     /// Compared in constant time.

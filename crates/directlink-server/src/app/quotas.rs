@@ -62,10 +62,20 @@ impl App {
         count: usize,
     ) -> Result<(), Refusal> {
         let own = quotas::limit(tx, account, quota).await?;
+        Ok(self.check_limit(quota, own, count)?)
+    }
+
+    /// Whether an account with a limit of its `own`, or none, may have `count` of it.
+    pub(super) fn check_limit(
+        &self,
+        quota: Quota,
+        own: Option<u32>,
+        count: usize,
+    ) -> Result<(), Fault> {
         let limit = own.unwrap_or_else(|| self.rules().limit(quota));
         match count <= limit as usize {
             true => Ok(()),
-            false => Err(Fault::TooMany { what: quota, limit }.into()),
+            false => Err(Fault::TooMany { what: quota, limit }),
         }
     }
 

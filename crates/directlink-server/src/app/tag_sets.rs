@@ -1,7 +1,7 @@
 //! Tags of connections and interfaces: each account's own, of what it can see.
 
 use super::{App, Context, Refusal, connections::FEW, interfaces::visible, write_tx};
-use crate::store::{Tx, connections, journal, tag_sets};
+use crate::store::{Tx, connections, editions::Touched, journal, tag_sets};
 use directlink_model::{
     Fault,
     tag_set::{TagSet, Tagged},
@@ -21,6 +21,7 @@ impl App {
     ) -> Result<TagSet, Refusal> {
         let account = ctx.caller.account;
         write_tx!(self, ctx.dry_run, |tx| {
+            tx.touched = Touched::LinesOf(account);
             check_visible(tx, ctx, on).await?;
             let mut tags = tag_sets::of(tx, account, on).await?;
             tags.add(&more)?;
@@ -39,6 +40,7 @@ impl App {
     ) -> Result<TagSet, Refusal> {
         let account = ctx.caller.account;
         write_tx!(self, ctx.dry_run, |tx| {
+            tx.touched = Touched::LinesOf(account);
             check_visible(tx, ctx, on).await?;
             let mut tags = tag_sets::of(tx, account, on).await?;
             tags.remove(&keys);
@@ -52,6 +54,12 @@ impl App {
     /// there is not asked.
     pub async fn line_tags(&self, ctx: &Context, on: Option<&[Tagged]>) -> Result<Tags, Refusal> {
         let account = ctx.caller.account;
+        if let Some(lines) = self.store().kept_lines(account) {
+            return Ok(match on {
+                Some(on) => on.iter().filter_map(|one| kept(&lines.tags, *one)).collect(),
+                None => lines.tags.clone(),
+            });
+        }
         let mut db = self.store().reader().await?;
         match on {
             Some(few) if few.len() <= FEW => {
@@ -67,6 +75,13 @@ impl App {
             Some(_) | None => Ok(tag_sets::of_account(&mut db, account).await?),
         }
     }
+}
+
+fn kept(tags: &Tags, on: Tagged) -> Option<(String, TagSet)> {
+    if tags.is_empty() {
+        return None;
+    }
+    tags.get_key_value(&on.to_string()).map(|(on, tags)| (on.clone(), tags.clone()))
 }
 
 async fn check_visible(tx: &mut Tx, ctx: &Context, on: Tagged) -> Result<(), Refusal> {

@@ -3,13 +3,37 @@
 use super::{Error, row::Columns, statements};
 use directlink_model::ids::AccountId;
 use jiff::Timestamp;
-use sqlx::{AnyConnection, any::AnyRow, query};
+use sqlx::{
+    Any, AnyConnection,
+    any::{AnyArguments, AnyRow},
+    query,
+    query::Query,
+};
+
+/// An INSERT with these rows of parameters.
+macro_rules! insert {
+    ($first:literal $(, $row:literal)*) => {
+        concat!(
+            "INSERT INTO api_log (id, account, at_us, api, version, call, access_key, address, user_agent,
+                 headers, headers_size, payload, payload_size, response_size, status, duration_us)
+             VALUES ", $first, $(", ", $row,)* " ON CONFLICT DO NOTHING"
+        )
+    };
+}
 
 statements! {
-    INSERT = "INSERT INTO api_log (id, account, at_us, api, version, call, access_key, address, user_agent,
-                  headers, headers_size, payload, payload_size, response_size, status, duration_us)
-              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
-              ON CONFLICT DO NOTHING";
+    INSERT = insert!("($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)");
+    // As many as a statement's walk to its thread and back is shared by.
+    INSERT_EIGHT = insert!(
+        "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+        "($17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)",
+        "($33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45, $46, $47, $48)",
+        "($49, $50, $51, $52, $53, $54, $55, $56, $57, $58, $59, $60, $61, $62, $63, $64)",
+        "($65, $66, $67, $68, $69, $70, $71, $72, $73, $74, $75, $76, $77, $78, $79, $80)",
+        "($81, $82, $83, $84, $85, $86, $87, $88, $89, $90, $91, $92, $93, $94, $95, $96)",
+        "($97, $98, $99, $100, $101, $102, $103, $104, $105, $106, $107, $108, $109, $110, $111, $112)",
+        "($113, $114, $115, $116, $117, $118, $119, $120, $121, $122, $123, $124, $125, $126, $127, $128)"
+    );
     PAGE = "SELECT * FROM api_log WHERE account = $1 AND at_us >= $2
               AND (at_us < $3 OR (at_us = $3 AND id < $4))
             ORDER BY at_us DESC, id DESC LIMIT $5";
@@ -43,8 +67,25 @@ pub struct ApiLog {
     pub duration_us: i64,
 }
 
-pub(crate) async fn insert(db: &mut AnyConnection, log: &ApiLog) -> Result<(), Error> {
-    query(INSERT)
+/// How many [`INSERT_EIGHT`] takes.
+const EIGHT: usize = 8;
+
+pub(crate) async fn insert(db: &mut AnyConnection, logs: &[ApiLog]) -> Result<(), Error> {
+    let (eights, rest) = logs.as_chunks::<EIGHT>();
+    for logs in eights {
+        logs.iter().fold(query(INSERT_EIGHT), bind).execute(&mut *db).await?;
+    }
+    for log in rest {
+        bind(query(INSERT), log).execute(&mut *db).await?;
+    }
+    Ok(())
+}
+
+fn bind<'q>(
+    statement: Query<'q, Any, AnyArguments>,
+    log: &'q ApiLog,
+) -> Query<'q, Any, AnyArguments> {
+    statement
         .bind(log.id.as_str())
         .bind(log.account.to_string())
         .bind(log.at.as_microsecond())
@@ -61,9 +102,6 @@ pub(crate) async fn insert(db: &mut AnyConnection, log: &ApiLog) -> Result<(), E
         .bind(log.response_size)
         .bind(log.status)
         .bind(log.duration_us)
-        .execute(db)
-        .await?;
-    Ok(())
 }
 
 /// Newest first: those at or after `from`, and before the call `id` at `before`.

@@ -3,11 +3,13 @@
 use super::{
     Error,
     row::{Columns, unreadable, us},
-    statements,
+    statements, tag_sets,
 };
 use directlink_model::{
     connection::{Approval, Bandwidth, Connection, Light, PortRef},
-    ids::{AccountId, ConnectionId},
+    ids::{AccountId, ConnectionId, LocationCode},
+    quota::Quota,
+    tag_set::TagSet,
 };
 use jiff::Timestamp;
 use sqlx::{AnyConnection, any::AnyRow, query};
@@ -18,13 +20,19 @@ statements! {
     UPDATE = "UPDATE connection SET approved_us = $2, router = $3, port = $4, light = $5, light_since_us = $6,
                      delete_asked_us = $7, deleted_us = $8, name = $9 WHERE id = $1";
     BY_ID = "SELECT * FROM connection WHERE id = $1";
+    // A row for each tag that its account keeps with it, or one.
+    TAGGED = "SELECT c.*, t.name AS tag_name, t.value AS tag_value FROM connection c
+              LEFT JOIN line_tag t ON t.account = c.account AND t.resource = c.id WHERE c.id = $1";
     OF_ACCOUNT = "SELECT * FROM connection WHERE account = $1 AND (deleted_us IS NULL OR deleted_us > $2)
                   ORDER BY requested_us, id";
     // Those of the interfaces that the account may see.
     AROUND_ACCOUNT = "SELECT * FROM connection WHERE account = $1
                       OR id IN (SELECT connection FROM interface WHERE owner = $1)";
     EVERY = "SELECT * FROM connection WHERE deleted_us IS NULL OR deleted_us > $1 ORDER BY requested_us, id";
-    COUNT_LIVE = "SELECT COUNT(*) AS n FROM connection WHERE account = $1 AND deleted_us IS NULL";
+    ROOM = "SELECT l.code,
+                   (SELECT COUNT(*) FROM connection WHERE account = $2 AND deleted_us IS NULL) AS live,
+                   (SELECT at_most FROM quota WHERE account = $2 AND name = $3) AS at_most
+            FROM location l WHERE l.code = $1";
     HOLDING = "SELECT * FROM connection WHERE router = $1 AND port = $2 AND port_freed_us IS NULL";
     FREE_PORT = "UPDATE connection SET port_freed_us = $2 WHERE id = $1";
     ISSUE_LETTER = "INSERT INTO letter (connection, issued_us) VALUES ($1, $2)";
@@ -69,6 +77,20 @@ pub(crate) async fn by_id(
     query(BY_ID).bind(id.to_string()).fetch_optional(db).await?.as_ref().map(read).transpose()
 }
 
+/// With the tags that its account keeps with it.
+pub(crate) async fn tagged(
+    db: &mut AnyConnection,
+    id: ConnectionId,
+) -> Result<Option<(Connection, TagSet)>, Error> {
+    let rows = query(TAGGED).bind(id.to_string()).fetch_all(db).await?;
+    let Some(first) = rows.first() else { return Ok(None) };
+    let mut tags = Vec::new();
+    for row in &rows {
+        tags.extend(row.text_or_null("tag_name")?.zip(row.text_or_null("tag_value")?));
+    }
+    Ok(Some((read(first)?, tag_sets::stored(tags)?)))
+}
+
 /// The account's, without those deleted before `gone_before`.
 pub(crate) async fn of_account(
     db: &mut AnyConnection,
@@ -100,8 +122,33 @@ pub(crate) async fn every(
     rows.iter().map(read).collect()
 }
 
-pub(crate) async fn count_live(db: &mut AnyConnection, account: AccountId) -> Result<usize, Error> {
-    query(COUNT_LIVE).bind(account.to_string()).fetch_one(db).await?.narrow("n")
+/// What an order of an account depends on.
+#[derive(Debug)]
+pub(crate) struct Room {
+    pub(crate) location: LocationCode,
+    /// Connections that the account has.
+    pub(crate) live: usize,
+    /// Connections that it may have; `None`: the Region's rule.
+    pub(crate) limit: Option<u32>,
+}
+
+/// All in one statement: each is a walk to the connection's thread and back. `None`: no such location.
+pub(crate) async fn room(
+    db: &mut AnyConnection,
+    account: AccountId,
+    location: &str,
+) -> Result<Option<Room>, Error> {
+    let row = query(ROOM)
+        .bind(location)
+        .bind(account.to_string())
+        .bind(Quota::Connections.as_str())
+        .fetch_optional(db)
+        .await?;
+    let read = |row: AnyRow| {
+        let limit = row.narrow_or_null("at_most")?;
+        Ok(Room { location: row.word("code")?, live: row.narrow("live")?, limit })
+    };
+    row.map(read).transpose()
 }
 
 /// The connection that has the port: also a deleted one whose fibre is still in it.

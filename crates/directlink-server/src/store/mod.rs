@@ -3,6 +3,7 @@
 //! ```text
 //!   write ──► one connection; acts that come at once share a COMMIT     SQLite, WAL,
 //!   read  ──► a few connections that cannot write                      synchronous=FULL
+//!             or memory, while it is what the database says
 //! ```
 //!
 //! Written through sqlx's `Any` in the words that SQLite and PostgreSQL share: `$1` placeholders,
@@ -13,14 +14,17 @@
 pub(crate) mod accounts;
 pub(crate) mod api_logs;
 pub(crate) mod connections;
+pub(crate) mod editions;
 pub(crate) mod failover_tests;
 pub(crate) mod gateways;
 pub(crate) mod interfaces;
 pub(crate) mod journal;
+mod kept;
 pub(crate) mod nets;
 pub(crate) mod nics;
 pub(crate) mod plans;
 pub(crate) mod quotas;
+mod readers;
 pub(crate) mod route_tables;
 mod row;
 pub(crate) mod security_groups;
@@ -29,15 +33,17 @@ pub(crate) mod tag_sets;
 pub(crate) mod tags;
 mod writer;
 
+pub(crate) use kept::Lines;
 pub use writer::Tx;
 
+use kept::Kept;
+use readers::{Reader, Readers};
 /// What a read or a write goes through; its callers need not know whose it is.
 pub(crate) use sqlx::AnyConnection;
 use sqlx::{
-    Any, AnyPool, ConnectOptions, Connection, Executor, SqlSafeStr, Transaction,
-    any::{AnyConnectOptions, AnyPoolOptions},
+    ConnectOptions, Connection, Executor, SqlSafeStr,
+    any::AnyConnectOptions,
     migrate::{Migration, MigrationType, Migrator},
-    pool::PoolConnection,
 };
 use std::{
     fs, io,
@@ -106,21 +112,25 @@ impl From<sqlx::Error> for Error {
 #[derive(Clone)]
 pub struct Store {
     writer: Writer,
-    readers: AnyPool,
+    readers: Readers,
+    kept: Arc<Kept>,
 }
 
-const READERS: u32 = 4;
+const READERS: usize = 4;
 
-const WRITER: [&str; 6] = [
+const WRITER: [&str; 7] = [
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA busy_timeout = 10000",
+    // A page that many commits change is copied from the log into the file once for them all.
+    "PRAGMA wal_autocheckpoint = 4000",
     "PRAGMA cache_size = -32768",
     "PRAGMA temp_store = MEMORY",
 ];
 
-const READER: [&str; 2] = ["PRAGMA busy_timeout = 10000", "PRAGMA query_only = ON"];
+const READER: [&str; 3] =
+    ["PRAGMA busy_timeout = 10000", "PRAGMA query_only = ON", "PRAGMA cache_size = -8192"];
 
 impl Store {
     /// Opens, or makes, the database at `path`, and brings its tables to this version.
@@ -130,26 +140,15 @@ impl Store {
         let url = format!("sqlite://{}?mode=rw", path.display());
         let options: AnyConnectOptions = url.parse()?;
         let options = options.disable_statement_logging();
-        let mut connection = AnyConnection::connect_with(&options).await?;
-        for pragma in WRITER {
-            connection.execute(pragma).await?;
-        }
+        let mut connection = connect(&options, &WRITER).await?;
         migrator().run(&mut connection).await?;
-        let readers = AnyPoolOptions::new()
-            .max_connections(READERS)
-            .test_before_acquire(false)
-            .idle_timeout(None)
-            .after_connect(|connection, _| {
-                Box::pin(async move {
-                    for pragma in READER {
-                        connection.execute(pragma).await?;
-                    }
-                    Ok(())
-                })
-            })
-            .connect_with(options)
-            .await?;
-        Ok(Self { writer: Writer::new(connection), readers })
+        let mut readers = Vec::with_capacity(READERS);
+        for _ in 0..READERS {
+            readers.push(connect(&options, &READER).await?);
+        }
+        let kept = Arc::<Kept>::default();
+        let writer = Writer::new(connection, kept.editions.clone());
+        Ok(Self { writer, readers: Readers::new(readers), kept })
     }
 
     /// Begins a write transaction; the only one at a time.
@@ -158,13 +157,13 @@ impl Store {
     }
 
     /// A connection for one read.
-    pub async fn reader(&self) -> Result<PoolConnection<Any>, Error> {
-        Ok(self.readers.acquire().await?)
+    pub(crate) async fn reader(&self) -> Result<Reader, Error> {
+        self.readers.reader().await
     }
 
     /// A connection for several reads of one moment.
-    pub async fn snapshot(&self) -> Result<Transaction<'static, Any>, Error> {
-        Ok(self.readers.begin().await?)
+    pub(crate) async fn snapshot(&self) -> Result<Reader, Error> {
+        self.readers.snapshot().await
     }
 
     /// Waits for running work, and closes the file.
@@ -172,6 +171,17 @@ impl Store {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+async fn connect(
+    options: &AnyConnectOptions,
+    pragmas: &[&'static str],
+) -> Result<AnyConnection, Error> {
+    let mut connection = AnyConnection::connect_with(options).await?;
+    for &pragma in pragmas {
+        connection.execute(pragma).await?;
+    }
+    Ok(connection)
 }
 
 fn migrator() -> Migrator {

@@ -7,23 +7,42 @@ use std::{fmt::Display, str::FromStr};
 
 /// Typed access to a row by column name.
 pub(super) trait Columns {
-    fn text(&self, column: &str) -> Result<String, Error>;
-    fn text_or_null(&self, column: &str) -> Result<Option<String>, Error>;
+    /// As it lies in the row.
+    fn str(&self, column: &str) -> Result<&str, Error>;
+    fn str_or_null(&self, column: &str) -> Result<Option<&str>, Error>;
     fn number(&self, column: &str) -> Result<i64, Error>;
     fn number_or_null(&self, column: &str) -> Result<Option<i64>, Error>;
 
+    fn text(&self, column: &str) -> Result<String, Error> {
+        self.str(column).map(str::to_owned)
+    }
+
+    fn text_or_null(&self, column: &str) -> Result<Option<String>, Error> {
+        Ok(self.str_or_null(column)?.map(str::to_owned))
+    }
+
     fn word<T: FromStr<Err: Display>>(&self, column: &str) -> Result<T, Error> {
-        parse(column, self.text(column)?)
+        parse(column, self.str(column)?)
     }
 
     fn word_or_null<T: FromStr<Err: Display>>(&self, column: &str) -> Result<Option<T>, Error> {
-        self.text_or_null(column)?.map(|text| parse(column, text)).transpose()
+        self.str_or_null(column)?.map(|text| parse(column, text)).transpose()
     }
 
     /// A number that a narrower type holds.
     fn narrow<T: TryFrom<i64, Error: Display>>(&self, column: &str) -> Result<T, Error> {
         let number = self.number(column)?;
         T::try_from(number).map_err(|e| unreadable(column, number, e))
+    }
+
+    fn narrow_or_null<T: TryFrom<i64, Error: Display>>(
+        &self,
+        column: &str,
+    ) -> Result<Option<T>, Error> {
+        let number = self.number_or_null(column)?;
+        number
+            .map(|number| T::try_from(number).map_err(|e| unreadable(column, number, e)))
+            .transpose()
     }
 
     fn yes(&self, column: &str) -> Result<bool, Error> {
@@ -43,11 +62,11 @@ pub(super) trait Columns {
 }
 
 impl Columns for AnyRow {
-    fn text(&self, column: &str) -> Result<String, Error> {
+    fn str(&self, column: &str) -> Result<&str, Error> {
         Ok(self.try_get(column)?)
     }
 
-    fn text_or_null(&self, column: &str) -> Result<Option<String>, Error> {
+    fn str_or_null(&self, column: &str) -> Result<Option<&str>, Error> {
         Ok(self.try_get(column)?)
     }
 
@@ -69,6 +88,6 @@ pub(super) fn unreadable(column: &str, text: impl Display, why: impl Display) ->
     Error::Unreadable { column: column.into(), text: text.to_string(), why: why.to_string() }
 }
 
-fn parse<T: FromStr<Err: Display>>(column: &str, text: String) -> Result<T, Error> {
+fn parse<T: FromStr<Err: Display>>(column: &str, text: &str) -> Result<T, Error> {
     text.parse().map_err(|why| unreadable(column, text, why))
 }

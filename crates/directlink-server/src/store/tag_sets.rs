@@ -72,6 +72,6 @@ pub(crate) async fn of_account(
     all.into_iter().map(|(resource, tags)| Ok((resource, stored(tags)?))).collect()
 }
 
-fn stored(tags: Vec<(String, String)>) -> Result<TagSet, Error> {
+pub(super) fn stored(tags: Vec<(String, String)>) -> Result<TagSet, Error> {
     TagSet::new(tags).map_err(|why| super::row::unreadable("name", "…", why))
 }

@@ -2,7 +2,9 @@
 //! nobody else can read them.
 
 use super::*;
+use directlink_model::ids::AccountId;
 use futures::future::join_all;
+use jiff::Timestamp;
 use std::os::unix::fs::PermissionsExt;
 
 #[tokio::test]
@@ -146,4 +148,91 @@ async fn a_closed_store_says_so() {
     let store = Store::open(&dir.path().join("region.db")).await.unwrap();
     store.close().await;
     assert!(store.begin().await.is_err());
+    assert!(store.reader().await.is_err());
+    assert!(store.snapshot().await.is_err());
+}
+
+#[tokio::test]
+async fn a_snapshot_is_of_one_moment_and_its_connection_reads_the_next_one_afterwards() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("region.db")).await.unwrap();
+    // More than there are connections: each is used for a snapshot, and again.
+    for n in 0..3 * READERS {
+        let value = n.to_string();
+        let mut snapshot = store.snapshot().await.unwrap();
+        let before = sites::setting(&mut snapshot, "n").await.unwrap();
+        let mut tx = store.begin().await.unwrap();
+        sites::set(&mut tx, "n", value.clone()).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(sites::setting(&mut snapshot, "n").await.unwrap(), before);
+        drop(snapshot);
+        let mut all = vec![];
+        for _ in 0..READERS {
+            all.push(store.reader().await.unwrap());
+        }
+        for reader in &mut all {
+            assert_eq!(sites::setting(reader, "n").await.unwrap().as_ref(), Some(&value));
+        }
+    }
+}
+
+#[tokio::test]
+async fn readers_whose_callers_leave_serve_the_next() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("region.db")).await.unwrap();
+    for _ in 0..10 * READERS {
+        let leaving = store.clone();
+        let task = tokio::spawn(async move {
+            let mut snapshot = leaving.snapshot().await.unwrap();
+            sites::locations(&mut snapshot).await.unwrap();
+        });
+        tokio::task::yield_now().await;
+        task.abort();
+        let _ = task.await;
+        let mut tx = store.begin().await.unwrap();
+        sites::set(&mut tx, "a", "b".into()).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut reader = store.reader().await.unwrap();
+        assert_eq!(sites::setting(&mut reader, "a").await.unwrap().as_deref(), Some("b"));
+    }
+}
+
+#[tokio::test]
+async fn every_line_of_a_batch_of_calls_is_kept_however_many() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("region.db")).await.unwrap();
+    let line = |n: usize| api_logs::ApiLog {
+        id: format!("{n:03}"),
+        account: AccountId::from_number(1),
+        at: Timestamp::UNIX_EPOCH,
+        api: "oapi".into(),
+        version: "1".into(),
+        call: format!("Call{n}"),
+        access_key: n.is_multiple_of(2).then(|| "KEY".into()),
+        address: None,
+        user_agent: "agent".into(),
+        headers: "a: b".into(),
+        headers_size: 1,
+        payload: "{}".into(),
+        payload_size: 2,
+        response_size: 3,
+        status: 200,
+        duration_us: 4,
+    };
+    let mut expected = vec![];
+    for many in [0, 1, 7, 8, 9, 20] {
+        let batch: Vec<_> = (expected.len()..expected.len() + many).map(line).collect();
+        let mut tx = store.begin().await.unwrap();
+        api_logs::insert(&mut tx, &batch).await.unwrap();
+        // Again, as after a commit whose answer was lost.
+        api_logs::insert(&mut tx, &batch).await.unwrap();
+        tx.commit().await.unwrap();
+        expected.extend(batch);
+    }
+    let mut db = store.reader().await.unwrap();
+    let (from, before) = (Timestamp::UNIX_EPOCH, (Timestamp::MAX, ""));
+    let mut kept =
+        api_logs::page(&mut db, AccountId::from_number(1), from, before, 100).await.unwrap();
+    kept.reverse();
+    assert_eq!(kept, expected);
 }

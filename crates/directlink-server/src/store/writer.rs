@@ -14,7 +14,10 @@
 //! Whoever is answered is on disk: an act waits for its batch's COMMIT. A COMMIT never depends on
 //! a caller who may leave: it runs in a task of its own.
 
-use super::Error;
+use super::{
+    Error,
+    editions::{Editions, Touched},
+};
 use sqlx::{AnyConnection, Connection, Executor};
 use std::{
     ops::{Deref, DerefMut},
@@ -46,6 +49,8 @@ pub struct Tx {
     writer: Writer,
     /// Something was marked for planning: whoever commits wakes the loop.
     pub(crate) marked: bool,
+    /// What it changes of that which is kept in memory. Whoever does not say so changes all.
+    pub(crate) touched: Touched,
 }
 
 struct Desk {
@@ -56,7 +61,13 @@ struct Desk {
     /// in line, it was left.
     is_acting: bool,
     /// Acts that went well and wait for the COMMIT.
-    batch: Vec<oneshot::Sender<Result<(), Error>>>,
+    batch: Vec<Waiting>,
+    editions: Editions,
+}
+
+struct Waiting {
+    touched: Touched,
+    tell: oneshot::Sender<Result<(), Error>>,
 }
 
 /// What the database has open.
@@ -69,10 +80,10 @@ enum Transaction {
 }
 
 impl Writer {
-    pub(super) fn new(connection: AnyConnection) -> Self {
+    pub(super) fn new(connection: AnyConnection, editions: Editions) -> Self {
         let connection = Some(connection);
         let transaction = Transaction::None;
-        let desk = Desk { connection, transaction, is_acting: false, batch: Vec::new() };
+        let desk = Desk { connection, transaction, is_acting: false, batch: Vec::new(), editions };
         Self { desk: Arc::new(Mutex::new(desk)), waiting: Arc::default() }
     }
 
@@ -81,7 +92,8 @@ impl Writer {
         let mut desk = Arc::clone(&self.desk).lock_owned().await;
         drop(place);
         desk.begin_act().await?;
-        Ok(Tx { desk: Some(desk), writer: self.clone(), marked: false })
+        let touched = Touched::default();
+        Ok(Tx { desk: Some(desk), writer: self.clone(), marked: false, touched })
     }
 
     pub(super) async fn close(&self) {
@@ -113,7 +125,7 @@ impl Tx {
         let Some(mut desk) = self.desk.take() else { return Err(gone()) };
         desk.is_acting = false;
         let (tell, told) = oneshot::channel();
-        desk.batch.push(tell);
+        desk.batch.push(Waiting { touched: self.touched, tell });
         // Each act asks for its batch's COMMIT, so one comes even if those in line leave.
         let join = self.writer.waiting.load(Ordering::Relaxed) > 0 && desk.batch.len() < BATCH_MAX;
         self.writer.settle((!join).then_some(desk));
@@ -192,14 +204,16 @@ impl Desk {
         }
         let batch = std::mem::take(&mut self.batch);
         self.transaction = Transaction::Unsure;
+        let changing = self.editions.changing(batch.iter().map(|waiting| waiting.touched));
         let outcome = self.run("COMMIT").await.map_err(Arc::new);
         match outcome {
             Ok(()) => self.transaction = Transaction::None,
             Err(_) => self.give_up().await,
         }
-        for tell in batch {
+        drop(changing);
+        for waiting in batch {
             // Who left does not hear it.
-            let _ = tell.send(outcome.clone().map_err(Error::Commit));
+            let _ = waiting.tell.send(outcome.clone().map_err(Error::Commit));
         }
     }
 

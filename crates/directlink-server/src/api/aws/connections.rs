@@ -1,8 +1,8 @@
 //! Connections.
 
 use super::{
-    Call, Outcome,
-    paging::{Page, position, with_next},
+    Answer, Call, Outcome,
+    paging::{Page, position},
     refusal::Failure,
     tags::{Tag, given_tags, tags_of},
 };
@@ -10,9 +10,9 @@ use crate::app::Tags;
 use directlink_model::{
     Fault,
     command::{OrderConnection, RenameConnection},
-    connection::{Bandwidth, ConnectionState},
-    ids::{ConnectionId, RegionName},
-    tag_set::Tagged,
+    connection::{self, Bandwidth, ConnectionState},
+    ids::{AccountId, ConnectionId, RegionName},
+    tag_set::TagSet,
     view::ConnectionView,
 };
 use serde::Serialize;
@@ -37,14 +37,13 @@ struct Connection<'v> {
     loa_issue_time: Option<i64>,
     location: &'v str,
     mac_sec_capable: bool,
-    owner_account: String,
+    owner_account: AccountId,
     region: &'v str,
     tags: Vec<Tag>,
 }
 
 impl<'v> Connection<'v> {
-    fn new(view: &'v ConnectionView, region: &'v RegionName, tags: &Tags) -> Self {
-        let connection = &view.connection;
+    fn new(connection: &'v connection::Connection, region: &'v RegionName, tags: &Tags) -> Self {
         let approval = connection.approval.as_ref();
         let router = approval.map(|a| a.port.router.as_str());
         Self {
@@ -53,17 +52,25 @@ impl<'v> Connection<'v> {
             bandwidth: connection.bandwidth.as_str(),
             connection_id: connection.id,
             connection_name: &connection.name,
-            connection_state: state(view.state),
+            connection_state: state(connection.state()),
             has_logical_redundancy: "no",
             jumbo_frame_capable: false,
             loa_issue_time: approval.map(|a| a.approved_at.as_second()),
             location: connection.location.as_str(),
             mac_sec_capable: false,
-            owner_account: connection.account.to_string(),
+            owner_account: connection.account,
             region: region.as_str(),
             tags: tags_of(tags, connection.id),
         }
     }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Connections<'v> {
+    connections: Vec<Connection<'v>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
 }
 
 const fn state(state: ConnectionState) -> &'static str {
@@ -90,9 +97,15 @@ pub(super) async fn create(call: Call<'_>) -> Outcome {
         Failure::client(text)
     })?;
     let tags = given_tags(given)?;
-    let command = OrderConnection { name, location, bandwidth, tags };
-    let view = call.app.order_connection(&call.context, command).await?;
-    encode(&call, &view).await
+    let command = OrderConnection { name, location, bandwidth, tags: tags.clone() };
+    let connection = call.app.order_connection(&call.context, command).await?.connection;
+    // It has those that it was ordered with: nobody else knows it yet.
+    let tags = alone(connection.id, tags);
+    Ok(json!(Connection::new(&connection, &call.app.region().name, &tags)))
+}
+
+fn alone(id: ConnectionId, tags: TagSet) -> Tags {
+    (!tags.is_empty()).then(|| (id.to_string(), tags)).into_iter().collect()
 }
 
 pub(super) async fn update(call: Call<'_>) -> Outcome {
@@ -123,27 +136,31 @@ pub(super) async fn one(call: &Call<'_>, id: ConnectionId) -> Result<ConnectionV
 
 async fn encode(call: &Call<'_>, view: &ConnectionView) -> Outcome {
     let tags = call.app.line_tags(&call.context, Some(&[view.connection.id.into()])).await?;
-    Ok(json!(Connection::new(view, &call.app.region().name, &tags)))
+    Ok(json!(Connection::new(&view.connection, &call.app.region().name, &tags)))
 }
 
-pub(super) async fn describe(call: Call<'_>) -> Outcome {
+pub(super) async fn describe(call: Call<'_>) -> Result<Answer, Failure> {
     let id: Option<ConnectionId> = call.given.id("connectionId", ConnectionId::PREFIX)?;
     let page = Page::asked(&call.given)?;
-    let ids = id.as_ref().map(std::slice::from_ref);
-    let views = call.app.connections(&call.context, ids).await?;
-    if let (Some(id), true) = (id, views.is_empty()) {
-        return Err(crate::app::Refusal::from(Fault::NoSuchConnection(id)).into());
-    }
-    let region = &call.app.region().name;
-    let key = |view: &ConnectionView| {
-        let connection = &view.connection;
-        position(connection.requested_at, connection.id)
+    let Some(id) = id else {
+        let own = call.app.own_lines(&call.context).await?;
+        return answer(&call, &page, own.connections().collect(), own.tags());
     };
-    let (views, next) = page.of(views, key);
-    let tagged: Vec<Tagged> = views.iter().map(|view| view.connection.id.into()).collect();
-    let tags = call.app.line_tags(&call.context, Some(&tagged)).await?;
-    let list: Vec<_> = views.iter().map(|view| Connection::new(view, region, &tags)).collect();
-    Ok(with_next(json!({ "connections": list }), next))
+    let (connection, tags) = call.app.own_line(&call.context, id).await?;
+    answer(&call, &page, vec![&connection], &alone(id, tags))
+}
+
+/// That page of the list.
+fn answer(
+    call: &Call<'_>,
+    page: &Page,
+    list: Vec<&connection::Connection>,
+    tags: &Tags,
+) -> Result<Answer, Failure> {
+    let (list, next_token) = page.of(list, |c| position(c.requested_at, c.id));
+    let region = &call.app.region().name;
+    let connections = list.into_iter().map(|c| Connection::new(c, region, tags)).collect();
+    Answer::of(&Connections { connections, next_token })
 }
 
 pub(super) async fn delete(call: Call<'_>) -> Outcome {

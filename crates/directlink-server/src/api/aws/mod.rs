@@ -23,19 +23,40 @@ mod tags;
 mod tests;
 
 use super::{Front, Incoming, identity};
-use crate::app::{App, Context};
+use crate::{
+    app::{App, Context},
+    store,
+};
 use axum::response::{IntoResponse, Response};
 use futures::future::BoxFuture;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use members::Members;
 use refusal::Failure;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::error::Error;
 
 const TARGET: &str = "OvertureService.";
 
 type Outcome = Result<Value, Failure>;
-type Handler = for<'c> fn(Call<'c>) -> BoxFuture<'c, Outcome>;
+type Handler = for<'c> fn(Call<'c>) -> BoxFuture<'c, Result<Answer, Failure>>;
+
+/// What is answered, written down.
+struct Answer(Vec<u8>);
+
+impl Answer {
+    /// Straight from its parts: of a long list no tree of values is made first.
+    fn of(parts: &impl Serialize) -> Result<Self, Failure> {
+        let text = serde_json::to_vec(parts).map_err(store::Error::from);
+        Ok(Self(text.map_err(crate::app::Refusal::from)?))
+    }
+}
+
+impl From<Value> for Answer {
+    fn from(value: Value) -> Self {
+        Self(value.to_string().into_bytes())
+    }
+}
 
 struct Operation {
     name: &'static str,
@@ -47,7 +68,7 @@ macro_rules! operations {
         /// Every operation of this endpoint.
         static OPERATIONS: &[Operation] = &[$(Operation {
             name: stringify!($name),
-            run: |call| Box::pin($handler(call)),
+            run: |call| Box::pin(async move { Ok($handler(call).await?.into()) }),
         }),*];
     };
 }
@@ -89,7 +110,7 @@ struct Call<'c> {
 pub(super) async fn answer(front: &Front, incoming: &Incoming) -> Response {
     let request_id = incoming.id.to_string();
     let mut response = match run(front, incoming).await {
-        Ok(value) => encode(StatusCode::OK, &value),
+        Ok(answer) => encode(StatusCode::OK, answer),
         Err(failure) => encode_failure(&failure, incoming),
     };
     // AWS's clients read the one, osc-cli the other, and dies without it.
@@ -101,7 +122,7 @@ pub(super) async fn answer(front: &Front, incoming: &Incoming) -> Response {
     response
 }
 
-async fn run(front: &Front, incoming: &Incoming) -> Outcome {
+async fn run(front: &Front, incoming: &Incoming) -> Result<Answer, Failure> {
     if incoming.method != Method::POST {
         return Err(Failure::serialization("This endpoint is called with POST."));
     }
@@ -128,9 +149,9 @@ fn body(bytes: &[u8]) -> Result<Map<String, Value>, Failure> {
     }
 }
 
-fn encode(status: StatusCode, value: &Value) -> Response {
+fn encode(status: StatusCode, answer: Answer) -> Response {
     let json = (header::CONTENT_TYPE, "application/x-amz-json-1.1");
-    (status, [json], value.to_string()).into_response()
+    (status, [json], answer.0).into_response()
 }
 
 fn encode_failure(failure: &Failure, incoming: &Incoming) -> Response {
@@ -141,7 +162,8 @@ fn encode_failure(failure: &Failure, incoming: &Incoming) -> Response {
     }
     let (status, kind, message) = failure.parts();
     tracing::debug!(%request_id, kind, message, "refused");
-    let mut response = encode(status, &json!({ "__type": kind, "message": message }));
+    let refusal = json!({ "__type": kind, "message": message });
+    let mut response = encode(status, refusal.into());
     let kind_header = HeaderName::from_static("x-amzn-errortype");
     response.headers_mut().insert(kind_header, HeaderValue::from_static(kind));
     response

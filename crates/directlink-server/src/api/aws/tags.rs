@@ -20,6 +20,9 @@ pub(super) struct Tag {
 
 /// A resource's tags in this dialect's shape.
 pub(super) fn tags_of(tags: &Tags, on: impl Into<Tagged>) -> Vec<Tag> {
+    if tags.is_empty() {
+        return Vec::new();
+    }
     tags.get(&on.into().to_string()).map(wire).unwrap_or_default()
 }
 

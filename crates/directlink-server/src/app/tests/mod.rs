@@ -4,6 +4,7 @@
 mod connections;
 mod failover_tests;
 mod interfaces;
+mod kept;
 mod nets;
 mod region;
 
