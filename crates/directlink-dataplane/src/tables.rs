@@ -2,22 +2,21 @@
 //!
 //! What goes over the wire in network order is an array of big-endian bytes here, private,
 //! with typed constructors and readers, so that no order can be mistaken. The rest of the
-//! crate speaks the types of `rows.rs`; only this file and `handle.rs` see these.
+//! crate speaks the types of `rows.rs`; only this module and `handle.rs` see these.
 //!
 //! `tests/layout.rs` reads the compiled object's BTF and compares every size, offset and
 //! verdict number.
 
-use crate::rows::{
-    Flow, Interface, InterfaceNumber, Nic, Opened, Peer, Protocol, Rule, RuleSetNumber, Uplink,
-};
+mod rules;
+
+use crate::rows::{Flow, Interface, InterfaceNumber, Nic, Opened, Peer, RuleSetNumber, Uplink};
 use crate::verdict::Verdict;
 use aya::{Pod, maps::lpm_trie};
 use directlink_net::{Ipv4Net, Mac, Mtu, Vlan, Vni};
+pub(crate) use rules::{Direction, RULE_ROWS_PER_SET, RULES_PER_ROW, RuleKey, RuleRow};
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 pub(crate) const NEXT_HOPS_PER_ROUTE: usize = 4;
-pub(crate) const RULES_PER_ROW: usize = 16;
-pub(crate) const RULE_ROWS_PER_SET: usize = 32;
 pub(crate) const PEERS_PER_INTERFACE: usize = 2;
 /// Rows of `changes` for Nets, behind the first.
 pub(crate) const NET_CHANGES: u32 = 1024;
@@ -313,106 +312,6 @@ impl NicRow {
             vtep: self.vtep.into(),
             rule_set: RuleSetNumber::new(self.rule_set),
         })
-    }
-}
-
-/// `enum direction`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Direction {
-    Inbound = 0,
-    Outbound = 1,
-}
-
-impl Direction {
-    pub(crate) const BOTH: [Self; 2] = [Self::Inbound, Self::Outbound];
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(C)]
-pub(crate) struct RuleKey {
-    rule_set: u32,
-    row: u16,
-    direction: u8,
-    zero: u8,
-}
-
-impl RuleKey {
-    pub(crate) fn new(set: RuleSetNumber, direction: Direction, row: u16) -> Self {
-        Self { rule_set: set.into(), row, direction: direction as u8, zero: 0 }
-    }
-
-    pub(crate) const fn rule_set(self) -> Option<RuleSetNumber> {
-        RuleSetNumber::new(self.rule_set)
-    }
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(C)]
-struct RuleCell {
-    network: Address,
-    mask: Address,
-    port_from: u16,
-    port_to: u16,
-    protocol: u8,
-    protocol_mask: u8,
-    zero: u16,
-}
-
-impl RuleCell {
-    fn new(rule: &Rule) -> Self {
-        let (protocol, protocol_mask) = match rule.protocol {
-            Protocol::Any => (0, 0),
-            Protocol::Number(number) => (number, u8::MAX),
-        };
-        let (port_from, port_to) =
-            rule.ports.as_ref().map_or((0, u16::MAX), |ports| (*ports.start(), *ports.end()));
-        Self {
-            network: rule.range.network().octets(),
-            mask: rule.range.netmask().octets(),
-            port_from,
-            port_to,
-            protocol,
-            protocol_mask,
-            zero: 0,
-        }
-    }
-
-    fn rule(self) -> Option<Rule> {
-        let prefix_len = u32::from_be_bytes(self.mask).leading_ones();
-        let every_port = self.port_from == 0 && self.port_to == u16::MAX;
-        Some(Rule {
-            range: Ipv4Net::new(self.network.into(), u8::try_from(prefix_len).ok()?).ok()?,
-            protocol: match self.protocol_mask {
-                0 => Protocol::Any,
-                _ => Protocol::Number(self.protocol),
-            },
-            ports: (!every_port).then_some(self.port_from..=self.port_to),
-        })
-    }
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(C)]
-pub(crate) struct RuleRow {
-    count: u32,
-    rules: [RuleCell; RULES_PER_ROW],
-}
-
-impl RuleRow {
-    /// At most [`RULES_PER_ROW`] of them.
-    pub(crate) fn new(rules: &[Rule]) -> Self {
-        let mut row = Self::default();
-        for (cell, rule) in row.rules.iter_mut().zip(rules) {
-            *cell = RuleCell::new(rule);
-            row.count += 1;
-        }
-        row
-    }
-
-    pub(crate) fn rules(&self) -> impl Iterator<Item = Rule> + '_ {
-        let count = usize::try_from(self.count).unwrap_or_default();
-        self.rules.iter().take(count).filter_map(|cell| cell.rule())
     }
 }
 

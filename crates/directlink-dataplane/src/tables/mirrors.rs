@@ -1,9 +1,10 @@
 //! Where each row's fields lie, for the test that compares them with the compiled object.
 
+use super::rules::RuleCell;
 use super::{
     AddressKey, ChangeRow, FlowKey, FlowRow, ForwardedRow, InterfaceKey, InterfaceRow,
     InterfaceTallies, NeighbourRow, NicRow, PeerCell, PrefixKey, PresenceRow, RouteRow, RouterRow,
-    RuleCell, RuleKey, RuleRow, Scoped, SubnetRow, TallyRow,
+    RuleKey, RuleRow, Scoped, SubnetRow, TallyRow,
 };
 use std::mem::offset_of;
 
