@@ -118,7 +118,7 @@ async fn a_lag_is_its_members_from_the_order_to_the_end() {
     b.say_on("p1", true, &[]).await;
     states.push(b.lag_state(lag).await.as_str());
     let ports = b.planned("p1").await.lag.unwrap().ports;
-    assert_eq!(ports.iter().map(|port| port.as_str()).collect::<Vec<_>>(), ["p0", "p1"]);
+    assert_eq!(ports.iter().map(PortName::as_str).collect::<Vec<_>>(), ["p0", "p1"]);
     let gone = b.app.delete_lag(&b.alice(), lag).await.unwrap();
     states.push(gone.state.as_str());
     assert_eq!(states, ["pending", "available", "down", "available", "deleted"]);
