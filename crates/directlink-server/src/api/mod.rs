@@ -3,6 +3,7 @@
 //! ```text
 //!   POST /  X-Amz-Target: OvertureService.X      aws        AWS Direct Connect, JSON 1.1
 //!   POST /api/v1/X, //api/latest/X, /X, …        oapi       OUTSCALE API
+//!   …    /cockpit/…                              ../cockpit  the same for a browser
 //!   …    /operator/v1/…  bearer token            operator   ours, on its own listener
 //!   gRPC, mutual TLS, its own listener           agent
 //! ```
@@ -23,6 +24,7 @@ mod testing;
 use crate::{
     app::App,
     auth::{Parts, lockout::Lockout},
+    cockpit,
 };
 use axum::{
     Router,
@@ -44,22 +46,25 @@ use uuid::Uuid;
 /// The largest body that is read. The longest honest one is a few kilobytes.
 const BODY_MAX: usize = 1 << 20;
 
-/// Both customer dialects on one listener. A clone of the router, on a second listener, serves as
+/// Both customer dialects and Cockpit on one listener. A clone of the router, on a second listener, serves as
 /// an address of the AWS face alone, and counts wrong signatures together with the first.
 pub fn front(app: App) -> Router {
-    let front = Front { app, lockout: Lockout::default() };
-    Router::new().fallback(customers).with_state(Arc::new(front))
+    let lockout = Arc::new(Lockout::default());
+    let pages = cockpit::customers(app.clone(), lockout.clone());
+    let front = Front { app, lockout };
+    Router::new().fallback(customers).with_state(Arc::new(front)).merge(pages)
 }
 
-/// The operator's API, under `/operator/v1`, for a listener that customers do not reach.
+/// The operator's API under `/operator/v1` and its pages, for a listener that customers do not reach.
 pub fn operator(app: App) -> Router {
-    Router::new().route("/operator/{*path}", any(operators)).with_state(app)
+    let pages = cockpit::operators(app.clone());
+    Router::new().route("/operator/{*path}", any(operators)).with_state(app).merge(pages)
 }
 
 /// What customers' requests are answered with.
 struct Front {
     app: App,
-    lockout: Lockout,
+    lockout: Arc<Lockout>,
 }
 
 /// A whole request, and the number that we give it.

@@ -24,6 +24,7 @@ pub(crate) mod quotas;
 pub(crate) mod route_tables;
 mod row;
 pub(crate) mod security_groups;
+pub(crate) mod sessions;
 pub(crate) mod sites;
 pub(crate) mod tag_sets;
 pub(crate) mod tags;
@@ -46,6 +47,7 @@ use std::{
     sync::Arc,
 };
 use thiserror::Error;
+use tokio::sync::watch;
 use writer::Writer;
 
 /// Declares constants for SQL texts, and lists them for the test that prepares each.
@@ -107,6 +109,8 @@ impl From<sqlx::Error> for Error {
 pub struct Store {
     writer: Writer,
     readers: AnyPool,
+    /// Carries no data: something was written.
+    changes: watch::Sender<()>,
 }
 
 const READERS: u32 = 4;
@@ -149,7 +153,18 @@ impl Store {
             })
             .connect_with(options)
             .await?;
-        Ok(Self { writer: Writer::new(connection), readers })
+        let changes = watch::Sender::new(());
+        Ok(Self { writer: Writer::new(connection), readers, changes })
+    }
+
+    /// Woken when something was written by this process; what another server writes is not heard.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
+    }
+
+    /// Something was written.
+    pub(crate) fn tell_change(&self) {
+        self.changes.send_replace(());
     }
 
     /// Begins a write transaction; the only one at a time.
@@ -176,14 +191,15 @@ impl Store {
 
 fn migrator() -> Migrator {
     let texts = [
-        ("region", include_str!("../../migrations/0001_region.sql")),
-        ("neighbours", include_str!("../../migrations/0002_neighbours.sql")),
-        ("direct_connect", include_str!("../../migrations/0003_direct_connect.sql")),
+        (1, "region", include_str!("../../migrations/0001_region.sql")),
+        (2, "neighbours", include_str!("../../migrations/0002_neighbours.sql")),
+        (3, "direct_connect", include_str!("../../migrations/0003_direct_connect.sql")),
+        (10, "cockpit", include_str!("../../migrations/0010_cockpit.sql")),
     ];
-    let migration = |(version, (name, text)): (i64, (&'static str, &'static str))| {
+    let migration = |(version, name, text): (i64, &'static str, &'static str)| {
         Migration::new(version, name.into(), MigrationType::Simple, text.into_sql_str(), false)
     };
-    Migrator::with_migrations((1..).zip(texts).map(migration).collect())
+    Migrator::with_migrations(texts.map(migration).into())
 }
 
 /// The secrets of every account are in it: for its owner's eyes. SQLite gives its side files
