@@ -71,5 +71,6 @@ bench-api: setup ## CPU per API call against moto_server, and with 100,000 conne
 ##@ Show it
 
 .PHONY: pictures
-pictures: build ## the README's pictures, drawn from the true output of `make demo`
+pictures: build ## the README's pictures: the true output of `make demo`, and Cockpit on a lab
 	@target/venv/bin/python scripts/pictures.py docs/pictures/demo.svg --shown "make demo" -- $(DIRECTLINK) demo --once
+	@DIRECTLINK=$(abspath $(DIRECTLINK)) target/venv/bin/python scripts/screenshots.py docs/pictures

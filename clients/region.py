@@ -41,6 +41,9 @@ class Region:
         self.name = described["region"]
         self.api = described["api"]
         self.aws = described["aws"]
+        self.cockpit = described["cockpit"]
+        self.operator_cockpit = described["operator"]["cockpit"]
+        self.operator_token = described["operator"]["token"]
         self.accounts = [account(a) for a in described["accounts"]]
         self.routers = described["routers"]
         operator = urlsplit(described["operator"]["url"])

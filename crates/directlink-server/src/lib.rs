@@ -1,9 +1,9 @@
-//! The control plane of a Region: two wire APIs, the operator's API, the store, the reconcile
-//! loop and the agent channel.
+//! The control plane of a Region: two wire APIs, the operator's API, the console, the store, the
+//! reconcile loop and the agent channel.
 //!
 //! ```text
 //!  api/oapi  api/aws  api/operator      dialects: pure translation, each its own wire twins
-//!        └──────┼──────────┘
+//!        └──────┼──────────┴ cockpit    pages
 //!              app                      authorise, load, ask the model, store facts: one file a resource
 //!          ┌────┴─────┐
 //!        store ◄── reconcile            facts and plans; only `store` knows SQL
@@ -19,6 +19,7 @@ pub mod app;
 pub mod auth;
 pub mod ca;
 pub mod clock;
+mod cockpit;
 pub mod config;
 mod loa;
 pub mod metrics;

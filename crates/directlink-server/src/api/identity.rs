@@ -56,18 +56,18 @@ pub(super) async fn caller(
     let caller = match Login::read(&incoming.parts(), now) {
         Some(login) => {
             // Right or wrong, a password costs: counted before the work, so that many at once wait.
-            front.addresses.spend(address, now)?;
+            front.guard.addresses.spend(address, now)?;
             let login = if password_taken { login } else { Err(AuthError::PasswordNotTaken) };
             let caller = by_password(front, &login?, now).await?;
             let _ = incoming.proven.set(Proven { account: caller.account, access_key: None });
             caller
         }
         None => {
-            front.addresses.room(address, now)?;
+            front.guard.addresses.room(address, now)?;
             let proven = by_signature(front, incoming, now).await;
             if let Err(Denied::Auth(_)) = &proven {
                 // It is refused already; whether there was room for it is for the next to know.
-                let _ = front.addresses.spend(address, now);
+                let _ = front.guard.addresses.spend(address, now);
             }
             proven?
         }
@@ -78,7 +78,7 @@ pub(super) async fn caller(
 
 /// Anybody may call, but not as often as they like.
 pub(super) fn anybody(front: &Front, incoming: &Incoming) -> Result<(), Denied> {
-    Ok(front.addresses.spend(address(incoming), front.app.machine_now())?)
+    Ok(front.guard.addresses.spend(address(incoming), front.app.machine_now())?)
 }
 
 fn address(incoming: &Incoming) -> IpAddr {
@@ -93,7 +93,7 @@ async fn by_signature(
     let parts = incoming.parts();
     let claim = Claim::read(&parts, now)?;
     let key = claim.access_key();
-    if front.lockout.is_locked(key, now) {
+    if front.guard.lockout.is_locked(key, now) {
         return Err(AuthError::Locked.into());
     }
     let Some(credential) = front.app.credential(key).await?.filter(|c| c.usable) else {
@@ -108,7 +108,7 @@ async fn by_signature(
 }
 
 async fn by_password(front: &Front, login: &Login, now: Timestamp) -> Result<Caller, Denied> {
-    if front.lockout.is_locked(&login.email, now) {
+    if front.guard.lockout.is_locked(&login.email, now) {
         return Err(AuthError::Locked.into());
     }
     let account = front.app.login(&login.email, login.password.expose_secret()).await?;
@@ -123,8 +123,8 @@ fn count<T>(
     checked: Result<T, AuthError>,
 ) -> Result<T, AuthError> {
     match &checked {
-        Ok(_) => front.lockout.forgive(credential),
-        Err(error) if error.is_wrong_secret() => front.lockout.count_wrong(credential, now),
+        Ok(_) => front.guard.lockout.forgive(credential),
+        Err(error) if error.is_wrong_secret() => front.guard.lockout.count_wrong(credential, now),
         Err(_) => {}
     }
     checked

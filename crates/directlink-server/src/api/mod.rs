@@ -3,6 +3,7 @@
 //! ```text
 //!   POST /  X-Amz-Target: OvertureService.X      aws        AWS Direct Connect, JSON 1.1
 //!   POST /api/v1/X, //api/latest/X, /X, …        oapi       OUTSCALE API
+//!   …    /cockpit/…                              ../cockpit  the same for a browser
 //!   …    /operator/v1/…  bearer token            operator   ours, on its own listener
 //!   gRPC, mutual TLS, its own listener           agent
 //! ```
@@ -17,7 +18,7 @@ mod calls;
 mod identity;
 mod oapi;
 mod operator;
-mod remote;
+pub(crate) mod remote;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -26,6 +27,7 @@ mod throttle_tests;
 use crate::{
     app::App,
     auth::{Parts, lockout::Lockout},
+    cockpit,
     config::Doors,
     throttle::Throttle,
 };
@@ -49,33 +51,40 @@ use uuid::Uuid;
 /// The largest body that is read. The longest honest one is a few kilobytes.
 const BODY_MAX: usize = 1 << 20;
 
-/// Both customer dialects on one listener. A clone of the router, on a second listener, serves as
+/// Both customer dialects and Cockpit on one listener. A clone of the router, on a second listener, serves as
 /// an address of the AWS face alone, and counts wrong signatures together with the first.
 pub fn front(app: App, doors: Doors) -> Router {
-    let front = Front {
-        app,
-        lockout: Lockout::default(),
-        accounts: Throttle::new(doors.account_rate),
-        addresses: Throttle::new(doors.address_rate),
-        trusted_proxies: doors.trusted_proxies,
+    let guard = Guard {
+        lockout: Arc::default(),
+        addresses: Arc::new(Throttle::new(doors.address_rate)),
+        trusted_proxies: doors.trusted_proxies.into(),
     };
-    Router::new().fallback(customers).with_state(Arc::new(front))
+    let pages = cockpit::customers(app.clone(), guard.clone());
+    let front = Front { app, guard, accounts: Throttle::new(doors.account_rate) };
+    Router::new().fallback(customers).with_state(Arc::new(front)).merge(pages)
 }
 
-/// The operator's API, under `/operator/v1`, for a listener that customers do not reach.
+/// The operator's API under `/operator/v1` and its pages, for a listener that customers do not reach.
 pub fn operator(app: App) -> Router {
-    Router::new().route("/operator/{*path}", any(operators)).with_state(app)
+    let pages = cockpit::operators(app.clone());
+    Router::new().route("/operator/{*path}", any(operators)).with_state(app).merge(pages)
 }
 
 /// What customers' requests are answered with.
 struct Front {
     app: App,
-    lockout: Lockout,
+    guard: Guard,
     /// Calls of each account.
     accounts: Throttle<AccountId>,
+}
+
+/// What slows down those who guess; shared by every door that customers have. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Guard {
+    pub(crate) lockout: Arc<Lockout>,
     /// Calls from each address that nobody has proved to be behind.
-    addresses: Throttle<IpAddr>,
-    trusted_proxies: Vec<IpAddr>,
+    pub(crate) addresses: Arc<Throttle<IpAddr>>,
+    pub(crate) trusted_proxies: Arc<[IpAddr]>,
 }
 
 /// A whole request, and the number that we give it.
@@ -136,7 +145,7 @@ impl Incoming {
 }
 
 async fn customers(State(front): State<Arc<Front>>, request: Request<Body>) -> Response {
-    match Incoming::read(request, &front.trusted_proxies).await {
+    match Incoming::read(request, &front.guard.trusted_proxies).await {
         Ok(incoming) => {
             let started = front.app.machine_now();
             let (api, response) = match incoming.uri.path() {

@@ -1,7 +1,7 @@
 //! Where a request came from, when there are proxies of the operator's own before us.
 
 use http::HeaderMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// Whom `peer` asks for. Each proxy adds to the right end of `X-Forwarded-For` who asked it, so it is
 /// read from there, and only so far as proxies that are trusted wrote it: the rest is anybody's.
@@ -16,6 +16,11 @@ pub(super) fn behind(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> I
         }
     }
     last
+}
+
+/// As whose a call counts that nobody has proved to be behind; all as one where there is no socket.
+pub(crate) fn counted(peer: Option<IpAddr>, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAddr {
+    peer.map_or(Ipv6Addr::UNSPECIFIED.into(), |peer| neighbourhood(behind(peer, headers, trusted)))
 }
 
 /// Whose calls are counted together: an IPv4 address, or the /64 that a site of IPv6 has at least.

@@ -19,4 +19,18 @@ impl App {
         let report = interfaces::report(&mut db, id).await?.unwrap_or_default();
         Ok((view(interface, connection, ctx.now), report))
     }
+
+    /// The same as its router sees it now, where this server hears the router: with counters, and a
+    /// session's tries to come up, which nobody stores.
+    pub async fn interface_now(
+        &self,
+        ctx: &Context,
+        id: InterfaceId,
+    ) -> Result<(InterfaceView, InterfaceReport), Refusal> {
+        let (view, stored) = self.interface_report(ctx, id).await?;
+        let port = view.connection.approval.as_ref().map(|approval| &approval.port);
+        let said = port.and_then(|port| self.parts().agents.report(port));
+        let said = said.and_then(|mut report| report.interfaces.remove(&id));
+        Ok((view, said.unwrap_or(stored)))
+    }
 }

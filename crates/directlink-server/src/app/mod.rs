@@ -15,9 +15,11 @@ mod access_keys;
 mod accounts;
 pub(crate) mod api_logs;
 mod bgp_peers;
+mod capacity;
 mod connections;
 mod failover_tests;
 mod gateways;
+mod history;
 mod hosted_connections;
 mod interfaces;
 mod lags;
@@ -31,6 +33,7 @@ mod quotas;
 mod regions;
 mod route_tables;
 mod security_groups;
+pub(crate) mod sessions;
 mod sites;
 mod tag_sets;
 mod tags;
@@ -42,6 +45,8 @@ pub use crate::ca::Identity;
 pub use access_keys::NewAccessKey;
 pub use accounts::{AddAccount, Credential, NewAccount};
 pub use api_logs::{ApiLogs, LogRange};
+pub use capacity::{CapacityView, SpeedCapacity};
+pub use history::{EVENTS_MAX, Event};
 pub use interfaces::InterfaceFilter;
 pub use operator::PlacedNic;
 pub use regions::SubregionView;
@@ -165,7 +170,7 @@ impl App {
         const ATTEMPTS: u32 = 8;
         let marked = tx.marked;
         let ended = match (&outcome, dry_run) {
-            (Ok(_), false) => tx.commit().await,
+            (Ok(_), false) => tx.commit().await.inspect(|()| self.0.store.tell_change()),
             (Ok(_), true) | (Err(_), _) => {
                 tx.rollback().await;
                 Ok(())

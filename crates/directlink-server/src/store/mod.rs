@@ -31,6 +31,7 @@ mod readers;
 pub(crate) mod route_tables;
 mod row;
 pub(crate) mod security_groups;
+pub(crate) mod sessions;
 pub(crate) mod sites;
 pub(crate) mod tag_sets;
 pub(crate) mod tags;
@@ -56,6 +57,7 @@ use std::{
     sync::Arc,
 };
 use thiserror::Error;
+use tokio::sync::watch;
 use writer::Writer;
 
 /// Declares constants for SQL texts, and lists them for the test that prepares each.
@@ -118,6 +120,8 @@ pub struct Store {
     writer: Writer,
     readers: Readers,
     kept: Arc<Kept>,
+    /// Carries no data: something was written.
+    changes: watch::Sender<()>,
 }
 
 const READERS: usize = 4;
@@ -152,7 +156,18 @@ impl Store {
         }
         let kept = Arc::<Kept>::default();
         let writer = Writer::new(connection, kept.editions.clone());
-        Ok(Self { writer, readers: Readers::new(readers), kept })
+        let changes = watch::Sender::new(());
+        Ok(Self { writer, readers: Readers::new(readers), kept, changes })
+    }
+
+    /// Woken when something was written by this process; what another server writes is not heard.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
+    }
+
+    /// Something was written.
+    pub(crate) fn tell_change(&self) {
+        self.changes.send_replace(());
     }
 
     /// Begins a write transaction; the only one at a time.
@@ -196,11 +211,12 @@ fn migrator() -> Migrator {
         (4, "hosted_connections", include_str!("../../migrations/0004_hosted_connections.sql")),
         (5, "lags", include_str!("../../migrations/0005_lags.sql")),
         (6, "bgp_peers", include_str!("../../migrations/0006_bgp_peers.sql")),
+        (10, "cockpit", include_str!("../../migrations/0010_cockpit.sql")),
     ];
     let migration = |(version, name, text): (i64, &'static str, &'static str)| {
         Migration::new(version, name.into(), MigrationType::Simple, text.into_sql_str(), false)
     };
-    Migrator::with_migrations(texts.into_iter().map(migration).collect())
+    Migrator::with_migrations(texts.map(migration).into())
 }
 
 /// The secrets of every account are in it: for its owner's eyes. SQLite gives its side files

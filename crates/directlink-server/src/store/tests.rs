@@ -28,6 +28,7 @@ async fn every_statement_is_understood() {
         ("quotas", quotas::ALL),
         ("route_tables", route_tables::ALL),
         ("security_groups", security_groups::ALL),
+        ("sessions", sessions::ALL),
         ("sites", sites::ALL),
         ("tags", tags::ALL),
         ("tag_sets", tag_sets::ALL),

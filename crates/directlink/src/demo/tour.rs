@@ -13,7 +13,10 @@ pub(super) fn show(story: &Story) -> Result<()> {
     let (api, aws, region) = (&lab.described.api, &lab.described.aws, &lab.described.region);
     let endpoint = api.strip_suffix("/api/v1").unwrap_or(api);
     output::print(&format!(
-        "\nThe Region stays up until Ctrl-C. Look around from another terminal:\n\n\
+        "\nThe Region stays up until Ctrl-C. Look around in a browser:\n\
+         \x20 {cockpit}   as {login}, password {password}\n\
+         \x20 {operator}   as the operator, token {token}\n\n\
+         And from another terminal:\n\n\
          As the customer, with AWS CLI or any OUTSCALE client (make setup puts them into target/venv/bin):\n\
          \x20 export AWS_ACCESS_KEY_ID={key} AWS_SECRET_ACCESS_KEY={secret} AWS_DEFAULT_REGION={region}\n\
          \x20 aws directconnect describe-virtual-interfaces --connection-id {connection} --endpoint-url {aws}\n\
@@ -32,6 +35,11 @@ pub(super) fn show(story: &Story) -> Result<()> {
          \x20 {program} interface list\n\
          \x20 {program} lab status\n\
          \x20 {program} lab uncable --port {port}\n",
+        cockpit = lab.described.cockpit,
+        login = account.login,
+        password = account.password,
+        operator = lab.described.operator.cockpit,
+        token = lab.described.operator.token,
         key = account.access_key,
         secret = account.secret_key,
         shell = router.shell(),

@@ -43,6 +43,8 @@ pub struct Account {
 pub struct OperatorAccess {
     pub token: String,
     pub url: String,
+    /// The operator's pages, on the same listener.
+    pub cockpit: String,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -120,8 +120,9 @@ async fn new(name: &LabName, wish: &Wish) -> Result<Lab> {
     fabric::build(name, &seats)?;
     parts.start_light()?;
 
-    let access =
-        OperatorAccess { token, url: format!("http://{}/operator/v1", running.listen.operator) };
+    let at = running.listen.operator;
+    let url = format!("http://{at}/operator/v1");
+    let access = OperatorAccess { token, url, cockpit: format!("http://{at}/cockpit") };
     let operator = Operator::new(&access.url, &access.token);
     parts.await_operator(&operator, &server).await?;
     for site in &sites {

@@ -2,7 +2,7 @@
 
 use super::*;
 use directlink_model::{
-    ids::LagId,
+    ids::{LagId, PortName},
     lag::LagState,
     plan::{Document, PortPlan},
     quota::Quota,

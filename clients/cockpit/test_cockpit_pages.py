@@ -1,0 +1,135 @@
+"""What every page owes to whoever reads it: eyes, ears, a keyboard, a telephone, a slow line."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from clients import Wish
+from region import eventually
+
+PAGE_BYTES_MAX = 200_000
+CUSTOMER = [
+    "",
+    "/connections",
+    "/connections?q=nothing+fits",
+    "/connections/new",
+    "/connections/{connection}",
+    "/connections/{connection}/edit",
+    "/connections/{connection}/delete",
+    "/interfaces",
+    "/interfaces/new",
+    "/interfaces/new?connection={connection}",
+    "/interfaces/{interface}",
+    "/interfaces/{interface}/edit",
+    "/interfaces/{interface}/delete",
+    "/interfaces/{interface}/router",
+    "/interfaces/{hosted}",
+    "/nowhere",
+]
+OPERATOR = [
+    "",
+    "/orders/{order}",
+    "/connections",
+    "/interfaces",
+    "/routers",
+    "/accounts",
+    "/accounts/{account}",
+    "/trail",
+    "/nowhere",
+]
+
+
+@pytest.fixture(scope="session")
+def things(cockpit_region, ann) -> dict:
+    """Something of each kind, made through the API."""
+    made = ann.aws.order("PAR4", "1Gbps", "furnished")
+    port = cockpit_region.approve(made.id)
+    with cockpit_region.cable(port):
+        eventually(lambda: ann.aws.connection(made.id).state, "available")
+        gateway = ann.gateway(ann.net("10.9.0.0/16"))
+        interface = ann.aws.create_interface(made.id, Wish("to a Net", 201, 65020, gateway))
+        guest = cockpit_region.accounts[1].id
+        hosted = ann.aws.allocate_interface(made.id, guest, Wish("for a guest", 202, 65021))
+        order = ann.aws.order("PAR1", "1Gbps", "waits")
+        yield {
+            "connection": made.id,
+            "interface": interface.id,
+            "hosted": hosted.id,
+            "order": order.id,
+            "account": cockpit_region.accounts[0].id,
+        }
+
+
+def violations(desk, **options) -> list[str]:
+    found = Axe().run(desk.page, options=options).response["violations"]
+    return [f"{v['id']}: {node['target']} {node['failureSummary']}" for v in found for node in v["nodes"]]
+
+
+def look_at(desk, paths, things):
+    """Every page, then its colours in the dark at a telephone's width; what is wrong with any."""
+    wrong = []
+    for path in paths:
+        desk.page.emulate_media(color_scheme="light")
+        desk.page.set_viewport_size({"width": 1280, "height": 900})
+        desk.open(path.format(**things))
+        wrong += [f"{path}: {text}" for text in violations(desk)]
+        desk.page.emulate_media(color_scheme="dark")
+        desk.page.set_viewport_size({"width": 390, "height": 844})
+        wrong += [f"{path}, dark: {text}" for text in violations(desk, runOnly=["color-contrast", "target-size"])]
+        if desk.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            wrong.append(f"{path}: wider than a telephone")
+    return "\n".join(wrong)
+
+
+def test_customers_pages_are_for_everybody(customer, things):
+    assert not look_at(customer, CUSTOMER, things)
+
+
+def test_the_operators_pages_are_for_everybody(operator, things):
+    assert not look_at(operator, OPERATOR, things)
+
+
+def test_the_doors_are_for_everybody(desks, cockpit_region, things):
+    for url in (cockpit_region.cockpit, cockpit_region.operator_cockpit):
+        assert not look_at(desks(url), ["/sign-in"], things)
+
+
+def test_no_page_weighs_more_than_a_slow_line_bears(desks, cockpit_region, things):
+    desk = desks(cockpit_region.cockpit)
+    weights = []
+    desk.page.on("response", lambda response: weights.append(response))
+    desk.sign_in_as_customer(cockpit_region.accounts[0])
+    for path in ("", "/connections/{connection}", "/interfaces/{interface}", "/interfaces/{interface}/router"):
+        weights.clear()
+        # A window of its own has nothing kept.
+        fresh = desk.context.browser.new_context(storage_state=desk.context.storage_state())
+        page = fresh.new_page()
+        page.on("response", lambda response: weights.append(response))
+        page.goto(cockpit_region.cockpit + path.format(**things))
+        weight = sum(len(r.body()) for r in weights if not r.url.split("?")[0].endswith("/live"))
+        fresh.close()
+        assert 10_000 < weight < PAGE_BYTES_MAX, f"{path}: {weight} bytes"
+
+
+def test_the_keyboard_reaches_the_content_first(customer):
+    page = customer.page
+    customer.open("/connections")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "To the content"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "q"
+    page.keyboard.type("furnished")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="Show all")).to_be_visible()
+
+
+def test_a_form_that_hides_a_field_shows_it_when_it_counts(customer, things):
+    page = customer.page
+    customer.open(f"/interfaces/new?connection={things['connection']}")
+    owner = page.get_by_label("Its intended owner", exact=True)
+    expect(owner).to_be_hidden()
+    page.get_by_role("radio", name="Another account").check()
+    expect(owner).to_be_visible()
+    expect(page.get_by_role("group", name="Virtual gateway")).to_be_hidden()

@@ -1,0 +1,157 @@
+//! Another name, another MTU, and the end of an interface.
+
+use super::{
+    super::{
+        Cockpit,
+        door::{Customer, Posted},
+        form::{Complaints, Form, Input, Summary},
+        page::{Page, Trouble, see_other},
+        refusal,
+    },
+    Line,
+    create::number,
+    id_of, visible,
+};
+use crate::app::Refusal;
+use askama::Template;
+use axum::{
+    extract::{Path, State},
+    response::Response,
+};
+use directlink_model::{command::ChangeInterface, ids::InterfaceId, interface::InterfaceState};
+use directlink_net::Mtu;
+use http::StatusCode;
+
+#[derive(Template)]
+#[template(path = "change_interface.html")]
+struct ChangeForm<'a> {
+    id: String,
+    summary: Summary,
+    name: Input,
+    mtu: Input,
+    csrf: &'a str,
+}
+
+pub(in crate::cockpit) async fn form(
+    State(cockpit): State<Cockpit>,
+    who: Customer,
+    Path(id): Path<String>,
+) -> Result<Response, Trouble> {
+    let id = id_of(&id)?;
+    let interface = visible(&cockpit, &who, id).await?.interface;
+    let given = [interface.name, interface.mtu.to_string()];
+    again(&cockpit, &who, (id, given), Complaints::none())
+}
+
+fn again(
+    cockpit: &Cockpit,
+    who: &Customer,
+    (id, [name, mtu]): (InterfaceId, [String; 2]),
+    complaints: Complaints,
+) -> Result<Response, Trouble> {
+    let status = match complaints.is_empty() {
+        true => StatusCode::OK,
+        false => StatusCode::UNPROCESSABLE_ENTITY,
+    };
+    let body = ChangeForm {
+        id: id.to_string(),
+        summary: Summary { complaints: complaints.summary(&["", "name", "mtu"]) },
+        name: Input {
+            name: "name",
+            label: "Name",
+            value: name,
+            hint: "1 to 255 characters, for people.".into(),
+            complaint: complaints.on("name"),
+            attributes: "type=\"text\" required maxlength=\"255\" autocomplete=\"off\"",
+        },
+        mtu: Input {
+            name: "mtu",
+            label: "MTU",
+            value: mtu,
+            hint: "The size in bytes of the largest packet, at most 1500. Set the same on your router; larger packets are answered with what fits (ICMP).".into(),
+            complaint: complaints.on("mtu"),
+            attributes: "type=\"number\" required min=\"576\" max=\"1500\"",
+        },
+        csrf: &who.signed.csrf,
+    };
+    Page::new("Change the interface", "interfaces", &body)?
+        .under("/cockpit/interfaces", "Interfaces")
+        .under(format!("/cockpit/interfaces/{id}"), id.to_string())
+        .with_status(status, cockpit, &who.signed)
+}
+
+pub(in crate::cockpit) async fn change(
+    State(cockpit): State<Cockpit>,
+    Path(id): Path<String>,
+    Posted { who, form }: Posted<Customer>,
+) -> Result<Response, Trouble> {
+    let id = id_of(&id)?;
+    let given = |form: &Form| [form.text("name").to_owned(), form.text("mtu").to_owned()];
+    let mut complaints = Complaints::none();
+    let Some(mtu) = complaints.take("mtu", number(form.text("mtu"), Mtu::try_from)) else {
+        visible(&cockpit, &who, id).await?;
+        return again(&cockpit, &who, (id, given(&form)), complaints);
+    };
+    let command = ChangeInterface { id, mtu: Some(mtu), name: Some(form.text("name").into()) };
+    match cockpit.app.change_interface(&who.context(&cockpit), command).await {
+        Ok(_) => Ok(see_other(&format!("/cockpit/interfaces/{id}?done=changed"))),
+        Err(Refusal::Fault(fault)) if !refusal::field(&fault).is_empty() => {
+            visible(&cockpit, &who, id).await?;
+            let complaints = Complaints::one(refusal::field(&fault), fault.to_string());
+            again(&cockpit, &who, (id, given(&form)), complaints)
+        }
+        Err(refusal) => Err(refusal.into()),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "delete_interface.html")]
+struct AskDelete<'a> {
+    line: Line,
+    /// It waits for its owner: what is asked for is a rejection.
+    rejection: bool,
+    forwards: bool,
+    csrf: &'a str,
+}
+
+pub(in crate::cockpit) async fn ask_delete(
+    State(cockpit): State<Cockpit>,
+    who: Customer,
+    Path(id): Path<String>,
+) -> Result<Response, Trouble> {
+    let id = id_of(&id)?;
+    let view = visible(&cockpit, &who, id).await?;
+    let rejection = view.state == InterfaceState::Confirming;
+    let title = if rejection { "Reject the interface?" } else { "Delete the interface?" };
+    let body = AskDelete {
+        rejection,
+        forwards: view.state == InterfaceState::Available,
+        line: Line::of(&view, who.account, cockpit.app.now()),
+        csrf: &who.signed.csrf,
+    };
+    Page::new(title, "interfaces", &body)?
+        .under("/cockpit/interfaces", "Interfaces")
+        .under(format!("/cockpit/interfaces/{id}"), view.interface.name)
+        .show(&cockpit, &who.signed)
+}
+
+pub(in crate::cockpit) async fn delete(
+    State(cockpit): State<Cockpit>,
+    Path(id): Path<String>,
+    Posted { who, .. }: Posted<Customer>,
+) -> Result<Response, Trouble> {
+    let id = id_of(&id)?;
+    let view = cockpit.app.delete_interface(&who.context(&cockpit), id).await?;
+    let done = match view.state {
+        InterfaceState::Rejected => "rejected",
+        InterfaceState::Deleted => "deleted",
+        InterfaceState::Confirming
+        | InterfaceState::Pending
+        | InterfaceState::Available
+        | InterfaceState::Down
+        | InterfaceState::Testing
+        | InterfaceState::Deleting
+        | InterfaceState::Expired => "deletion",
+    };
+    Ok(see_other(&format!("/cockpit/interfaces/{id}?done={done}")))
+}

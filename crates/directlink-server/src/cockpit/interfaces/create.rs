@@ -1,0 +1,344 @@
+//! Creating an interface: for oneself through a virtual gateway, or hosted for another account.
+
+use super::{
+    super::{
+        Cockpit,
+        door::{Customer, Posted},
+        form::{Choice, Choosable, Complaints, Form, Input, Summary},
+        page::{Page, Trouble, see_other},
+        refusal,
+    },
+    prerequisites::{Missing, Surroundings},
+};
+use crate::app::{InterfaceFilter, Refusal};
+use askama::Template;
+use axum::{
+    extract::{Query, State},
+    response::Response,
+};
+use directlink_model::{
+    command::CreateInterface,
+    ids::{AccountId, ConnectionId, GatewayId},
+    tag_set::TagSet,
+    view::ConnectionView,
+};
+use directlink_net::{Asn, BgpKey, IpNet, Mtu, RegionAsn, Vlan};
+use http::StatusCode;
+use serde::Deserialize;
+use std::{collections::BTreeSet, str::FromStr};
+
+#[derive(Deserialize)]
+pub(in crate::cockpit) struct On {
+    connection: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "choose_connection.html")]
+struct ChooseConnection {
+    connections: Choice,
+    none: bool,
+}
+
+#[derive(Template)]
+#[template(path = "create_interface.html")]
+struct CreateForm<'a> {
+    summary: Summary,
+    connection: String,
+    connection_name: String,
+    name: Input,
+    vlan: Input,
+    free_vlans: Vec<u16>,
+    asn: Input,
+    whose: Choice,
+    owner: Input,
+    gateway: Choice,
+    steps: Vec<Missing>,
+    router_address: Input,
+    customer_address: Input,
+    key: Input,
+    mtu: Input,
+    csrf: &'a str,
+}
+
+const FIELDS: [&str; 11] = [
+    "",
+    "connection",
+    "name",
+    "vlan",
+    "asn",
+    "whose",
+    "owner",
+    "gateway",
+    "router_address",
+    "customer_address",
+    "key",
+];
+/// So many free VLANs are offered.
+const VLANS_OFFERED: usize = 12;
+/// Below are the numbers that switches like to keep for themselves.
+const VLAN_FROM: u16 = 101;
+
+pub(in crate::cockpit) async fn form(
+    State(cockpit): State<Cockpit>,
+    who: Customer,
+    Query(On { connection }): Query<On>,
+) -> Result<Response, Trouble> {
+    let views = cockpit.app.connections(&who.context(&cockpit), None).await?;
+    let given = connection.unwrap_or_default();
+    let found = views.iter().find(|view| view.connection.id.to_string() == given);
+    match found.filter(|view| view.connection.check_takes_interfaces().is_ok()) {
+        Some(view) => again(&cockpit, &who, (view, &Form::default()), Complaints::none()).await,
+        None => choose(&cockpit, &who, &views, &given),
+    }
+}
+
+/// First the connection: what can be offered depends on it.
+fn choose(
+    cockpit: &Cockpit,
+    who: &Customer,
+    views: &[ConnectionView],
+    given: &str,
+) -> Result<Response, Trouble> {
+    let takes = |view: &ConnectionView| view.connection.check_takes_interfaces();
+    let open = views.iter().filter(|view| takes(view).is_ok()).count();
+    let option = |view: &ConnectionView| {
+        let c = &view.connection;
+        Choosable {
+            value: c.id.to_string(),
+            label: format!("{} · {}", c.name, c.id),
+            note: match takes(view) {
+                Ok(()) => format!("{} at {}, {}.", view.state, c.location, c.bandwidth),
+                Err(fault) => fault.to_string(),
+            },
+            chosen: takes(view).is_ok() && (open == 1 || c.id.to_string() == given),
+            closed: takes(view).is_err(),
+        }
+    };
+    let connections = Choice {
+        name: "connection",
+        legend: "DirectLink connection",
+        options: views.iter().map(option).collect(),
+        hint: "A connection takes interfaces while it is available.".into(),
+        complaint: None,
+    };
+    let body = ChooseConnection { connections, none: open == 0 };
+    Page::new("Create an interface", "interfaces", &body)?
+        .under("/cockpit/interfaces", "Interfaces")
+        .show(cockpit, &who.signed)
+}
+
+async fn again(
+    cockpit: &Cockpit,
+    who: &Customer,
+    (view, form): (&ConnectionView, &Form),
+    complaints: Complaints,
+) -> Result<Response, Trouble> {
+    let ctx = who.context(cockpit);
+    let id = view.connection.id;
+    let around = Surroundings::look(cockpit, &ctx, Some(id)).await?;
+    let taken = taken_vlans(cockpit, who, id).await?;
+    let free = free_vlans(&taken);
+    let status = match complaints.is_empty() {
+        true => StatusCode::OK,
+        false => StatusCode::UNPROCESSABLE_ENTITY,
+    };
+    let input = |name, label, hint: String, attributes| Input {
+        name,
+        label,
+        value: form.text(name).into(),
+        hint,
+        complaint: complaints.on(name),
+        attributes,
+    };
+    let or = |mut input: Input, value: String| {
+        if input.value.is_empty() && complaints.is_empty() {
+            input.value = value;
+        }
+        input
+    };
+    const ADDRESS: &str =
+        "type=\"text\" inputmode=\"decimal\" autocomplete=\"off\" maxlength=\"43\"";
+    let body = CreateForm {
+        summary: Summary { complaints: complaints.summary(&FIELDS) },
+        connection: id.to_string(),
+        connection_name: view.connection.name.clone(),
+        name: input("name", "Name", "For people: how you know this interface.".into(), "type=\"text\" required maxlength=\"255\" autocomplete=\"off\""),
+        vlan: or(input("vlan", "VLAN", vlan_hint(&taken), "type=\"number\" required min=\"2\" max=\"4094\" list=\"free-vlans\""), free.first().map_or_else(String::new, u16::to_string)),
+        free_vlans: free,
+        asn: input("asn", "Your BGP AS number", asn_hint(cockpit.app.region().asn), "type=\"number\" required min=\"1\" max=\"4294967294\""),
+        whose: whose(form.text("whose")),
+        owner: input("owner", "Its intended owner", "The 12 digits of the other account. Its owner chooses the virtual gateway when accepting, within 7 days.".into(), "type=\"text\" inputmode=\"numeric\" pattern=\"[0-9]{12}\" maxlength=\"12\" autocomplete=\"off\""),
+        gateway: around.choice(form.text("gateway"), complaints.on("gateway")),
+        steps: around.steps(),
+        router_address: input("router_address", "Address of the DirectLink router", "With its prefix length, as 172.16.0.1/30. Empty: a free /30 of 169.254.0.0/16 is taken for both sides.".into(), ADDRESS),
+        customer_address: input("customer_address", "Address of your router", "In the same subnet, as 172.16.0.2/30.".into(), ADDRESS),
+        key: Input { value: String::new(), ..input("key", "BGP key", "Optional. The MD5 key of the session, the same on your router: 1 to 80 printable characters without spaces.".into(), "type=\"password\" maxlength=\"80\" autocomplete=\"new-password\"") },
+        mtu: or(input("mtu", "MTU", "The largest packet in bytes: 576 to 1500.".into(), "type=\"number\" required min=\"576\" max=\"1500\""), Mtu::MAX.to_string()),
+        csrf: &who.signed.csrf,
+    };
+    Page::new("Create an interface", "interfaces", &body)?
+        .under("/cockpit/interfaces", "Interfaces")
+        .with_status(status, cockpit, &who.signed)
+}
+
+async fn taken_vlans(
+    cockpit: &Cockpit,
+    who: &Customer,
+    id: ConnectionId,
+) -> Result<BTreeSet<u16>, Trouble> {
+    let filter = InterfaceFilter { connections: Some(vec![id]), ..InterfaceFilter::default() };
+    let on = cockpit.app.interfaces(&who.context(cockpit), &filter).await?;
+    let live = on.iter().filter(|view| view.state.is_live());
+    Ok(live.map(|view| view.interface.vlan.as_u16()).collect())
+}
+
+fn free_vlans(taken: &BTreeSet<u16>) -> Vec<u16> {
+    (VLAN_FROM..=4094).filter(|vlan| !taken.contains(vlan)).take(VLANS_OFFERED).collect()
+}
+
+fn vlan_hint(taken: &BTreeSet<u16>) -> String {
+    let own = "2 to 4094; each interface of a connection has its own.";
+    match taken.is_empty() {
+        true => format!("{own} None is taken yet."),
+        false => {
+            let taken: Vec<_> = taken.iter().map(u16::to_string).collect();
+            format!("{own} Taken: {}.", taken.join(", "))
+        }
+    }
+}
+
+fn asn_hint(region: RegionAsn) -> String {
+    format!(
+        "Your own public number, or a private one: 64512 to 65534, or 4200000000 to 4294967294. The DirectLink router speaks as {}, which is not yours to use.",
+        region.0
+    )
+}
+
+fn whose(given: &str) -> Choice {
+    let option = |value: &str, label: &str, note: &str| Choosable {
+        value: value.into(),
+        label: label.into(),
+        note: note.into(),
+        chosen: given == value || (given.is_empty() && value == "mine"),
+        closed: false,
+    };
+    Choice {
+        name: "whose",
+        legend: "Who uses it",
+        options: vec![
+            option("mine", "My account", "It leads to one of your Nets."),
+            option(
+                "hosted",
+                "Another account",
+                "A hosted DirectLink interface: its intended owner must accept it before it handles traffic.",
+            ),
+        ],
+        hint: String::new(),
+        complaint: None,
+    }
+}
+
+pub(in crate::cockpit) async fn create(
+    State(cockpit): State<Cockpit>,
+    Posted { who, form }: Posted<Customer>,
+) -> Result<Response, Trouble> {
+    let ctx = who.context(&cockpit);
+    let views = cockpit.app.connections(&ctx, None).await?;
+    let given = form.text("connection");
+    let Some(view) = views.iter().find(|view| view.connection.id.to_string() == given) else {
+        return choose(&cockpit, &who, &views, given);
+    };
+    let hosted = form.text("whose") == "hosted";
+    let command = match command(view.connection.id, hosted, &form) {
+        Ok(command) => command,
+        Err(complaints) => return again(&cockpit, &who, (view, &form), complaints).await,
+    };
+    match cockpit.app.create_interface(&ctx, command).await {
+        Ok(made) => {
+            let done = if hosted { "hosted" } else { "created" };
+            Ok(see_other(&format!("/cockpit/interfaces/{}?done={done}", made.interface.id)))
+        }
+        Err(Refusal::Fault(fault)) => {
+            let complaints = Complaints::one(refusal::field(&fault), fault.to_string());
+            again(&cockpit, &who, (view, &form), complaints).await
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Texts into words; what is none is said beside its field.
+fn command(
+    connection: ConnectionId,
+    hosted: bool,
+    form: &Form,
+) -> Result<CreateInterface, Complaints> {
+    let mut bad = Complaints::none();
+    let vlan = bad.take("vlan", number(form.text("vlan"), Vlan::try_from));
+    let asn = bad.take("asn", number(form.text("asn"), Asn::try_from));
+    let mtu = bad.take("mtu", number(form.text("mtu"), Mtu::try_from));
+    let key = optional(form.text("key"), |text| BgpKey::try_from(text));
+    let key = bad.take("key", key).flatten();
+    let router_address =
+        bad.take("router_address", optional(form.text("router_address"), address)).flatten();
+    let customer_address =
+        bad.take("customer_address", optional(form.text("customer_address"), address)).flatten();
+    let (mut owner, mut gateway) = (None, None);
+    match hosted {
+        true => owner = bad.take("owner", AccountId::from_str(form.text("owner"))),
+        false => {
+            let chosen = GatewayId::from_str(form.text("gateway"));
+            gateway = bad.take("gateway", chosen.map_err(|_| "Choose a virtual gateway"));
+        }
+    }
+    match (vlan, asn, mtu, bad.is_empty()) {
+        (Some(vlan), Some(asn), Some(mtu), true) => Ok(CreateInterface {
+            trunk: connection.into(),
+            owner,
+            name: form.text("name").into(),
+            vlan,
+            asn,
+            key,
+            router_address,
+            customer_address,
+            mtu,
+            gateway,
+            tags: TagSet::default(),
+        }),
+        _ => Err(bad),
+    }
+}
+
+/// # Errors
+/// No number, or not one of its kind.
+pub(super) fn number<T, E: ToString>(
+    text: &str,
+    parse: impl Fn(i64) -> Result<T, E>,
+) -> Result<T, String> {
+    let number: i64 = text.parse().map_err(|_| format!("'{text}' is not a number"))?;
+    parse(number).map_err(|why| why.to_string())
+}
+
+fn optional<T, E>(text: &str, parse: impl Fn(&str) -> Result<T, E>) -> Result<Option<T>, E> {
+    match text.is_empty() {
+        true => Ok(None),
+        false => parse(text).map(Some),
+    }
+}
+
+fn address(text: &str) -> Result<IpNet, String> {
+    text.parse()
+        .map_err(|_| format!("'{text}' is not an address with its prefix length, as 172.16.0.1/30"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn free_vlans_are_offered_and_none_that_is_taken() {
+        let taken = [101, 103].into();
+        assert_eq!(free_vlans(&taken)[..3], [102, 104, 105]);
+        assert_eq!(free_vlans(&taken).len(), VLANS_OFFERED);
+        assert!(free_vlans(&(2..=4094).collect()).is_empty());
+    }
+}

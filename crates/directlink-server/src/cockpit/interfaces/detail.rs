@@ -1,0 +1,206 @@
+//! One interface: its facts, why it works or does not, its session, routes, packets and history.
+
+use super::{
+    super::{
+        Cockpit,
+        connections::Done,
+        door::{Customer, Posted},
+        live::follow,
+        page::{Page, Trouble},
+        words::{
+            Badge, EventLine, VerdictLine, When, event_line, interface_says, verdict_line, when,
+        },
+    },
+    Line, id_of,
+    ladder::{Rung, rungs},
+    prerequisites::{Missing, Surroundings},
+};
+use askama::Template;
+use axum::{
+    extract::{Path, Query, State},
+    response::Response,
+};
+use directlink_model::{
+    ids::InterfaceId,
+    interface::InterfaceState,
+    report::{InterfaceReport, LearnedRoute},
+    view::InterfaceView,
+};
+
+/// So many routes of a kind are shown; the API lists them all.
+const ROUTES_SHOWN: usize = 200;
+
+#[derive(Template)]
+#[template(path = "interface.html")]
+struct Detail {
+    line: Line,
+    says: &'static str,
+    region_asn: u32,
+    router_address: String,
+    customer_address: String,
+    mtu: String,
+    owner: String,
+    port: String,
+    created: When,
+    has_key: bool,
+    may_reveal: bool,
+    csrf: String,
+    can_change: bool,
+    rungs: Vec<Rung>,
+    missing: Vec<Missing>,
+    session: Badge,
+    established: Option<When>,
+    last_error: Option<String>,
+    learned: Vec<Learned>,
+    refused: Vec<(String, String)>,
+    advertised: Vec<String>,
+    counts: [usize; 3],
+    verdicts: Vec<VerdictLine>,
+    events: Vec<EventLine>,
+}
+
+struct Learned {
+    prefix: String,
+    path: String,
+    med: String,
+    best: bool,
+}
+
+fn learned(route: &LearnedRoute) -> Learned {
+    let path: Vec<_> = route.as_path.iter().map(u32::to_string).collect();
+    Learned {
+        prefix: route.prefix.to_string(),
+        path: path.join(" "),
+        med: route.med.map_or_else(|| "—".into(), |med| med.to_string()),
+        best: route.best,
+    }
+}
+
+pub(in crate::cockpit) async fn show(
+    State(cockpit): State<Cockpit>,
+    who: Customer,
+    Path(id): Path<String>,
+    Query(Done { done }): Query<Done>,
+) -> Result<Response, Trouble> {
+    let id = id_of(&id)?;
+    let detail = detail(&cockpit, &who, id).await?;
+    Page::new(detail.line.name.clone(), "interfaces", &detail)?
+        .under("/cockpit/interfaces", "Interfaces")
+        .live(format!("/cockpit/interfaces/{id}/live"))
+        .after(done.as_deref())
+        .show(&cockpit, &who.signed)
+}
+
+pub(in crate::cockpit) async fn live(
+    State(cockpit): State<Cockpit>,
+    who: Customer,
+    Path(id): Path<String>,
+) -> Result<Response, Trouble> {
+    let id = id_of(&id)?;
+    let (at, signed) = (cockpit.clone(), who.signed.clone());
+    Ok(follow(&cockpit, signed, move || {
+        let (at, who) = (at.clone(), who.clone());
+        async move { Ok(detail(&at, &who, id).await?.render()?) }
+    }))
+}
+
+async fn detail(cockpit: &Cockpit, who: &Customer, id: InterfaceId) -> Result<Detail, Trouble> {
+    let ctx = who.context(cockpit);
+    let (view, report) = cockpit.app.interface_now(&ctx, id).await?;
+    let events = cockpit.app.interface_history(&ctx, id).await?;
+    let own = view.interface.owner == who.account;
+    let missing = match view.interface.gateway.filter(|_| own && view.state.is_wanted()) {
+        Some(gateway) => {
+            let around = Surroundings::look(cockpit, &ctx, None).await?;
+            let gateway = around.gateways.iter().find(|g| g.id == gateway);
+            gateway.map_or_else(Vec::new, |gateway| around.missing(gateway))
+        }
+        None => vec![],
+    };
+    let i = &view.interface;
+    let line = Line::of(&view, who.account, ctx.now);
+    let shown = |n: usize| n.min(ROUTES_SHOWN);
+    Ok(Detail {
+        says: interface_says(view.state),
+        region_asn: cockpit.app.region().asn.0.as_u32(),
+        router_address: i.peer.router().to_string(),
+        customer_address: i.peer.customer().to_string(),
+        mtu: i.mtu.to_string(),
+        owner: i.owner.to_string(),
+        port: view.connection.approval.as_ref().map_or_else(|| "—".into(), |a| a.port.to_string()),
+        created: when(i.created_at),
+        has_key: i.key.is_some(),
+        may_reveal: own,
+        csrf: who.signed.csrf.clone(),
+        can_change: may_change(view.state),
+        rungs: rungs(&view, &report),
+        missing,
+        session: session_badge(&view, &report),
+        established: report.session.established_since.map(when),
+        last_error: report.session.last_error.clone(),
+        learned: report.learned[..shown(report.learned.len())].iter().map(learned).collect(),
+        refused: report.refused[..shown(report.refused.len())]
+            .iter()
+            .map(|route| (route.prefix.to_string(), route.reason.clone()))
+            .collect(),
+        advertised: report.advertised[..shown(report.advertised.len())]
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+        counts: [report.learned.len(), report.refused.len(), report.advertised.len()],
+        verdicts: report.verdicts.iter().map(verdict_line).collect(),
+        events: events.into_iter().map(event_line).collect(),
+        line,
+    })
+}
+
+const fn may_change(state: InterfaceState) -> bool {
+    match state {
+        InterfaceState::Confirming
+        | InterfaceState::Pending
+        | InterfaceState::Available
+        | InterfaceState::Down
+        | InterfaceState::Testing => true,
+        InterfaceState::Deleting
+        | InterfaceState::Deleted
+        | InterfaceState::Rejected
+        | InterfaceState::Expired => false,
+    }
+}
+
+/// The states of RFC 4271; what a router says besides is none of ours to know.
+fn session_badge(view: &InterfaceView, report: &InterfaceReport) -> Badge {
+    let known = ["Idle", "Connect", "Active", "OpenSent", "OpenConfirm"];
+    let text = known.into_iter().find(|known| *known == report.session.state);
+    match (report.session.is_established(), view.state.is_wanted()) {
+        (true, _) => Badge { tone: "good", text: "Established" },
+        (false, true) => Badge { tone: "wait", text: text.unwrap_or("not established") },
+        (false, false) => Badge { tone: "gone", text: "none" },
+    }
+}
+
+#[derive(Template)]
+#[template(path = "key.html")]
+struct Key<'a> {
+    id: String,
+    key: Option<&'a str>,
+}
+
+/// The key of the session in full: for its owner's eyes, asked for with a form, kept nowhere.
+pub(in crate::cockpit) async fn reveal(
+    State(cockpit): State<Cockpit>,
+    Path(id): Path<String>,
+    Posted { who, .. }: Posted<Customer>,
+) -> Result<Response, Trouble> {
+    let id = id_of(&id)?;
+    let view = super::visible(&cockpit, &who, id).await?;
+    if view.interface.owner != who.account {
+        return Err(Trouble::NothingThere);
+    }
+    let key = view.interface.key.as_ref().map(directlink_net::BgpKey::expose);
+    let body = Key { id: id.to_string(), key };
+    Page::new("BGP key", "interfaces", &body)?
+        .under("/cockpit/interfaces", "Interfaces")
+        .under(format!("/cockpit/interfaces/{id}"), view.interface.name.clone())
+        .show(&cockpit, &who.signed)
+}

@@ -1,0 +1,39 @@
+//! The operator's pages: orders and the ports for them, routers and their agents, accounts and their
+//! quotas, everybody's connections and interfaces, and the audit trail.
+
+pub(super) mod accounts;
+pub(super) mod lines;
+pub(super) mod orders;
+pub(super) mod sites;
+pub(super) mod trail;
+
+use super::words::When;
+
+/// The ports of a location.
+struct CapacityRow {
+    code: String,
+    name: String,
+    subregion: String,
+    /// Speed, free, all.
+    speeds: Vec<(&'static str, usize, usize)>,
+}
+
+fn capacity_row(view: &crate::app::CapacityView) -> CapacityRow {
+    CapacityRow {
+        code: view.location.code.to_string(),
+        name: view.location.name.clone(),
+        subregion: view.location.subregion.to_string(),
+        speeds: view.speeds.iter().map(|s| (s.speed.as_str(), s.free, s.ports)).collect(),
+    }
+}
+
+/// An order that waits.
+struct OrderRow {
+    id: String,
+    name: String,
+    account: String,
+    location: String,
+    bandwidth: &'static str,
+    ordered: When,
+    free: usize,
+}

@@ -1,0 +1,194 @@
+//! The queue of orders, and the approval of one: a port that fits is taken, the letter is issued.
+
+use super::{
+    super::{
+        Cockpit,
+        connections::Done,
+        door::{Operator, Posted},
+        form::{Choice, Choosable, Complaints, Summary},
+        live::follow,
+        page::{Page, Trouble, see_other},
+        refusal,
+        words::when,
+    },
+    CapacityRow, OrderRow, capacity_row,
+};
+use crate::app::{CapacityView, PortView, Refusal, RouterView};
+use askama::Template;
+use axum::{
+    extract::{Path, Query, State},
+    response::Response,
+};
+use directlink_model::{
+    Fault,
+    command::ApproveOrder,
+    connection::{Connection, ConnectionState, PortRef},
+    ids::ConnectionId,
+    view::ConnectionView,
+};
+use http::StatusCode;
+
+#[derive(Template)]
+#[template(path = "operator/orders.html")]
+struct Queue {
+    orders: Vec<OrderRow>,
+    capacity: Vec<CapacityRow>,
+}
+
+pub(in crate::cockpit) async fn queue(
+    State(cockpit): State<Cockpit>,
+    Operator(signed): Operator,
+    Query(Done { done }): Query<Done>,
+) -> Result<Response, Trouble> {
+    let body = middle(&cockpit).await?;
+    Page::new("Orders", "orders", &body)?
+        .live("/cockpit/live")
+        .after(done.as_deref())
+        .show(&cockpit, &signed)
+}
+
+pub(in crate::cockpit) async fn queue_live(
+    State(cockpit): State<Cockpit>,
+    Operator(signed): Operator,
+) -> Response {
+    let at = cockpit.clone();
+    follow(&cockpit, signed, move || {
+        let at = at.clone();
+        async move { Ok(middle(&at).await?.render()?) }
+    })
+}
+
+async fn middle(cockpit: &Cockpit) -> Result<Queue, Trouble> {
+    let capacity = cockpit.app.capacity().await?;
+    let requested = |view: &ConnectionView| view.state == ConnectionState::Requested;
+    let all = cockpit.app.all_connections(None).await?;
+    let orders = all.iter().filter(|view| requested(view)).map(|v| row(&v.connection, &capacity));
+    Ok(Queue { orders: orders.collect(), capacity: capacity.iter().map(capacity_row).collect() })
+}
+
+fn row(c: &Connection, capacity: &[CapacityView]) -> OrderRow {
+    let site = capacity.iter().find(|view| view.location.code == c.location);
+    OrderRow {
+        id: c.id.to_string(),
+        name: c.name.clone(),
+        account: c.account.to_string(),
+        location: c.location.to_string(),
+        bandwidth: c.bandwidth.as_str(),
+        ordered: when(c.requested_at),
+        free: site.map_or(0, |site| site.free(c.bandwidth)),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "operator/approve.html")]
+struct Approve<'a> {
+    row: OrderRow,
+    optics: &'static str,
+    summary: Summary,
+    ports: Choice,
+    csrf: &'a str,
+}
+
+pub(in crate::cockpit) async fn form(
+    State(cockpit): State<Cockpit>,
+    Operator(signed): Operator,
+    Path(id): Path<String>,
+) -> Result<Response, Trouble> {
+    let id: ConnectionId = id.parse().map_err(|_| Trouble::NothingThere)?;
+    again(&cockpit, &Operator(signed), (id, ""), Complaints::none()).await
+}
+
+async fn again(
+    cockpit: &Cockpit,
+    Operator(signed): &Operator,
+    (id, given): (ConnectionId, &str),
+    complaints: Complaints,
+) -> Result<Response, Trouble> {
+    let found = cockpit.app.all_connections(Some(&[id])).await?.into_iter().next();
+    let view = found.ok_or(Refusal::Fault(Fault::NoSuchConnection(id)))?;
+    if view.state != ConnectionState::Requested {
+        let fault = Fault::ConnectionNotRequested { id, state: view.state };
+        return Err(Refusal::Fault(fault).into());
+    }
+    let capacity = cockpit.app.capacity().await?;
+    let routers = cockpit.app.routers().await?;
+    let status = match complaints.is_empty() {
+        true => StatusCode::OK,
+        false => StatusCode::UNPROCESSABLE_ENTITY,
+    };
+    let body = Approve {
+        row: row(&view.connection, &capacity),
+        optics: view.connection.bandwidth.optics(),
+        summary: Summary { complaints: complaints.summary(&["", "port"]) },
+        ports: ports(&view.connection, &routers, given, complaints.on("port")),
+        csrf: &signed.csrf,
+    };
+    Page::new(format!("Approve {id}"), "orders", &body)?
+        .under("/cockpit", "Orders")
+        .with_status(status, cockpit, signed)
+}
+
+/// Those of the location, the free and fitting ones open, the others with the reason.
+fn ports(
+    connection: &Connection,
+    routers: &[RouterView],
+    given: &str,
+    complaint: Option<String>,
+) -> Choice {
+    let there = routers.iter().filter(|view| view.router.location == connection.location);
+    let all = there.flat_map(|view| view.ports.iter().map(move |port| (view, port)));
+    let mut options: Vec<Choosable> =
+        all.map(|(router, port)| option(connection, router, port)).collect();
+    let first = options.iter().position(|o| !o.closed && (given.is_empty() || o.value == given));
+    if let Some(first) = first {
+        options[first].chosen = true;
+    }
+    Choice {
+        name: "port",
+        legend: "Port",
+        options,
+        hint: "A port is taken with the approval, and named in the letter.".into(),
+        complaint,
+    }
+}
+
+fn option(connection: &Connection, router: &RouterView, port: &PortView) -> Choosable {
+    let at = PortRef { router: port.port.router.clone(), port: port.port.name.clone() };
+    let fits = port.port.speed == connection.bandwidth;
+    let agent = if router.agent.connected { "" } else { " Its router's agent is not connected." };
+    let note = match (&port.connection, fits) {
+        (Some(holder), _) => format!("Taken by {holder}."),
+        (None, false) => format!("Has {}.", port.port.speed.optics()),
+        (None, true) => format!("Free, {}.{agent}", port.port.speed.optics()),
+    };
+    Choosable {
+        value: at.to_string(),
+        label: at.to_string(),
+        note,
+        chosen: false,
+        closed: port.connection.is_some() || !fits,
+    }
+}
+
+pub(in crate::cockpit) async fn approve(
+    State(cockpit): State<Cockpit>,
+    Path(id): Path<String>,
+    Posted { who, form }: Posted<Operator>,
+) -> Result<Response, Trouble> {
+    let id: ConnectionId = id.parse().map_err(|_| Trouble::NothingThere)?;
+    let given = form.text("port");
+    let port = given.split_once('/').and_then(|(router, port)| {
+        Some(PortRef { router: router.parse().ok()?, port: port.parse().ok()? })
+    });
+    let Some(port) = port else {
+        return again(&cockpit, &who, (id, given), Complaints::one("port", "Choose a port.")).await;
+    };
+    match cockpit.app.approve_order(ApproveOrder { connection: id, port: Some(port) }).await {
+        Ok(_) => Ok(see_other("/cockpit?done=approved")),
+        Err(Refusal::Fault(fault)) if refusal::field(&fault) == "port" => {
+            let complaints = Complaints::one("port", fault.to_string());
+            again(&cockpit, &who, (id, given), complaints).await
+        }
+        Err(refusal) => Err(refusal.into()),
+    }
+}

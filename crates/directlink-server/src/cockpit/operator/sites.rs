@@ -1,0 +1,118 @@
+//! Locations and their capacity, routers with their ports, and what their agents have of the plan.
+
+use super::{
+    super::{
+        Cockpit,
+        door::Operator,
+        live::follow,
+        page::{Page, Trouble},
+        words::{Badge, When, when},
+    },
+    CapacityRow, capacity_row,
+};
+use crate::app::{PortView, RouterView, ScopeView};
+use askama::Template;
+use axum::{extract::State, response::Response};
+
+#[derive(Template)]
+#[template(path = "operator/routers.html")]
+struct Sites {
+    capacity: Vec<CapacityRow>,
+    routers: Vec<RouterBox>,
+}
+
+struct RouterBox {
+    name: String,
+    location: String,
+    vtep: String,
+    agent: Badge,
+    build: String,
+    last_seen: Option<When>,
+    ports: Vec<PortRow>,
+    scopes: Vec<ScopeRow>,
+}
+
+struct PortRow {
+    name: String,
+    speed: &'static str,
+    connection: String,
+    light: Badge,
+}
+
+struct ScopeRow {
+    scope: String,
+    wanted: u64,
+    acknowledged: String,
+    step: Badge,
+    failure: String,
+}
+
+pub(in crate::cockpit) async fn show(
+    State(cockpit): State<Cockpit>,
+    Operator(signed): Operator,
+) -> Result<Response, Trouble> {
+    let body = middle(&cockpit).await?;
+    Page::new("Routers", "routers", &body)?.live("/cockpit/routers/live").show(&cockpit, &signed)
+}
+
+pub(in crate::cockpit) async fn live(
+    State(cockpit): State<Cockpit>,
+    Operator(signed): Operator,
+) -> Response {
+    let at = cockpit.clone();
+    follow(&cockpit, signed, move || {
+        let at = at.clone();
+        async move { Ok(middle(&at).await?.render()?) }
+    })
+}
+
+async fn middle(cockpit: &Cockpit) -> Result<Sites, Trouble> {
+    let capacity = cockpit.app.capacity().await?.iter().map(capacity_row).collect();
+    let routers = cockpit.app.routers().await?.iter().map(router).collect();
+    Ok(Sites { capacity, routers })
+}
+
+fn router(view: &RouterView) -> RouterBox {
+    let agent = &view.agent;
+    RouterBox {
+        name: view.router.name.to_string(),
+        location: view.router.location.to_string(),
+        vtep: view.router.vtep.to_string(),
+        agent: match agent.connected {
+            true => Badge { tone: "good", text: "connected" },
+            false => Badge { tone: "bad", text: "not connected" },
+        },
+        build: agent.build.clone().unwrap_or_else(|| "—".into()),
+        last_seen: agent.last_seen_at.map(when),
+        ports: view.ports.iter().map(port).collect(),
+        scopes: agent.scopes.iter().map(scope).collect(),
+    }
+}
+
+fn port(view: &PortView) -> PortRow {
+    PortRow {
+        name: view.port.name.to_string(),
+        speed: view.port.speed.as_str(),
+        connection: view.connection.map_or_else(String::new, |id| id.to_string()),
+        light: match view.light {
+            Some(true) => Badge { tone: "good", text: "light" },
+            Some(false) => Badge { tone: "gone", text: "no light" },
+            None => Badge { tone: "wait", text: "not told" },
+        },
+    }
+}
+
+fn scope(view: &ScopeView) -> ScopeRow {
+    let in_step = view.acknowledged_generation == Some(view.wanted_generation);
+    ScopeRow {
+        scope: view.scope.to_string(),
+        wanted: view.wanted_generation,
+        acknowledged: view.acknowledged_generation.map_or_else(|| "—".into(), |g| g.to_string()),
+        step: match (in_step, &view.failure) {
+            (_, Some(_)) => Badge { tone: "bad", text: "failed" },
+            (true, None) => Badge { tone: "good", text: "in step" },
+            (false, None) => Badge { tone: "wait", text: "behind" },
+        },
+        failure: view.failure.clone().unwrap_or_default(),
+    }
+}
