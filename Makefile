@@ -54,7 +54,7 @@ unit: setup ## the Rust tests: pure, packets, and labs with BIRD, FRR and GoBGP
 
 clients: build ## AWS CLI, boto3, osc-cli, osc-sdk-python, npm's and Rust's SDK against a Region
 	@scripts/setup-clients
-	DIRECTLINK=$(abspath $(DIRECTLINK)) $(PYTEST) clients
+	DIRECTLINK=$(abspath $(DIRECTLINK)) $(PYTEST) clients --numprocesses 2
 
 ##@ Measure it
 

@@ -106,6 +106,18 @@ def action(exchange) -> str:
     return re.sub(r"^/*api/[^/]+/", "OAPI ", exchange.path, flags=re.IGNORECASE)
 
 
+def pytest_sessionfinish(session):
+    """Of several workers (-n) each has a Region of its own; what they saw is counted together."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["answers"] = [(*seen, count) for seen, count in answers.items()]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error):
+    for name, status, count in getattr(node, "workeroutput", {}).get("answers", []):
+        answers[name, status] += count
+
+
 def pytest_terminal_summary(terminalreporter):
     if answers:
         actions = {name for name, _ in answers}

@@ -11,6 +11,17 @@ def region(region_out_of_time) -> Region:
     return region_out_of_time
 
 
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["by neighbour"] = [(*step, count) for step, count in by_neighbour.items()]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error):
+    for client, step, count in getattr(node, "workeroutput", {}).get("by neighbour", []):
+        by_neighbour[client, step] += count
+
+
 def pytest_terminal_summary(terminalreporter):
     """Which steps a client's dialect does not have, or its types do not let one say."""
     clients = {client for client, _ in by_neighbour}

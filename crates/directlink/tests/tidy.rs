@@ -5,9 +5,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 use syn::{spanned::Spanned, visit::Visit};
 
@@ -252,6 +253,28 @@ fn files_and_functions_stay_small() {
 #[test]
 fn links_in_the_documents_lead_somewhere() {
     check(&files(&root(), "md"), |path, text| dead_links(path.parent().unwrap(), text));
+}
+
+/// Crates as they are built for `what`, each with its features.
+fn built_for(what: &[&str]) -> BTreeSet<String> {
+    let tree = ["tree", "--prefix", "none", "--format", "{p} {f}"];
+    let mut cargo = Command::new(env!("CARGO"));
+    let told = cargo.current_dir(root()).args(tree).args(what).output().unwrap();
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    let text = String::from_utf8(told.stdout).unwrap();
+    text.lines().map(|line| line.trim_end_matches(" (*)").to_owned()).collect()
+}
+
+#[test]
+fn nothing_is_built_once_for_the_binary_and_once_more_for_the_tests() {
+    let binary = built_for(&["--package", "directlink", "--edges", "normal"]);
+    let tests = built_for(&["--workspace", "--edges", "normal,dev"]);
+    assert!(binary.len() > 100, "{binary:?}");
+    let twice: Vec<_> = binary.difference(&tests).collect();
+    assert!(
+        twice.is_empty(),
+        "{twice:?}: ask for the features of the tests in crates/directlink/Cargo.toml"
+    );
 }
 
 #[test]
