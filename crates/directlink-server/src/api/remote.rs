@@ -20,7 +20,8 @@ pub(super) fn behind(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> I
 
 /// As whose a call counts that nobody has proved to be behind; all as one where there is no socket.
 pub(crate) fn counted(peer: Option<IpAddr>, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAddr {
-    peer.map_or(Ipv6Addr::UNSPECIFIED.into(), |peer| neighbourhood(behind(peer, headers, trusted)))
+    let from = peer.map(|peer| neighbourhood(behind(peer, headers, trusted)));
+    from.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED))
 }
 
 /// Whose calls are counted together: an IPv4 address, or the /64 that a site of IPv6 has at least.

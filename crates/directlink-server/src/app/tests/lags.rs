@@ -2,6 +2,7 @@
 
 use super::*;
 use directlink_model::{
+    hosting::Capacity,
     ids::{LagId, PortName},
     lag::LagState,
     plan::{Document, PortPlan},
@@ -351,4 +352,52 @@ fn lag_fault<T: std::fmt::Debug>(outcome: Result<T, Refusal>) -> String {
         }
         other => fault(other),
     }
+}
+
+#[tokio::test]
+async fn an_interface_moves_onto_a_lag_and_off_it_and_its_vlan_with_it() {
+    let b = Bench::new().await;
+    let (lag, _) = b.lit_lag().await;
+    let alone = b.order().await.connection.id;
+    b.approve(alone, Some("par1-r1/p2")).await.unwrap();
+    b.say_on("p2", true, &[]).await;
+    let id = b.made_on(alone, 101).await;
+    let go = async |to: Trunk| b.app.move_interface(&b.alice(), MoveInterface { id, to }).await;
+    assert_eq!(go(lag.into()).await.unwrap().interface.trunk(), Trunk::Lag(lag));
+    assert_eq!(b.carried_by(id).await, ["p0"]);
+    b.say_on("p0", false, &[]).await;
+    assert_eq!(b.carried_by(id).await, ["p1"], "the next member carries it");
+    b.made_on(alone, 101).await;
+    assert_eq!(fault(go(alone.into()).await), "VlanTaken");
+    let other = b.order().await.connection.id;
+    b.approve(other, Some("par1-r1/p3")).await.unwrap();
+    b.say_on("p3", true, &[]).await;
+    assert_eq!(go(other.into()).await.unwrap().interface.trunk(), Trunk::Connection(other));
+    assert!(
+        b.carried_by(id).await.is_empty() && b.planned("p3").await.interfaces.contains_key(&id)
+    );
+    b.made_on(lag, 101).await;
+    assert_eq!(fault(go(lag.into()).await), "VlanTaken");
+}
+
+#[tokio::test]
+async fn a_member_hosts_no_connection_and_what_hosts_or_is_hosted_is_no_member() {
+    let b = Bench::new().await;
+    let (lag, [member, _]) = b.lit_lag().await;
+    let alone = b.order().await.connection.id;
+    b.approve(alone, Some("par1-r1/p2")).await.unwrap();
+    let share = |parent| AllocateConnection {
+        parent,
+        owner: b.alice,
+        name: "a share".into(),
+        vlan: 7u16.try_into().unwrap(),
+        capacity: Capacity::Mbps50,
+        tags: TagSet::default(),
+    };
+    assert_eq!(fault(b.app.allocate_connection(&b.alice(), share(member)).await), "Hosting");
+    let hosted = b.app.allocate_connection(&b.alice(), share(alone)).await.unwrap().connection.id;
+    b.app.confirm_connection(&b.alice(), hosted).await.unwrap();
+    let join = async |connection| b.app.join_lag(&b.alice(), SetMember { lag, connection }).await;
+    assert_eq!(fault(join(alone).await), "Hosting");
+    assert_eq!(fault(join(hosted).await), "Lag");
 }
