@@ -193,7 +193,6 @@ const fn code_of(fault: &Fault) -> Code {
         Fault::TagKey(_) => Code(4069),
         Fault::TagValue(_) => Code(4071),
         Fault::SecurityGroupElsewhere { .. } => Code(4086), // network-mismatch
-
         Fault::NoSuchSubregion(_) => Code(5009),
         Fault::NoSuchSecurityGroup(_) => Code(5020),
         Fault::NoSuchAccessKey(_) => Code(5027),
