@@ -227,7 +227,7 @@ mod tests {
             account: OWNER,
             name: format!("connection {n}"),
             location: "PAR1".parse().unwrap(),
-            bandwidth: Bandwidth::Gbps1,
+            bandwidth: Bandwidth::OneGbps,
             lag: None,
             requested_at: at(0),
             approval: None,
@@ -243,7 +243,7 @@ mod tests {
         let hosting = Hosting {
             parent: ConnectionId::from_bits(9),
             partner: OWNER,
-            vlan: 100.try_into().unwrap(),
+            vlan: 100u16.try_into().unwrap(),
             capacity: Capacity::Mbps50,
             offer: Confirmation::AwaitedUntil(at(50)),
         };
