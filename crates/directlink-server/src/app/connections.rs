@@ -15,6 +15,7 @@ use crate::{
         journal, plans, sites, tag_sets,
     },
 };
+use bytes::Bytes;
 use directlink_model::{
     Fault,
     command::{OrderConnection, RenameConnection},
@@ -45,6 +46,15 @@ impl OwnLines {
 
     pub(crate) fn tags(&self) -> &Tags {
         &self.lines.tags
+    }
+
+    /// What `write` makes of them all, or made of the same before, under that name.
+    pub(crate) fn text<E>(
+        &self,
+        kind: &'static str,
+        write: impl FnOnce() -> Result<Bytes, E>,
+    ) -> Result<Bytes, E> {
+        self.lines.text(kind, (self.gone, self.now), write)
     }
 }
 

@@ -1,14 +1,41 @@
 //! What happened (events), and what must still be done once outside (the outbox). Rows are only added.
+//!
+//! ```text
+//!   act ──► record: into the transaction's hand ──► its batch's COMMIT is due: all in a few statements, COMMIT
+//!               └► undone: never was
+//! ```
 
-use super::{Error, Tx, row::Columns, statements};
+use super::{AnyConnection, Error, Tx, row::Columns, statements};
 use directlink_model::ids::{AccountId, RouterName};
 use jiff::Timestamp;
-use sqlx::{AnyConnection, any::AnyRow, query};
+use sqlx::{
+    Any,
+    any::{AnyArguments, AnyRow},
+    query,
+    query::Query,
+};
 use std::fmt;
 use uuid::Uuid;
 
+/// An INSERT of these rows of parameters.
+macro_rules! events {
+    ($first:literal $(, $row:literal)*) => {
+        concat!(
+            "INSERT INTO event (id, at_us, actor, subject, what, why) VALUES ",
+            $first, $(", ", $row),*
+        )
+    };
+}
+
 statements! {
-    RECORD = "INSERT INTO event (id, at_us, actor, subject, what, why) VALUES ($1, $2, $3, $4, $5, $6)";
+    RECORD = events!("($1, $2, $3, $4, $5, $6)");
+    RECORD_TWO = events!("($1, $2, $3, $4, $5, $6)", "($7, $8, $9, $10, $11, $12)");
+    RECORD_FOUR = events!("($1, $2, $3, $4, $5, $6)", "($7, $8, $9, $10, $11, $12)",
+                          "($13, $14, $15, $16, $17, $18)", "($19, $20, $21, $22, $23, $24)");
+    RECORD_EIGHT = events!("($1, $2, $3, $4, $5, $6)", "($7, $8, $9, $10, $11, $12)",
+                           "($13, $14, $15, $16, $17, $18)", "($19, $20, $21, $22, $23, $24)",
+                           "($25, $26, $27, $28, $29, $30)", "($31, $32, $33, $34, $35, $36)",
+                           "($37, $38, $39, $40, $41, $42)", "($43, $44, $45, $46, $47, $48)");
     SEND = "INSERT INTO outbox (id, kind, subject, created_us) VALUES ($1, $2, $3, $4)";
     OF_SUBJECT = "SELECT at_us, actor, subject, what, why FROM event WHERE subject = $1 AND at_us < $2
                   ORDER BY at_us DESC, id DESC LIMIT $3";
@@ -47,7 +74,19 @@ impl fmt::Display for Actor {
     }
 }
 
-/// Who, when, on what, what, and why (a request's number, or a cause in words).
+/// An event that is not yet in the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Event {
+    id: String,
+    at_us: i64,
+    actor: String,
+    subject: String,
+    what: String,
+    why: String,
+}
+
+/// Who, when, on what, what, and why (a request's number, or a cause in words). Written when the
+/// act's COMMIT is due, with the events of all that share it.
 pub(crate) async fn record(
     tx: &mut Tx,
     (actor, at): (&Actor, Timestamp),
@@ -55,16 +94,45 @@ pub(crate) async fn record(
     what: &str,
     why: impl fmt::Display,
 ) -> Result<(), Error> {
-    query(RECORD)
-        .bind(Uuid::now_v7().to_string())
-        .bind(at.as_microsecond())
-        .bind(actor.to_string())
-        .bind(subject.to_string())
-        .bind(what)
-        .bind(why.to_string())
-        .execute(&mut **tx)
-        .await?;
+    tx.events.push(Event {
+        id: Uuid::now_v7().to_string(),
+        at_us: at.as_microsecond(),
+        actor: actor.to_string(),
+        subject: subject.to_string(),
+        what: what.to_owned(),
+        why: why.to_string(),
+    });
     Ok(())
+}
+
+/// As few statements as there are powers of two in their number: each is a walk to the
+/// connection's thread and back.
+pub(super) async fn write(db: &mut AnyConnection, mut events: &[Event]) -> Result<(), Error> {
+    while !events.is_empty() {
+        let (many, statement) = match events.len() {
+            8.. => (8, RECORD_EIGHT),
+            4.. => (4, RECORD_FOUR),
+            2.. => (2, RECORD_TWO),
+            _ => (1, RECORD),
+        };
+        let (now, later) = events.split_at(many);
+        now.iter().fold(query(statement), bind).execute(&mut *db).await?;
+        events = later;
+    }
+    Ok(())
+}
+
+fn bind<'q>(
+    statement: Query<'q, Any, AnyArguments>,
+    event: &'q Event,
+) -> Query<'q, Any, AnyArguments> {
+    statement
+        .bind(event.id.as_str())
+        .bind(event.at_us)
+        .bind(event.actor.as_str())
+        .bind(event.subject.as_str())
+        .bind(event.what.as_str())
+        .bind(event.why.as_str())
 }
 
 /// To be done once outside, after this transaction.

@@ -10,6 +10,7 @@ use super::{
     interfaces::GoneBefore,
     tag_sets,
 };
+use bytes::Bytes;
 use directlink_model::{
     account::{AccessKey, SecretKey},
     connection::Connection,
@@ -28,6 +29,8 @@ use std::{
 /// So many access keys, and so many rows of accounts' lists, are kept at most.
 const KEYS_MAX: usize = 10_000;
 const ROWS_MAX: usize = 100_000;
+/// A list's text is kept beside it if it has no more bytes than this for each row.
+const TEXT_OF_ROW_MAX: usize = 1024;
 
 /// What of the database is in memory.
 #[derive(Default)]
@@ -43,9 +46,59 @@ pub(super) struct Kept {
 pub(crate) struct Lines {
     connections: Vec<Connection>,
     pub(crate) tags: BTreeMap<String, TagSet>,
+    text: Mutex<Option<Text>>,
+}
+
+/// What was last made of all the connections that show.
+#[derive(Debug)]
+struct Text {
+    /// What the text is, for whoever makes such texts.
+    kind: &'static str,
+    /// Of so many connections, each as it is stored.
+    shown: usize,
+    bytes: Bytes,
 }
 
 impl Lines {
+    pub(super) fn new(connections: Vec<Connection>, tags: BTreeMap<String, TagSet>) -> Self {
+        Self { connections, tags, text: Mutex::default() }
+    }
+
+    /// What `write` makes of all that show now and of the tags, and of nothing else that changes.
+    /// It is not asked again while they are the same.
+    ///
+    /// Time alone changes a list in two ways. An offer lapses: then nothing is kept. Something is
+    /// hidden: as each hides at a moment of its own, as many that show are the same that show.
+    pub(crate) fn text<E>(
+        &self,
+        kind: &'static str,
+        (gone, now): (GoneBefore, Timestamp),
+        write: impl FnOnce() -> Result<Bytes, E>,
+    ) -> Result<Bytes, E> {
+        let (mut shown, mut as_stored) = (0, true);
+        for connection in self.connections(gone, now) {
+            shown += 1;
+            as_stored &= matches!(connection, Cow::Borrowed(_));
+        }
+        if !as_stored {
+            return write();
+        }
+        if let Some(text) = &*self.last_text()
+            && (text.kind, text.shown) == (kind, shown)
+        {
+            return Ok(text.bytes.clone());
+        }
+        let bytes = write()?;
+        if bytes.len() <= (1 + shown) * TEXT_OF_ROW_MAX {
+            *self.last_text() = Some(Text { kind, shown, bytes: bytes.clone() });
+        }
+        Ok(bytes)
+    }
+
+    fn last_text(&self) -> MutexGuard<'_, Option<Text>> {
+        self.text.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// As they read now, without those that a final state has hidden.
     pub(crate) fn connections(
         &self,
@@ -104,7 +157,7 @@ impl Store {
         let tags = tag_sets::of_account(&mut db, account).await?;
         drop(db);
         let rows = 1 + connections.len() + tags.len();
-        let lines = Arc::new(Lines { connections, tags });
+        let lines = Arc::new(Lines::new(connections, tags));
         self.kept.lines.keep(account, edition, &lines, ROWS_MAX, rows);
         Ok(lines)
     }
@@ -155,6 +208,74 @@ impl<K: Eq + Hash, V> Shelf<K, V> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use directlink_model::{
+        connection::Bandwidth,
+        hosting::{Capacity, Hosting},
+        ids::ConnectionId,
+    };
+    use std::cell::Cell;
+
+    const OWNER: AccountId = AccountId::from_number(1);
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn connection(n: u32, deleted_at: Option<Timestamp>) -> Connection {
+        Connection {
+            id: ConnectionId::from_bits(n),
+            account: OWNER,
+            name: format!("connection {n}"),
+            location: "PAR1".parse().unwrap(),
+            bandwidth: Bandwidth::OneGbps,
+            lag: None,
+            requested_at: at(0),
+            approval: None,
+            light: None,
+            delete_asked_at: deleted_at,
+            deleted_at,
+            hosting: None,
+        }
+    }
+
+    #[test]
+    fn a_text_is_kept_until_an_offer_lapses_or_something_is_hidden_and_is_never_another() {
+        let hosting = Hosting {
+            parent: ConnectionId::from_bits(9),
+            partner: OWNER,
+            vlan: 100u16.try_into().unwrap(),
+            capacity: Capacity::Mbps50,
+            offer: Confirmation::AwaitedUntil(at(50)),
+        };
+        let offer = Connection { hosting: Some(hosting), ..connection(3, None) };
+        let deleted = [connection(1, Some(at(10))), connection(2, Some(at(30)))];
+        let lines = Lines::new([&deleted[..], &[offer]].concat(), BTreeMap::new());
+        // Hidden are those of 10 and 30 from 20 and 40 on; the offer lapses at 50, is hidden at 60.
+        let mut written = vec![];
+        for second in [11, 11, 19, 20, 21, 39, 40, 49, 50, 50, 59, 60, 61, 60, 41, 41, 12] {
+            let (gone, now) = (at(second - 10), at(second));
+            let gone = GoneBefore { deleted: gone, lapsed: gone };
+            let is_asked = Cell::new(false);
+            let write = || {
+                is_asked.set(true);
+                let all: Vec<_> = lines.connections(gone, now).collect();
+                Ok::<Bytes, ()>(format!("{all:?}").into())
+            };
+            let text = lines.text("all", (gone, now), write);
+            written.extend(is_asked.get().then_some(second));
+            assert_eq!(text, write(), "{second}");
+        }
+        assert_eq!(written, [11, 20, 40, 50, 50, 59, 60, 41, 12]);
+        let gone = GoneBefore { deleted: at(2), lapsed: at(2) };
+        let other = lines.text("other", (gone, at(12)), || Ok::<_, ()>("other".into()));
+        assert_eq!(other, Ok("other".into()), "another kind of text");
+        let long = Bytes::from(vec![b' '; 5000]);
+        for _ in 0..2 {
+            let text = lines.text("long", (gone, at(12)), || Ok::<_, ()>(long.clone()));
+            assert_eq!(text, Ok(long.clone()));
+            assert_ne!(lines.last_text().as_ref().map(|text| text.kind), Some("long"));
+        }
+    }
 
     #[test]
     fn a_shelf_keeps_no_more_than_it_may_and_nothing_of_another_edition() {

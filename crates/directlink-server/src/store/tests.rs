@@ -148,6 +148,36 @@ async fn an_act_whose_caller_leaves_never_was_and_those_beside_it_are_kept() {
 }
 
 #[tokio::test]
+async fn every_event_of_an_act_is_kept_in_order_however_many_and_none_of_an_act_that_was_undone() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("region.db")).await.unwrap();
+    let mut expected = vec![];
+    for (many, go_well) in
+        [(0, true), (1, true), (3, false), (7, true), (8, true), (9, false), (27, true)]
+    {
+        let mut tx = store.begin().await.unwrap();
+        for n in 0..many {
+            let what = format!("{n} of {many}");
+            let who = (&journal::Actor::Operator, Timestamp::UNIX_EPOCH);
+            journal::record(&mut tx, who, "subject", &what, "why").await.unwrap();
+            expected.extend(go_well.then_some(what));
+        }
+        match go_well {
+            true => tx.commit().await.unwrap(),
+            false => tx.rollback().await,
+        }
+    }
+    let mut db = store.reader().await.unwrap();
+    let kept: Vec<(String, String, String)> =
+        sqlx::query_as("SELECT what, actor, why FROM event ORDER BY id")
+            .fetch_all(&mut *db)
+            .await
+            .unwrap();
+    let as_said = |what| (what, "operator".to_owned(), "why".to_owned());
+    assert_eq!(kept, expected.into_iter().map(as_said).collect::<Vec<_>>());
+}
+
+#[tokio::test]
 async fn a_closed_store_says_so() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(&dir.path().join("region.db")).await.unwrap();

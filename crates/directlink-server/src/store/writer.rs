@@ -17,6 +17,7 @@
 use super::{
     Error,
     editions::{Editions, Touched},
+    journal::{self, Event},
 };
 use sqlx::{AnyConnection, Connection, Executor};
 use std::{
@@ -51,6 +52,8 @@ pub struct Tx {
     pub(crate) marked: bool,
     /// What it changes of that which is kept in memory. Whoever does not say so changes all.
     pub(crate) touched: Touched,
+    /// What it did, for the journal.
+    pub(super) events: Vec<Event>,
 }
 
 struct Desk {
@@ -62,6 +65,8 @@ struct Desk {
     is_acting: bool,
     /// Acts that went well and wait for the COMMIT.
     batch: Vec<Waiting>,
+    /// What they did, to be written before it.
+    events: Vec<Event>,
     editions: Editions,
 }
 
@@ -83,7 +88,8 @@ impl Writer {
     pub(super) fn new(connection: AnyConnection, editions: Editions) -> Self {
         let connection = Some(connection);
         let transaction = Transaction::None;
-        let desk = Desk { connection, transaction, is_acting: false, batch: Vec::new(), editions };
+        let (is_acting, batch, events) = (false, Vec::new(), Vec::new());
+        let desk = Desk { connection, transaction, is_acting, batch, events, editions };
         Self { desk: Arc::new(Mutex::new(desk)), waiting: Arc::default() }
     }
 
@@ -92,8 +98,8 @@ impl Writer {
         let mut desk = Arc::clone(&self.desk).lock_owned().await;
         drop(place);
         desk.begin_act().await?;
-        let touched = Touched::default();
-        Ok(Tx { desk: Some(desk), writer: self.clone(), marked: false, touched })
+        let (touched, events) = (Touched::default(), Vec::new());
+        Ok(Tx { desk: Some(desk), writer: self.clone(), marked: false, touched, events })
     }
 
     pub(super) async fn close(&self) {
@@ -125,6 +131,7 @@ impl Tx {
         let Some(mut desk) = self.desk.take() else { return Err(gone()) };
         desk.is_acting = false;
         let (tell, told) = oneshot::channel();
+        desk.events.append(&mut self.events);
         desk.batch.push(Waiting { touched: self.touched, tell });
         // Each act asks for its batch's COMMIT, so one comes even if those in line leave.
         let join = self.writer.waiting.load(Ordering::Relaxed) > 0 && desk.batch.len() < BATCH_MAX;
@@ -204,8 +211,13 @@ impl Desk {
         }
         let batch = std::mem::take(&mut self.batch);
         self.transaction = Transaction::Unsure;
+        let written = self.write_events().await;
         let changing = self.editions.changing(batch.iter().map(|waiting| waiting.touched));
-        let outcome = self.run("COMMIT").await.map_err(Arc::new);
+        let outcome = match written {
+            Ok(()) => self.run("COMMIT").await,
+            Err(error) => Err(error),
+        };
+        let outcome = outcome.map_err(Arc::new);
         match outcome {
             Ok(()) => self.transaction = Transaction::None,
             Err(_) => self.give_up().await,
@@ -220,12 +232,18 @@ impl Desk {
     /// Nothing is open any more; acts of the batch, if any, hear that they are not kept.
     async fn give_up(&mut self) {
         self.batch.clear();
+        self.events.clear();
         if self.transaction != Transaction::None {
             self.transaction = Transaction::Unsure;
             // It fails where nothing was open, which is what is wanted.
             let _ = self.run("ROLLBACK").await;
             self.transaction = Transaction::None;
         }
+    }
+
+    async fn write_events(&mut self) -> Result<(), Error> {
+        let events = std::mem::take(&mut self.events);
+        journal::write(self.connection.as_mut().ok_or_else(gone)?, &events).await
     }
 
     async fn run(&mut self, statement: &'static str) -> Result<(), Error> {

@@ -172,7 +172,11 @@ pub(super) async fn describe(call: Call<'_>) -> Result<Answer, Failure> {
     let page = Page::asked(&call.given)?;
     let Some(id) = id else {
         let own = call.app.own_lines(&call.context).await?;
-        return answer(&call, &page, own.connections().collect(), own.tags());
+        let write = || answer(&call, &page, own.connections().collect(), own.tags());
+        return match page.is_all() {
+            true => own.text("DescribeConnections", || Ok(write()?.0)).map(Answer),
+            false => write(),
+        };
     };
     let (connection, tags) = call.app.own_line(&call.context, id).await?;
     answer(&call, &page, vec![Cow::Owned(connection)], &alone(id, tags))

@@ -32,6 +32,7 @@ use crate::{
     store,
 };
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use members::Members;
@@ -46,19 +47,19 @@ type Outcome = Result<Value, Failure>;
 type Handler = for<'c> fn(Call<'c>) -> BoxFuture<'c, Result<Answer, Failure>>;
 
 /// What is answered, written down.
-struct Answer(Vec<u8>);
+struct Answer(Bytes);
 
 impl Answer {
     /// Straight from its parts: of a long list no tree of values is made first.
     fn of(parts: &impl Serialize) -> Result<Self, Failure> {
         let text = serde_json::to_vec(parts).map_err(store::Error::from);
-        Ok(Self(text.map_err(crate::app::Refusal::from)?))
+        Ok(Self(text.map_err(crate::app::Refusal::from)?.into()))
     }
 }
 
 impl From<Value> for Answer {
     fn from(value: Value) -> Self {
-        Self(value.to_string().into_bytes())
+        Self(value.to_string().into())
     }
 }
 

@@ -36,6 +36,11 @@ impl Page {
         Ok(Self { max, after })
     }
 
+    /// Whether it is the whole list.
+    pub(super) fn is_all(&self) -> bool {
+        self.max.is_none() && self.after.is_none()
+    }
+
     /// The items of this page and the token of the next, if there is one. `key` says an item's
     /// place; the list is in its order.
     pub(super) fn of<T>(

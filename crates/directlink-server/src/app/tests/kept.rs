@@ -28,6 +28,8 @@ async fn lines(app: &App, ctx: &Context) -> String {
     let tagged: Vec<Tagged> = ids.into_iter().map(Tagged::from).collect();
     let tags = app.line_tags(ctx, Some(&tagged)).await.unwrap();
     assert_eq!(format!("{tags:?}"), format!("{:?}", app.line_tags(ctx, None).await.unwrap()));
+    let write = || Ok::<_, ()>(format!("{listed:?} {:?}", own.tags()).into());
+    assert_eq!(own.text("debug", write), write(), "a text that is kept is what would be written");
     format!("{listed:?} {:?} {connections:?}", own.tags())
 }
 
