@@ -76,7 +76,7 @@ impl fmt::Display for Actor {
 
 /// An event that is not yet in the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Event {
+pub(super) struct Unwritten {
     id: String,
     at_us: i64,
     actor: String,
@@ -94,7 +94,7 @@ pub(crate) async fn record(
     what: &str,
     why: impl fmt::Display,
 ) -> Result<(), Error> {
-    tx.events.push(Event {
+    tx.events.push(Unwritten {
         id: Uuid::now_v7().to_string(),
         at_us: at.as_microsecond(),
         actor: actor.to_string(),
@@ -107,7 +107,7 @@ pub(crate) async fn record(
 
 /// As few statements as there are powers of two in their number: each is a walk to the
 /// connection's thread and back.
-pub(super) async fn write(db: &mut AnyConnection, mut events: &[Event]) -> Result<(), Error> {
+pub(super) async fn write(db: &mut AnyConnection, mut events: &[Unwritten]) -> Result<(), Error> {
     while !events.is_empty() {
         let (many, statement) = match events.len() {
             8.. => (8, RECORD_EIGHT),
@@ -124,7 +124,7 @@ pub(super) async fn write(db: &mut AnyConnection, mut events: &[Event]) -> Resul
 
 fn bind<'q>(
     statement: Query<'q, Any, AnyArguments>,
-    event: &'q Event,
+    event: &'q Unwritten,
 ) -> Query<'q, Any, AnyArguments> {
     statement
         .bind(event.id.as_str())

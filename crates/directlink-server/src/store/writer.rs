@@ -17,7 +17,7 @@
 use super::{
     Error,
     editions::{Editions, Touched},
-    journal::{self, Event},
+    journal::{self, Unwritten},
 };
 use sqlx::{AnyConnection, Connection, Executor};
 use std::{
@@ -53,7 +53,7 @@ pub struct Tx {
     /// What it changes of that which is kept in memory. Whoever does not say so changes all.
     pub(crate) touched: Touched,
     /// What it did, for the journal.
-    pub(super) events: Vec<Event>,
+    pub(super) events: Vec<Unwritten>,
 }
 
 struct Desk {
@@ -66,7 +66,7 @@ struct Desk {
     /// Acts that went well and wait for the COMMIT.
     batch: Vec<Waiting>,
     /// What they did, to be written before it.
-    events: Vec<Event>,
+    events: Vec<Unwritten>,
     editions: Editions,
 }
 
