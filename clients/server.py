@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 from contextlib import closing, contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from region import DIRECTLINK, Region, eventually
 
@@ -27,8 +28,9 @@ class Server(Region):
         self.listen = dict(zip(("--listen", "--listen-operator", "--listen-agents"), map(address, ports)))
         self.process = None
         api, operator = (f"http://{self.listen[name]}" for name in ("--listen", "--listen-operator"))
-        described = {"region": "eu-west-2", "api": f"{api}/api/v1", "aws": api, "accounts": [], "routers": []}
-        super().__init__(folder / "state", described | {"operator": {"url": operator, "token": TOKEN}})
+        described = {"region": "eu-west-2", "api": f"{api}/api/v1", "aws": api, "cockpit": f"{api}/cockpit"}
+        desk = {"url": operator, "token": TOKEN, "cockpit": urlsplit(operator)._replace(path="/cockpit").geturl()}
+        super().__init__(folder / "state", described | {"accounts": [], "routers": [], "operator": desk})
 
     @classmethod
     @contextmanager
