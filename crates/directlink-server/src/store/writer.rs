@@ -19,7 +19,7 @@ use super::{
     editions::{Editions, Touched},
     journal::{self, Unwritten},
 };
-use sqlx::{AnyConnection, Connection, Executor};
+use sqlx::{AnyConnection, Connection, query};
 use std::{
     ops::{Deref, DerefMut},
     sync::{
@@ -65,6 +65,8 @@ struct Desk {
     is_acting: bool,
     /// Acts that went well and wait for the COMMIT.
     batch: Vec<Waiting>,
+    /// Which batch that is.
+    number: u64,
     /// What they did, to be written before it.
     events: Vec<Unwritten>,
     editions: Editions,
@@ -89,7 +91,7 @@ impl Writer {
         let connection = Some(connection);
         let transaction = Transaction::None;
         let (is_acting, batch, events) = (false, Vec::new(), Vec::new());
-        let desk = Desk { connection, transaction, is_acting, batch, events, editions };
+        let desk = Desk { connection, transaction, is_acting, batch, number: 0, events, editions };
         Self { desk: Arc::new(Mutex::new(desk)), waiting: Arc::default() }
     }
 
@@ -111,16 +113,23 @@ impl Writer {
         }
     }
 
-    /// Commits what waits for it, in a task of its own: at once where the desk is given.
-    fn settle(&self, desk: Option<OwnedMutexGuard<Desk>>) {
+    /// Ends what is open, in a task of its own.
+    fn settle(mut desk: OwnedMutexGuard<Desk>) {
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move { desk.settle().await });
+        }
+    }
+
+    /// The same for one batch, after those who are in line now.
+    fn settle_later(&self, batch: u64) {
         let line = Arc::clone(&self.desk);
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move {
-                let mut desk = match desk {
-                    Some(desk) => desk,
-                    None => line.lock_owned().await,
-                };
-                desk.settle().await;
+                let mut desk = line.lock_owned().await;
+                // Already done, it would cut the next batch short.
+                if desk.number == batch {
+                    desk.settle().await;
+                }
             });
         }
     }
@@ -133,9 +142,15 @@ impl Tx {
         let (tell, told) = oneshot::channel();
         desk.events.append(&mut self.events);
         desk.batch.push(Waiting { touched: self.touched, tell });
-        // Each act asks for its batch's COMMIT, so one comes even if those in line leave.
         let join = self.writer.waiting.load(Ordering::Relaxed) > 0 && desk.batch.len() < BATCH_MAX;
-        self.writer.settle((!join).then_some(desk));
+        // The first asks for the batch's COMMIT, so that one comes even if those in line leave.
+        if join && desk.batch.len() == 1 {
+            self.writer.settle_later(desk.number);
+        }
+        match join {
+            true => drop(desk),
+            false => Writer::settle(desk),
+        }
         told.await.unwrap_or_else(|_| Err(gone()))
     }
 
@@ -152,7 +167,7 @@ impl Drop for Tx {
     /// Its caller left: the act is undone without them.
     fn drop(&mut self) {
         if let Some(desk) = self.desk.take() {
-            self.writer.settle(Some(desk));
+            Writer::settle(desk);
         }
     }
 }
@@ -210,6 +225,7 @@ impl Desk {
             return self.give_up().await;
         }
         let batch = std::mem::take(&mut self.batch);
+        self.number += 1;
         self.transaction = Transaction::Unsure;
         let written = self.write_events().await;
         let changing = self.editions.changing(batch.iter().map(|waiting| waiting.touched));
@@ -232,6 +248,7 @@ impl Desk {
     /// Nothing is open any more; acts of the batch, if any, hear that they are not kept.
     async fn give_up(&mut self) {
         self.batch.clear();
+        self.number += 1;
         self.events.clear();
         if self.transaction != Transaction::None {
             self.transaction = Transaction::Unsure;
@@ -248,7 +265,8 @@ impl Desk {
 
     async fn run(&mut self, statement: &'static str) -> Result<(), Error> {
         let connection = self.connection.as_mut().ok_or_else(gone)?;
-        connection.execute(statement).await?;
+        // As a query, it is parsed once.
+        query(statement).execute(connection).await?;
         Ok(())
     }
 }
@@ -271,4 +289,30 @@ impl Drop for Place<'_> {
 
 fn gone() -> Error {
     Error::Database(sqlx::Error::PoolClosed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Store, sites};
+    use futures::future::join_all;
+
+    /// A request for a COMMIT that outlives its batch would cut each following one short.
+    #[tokio::test]
+    async fn callers_who_come_again_and_again_go_on_sharing_commits() {
+        const CALLERS: u64 = 12;
+        const TIMES: u64 = 10;
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("region.db")).await.unwrap();
+        let before = store.writer.desk.lock().await.number;
+        let callers = (0..CALLERS).map(|_| async {
+            for _ in 0..TIMES {
+                let mut tx = store.begin().await.unwrap();
+                sites::set(&mut tx, "name", "value".into()).await.unwrap();
+                tx.commit().await.unwrap();
+            }
+        });
+        join_all(callers).await;
+        let batches = store.writer.desk.lock().await.number - before;
+        assert!(batches <= 3 * TIMES, "{batches} batches for {CALLERS} callers, {TIMES} times each");
+    }
 }
