@@ -18,20 +18,24 @@ use directlink_model::{
 use jiff::Timestamp;
 use sqlx::{AnyConnection, any::AnyRow, query};
 
-/// A statement that reads connections `c`, each with its wire `w`.
+/// A statement that reads connections `c`, with what is their wire's. Port and light are never in a
+/// hosted one's own row (see [`update`]), so what its parent `w` lacks is lacking.
 macro_rules! lines {
     ($rest:literal) => {
         lines!("", $rest)
     };
     ($more:literal, $rest:literal) => {
         concat!(
-            "SELECT c.*, w.account AS wire_account, w.location AS wire_location, w.bandwidth AS wire_bandwidth, \
-                    w.approved_us AS wire_approved_us, w.router AS wire_router, w.port AS wire_port, \
-                    w.light AS wire_light, w.light_since_us AS wire_light_since_us, \
-                    h.parent, h.vlan AS hosted_vlan, h.capacity, h.confirm_until_us, h.lapsed_us, h.rejected_us",
+            "SELECT c.id, c.account, c.name, c.lag, c.requested_us, c.delete_asked_us, c.deleted_us, \
+                    COALESCE(w.location, c.location) AS location, COALESCE(w.bandwidth, c.bandwidth) AS bandwidth, \
+                    COALESCE(w.approved_us, c.approved_us) AS approved_us, \
+                    COALESCE(w.router, c.router) AS router, COALESCE(w.port, c.port) AS port, \
+                    COALESCE(w.light, c.light) AS light, COALESCE(w.light_since_us, c.light_since_us) AS light_since_us, \
+                    h.parent, w.account AS partner, h.vlan AS hosted_vlan, h.capacity, h.confirm_until_us, \
+                    h.lapsed_us, h.rejected_us",
             $more,
             " FROM connection c LEFT JOIN hosted_connection h ON h.connection = c.id \
-             JOIN connection w ON w.id = COALESCE(h.parent, c.id) ",
+             LEFT JOIN connection w ON w.id = h.parent ",
             $rest
         )
     };
@@ -305,21 +309,22 @@ pub(crate) async fn issue_letter(
 }
 
 fn read(row: &AnyRow) -> Result<Connection, Error> {
-    let bandwidth = row.text("wire_bandwidth")?;
-    let port = row.word_or_null("wire_router")?.zip(row.word_or_null("wire_port")?);
+    let bandwidth = row.text("bandwidth")?;
+    let port = row.word_or_null("router")?.zip(row.word_or_null("port")?);
     let approval =
-        row.time_or_null("wire_approved_us")?.zip(port).map(|(approved_at, (router, port))| {
-            Approval { approved_at, port: PortRef { router, port } }
+        row.time_or_null("approved_us")?.zip(port).map(|(approved_at, (router, port))| Approval {
+            approved_at,
+            port: PortRef { router, port },
         });
     let light = row
-        .number_or_null("wire_light")?
-        .zip(row.time_or_null("wire_light_since_us")?)
+        .number_or_null("light")?
+        .zip(row.time_or_null("light_since_us")?)
         .map(|(on, since)| Light { on: on != 0, since });
     Ok(Connection {
         id: row.word("id")?,
         account: row.word("account")?,
         name: row.text("name")?,
-        location: row.word("wire_location")?,
+        location: row.word("location")?,
         bandwidth: bandwidth
             .parse::<Bandwidth>()
             .map_err(|()| unreadable("bandwidth", &bandwidth, "not a bandwidth"))?,

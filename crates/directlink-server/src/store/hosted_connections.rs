@@ -87,7 +87,7 @@ pub(super) fn read(row: &AnyRow) -> Result<Option<Hosting>, Error> {
     };
     Ok(Some(Hosting {
         parent,
-        partner: row.word("wire_account")?,
+        partner: row.word("partner")?,
         vlan: row.narrow("hosted_vlan")?,
         capacity: capacity.parse().map_err(|why| unreadable("capacity", &capacity, why))?,
         offer,

@@ -313,6 +313,9 @@ mod tests {
         });
         join_all(callers).await;
         let batches = store.writer.desk.lock().await.number - before;
-        assert!(batches <= 3 * TIMES, "{batches} batches for {CALLERS} callers, {TIMES} times each");
+        assert!(
+            batches <= 3 * TIMES,
+            "{batches} batches for {CALLERS} callers, {TIMES} times each"
+        );
     }
 }
