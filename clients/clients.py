@@ -19,13 +19,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import boto3
+import botocore.session
 import requests
 from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from osc_sdk_python import Gateway
 
-from region import Account, Region
+from region import TOP, Account, Region
 
 VENV_BIN = Path(sys.executable).parent
 
@@ -334,8 +335,8 @@ class AwsCli(AwsFace):
 
 
 class Boto3(AwsFace):
-    def __init__(self, region: Region, account: Account, _home: Path):
-        self.client = boto3.client(
+    def __init__(self, region: Region, account: Account, home: Path):
+        self.client = self._session(home).client(
             "directconnect",
             region_name=region.name,
             endpoint_url=region.aws,
@@ -344,11 +345,28 @@ class Boto3(AwsFace):
             config=Config(retries={"total_max_attempts": 1}),
         )
 
+    def _session(self, _home: Path) -> boto3.Session:
+        return boto3.Session()
+
     def call(self, operation: str, **parameters) -> dict:
         try:
             return getattr(self.client, xform_name(operation))(**parameters)
         except ClientError as refusal:
             raise Refused(refusal.response["Error"]["Code"], refusal.response["Error"]["Message"]) from None
+
+
+class Boto3Cbor(Boto3):
+    """The same with a model, in its folder for models, that has the newer of the two published protocols only."""
+
+    def _session(self, home: Path) -> boto3.Session:
+        model = json.loads((TOP / "spec/aws-directconnect-service-2.json").read_text())
+        model["metadata"]["protocols"] = ["smithy-rpc-v2-cbor"]
+        folder = home / "models/directconnect" / model["metadata"]["apiVersion"]
+        folder.mkdir(parents=True)
+        (folder / "service-2.json").write_text(json.dumps(model))
+        session = botocore.session.Session()
+        session.set_config_variable("data_path", str(home / "models"))
+        return boto3.Session(botocore_session=session)
 
 
 CLIENTS = {
@@ -357,6 +375,7 @@ CLIENTS = {
     "osc-cli directlink": OscCliDirectLink,
     "aws-cli": AwsCli,
     "boto3": Boto3,
+    "boto3 in CBOR": Boto3Cbor,
 }
 
 

@@ -8,10 +8,12 @@ one that the operation may answer, and it has a message.
 
 import json
 import re
+from datetime import datetime
 from functools import cached_property
 
 import yaml
 from botocore.model import ServiceModel, Shape
+from botocore.parsers import ResponseParserError, RpcV2CBORParser
 from jsonschema import Draft202012Validator, FormatChecker
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
@@ -35,8 +37,11 @@ def is_date_time(value) -> bool:
 def violations(exchange: Exchange) -> list[str]:
     """What is wrong with an answer, in words; empty where all is well."""
     target = exchange.request_headers.get("X-Amz-Target", "")
+    in_path = re.fullmatch(r"/service/OvertureService/operation/(\w+)", exchange.path)
     if target.startswith("OvertureService."):
         where, found = target, AWS.check(target.removeprefix("OvertureService."), exchange)
+    elif in_path:
+        where, found = exchange.path, AWS_IN_CBOR.check(in_path[1], exchange)
     elif re.fullmatch(r"/*api/(v[\d.]+|latest)", exchange.path, re.IGNORECASE):
         return []  # the version and its calls, which the description does not describe
     elif re.fullmatch(r"/*api(/[^/]+)?/[^/]+", exchange.path, re.IGNORECASE):
@@ -130,6 +135,7 @@ class Aws:
     # The guide's states that AWS does not have.
     FURTHER_VALUES = {"VirtualInterfaceState": {"expired"}}
     SCALARS = {"string": str, "boolean": bool, "integer": int, "long": int, "timestamp": (int, float), "blob": str}
+    CONTENT_TYPE = "application/x-amz-json-1.1"
 
     @cached_property
     def _model(self) -> ServiceModel:
@@ -138,17 +144,20 @@ class Aws:
     def check(self, operation: str, exchange: Exchange) -> list[str]:
         headers = exchange.headers
         found = [f"no header {name}" for name in ("x-amzn-RequestId", "x-amz-requestid") if not headers.get(name)]
-        if headers.get("Content-Type") != "application/x-amz-json-1.1":
+        if headers.get("Content-Type") != self.CONTENT_TYPE:
             found.append(f"Content-Type is {headers.get('Content-Type')!r}")
         try:
-            answer = json.loads(exchange.body)
-        except ValueError:
-            return [*found, "the body is no JSON"]
+            answer = self._read(exchange.body)
+        except ValueError as error:
+            return [*found, f"the body cannot be read: {error}"]
         if exchange.status != 200:
             return found + self._check_refusal(operation, exchange, answer)
         if operation not in self._model.operation_names:
             return [*found, "200 for an operation that does not exist"]
         return found + self._misfits(self._model.operation_model(operation).output_shape, answer, "$")
+
+    def _read(self, body: bytes):
+        return json.loads(body)
 
     def _check_refusal(self, operation: str, exchange: Exchange, answer) -> list[str]:
         known = set(self.COMMON_ERRORS)
@@ -182,5 +191,34 @@ class Aws:
         return []
 
 
+class AwsInCbor(Aws):
+    """Smithy's RPC v2: moments and bytes have types of their own, and a refusal's type is written in full."""
+
+    SCALARS = {**Aws.SCALARS, "timestamp": datetime, "blob": bytes}
+    CONTENT_TYPE = "application/cbor"
+
+    def check(self, operation: str, exchange: Exchange) -> list[str]:
+        protocol = exchange.headers.get("smithy-protocol")
+        found = [] if protocol == "rpc-v2-cbor" else [f"smithy-protocol is {protocol!r}"]
+        return found + super().check(operation, exchange)
+
+    def _read(self, body: bytes):
+        parser = RpcV2CBORParser()
+        stream = parser.get_peekable_stream_from_bytes(body)
+        try:
+            value = parser.parse_data_item(stream)
+        except ResponseParserError as error:
+            raise ValueError(error) from None
+        if stream.read():
+            raise ValueError("something follows it")
+        return value
+
+    def _check_refusal(self, operation: str, exchange: Exchange, answer) -> list[str]:
+        namespace, _, kind = answer.get("__type", "").rpartition("#")
+        found = [] if namespace == "com.amazonaws.directconnect" else [f"__type is in {namespace!r}"]
+        return found + super()._check_refusal(operation, exchange, {**answer, "__type": kind})
+
+
 OUTSCALE = Outscale()
 AWS = Aws()
+AWS_IN_CBOR = AwsInCbor()

@@ -4,7 +4,7 @@
 //! secret keys and passwords are masked before anything leaves this file, and a body that is not
 //! JSON is not kept at all, for nobody knows what is in it.
 
-use super::{Front, Incoming, oapi};
+use super::{Front, Incoming, aws::Protocol, oapi};
 use crate::app::api_logs::ApiLog;
 use axum::{body::HttpBody, response::Response};
 use http::{HeaderName, header};
@@ -24,7 +24,7 @@ const TEXT_MAX: usize = 4096;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Api {
     Oapi,
-    Aws,
+    Aws(Protocol),
 }
 
 /// Remembers a call that was answered. `started`: by the machine's clock.
@@ -38,7 +38,9 @@ pub(super) fn remember(
     let Some(proven) = incoming.proven.get() else { return };
     let (name, version, call) = match api {
         Api::Oapi => ("oapi", oapi::VERSION, oapi::action_of(incoming).unwrap_or_default()),
-        Api::Aws => ("aws_direct_connect", "2012-10-25", operation(incoming)),
+        Api::Aws(protocol) => {
+            ("aws_direct_connect", "2012-10-25", protocol.target(incoming).1.to_owned())
+        }
     };
     let headers = headers(incoming);
     let duration = front.app.machine_now().duration_since(started);
@@ -60,11 +62,6 @@ pub(super) fn remember(
         status: response.status().as_u16().into(),
         duration_us: i64::try_from(duration.as_micros()).unwrap_or(i64::MAX).max(0),
     });
-}
-
-fn operation(incoming: &Incoming) -> String {
-    let target = incoming.header("x-amz-target").unwrap_or_default();
-    target.rsplit('.').next().unwrap_or_default().to_owned()
 }
 
 fn headers(incoming: &Incoming) -> String {

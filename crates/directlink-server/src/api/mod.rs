@@ -1,7 +1,8 @@
 //! The ways in: two dialects for customers, the operator's API, and the agents' channel.
 //!
 //! ```text
-//!   POST /  X-Amz-Target: OvertureService.X      aws        AWS Direct Connect, JSON 1.1
+//!   POST /  X-Amz-Target: OvertureService.X      aws        AWS Direct Connect, JSON 1.1 and
+//!   POST /service/OvertureService/operation/X               CBOR
 //!   POST /api/v1/X, //api/latest/X, /X, …        oapi       OUTSCALE API
 //!   …    /cockpit/…                              ../cockpit  the same for a browser
 //!   …    /operator/v1/…  bearer token            operator   ours, on its own listener
@@ -148,11 +149,12 @@ async fn customers(State(front): State<Arc<Front>>, request: Request<Body>) -> R
     match Incoming::read(request, &front.guard.trusted_proxies).await {
         Ok(incoming) => {
             let started = front.app.machine_now();
-            let (api, response) = match incoming.uri.path() {
-                "" | "/" if incoming.method != Method::OPTIONS => {
-                    (Api::Aws, aws::answer(&front, &incoming).await)
+            let protocol = aws::Protocol::of(&incoming);
+            let (api, response) = match protocol.filter(|_| incoming.method != Method::OPTIONS) {
+                Some(protocol) => {
+                    (Api::Aws(protocol), aws::answer(&front, &incoming, protocol).await)
                 }
-                _ => (Api::Oapi, oapi::answer(&front, &incoming).await),
+                None => (Api::Oapi, oapi::answer(&front, &incoming).await),
             };
             calls::remember(&front, &incoming, api, started, &response);
             response

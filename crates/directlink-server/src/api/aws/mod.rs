@@ -1,14 +1,14 @@
-//! AWS Direct Connect: `POST /`, the operation in `X-Amz-Target`, AWS JSON 1.1.
+//! AWS Direct Connect, in both [`protocol`]s of its published model.
 //!
 //! The ten operations that OUTSCALE's DirectLink is compatible in, exactly, and beyond them what
 //! this Region can truly do: tags, the Letter of Authorization, routes as the router has them,
 //! router configurations, failover tests, hosted connections, LAGs. Any other of the published
-//! model is answered as AWS
-//! answers what an endpoint does not know. Refusals are
+//! model is answered as AWS answers what an endpoint does not know. Refusals are
 //! `DirectConnectClientException` with a text: there is no not-found type, so clients match texts,
 //! and ours keep the words they look for (see [`refusal`]).
 
 mod bgp_peers;
+mod cbor;
 mod connections;
 mod failover;
 mod hosted_connections;
@@ -18,6 +18,7 @@ mod letters;
 mod members;
 mod moves;
 mod paging;
+mod protocol;
 mod refusal;
 mod region;
 mod router_configuration;
@@ -31,17 +32,16 @@ use crate::{
     app::{App, Context},
     store,
 };
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, header};
 use members::Members;
+pub(super) use protocol::Protocol;
 use refusal::Failure;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use std::error::Error;
-
-const TARGET: &str = "OvertureService.";
 
 type Outcome = Result<Value, Failure>;
 type Handler = for<'c> fn(Call<'c>) -> BoxFuture<'c, Result<Answer, Failure>>;
@@ -125,11 +125,11 @@ struct Call<'c> {
     given: Members<'c>,
 }
 
-pub(super) async fn answer(front: &Front, incoming: &Incoming) -> Response {
+pub(super) async fn answer(front: &Front, incoming: &Incoming, protocol: Protocol) -> Response {
     let request_id = incoming.id.to_string();
-    let mut response = match run(front, incoming).await {
-        Ok(answer) => encode(StatusCode::OK, answer),
-        Err(failure) => encode_failure(&failure, incoming),
+    let mut response = match run(front, incoming, protocol).await {
+        Ok(answer) => protocol.answer(answer),
+        Err(failure) => refuse(&failure, incoming, protocol),
     };
     // AWS's clients read the one, osc-cli the other, and dies without it.
     if let Ok(id) = HeaderValue::from_str(&request_id) {
@@ -140,48 +140,29 @@ pub(super) async fn answer(front: &Front, incoming: &Incoming) -> Response {
     response
 }
 
-async fn run(front: &Front, incoming: &Incoming) -> Result<Answer, Failure> {
+async fn run(front: &Front, incoming: &Incoming, protocol: Protocol) -> Result<Answer, Failure> {
     if incoming.method != Method::POST {
         return Err(Failure::serialization("This endpoint is called with POST."));
     }
-    let target = incoming.header("x-amz-target").unwrap_or_default();
-    let operation = target
-        .strip_prefix(TARGET)
-        .and_then(|name| OPERATIONS.iter().find(|operation| operation.name == name))
-        .ok_or_else(|| Failure::unknown_operation(target))?;
+    let name = protocol.operation(incoming)?;
+    let operation = OPERATIONS.iter().find(|operation| operation.name == name);
+    let operation = operation.ok_or_else(|| Failure::unknown_operation(name))?;
     let caller = identity::caller(front, incoming, false).await?;
-    let body = body(&incoming.body)?;
+    let body = protocol.members(&incoming.body)?;
     let (now, request_id) = (front.app.now(), incoming.id);
     let context = Context { caller, now, request_id, dry_run: false };
     (operation.run)(Call { app: &front.app, context, given: Members::new(&body) }).await
 }
 
-fn body(bytes: &[u8]) -> Result<Map<String, Value>, Failure> {
-    if bytes.trim_ascii().is_empty() {
-        return Ok(Map::new());
-    }
-    match serde_json::from_slice(bytes) {
-        Ok(Value::Object(members)) => Ok(members),
-        Ok(_) => Err(Failure::serialization("The body must be a JSON object.")),
-        Err(error) => Err(Failure::serialization(format!("The body is not JSON: {error}."))),
-    }
-}
-
-fn encode(status: StatusCode, answer: Answer) -> Response {
-    let json = (header::CONTENT_TYPE, "application/x-amz-json-1.1");
-    (status, [json], answer.0).into_response()
-}
-
-fn encode_failure(failure: &Failure, incoming: &Incoming) -> Response {
+fn refuse(failure: &Failure, incoming: &Incoming, protocol: Protocol) -> Response {
     let request_id = incoming.id;
     if let Failure::World(error) = failure {
         let cause = error.source().map(ToString::to_string);
         tracing::error!(%request_id, %error, cause, "a call failed");
     }
-    let (status, kind, message) = failure.parts();
+    let (_, kind, message) = failure.parts();
     tracing::debug!(%request_id, kind, message, "refused");
-    let refusal = json!({ "__type": kind, "message": message });
-    let mut response = encode(status, refusal.into());
+    let mut response = protocol.refuse(failure);
     let kind_header = HeaderName::from_static("x-amzn-errortype");
     response.headers_mut().insert(kind_header, HeaderValue::from_static(kind));
     if let Failure::TooFast(too_fast) = failure {

@@ -12,6 +12,8 @@ use super::*;
 use crate::api::testing::{AWS, Keys, TestRegion};
 use axum::{body::Body, extract::Request};
 use directlink_model::report::InterfaceReport;
+use http::StatusCode;
+use serde_json::json;
 use std::collections::BTreeMap;
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use base64::Engine;
 use http::StatusCode;
 use serde_json::{Map, Value};
-use std::{fs, path::Path, sync::LazyLock};
+use std::{collections::BTreeSet, fs, path::Path, sync::LazyLock};
 
 pub(in crate::api) static OAPI: LazyLock<Oapi> = LazyLock::new(|| {
     let options = serde_saphyr::options! { budget: None };
@@ -90,6 +90,16 @@ pub(in crate::api) struct Aws(Value);
 impl Aws {
     pub(in crate::api) fn operations(&self) -> &Map<String, Value> {
         self.0["operations"].as_object().unwrap()
+    }
+
+    /// Names of members, in whatever structure, that are of this type.
+    pub(in crate::api) fn members_of_type(&self, kind: &str) -> BTreeSet<&str> {
+        let shapes = self.0["shapes"].as_object().unwrap();
+        let members = shapes.values().filter_map(|shape| shape["members"].as_object()).flatten();
+        let of_kind = members.filter(|(_, member)| {
+            shapes[member["shape"].as_str().unwrap()]["type"].as_str() == Some(kind)
+        });
+        of_kind.map(|(name, _)| name.as_str()).collect()
     }
 
     pub(super) fn check_answer(&self, operation: &str, status: StatusCode, answer: &Value) {
