@@ -4,9 +4,12 @@ The objects are the same whichever client looks: what one ordered, the others sh
 """
 
 import re
+from base64 import b64decode
 from ipaddress import ip_interface
 
-from clients import CLIENTS, Wish
+import pytest
+
+from clients import CLIENTS, AwsFace, Wish
 from region import eventually
 
 NOT_FORWARDING = {"pending", "down"}
@@ -122,3 +125,12 @@ def test_a_list_comes_in_pages(owner, connection):
     finally:
         for id in orders:
             owner.aws.delete_connection(id)
+
+
+@pytest.mark.parametrize("name", [name for name, client in CLIENTS.items() if issubclass(client, AwsFace)])
+def test_the_letter_is_a_page_of_pdf(name, owner, connection):
+    letter = owner[name].call("DescribeLoa", connectionId=connection.id)
+    content = letter["loaContent"]
+    # The command lines print the base64 of the wire.
+    page = content if isinstance(content, bytes) else b64decode(content)
+    assert (letter["loaContentType"], page[:5]) == ("application/pdf", b"%PDF-")
