@@ -30,7 +30,7 @@ use aya::{
         tc::{self, NlOptions, TcAttachOptions},
     },
 };
-use directlink_dataplane::{Protocol, offload};
+use directlink_dataplane::{Protocol, Rate, offload};
 use directlink_net::Mac;
 use nix::{
     sched::{CpuSet, sched_setaffinity},
@@ -52,6 +52,8 @@ const CUSTOMER_MAC: [u8; 6] = [2, 0, 0, 0, 1, 1];
 const ROUTER_MAC: [u8; 6] = [2, 0, 0, 0, 1, 2];
 const NIC_MAC: &str = "02:00:00:00:02:02";
 const TARGET: f64 = 3.0;
+/// Every connection has a bandwidth; this one is not reached.
+const BANDWIDTH: Rate = Rate::new(100_000_000_000).unwrap();
 
 /// `struct template` of generator.bpf.c.
 #[derive(Clone, Copy)]
@@ -221,6 +223,7 @@ fn wire() -> Road {
 fn directlink() -> (Road, Region) {
     let mut region = Region::new();
     region.admit(1, vec![rule("192.0.2.0/24", Protocol::UDP, Some(53))], vec![]);
+    region.dataplane.put_port_rate(region.interface().port_ifindex, BANDWIDTH).unwrap();
     // So that the kernel has resolved the VTEP before h0 stops listening.
     region.router.output("ping -c 1 -W 1 10.9.0.2");
     let customer = std::mem::replace(&mut region.customer, Namespace::new("spare"));
@@ -241,6 +244,7 @@ fn directlink_back() -> (Road, Region) {
     let mut region = Region::new();
     region.admit(1, vec![], vec![rule("192.0.2.0/24", Protocol::UDP, Some(53))]);
     region.dataplane.put_neighbour(NUMBER, Mac(CUSTOMER_MAC)).unwrap();
+    region.dataplane.put_port_rate(region.interface().port_ifindex, BANDWIDTH).unwrap();
     let host = std::mem::replace(&mut region.host, Namespace::new("spare"));
     let does = "VXLAN, NIC check, security group, route, TTL, VLAN";
     let mut road = Road::new("directlink back", does, (host, "h0"), &tunnelled());

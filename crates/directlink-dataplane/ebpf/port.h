@@ -181,6 +181,10 @@ static __always_inline enum verdict forward_to_net(struct xdp_md *ctx, struct tr
 	verdict = admit(ctx, &passage);
 	if (verdict != VERDICT_COUNT)
 		return verdict;
+	trip->limits = find_limits(ctx->ingress_ifindex, row->number);
+	verdict = check_rates(trip, DIRECTION_INBOUND, trip->bytes);
+	if (verdict != VERDICT_COUNT)
+		return verdict;
 	end.nic = nic;
 	end.hash = flow_hash(&passage.tuple);
 	return send_to_vtep(ctx, trip, &end, notes);

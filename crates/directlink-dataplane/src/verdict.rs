@@ -61,6 +61,10 @@ verdicts! {
     26 NoNeighbour "no_neighbour" "the customer router's MAC is not known yet",
     27 SlowLinkGone "slow_link_gone" "was for the router, but its namespace has no link",
     28 NoHeadroom "no_headroom" "the driver leaves no room for the headers",
+    29 OverInterfaceRateToNet "over_interface_rate_to_net" "came from the customer faster than the interface may carry",
+    30 OverInterfaceRateToCustomer "over_interface_rate_to_customer" "went to the customer faster than the interface may carry",
+    31 OverConnectionRateToNet "over_connection_rate_to_net" "came from the customer faster than the connection was ordered",
+    32 OverConnectionRateToCustomer "over_connection_rate_to_customer" "went to the customer faster than the connection was ordered",
 }
 
 impl Verdict {

@@ -132,6 +132,7 @@ impl Region {
             }],
             router_mac: ROUTER_MAC,
             forwards: true,
+            rate: None,
         }
     }
 
