@@ -55,7 +55,14 @@ enum verdict {
 	VERDICT_OVER_INTERFACE_RATE_TO_CUSTOMER = 30, // of the interface, to the customer
 	VERDICT_OVER_CONNECTION_RATE_TO_NET = 31,
 	VERDICT_OVER_CONNECTION_RATE_TO_CUSTOMER = 32,
-	VERDICT_COUNT = 33,
+	// It was dropped: more of its class than an interface's namespace takes (police.h).
+	VERDICT_POLICED_BGP = 33,      // of sessions that stand
+	VERDICT_POLICED_BGP_OPEN = 34, // SYN to port 179
+	VERDICT_POLICED_BFD = 35,
+	VERDICT_POLICED_NEIGHBOUR = 36, // ARP
+	VERDICT_POLICED_ICMP = 37,
+	VERDICT_POLICED_REST = 38, // fragments, and all that no class has
+	VERDICT_COUNT = 39,
 };
 
 // ---- what the agent writes ------------------------------------------------------------

@@ -268,9 +268,9 @@ pub(super) fn fabric_rows() -> Vec<Row> {
     ]
 }
 
-/// Verdicts that need a router in another state; tested below, in `rates.rs`, or with real links
+/// Verdicts that need a router in another state; tested below, in `rates.rs` and `police.rs`, or with real links
 /// (`tests/traffic.rs`).
-const ELSEWHERE: [Verdict; 13] = [
+const ELSEWHERE: [Verdict; 19] = [
     Verdict::FromRouter,
     Verdict::NotForwarding,
     Verdict::FabricUnresolved,
@@ -285,6 +285,12 @@ const ELSEWHERE: [Verdict; 13] = [
     Verdict::OverInterfaceRateToCustomer,
     Verdict::OverConnectionRateToNet,
     Verdict::OverConnectionRateToCustomer,
+    Verdict::PolicedBgp,
+    Verdict::PolicedBgpOpen,
+    Verdict::PolicedBfd,
+    Verdict::PolicedNeighbour,
+    Verdict::PolicedIcmp,
+    Verdict::PolicedRest,
 ];
 
 #[test]
