@@ -2,6 +2,8 @@
 //! through a router's programs. Root is needed.
 #![allow(clippy::unwrap_used)]
 
+mod flood;
+mod sessions;
 mod topology;
 
 use directlink_dataplane::{Interface, Protocol, Rate, Rule, Verdict};
