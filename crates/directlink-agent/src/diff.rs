@@ -15,9 +15,9 @@ mod nets;
 
 use crate::{
     observed::{NicRow, Observed},
-    wanted::Wanted,
+    wanted::{Certainty, Wanted},
 };
-use directlink_dataplane::{InterfaceNumber, RuleSet, RuleSetNumber, Subnet, Uplink};
+use directlink_dataplane::{InterfaceNumber, Rate, RuleSet, RuleSetNumber, Subnet, Uplink};
 use directlink_model::{
     ids::{InterfaceId, PortName},
     plan::GATEWAY_MAC,
@@ -36,6 +36,13 @@ pub(crate) enum Change {
     },
     /// The link is gone; only our pin is left.
     Detach(u32),
+    PutRate {
+        port: PortName,
+        ifindex: u32,
+        rate: Rate,
+    },
+    /// By ifindex: the port may be gone.
+    RemoveRate(u32),
     KeepNextHop(Ipv4Addr),
     ReleaseNextHop(Ipv4Addr),
     // An interface.
@@ -143,6 +150,7 @@ pub(crate) fn diff(wanted: &Wanted, observed: &Observed) -> Difference {
     // New programs come over tables that are filled: those of another layout begin empty.
     router(observed, &mut difference);
     ports(wanted, observed, &mut difference);
+    rates(wanted, observed, &mut difference);
     difference.changes.extend(nets.last);
     difference
 }
@@ -158,11 +166,14 @@ impl Change {
         match self {
             Self::AttachUplink(_)
             | Self::Detach(_)
+            | Self::RemoveRate(_)
             | Self::KeepNextHop(_)
             | Self::ReleaseNextHop(_)
             | Self::RemoveRuleSet(_)
             | Self::RemoveRow { id: None, .. } => Subject::Router,
-            Self::AttachPort { port, .. } => Subject::Port(port.clone()),
+            Self::AttachPort { port, .. } | Self::PutRate { port, .. } => {
+                Subject::Port(port.clone())
+            }
             Self::MakeNamespace(id)
             | Self::Tune(id)
             | Self::MakeLink { id, .. }
@@ -237,6 +248,27 @@ fn ports(wanted: &Wanted, observed: &Observed, difference: &mut Difference) {
             }
             // A port without a link carries nothing; its interfaces say so.
             _ => {}
+        }
+    }
+}
+
+/// What is ordered of a port holds before it carries anything more, and goes with its connection.
+fn rates(wanted: &Wanted, observed: &Observed, difference: &mut Difference) {
+    let seen = &observed.tables.rates;
+    for (&ifindex, _) in seen {
+        let port = observed.port_with(ifindex);
+        let stays = port.is_some_and(|port| {
+            wanted.certainty(&port) == Certainty::Held || wanted.rates.contains_key(&port)
+        });
+        if !stays {
+            difference.changes.push(Change::RemoveRate(ifindex));
+        }
+    }
+    for (port, &rate) in &wanted.rates {
+        let Some(ifindex) = observed.ports.get(port).map(|port| port.ifindex) else { continue };
+        let held = wanted.certainty(port) == Certainty::Held && seen.contains_key(&ifindex);
+        if !held && seen.get(&ifindex) != Some(&rate) {
+            difference.changes.push(Change::PutRate { port: port.clone(), ifindex, rate });
         }
     }
 }

@@ -4,7 +4,7 @@
 //! also says that it was this process's programs that went there (a restart brings the new
 //! build's programs in, under traffic).
 
-use directlink_dataplane::{InterfaceNumber, RuleSet, RuleSetNumber, Uplink as UplinkRow};
+use directlink_dataplane::{InterfaceNumber, Rate, RuleSet, RuleSetNumber, Uplink as UplinkRow};
 use directlink_model::ids::{InterfaceId, PortName};
 use directlink_net::{Ipv4Net, Mac, Vlan, Vni};
 use std::{
@@ -80,6 +80,8 @@ pub(crate) struct Inside {
 pub(crate) struct Tables {
     pub(crate) uplink: Option<UplinkRow>,
     pub(crate) interfaces: BTreeMap<InterfaceNumber, directlink_dataplane::Interface>,
+    /// Of ports, by ifindex.
+    pub(crate) rates: BTreeMap<u32, Rate>,
     /// Numbers that some route or source still names.
     pub(crate) named: BTreeSet<InterfaceNumber>,
     pub(crate) nets: BTreeSet<Vni>,

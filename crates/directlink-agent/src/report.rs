@@ -206,6 +206,7 @@ mod tests {
             mac: Mac([6; 6]),
             peers: vec![peer(1, "172.16.0.1/30", "172.16.0.2")],
             vni: Some(1000_u32.try_into().unwrap()),
+            rate: None,
         };
         let refused = (p0(), "IPv4 only".to_owned());
         Wanted {

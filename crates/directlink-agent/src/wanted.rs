@@ -11,7 +11,7 @@
 //! and where there is none at all, everything stays as it is.
 
 use crate::names;
-use directlink_dataplane::{Protocol, Rule, RuleSet};
+use directlink_dataplane::{Protocol, Rate, Rule, RuleSet};
 use directlink_model::{
     ids::{BgpPeerId, InterfaceId, PortName},
     plan::{Document, InterfacePlan, NetPlan, NicPlan, PeerPlan, PortPlan, Scope},
@@ -38,6 +38,8 @@ pub(crate) enum Known {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Wanted {
     pub(crate) ports: BTreeMap<PortName, Certainty>,
+    /// The bandwidth of each port's connection.
+    pub(crate) rates: BTreeMap<PortName, Rate>,
     pub(crate) interfaces: BTreeMap<InterfaceId, Interface>,
     /// Those that this router cannot bring about, and why.
     pub(crate) refused: BTreeMap<InterfaceId, (PortName, String)>,
@@ -66,6 +68,8 @@ pub(crate) struct Interface {
     pub(crate) peers: Vec<Peer>,
     /// `None`: leads nowhere, BGP only.
     pub(crate) vni: Option<Vni>,
+    /// Its share, if it has less than the port.
+    pub(crate) rate: Option<Rate>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,6 +131,8 @@ impl Wanted {
 
     fn add_port(&mut self, port: &PortName, certainty: Certainty, plan: &PortPlan) {
         self.ports.insert(port.clone(), certainty);
+        let rate = plan.connection.as_ref().map(|connection| rate(connection.bits_per_second));
+        self.rates.extend(rate.map(|rate| (port.clone(), rate)));
         let mut taken: BTreeMap<Vlan, InterfaceId> = BTreeMap::new();
         for (&id, plan) in &plan.interfaces {
             let interface = match taken.get(&plan.vlan) {
@@ -181,7 +187,13 @@ fn interface(id: InterfaceId, port: &PortName, plan: &InterfacePlan) -> Result<I
         mac: names::mac(id),
         peers,
         vni: plan.net.as_ref().map(|net| net.vni),
+        rate: plan.bits_per_second.map(rate),
     })
+}
+
+/// No plan asks for less than the least; one that does is not a plan without a limit.
+fn rate(bits_per_second: u64) -> Rate {
+    Rate::new(bits_per_second.max(Rate::LEAST)).unwrap_or_else(|| unreachable!("it is the least"))
 }
 
 /// On one VLAN, in the data plane's table.

@@ -15,22 +15,27 @@
 //! ratio, as other load comes and goes.
 //!
 //! `cargo bench -p directlink-dataplane --bench forwarding` as root; with `-- NAME`, only the
-//! roads with that in their name (for a profiler).
+//! roads with that in their name (for a profiler), or with `-- flood` what a flood costs (`flood/`).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 #[path = "../tests/traffic/topology.rs"]
 #[allow(dead_code)]
 mod topology;
 
+#[path = "flood/mod.rs"]
+mod flood;
+#[path = "../tests/traffic/flood.rs"]
+mod traffic_flood;
+
 use aya::{
-    Ebpf, Pod,
+    Ebpf,
     maps::{Array, PerCpuArray},
     programs::{
         SchedClassifier, TcAttachType, TestRun as _, TestRunOptions, Xdp, XdpMode,
         tc::{self, NlOptions, TcAttachOptions},
     },
 };
-use directlink_dataplane::{Protocol, offload};
+use directlink_dataplane::{Protocol, Rate, offload};
 use directlink_net::Mac;
 use nix::{
     sched::{CpuSet, sched_setaffinity},
@@ -38,8 +43,7 @@ use nix::{
 };
 use std::time::Instant;
 use topology::{GATEWAY_MAC, NUMBER, Namespace, Region, rule};
-
-static GENERATOR: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/generator.bpf.o"));
+use traffic_flood::{GENERATOR, Template};
 
 const ROUNDS: usize = 25;
 const PACKETS: u32 = 150_000;
@@ -47,24 +51,12 @@ const TRIES: usize = 10;
 const FRAME_BYTES: usize = 64;
 /// What VXLAN over IPv4 and Ethernet adds.
 const TUNNEL_BYTES: usize = 14 + 20 + 8 + 8;
-const TEMPLATE_BYTES: usize = 120;
 const CUSTOMER_MAC: [u8; 6] = [2, 0, 0, 0, 1, 1];
 const ROUTER_MAC: [u8; 6] = [2, 0, 0, 0, 1, 2];
 const NIC_MAC: &str = "02:00:00:00:02:02";
 const TARGET: f64 = 3.0;
-
-/// `struct template` of generator.bpf.c.
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct Template {
-    frame: [u8; TEMPLATE_BYTES],
-    ifindex: u32,
-    tagged: u32,
-}
-
-// SAFETY: integers and arrays of them, repr(C), 120 + 4 + 4 bytes without padding.
-#[allow(unsafe_code)]
-unsafe impl Pod for Template {}
+/// Every connection has a bandwidth; this one is not reached.
+const BANDWIDTH: Rate = Rate::new(100_000_000_000).unwrap();
 
 /// Something that frames go through, from `source` to a sink of its own.
 struct Road {
@@ -86,9 +78,15 @@ fn main() {
         return;
     }
     pin_to_one_processor();
-    let (directlink, _region) = directlink();
-    let (back, _other_region) = directlink_back();
+    let (mut directlink, mut region) = directlink();
     let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    if only.as_ref().is_none_or(|name| name == "flood") {
+        flood::measure(&mut directlink, &mut region);
+    }
+    if only.as_ref().is_some_and(|name| name == "flood") {
+        return;
+    }
+    let (back, _other_region) = directlink_back();
     let mut roads = vec![
         wire(),
         directlink,
@@ -150,10 +148,7 @@ impl Road {
         }
         let ifindex = source.ifindex(link);
         let mut templates = Array::try_from(bpf.map_mut("templates").unwrap()).unwrap();
-        let tagged = (frame[12..14] == [0x81, 0]).into();
-        let mut template = Template { frame: [0; TEMPLATE_BYTES], ifindex, tagged };
-        template.frame[..frame.len()].copy_from_slice(frame);
-        templates.set(0, template, 0).unwrap();
+        templates.set(0, Template::new(frame, ifindex), 0).unwrap();
         let generator = (generate, frame.len());
         Self { name, does, bpf, generator, mpps: vec![], source, _rest: vec![] }
     }
@@ -221,6 +216,7 @@ fn wire() -> Road {
 fn directlink() -> (Road, Region) {
     let mut region = Region::new();
     region.admit(1, vec![rule("192.0.2.0/24", Protocol::UDP, Some(53))], vec![]);
+    region.dataplane.put_port_rate(region.interface().port_ifindex, BANDWIDTH).unwrap();
     // So that the kernel has resolved the VTEP before h0 stops listening.
     region.router.output("ping -c 1 -W 1 10.9.0.2");
     let customer = std::mem::replace(&mut region.customer, Namespace::new("spare"));
@@ -241,6 +237,7 @@ fn directlink_back() -> (Road, Region) {
     let mut region = Region::new();
     region.admit(1, vec![], vec![rule("192.0.2.0/24", Protocol::UDP, Some(53))]);
     region.dataplane.put_neighbour(NUMBER, Mac(CUSTOMER_MAC)).unwrap();
+    region.dataplane.put_port_rate(region.interface().port_ifindex, BANDWIDTH).unwrap();
     let host = std::mem::replace(&mut region.host, Namespace::new("spare"));
     let does = "VXLAN, NIC check, security group, route, TTL, VLAN";
     let mut road = Road::new("directlink back", does, (host, "h0"), &tunnelled());

@@ -8,10 +8,13 @@
 // The customer's MAC is read for each packet: the kernel may learn another at any time.
 #pragma once
 
-#include "vxlan.h"
+#include "rate.h"
 #include "shortcuts.h"
+#include "vxlan.h"
 
 #define FABRIC_HEAD TUNNEL_BYTES
+// What a frame shrinks by: the tunnel goes, Ethernet and tag come.
+#define CUSTOMER_SHRINKAGE (TUNNEL_BYTES - sizeof(struct tagged))
 
 #define CUSTOMER_SHORTCUT_WORDS 7
 #define TYPE_VERSION 0xffffff0000000000ull // of the 8 bytes behind the outer MACs
@@ -21,7 +24,8 @@ struct customer_shortcut {
 	__u64 words[CUSTOMER_SHORTCUT_WORDS];
 	struct shortcut_age age;
 	__u32 ifindex;
-	__u32 interface;
+	__u16 interface;
+	__u16 limits;
 	__u16 mtu; // of the interface
 	__be16 tci;
 	__u8 router_mac[6];
@@ -94,6 +98,7 @@ static __always_inline struct customer_shortcut *find_customer_shortcut(const st
 }
 
 static __always_inline void leave_customer_shortcut(const struct notes *notes,
+					       const struct trip *trip,
 					       const struct interface_key *key,
 					       const struct interface_row *row, __u32 way)
 {
@@ -114,6 +119,7 @@ static __always_inline void leave_customer_shortcut(const struct notes *notes,
 	shortcut->age = age_now(notes);
 	shortcut->ifindex = key->port_ifindex;
 	shortcut->interface = row->number;
+	shortcut->limits = trip->limits;
 	shortcut->way = way;
 	shortcut->mtu = row->mtu;
 	shortcut->tci = bpf_htons(key->vlan);
@@ -127,7 +133,7 @@ static __always_inline bool unwrap(struct xdp_md *ctx, const struct neighbour_ro
 	struct tagged *frame;
 	struct iphdr *ip;
 
-	if (bpf_xdp_adjust_head(ctx, TUNNEL_BYTES - sizeof(struct tagged)))
+	if (bpf_xdp_adjust_head(ctx, CUSTOMER_SHRINKAGE))
 		return false;
 	frame = at(ctx, 0, sizeof(*frame) + sizeof(*ip));
 	if (!frame)
@@ -148,6 +154,7 @@ static __always_inline enum verdict go_customer_shortcut(struct xdp_md *ctx, str
 {
 	struct neighbour_row neighbour;
 	struct customer_shortcut *shortcut;
+	enum verdict verdict;
 	struct iphdr *ip;
 
 	note_fabric_frame(ctx, notes);
@@ -162,6 +169,10 @@ static __always_inline enum verdict go_customer_shortcut(struct xdp_md *ctx, str
 		return VERDICT_COUNT;
 	trip->interface = shortcut->interface;
 	trip->ifindex = shortcut->ifindex;
+	trip->limits = shortcut->limits;
+	verdict = check_rates(trip, DIRECTION_OUTBOUND, trip->bytes - CUSTOMER_SHRINKAGE);
+	if (verdict != VERDICT_COUNT)
+		return verdict;
 	if (!unwrap(ctx, &neighbour, shortcut->router_mac, shortcut->tci))
 		return VERDICT_MALFORMED;
 	return VERDICT_FORWARDED_TO_CUSTOMER;

@@ -7,6 +7,7 @@
 //   tables.h rows, verdicts    maps.h the tables       trip.h counting
 //   parse.h  headers           rules.h security groups flows.h state of flows
 //   vxlan.h  tunnels           icmp.h  answers         port.h, fabric.h, slow.h the roads
+//   rate.h   limits            police.h what may go up
 //   shortcuts.h, net_shortcuts.h, customer_shortcuts.h                what a flow's last packet came to
 #include "fabric.h"
 #include "port.h"

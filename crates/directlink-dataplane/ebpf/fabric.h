@@ -212,7 +212,11 @@ static __always_inline enum verdict forward_to_customer(struct xdp_md *ctx, stru
 	verdict = admit(ctx, &passage);
 	if (verdict != VERDICT_COUNT)
 		return verdict;
-	leave_customer_shortcut(notes, way.key, row, way.number);
+	trip->limits = find_limits(way.key->port_ifindex, row->number);
+	verdict = check_rates(trip, DIRECTION_OUTBOUND, trip->bytes - CUSTOMER_SHRINKAGE);
+	if (verdict != VERDICT_COUNT)
+		return verdict;
+	leave_customer_shortcut(notes, trip, way.key, row, way.number);
 	return decapsulate(ctx, trip, &way);
 }
 

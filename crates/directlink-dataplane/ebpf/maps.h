@@ -41,6 +41,8 @@ SPARSE_TABLE(subnets, BPF_MAP_TYPE_LPM_TRIE, struct net_prefix_key, struct subne
 SPARSE_TABLE(nets, BPF_MAP_TYPE_HASH, __u32, struct net_row, 65536);
 SPARSE_TABLE(nics, BPF_MAP_TYPE_HASH, struct address_key, struct nic_row, 1024);
 SPARSE_TABLE(rules, BPF_MAP_TYPE_HASH, struct rule_key, struct rule_row, 1024);
+SPARSE_TABLE(ports, BPF_MAP_TYPE_HASH, __u32, struct port_row, PORT_LIMITS);
+TABLE(limits, BPF_MAP_TYPE_ARRAY, __u32, struct limit_row, LIMITS);
 TABLE(changes, BPF_MAP_TYPE_ARRAY, __u32, struct change_row, 1 + NET_CHANGES);
 TABLE(flows, BPF_MAP_TYPE_LRU_HASH, struct flow_key, struct flow_row, 1024);
 TABLE(fragments, BPF_MAP_TYPE_LRU_HASH, struct fragment_key, struct fragment_row, 16384);

@@ -5,8 +5,9 @@
 //   └ ours ───┴ VLAN ─┴ IPv4 ──┴ version, fragment, protocol, addresses ─┴ all
 #pragma once
 
-#include "vxlan.h"
+#include "rate.h"
 #include "shortcuts.h"
+#include "vxlan.h"
 
 #define PORT_HEAD sizeof(struct tagged)
 // What a frame grows by: the tunnel comes, Ethernet and tag go.
@@ -21,7 +22,8 @@ struct net_shortcut {
 	__u64 words[NET_SHORTCUT_WORDS];
 	struct shortcut_age age;
 	__u32 ifindex;
-	__u32 interface;
+	__u16 interface;
+	__u16 limits;
 	__u16 mtu;	  // of the interface
 	__u16 room;	  // largest frame that the fabric's MTU holds
 	__u32 sum;	  // of the outer IP header without its length
@@ -100,6 +102,7 @@ static __always_inline void leave_net_shortcut(const struct notes *notes, const 
 	shortcut->age = age_now(notes);
 	shortcut->ifindex = trip->ifindex;
 	shortcut->interface = trip->interface;
+	shortcut->limits = trip->limits;
 	shortcut->mtu = mtu;
 	shortcut->room = room;
 	shortcut->sum = (__u16)~tunnel->ip->check + (__u16)~tunnel->ip->tot_len;
@@ -130,6 +133,7 @@ static __always_inline enum verdict go_net_shortcut(struct xdp_md *ctx, struct t
 {
 	struct tunnel tunnel;
 	struct net_shortcut *shortcut;
+	enum verdict verdict;
 	struct iphdr *ip;
 
 	note_port_frame(ctx, notes);
@@ -143,6 +147,10 @@ static __always_inline enum verdict go_net_shortcut(struct xdp_md *ctx, struct t
 		return VERDICT_COUNT;
 	trip->interface = shortcut->interface;
 	trip->ifindex = shortcut->ifindex;
+	trip->limits = shortcut->limits;
+	verdict = check_rates(trip, DIRECTION_INBOUND, trip->bytes);
+	if (verdict != VERDICT_COUNT)
+		return verdict;
 	if (bpf_xdp_adjust_head(ctx, -(int)PORT_GROWTH))
 		return VERDICT_NO_HEADROOM;
 	if (!read_tunnel(ctx, sizeof(*ip), &tunnel))

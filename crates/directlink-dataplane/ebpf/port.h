@@ -8,6 +8,7 @@
 
 #include "icmp.h"
 #include "net_shortcuts.h"
+#include "police.h"
 
 static __always_inline bool is_tag(__be16 protocol)
 {
@@ -67,7 +68,8 @@ static __always_inline enum verdict check_arp(struct xdp_md *ctx, const struct i
 
 	if (!arp)
 		return VERDICT_MALFORMED;
-	return is_routers(row, arp->target) ? VERDICT_TO_ROUTER : VERDICT_NOT_FOR_ROUTER;
+	return is_routers(row, arp->target) ? police_class(row->number, CLASS_NEIGHBOUR) :
+					      VERDICT_NOT_FOR_ROUTER;
 }
 
 static __always_inline enum verdict check_for_router(const struct interface_row *row,
@@ -181,6 +183,10 @@ static __always_inline enum verdict forward_to_net(struct xdp_md *ctx, struct tr
 	verdict = admit(ctx, &passage);
 	if (verdict != VERDICT_COUNT)
 		return verdict;
+	trip->limits = find_limits(ctx->ingress_ifindex, row->number);
+	verdict = check_rates(trip, DIRECTION_INBOUND, trip->bytes);
+	if (verdict != VERDICT_COUNT)
+		return verdict;
 	end.nic = nic;
 	end.hash = flow_hash(&passage.tuple);
 	return send_to_vtep(ctx, trip, &end, notes);
@@ -238,6 +244,8 @@ static __always_inline enum verdict from_port(struct xdp_md *ctx, struct trip *t
 	case VERDICT_TTL_EXPIRED:
 	case VERDICT_TOO_BIG:
 		return answer_customer(ctx, trip, row, verdict);
+	case VERDICT_TO_ROUTER:
+		return police_class(row->number, class_of_ipv4(ctx, PORT_HEAD));
 	default:
 		return verdict;
 	}

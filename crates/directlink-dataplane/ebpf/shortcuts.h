@@ -11,7 +11,8 @@
 //   · for a moment (FRESH_TICKS), so that the kernel's routes are asked again and the flow's
 //     row is touched.
 // Whatever else comes takes the whole road: fragments, errors, a flow's first and last
-// packets, what will be answered or dropped. So none but the road says no.
+// packets, what will be answered or dropped. So none but the road says no; of the rate alone
+// (rate.h), which every packet is asked about, a shortcut says it as well.
 //
 // Each processor has its own shortcuts, in sets of two by the flow's hash. A third flow in a set
 // takes another's place: memory is bounded, and a crowd of flows goes as fast as the road.

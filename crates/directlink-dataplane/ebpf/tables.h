@@ -50,7 +50,19 @@ enum verdict {
 	VERDICT_NO_NEIGHBOUR = 26,	// the customer's MAC is not known (yet)
 	VERDICT_SLOW_LINK_GONE = 27,	// for the router, but its namespace has no link
 	VERDICT_NO_HEADROOM = 28,	// the driver leaves no room for the headers
-	VERDICT_COUNT = 29,
+	// It was dropped: more than the rate allows (rate.h).
+	VERDICT_OVER_INTERFACE_RATE_TO_NET = 29,      // of the interface, from the customer
+	VERDICT_OVER_INTERFACE_RATE_TO_CUSTOMER = 30, // of the interface, to the customer
+	VERDICT_OVER_CONNECTION_RATE_TO_NET = 31,
+	VERDICT_OVER_CONNECTION_RATE_TO_CUSTOMER = 32,
+	// It was dropped: more of its class than an interface's namespace takes (police.h).
+	VERDICT_POLICED_BGP = 33,      // of sessions that stand
+	VERDICT_POLICED_BGP_OPEN = 34, // SYN to port 179
+	VERDICT_POLICED_BFD = 35,
+	VERDICT_POLICED_NEIGHBOUR = 36, // ARP
+	VERDICT_POLICED_ICMP = 37,
+	VERDICT_POLICED_REST = 38, // fragments, and all that no class has
+	VERDICT_COUNT = 39,
 };
 
 // ---- what the agent writes ------------------------------------------------------------
@@ -169,6 +181,23 @@ struct rule {
 struct rule_row {
 	__u32 count;
 	struct rule rules[RULES_PER_ROW];
+};
+
+// table `ports`: by ifindex, the limit of what a port carries.
+struct port_row {
+	__u32 limit; // below PORT_LIMITS, and not 0
+};
+
+// table `limits`, array: how much of what is forwarded may go each way. First those of ports,
+// then those of interfaces, by number.
+#define PORT_LIMITS 1024
+#define LIMITS (PORT_LIMITS + 65536)
+struct limit_row {
+	__u64 bits_per_second; // 0: there is no such limit
+	__u64 byte_time;       // how long the rate takes for a byte, in units of 2^-20 ns
+	__u64 burst_ns;	       // how far ahead of the rate it may be at once
+	__u32 grain;	       // bytes that a processor takes at once
+	__u32 zero;
 };
 
 // table `changes`, array: how often rows changed that a shortcut may have come from (shortcuts.h).

@@ -2,12 +2,15 @@
 // A packet's trip through a program: whom it is counted for, and where it leaves.
 #pragma once
 
+#include <stdbool.h>
+
 #include "maps.h"
 
 struct trip {
 	__u32 interface; // number; 0 while not known
 	__u32 bytes;	 // of the frame as it came
 	__u32 ifindex;	 // where it leaves, if it does; an answer by where it came
+	__u16 limits;	 // of its rate (rate.h)
 };
 
 // The MAC of the customer's router there, in one piece. False: not known.

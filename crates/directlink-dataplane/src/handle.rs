@@ -38,6 +38,8 @@ pub enum TableError {
     Ways(usize),
     #[error("an interface has 1 or 2 peers, not {0}")]
     Peers(usize),
+    #[error("a router has at most 1023 ports with a rate")]
+    Ports,
     #[error("a rule set holds at most 512 rules each way, not {0}")]
     Rules(usize),
 }
@@ -73,6 +75,7 @@ impl Dataplane {
         for number in row.ways().map(u32::from).chain([number]) {
             self.tables.interface_keys.set(number, key, 0).map_err(in_table("interface_keys"))?;
         }
+        self.limit_interface(interface.number, interface.rate)?;
         self.tables.interfaces.insert(key, row, 0).map_err(in_table("interfaces"))?;
         match before {
             Some((old_key, old_row)) => self.forget_former(old_key, &old_row, key, &row),
@@ -100,6 +103,7 @@ impl Dataplane {
             }
         }
         self.forget_way(number, InterfaceKey::NONE)?;
+        self.limit_interface(number, None)?;
         for source in self.sources()? {
             if source.interface == number {
                 self.erase_source(source)?;
@@ -111,8 +115,12 @@ impl Dataplane {
     /// # Errors
     /// The kernel refused.
     pub fn interfaces(&self) -> Result<Vec<Interface>, TableError> {
-        let rows = self.tables.interfaces.iter();
-        let mut found: Vec<_> = listed("interfaces", rows, |(key, row)| row.interface(key))?;
+        let rows: Vec<_> = listed("interfaces", self.tables.interfaces.iter(), Some)?;
+        let mut found = Vec::with_capacity(rows.len());
+        for (key, row) in rows {
+            let rate = row.number().map(|number| self.interface_rate(number)).transpose()?;
+            found.extend(row.interface(key, rate.flatten()));
+        }
         found.sort_unstable_by_key(|interface| interface.number);
         Ok(found)
     }
@@ -399,7 +407,7 @@ fn rule_chunks(rules: &[Rule]) -> impl Iterator<Item = &[Rule]> {
 }
 
 /// Rows that can be read. One that goes away under the walk is not there.
-fn listed<R, T, C: FromIterator<T>>(
+pub(crate) fn listed<R, T, C: FromIterator<T>>(
     table: &'static str,
     rows: impl Iterator<Item = Result<R, MapError>>,
     read: impl Fn(R) -> Option<T>,

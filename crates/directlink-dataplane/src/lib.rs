@@ -33,6 +33,7 @@ mod handle;
 mod load;
 mod neighbours;
 pub mod offload;
+mod rates;
 mod rows;
 mod tables;
 mod tallies;
@@ -45,7 +46,7 @@ pub use cable::{Cable, CableError};
 pub use handle::TableError;
 pub use load::{Capacity, Dataplane, OpenError};
 pub use rows::{
-    Flow, Interface, InterfaceNumber, Nic, Opened, Peer, Protocol, Route, Rule, RuleSet,
+    Flow, Interface, InterfaceNumber, Nic, Opened, Peer, Protocol, Rate, Route, Rule, RuleSet,
     RuleSetNumber, Source, Subnet, Uplink,
 };
 pub use verdict::{Tallies, Tally, Verdict};

@@ -16,9 +16,9 @@
 use crate::{
     bpffs::{self, BpffsError},
     tables::{
-        AddressKey, ChangeRow, FORWARDED_NUMBERS, FlowKey, FlowRow, ForwardedRow, InterfaceKey,
-        InterfaceRow, InterfaceTallies, NeighbourRow, NicRow, PresenceRow, RouteRow, RouterRow,
-        RuleKey, RuleRow, Scoped, SubnetRow, TallyRow,
+        AddressKey, CREDIT_LIMITS, ChangeRow, FORWARDED_NUMBERS, FlowKey, FlowRow, ForwardedRow,
+        InterfaceKey, InterfaceRow, InterfaceTallies, LimitRow, NeighbourRow, NicRow, PortRow,
+        PresenceRow, RouteRow, RouterRow, RuleKey, RuleRow, Scoped, SubnetRow, TallyRow,
     },
 };
 use aya::{
@@ -129,6 +129,7 @@ impl Dataplane {
             .map_max_entries("rules", capacity.rule_rows)
             .map_max_entries("flows", capacity.flows)
             .map_max_entries("forwarded", processors * FORWARDED_NUMBERS)
+            .map_max_entries("credits", processors * CREDIT_LIMITS)
             .map_max_entries("net_shortcuts", processors * SHORTCUT_SETS)
             .map_max_entries("customer_shortcuts", processors * SHORTCUT_SETS)
             .load(OBJECT)?;
@@ -217,6 +218,8 @@ pub(crate) struct Tables {
     pub(crate) nets: HashMap<MapData, u32, PresenceRow>,
     pub(crate) nics: HashMap<MapData, AddressKey, NicRow>,
     pub(crate) rules: HashMap<MapData, RuleKey, RuleRow>,
+    pub(crate) ports: HashMap<MapData, u32, PortRow>,
+    pub(crate) limits: Array<MapData, LimitRow>,
     pub(crate) changes: Array<MapData, ChangeRow>,
     pub(crate) flows: HashMap<MapData, FlowKey, FlowRow>,
     pub(crate) router_tallies: PerCpuArray<MapData, TallyRow>,
@@ -238,6 +241,8 @@ impl Tables {
             nets: pinned(dir, "nets")?,
             nics: pinned(dir, "nics")?,
             rules: pinned(dir, "rules")?,
+            ports: pinned(dir, "ports")?,
+            limits: pinned(dir, "limits")?,
             changes: pinned(dir, "changes")?,
             flows: pinned(dir, "flows")?,
             router_tallies: pinned(dir, "router_tallies")?,

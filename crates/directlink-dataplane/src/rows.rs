@@ -4,7 +4,7 @@ use directlink_net::{Ipv4Net, Mac, Mtu, Vlan, Vni};
 use std::{
     fmt,
     net::{Ipv4Addr, SocketAddrV4},
-    num::{NonZeroU16, NonZeroU32},
+    num::{NonZeroU16, NonZeroU32, NonZeroU64},
     ops::RangeInclusive,
 };
 
@@ -80,6 +80,29 @@ pub struct Interface {
     pub router_mac: Mac,
     /// Without, only the slow path works (ARP, BGP, ping to the router).
     pub forwards: bool,
+    /// What it may carry, each way, if it is less than its port.
+    pub rate: Option<Rate>,
+}
+
+/// Bits per second, of whole frames without preamble and check sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Rate(NonZeroU64);
+
+impl Rate {
+    /// Below it a frame of 64 KiB would take more time than a bucket can count.
+    pub const LEAST: u64 = 1000;
+
+    /// `None` below [`Rate::LEAST`].
+    pub const fn new(bits_per_second: u64) -> Option<Self> {
+        match NonZeroU64::new(bits_per_second) {
+            Some(bits) if bits_per_second >= Self::LEAST => Some(Self(bits)),
+            _ => None,
+        }
+    }
+
+    pub const fn bits_per_second(self) -> u64 {
+        self.0.get()
+    }
 }
 
 /// A router of the customer on an interface's VLAN.

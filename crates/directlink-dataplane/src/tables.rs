@@ -7,12 +7,16 @@
 //! `tests/layout.rs` reads the compiled object's BTF and compares every size, offset and
 //! verdict number.
 
+mod rates;
 mod rules;
 
-use crate::rows::{Flow, Interface, InterfaceNumber, Nic, Opened, Peer, RuleSetNumber, Uplink};
+use crate::rows::{
+    Flow, Interface, InterfaceNumber, Nic, Opened, Peer, Rate, RuleSetNumber, Uplink,
+};
 use crate::verdict::Verdict;
 use aya::{Pod, maps::lpm_trie};
 use directlink_net::{Ipv4Net, Mac, Mtu, Vlan, Vni};
+pub(crate) use rates::{CREDIT_LIMITS, LimitRow, PORT_LIMITS, PortRow};
 pub(crate) use rules::{Direction, RULE_ROWS_PER_SET, RULES_PER_ROW, RuleKey, RuleRow};
 use std::net::{Ipv4Addr, SocketAddrV4};
 
@@ -140,8 +144,8 @@ impl InterfaceRow {
         self.peers.iter().filter_map(|cell| InterfaceNumber::try_from(cell.way).ok())
     }
 
-    /// `None` for a row that no `InterfaceRow::new` made.
-    pub(crate) fn interface(self, key: InterfaceKey) -> Option<Interface> {
+    /// `None` for a row that no `InterfaceRow::new` made. Its rate is in another table.
+    pub(crate) fn interface(self, key: InterfaceKey, rate: Option<Rate>) -> Option<Interface> {
         Some(Interface {
             number: self.number()?,
             port_ifindex: key.port_ifindex,
@@ -152,6 +156,7 @@ impl InterfaceRow {
             peers: self.peers.iter().filter_map(|cell| cell.peer()).collect(),
             router_mac: Mac(self.router_mac),
             forwards: self.flags & INTERFACE_FORWARDS != 0,
+            rate,
         })
     }
 
@@ -429,6 +434,8 @@ plain_bytes!(
     InterfaceTallies,
     ForwardedRow,
     CableTagRow,
+    PortRow,
+    LimitRow,
 );
 
 #[cfg(test)]

@@ -61,6 +61,16 @@ verdicts! {
     26 NoNeighbour "no_neighbour" "the customer router's MAC is not known yet",
     27 SlowLinkGone "slow_link_gone" "was for the router, but its namespace has no link",
     28 NoHeadroom "no_headroom" "the driver leaves no room for the headers",
+    29 OverInterfaceRateToNet "over_interface_rate_to_net" "came from the customer faster than the interface may carry",
+    30 OverInterfaceRateToCustomer "over_interface_rate_to_customer" "went to the customer faster than the interface may carry",
+    31 OverConnectionRateToNet "over_connection_rate_to_net" "came from the customer faster than the connection was ordered",
+    32 OverConnectionRateToCustomer "over_connection_rate_to_customer" "went to the customer faster than the connection was ordered",
+    33 PolicedBgp "policed_bgp" "was more of BGP than the router takes from one interface",
+    34 PolicedBgpOpen "policed_bgp_open" "was one of too many that open BGP (SYN to port 179)",
+    35 PolicedBfd "policed_bfd" "was more of BFD than the router takes from one interface",
+    36 PolicedNeighbour "policed_neighbour" "was more of ARP than the router takes from one interface",
+    37 PolicedIcmp "policed_icmp" "was more of ICMP than the router takes from one interface",
+    38 PolicedRest "policed_rest" "was for the router, of no class of its own (fragments), and one of too many",
 }
 
 impl Verdict {

@@ -142,6 +142,7 @@ impl<'a> Differ<'a> {
             peers: self.peers(&wanted.peers, number, now.map(|row| row.peers.as_slice()))?,
             router_mac: wanted.mac,
             forwards: wanted.vni.is_some(),
+            rate: wanted.rate,
         })
     }
 

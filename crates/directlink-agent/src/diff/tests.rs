@@ -23,6 +23,8 @@ fn apply(kernel: &mut Observed, change: &Change, next_ifindex: &mut u32) {
         }
         Change::AttachPort { port, .. } => kernel.ports.get_mut(&port).unwrap().attached = true,
         Change::Detach(ifindex) => drop(kernel.lost_attachments.remove(&ifindex)),
+        Change::PutRate { ifindex, rate, .. } => drop(tables.rates.insert(ifindex, rate)),
+        Change::RemoveRate(ifindex) => drop(tables.rates.remove(&ifindex)),
         Change::KeepNextHop(hop) => drop(kernel.kept_next_hops.insert(hop)),
         Change::ReleaseNextHop(hop) => drop(kernel.kept_next_hops.remove(&hop)),
         Change::MakeNamespace(id) => {
@@ -157,6 +159,7 @@ prop_compose! {
             mac: Mac([6; 6]),
             peers: [Some(peer), second].into_iter().flatten().map(peer_of).collect(),
             vni: net.map(vni),
+            rate: (p == 1).then(|| Rate::new(50_000_000).unwrap()),
         }
     }
 }
@@ -201,6 +204,8 @@ prop_compose! {
                 wanted.interfaces.insert(InterfaceId::from_bits(id), it);
             }
         }
+        let rate = |port: &PortName| (port.clone(), Rate::new(1_000_000_000).unwrap());
+        wanted.rates = wanted.ports.keys().take(2).map(rate).collect();
         wanted.nets = nets.into_iter().map(|(n, net)| (vni(n), net)).collect();
         wanted
     }
@@ -256,7 +261,7 @@ prop_compose! {
                 tables.interfaces.insert(number(n), directlink_dataplane::Interface {
                     number: number(n), port_ifindex: 10 + port, vlan: it.vlan, vni: vni(0), mtu: it.mtu,
                     slow_ifindex: 100 + link, peers: cells(n, &it.peers),
-                    router_mac: it.mac, forwards: it.vni.is_some(),
+                    router_mac: it.mac, forwards: it.vni.is_some(), rate: it.rate,
                 });
             }
         }
@@ -341,6 +346,7 @@ fn one() -> (Wanted, Observed) {
         mac: names::mac(id),
         peers: vec![peer_of(1)],
         vni: Some(vni(1)),
+        rate: None,
     };
     wanted.interfaces.insert(id, interface);
     let ports = [(port(0), Port { ifindex: 10, attached: true })].into();
@@ -397,6 +403,46 @@ fn an_interface_on_a_port_without_a_link_waits_and_says_why() {
     let subject = Subject::Interface(InterfaceId::from_bits(1));
     assert_eq!(difference.changes, [Change::PutNet(vni(1))]);
     assert_eq!(difference.blocked[&subject], "port p0 has no link in the router's namespace");
+}
+
+#[test]
+fn a_ports_rate_comes_with_its_connection_and_goes_with_it_and_a_former_plan_changes_none() {
+    let (mut wanted, mut kernel) = one();
+    let rate = |mega: u64| Rate::new(mega * 1_000_000).unwrap();
+    let rates = |kernel: &Observed| kernel.tables.rates.values().copied().collect::<Vec<_>>();
+    wanted.rates.insert(port(0), rate(100));
+    settle(&wanted, &mut kernel);
+    assert_eq!(kernel.tables.rates, [(10, rate(100))].into());
+    // Another's, of a port that is no more.
+    kernel.tables.rates.insert(77, rate(1));
+    wanted.rates.insert(port(0), rate(200));
+    settle(&wanted, &mut kernel);
+    assert_eq!(kernel.tables.rates, [(10, rate(200))].into());
+    wanted.ports.insert(port(0), Certainty::Held);
+    for former in [Some(rate(300)), None] {
+        wanted.rates = former.map(|rate| (port(0), rate)).into_iter().collect();
+        assert_eq!(settle(&wanted, &mut kernel), 0);
+        assert_eq!(rates(&kernel), [rate(200)]);
+    }
+    // After a reboot a former plan's is better than none.
+    wanted.rates.insert(port(0), rate(300));
+    kernel.tables.rates.clear();
+    settle(&wanted, &mut kernel);
+    assert_eq!(rates(&kernel), [rate(300)]);
+    wanted.ports.insert(port(0), Certainty::Current);
+    wanted.rates.clear();
+    settle(&wanted, &mut kernel);
+    assert_eq!(rates(&kernel), []);
+}
+
+#[test]
+fn an_interfaces_share_is_changed_in_its_row() {
+    let (mut wanted, mut kernel) = one();
+    settle(&wanted, &mut kernel);
+    let share = Rate::new(50_000_000);
+    wanted.interfaces.get_mut(&InterfaceId::from_bits(1)).unwrap().rate = share;
+    let changes = diff(&wanted, &kernel).changes;
+    assert!(matches!(changes.as_slice(), [Change::PutRow { row, .. }] if row.rate == share));
 }
 
 #[test]

@@ -93,6 +93,10 @@ impl Kernel {
                 let release = uplink.and_then(|i| self.netlink.release_neighbour(i, *hop));
                 release.map_err(io_error("forget a next hop"))
             }
+            Change::PutRate { ifindex, rate, .. } => {
+                Ok(self.dataplane.put_port_rate(*ifindex, *rate)?)
+            }
+            Change::RemoveRate(ifindex) => Ok(self.dataplane.remove_port_rate(*ifindex)?),
             Change::PutNet(vni) => Ok(self.dataplane.put_net(*vni)?),
             Change::RemoveNet(vni) => Ok(self.dataplane.remove_net(*vni)?),
             Change::PutSubnet(subnet) => Ok(self.dataplane.put_subnet(*subnet)?),

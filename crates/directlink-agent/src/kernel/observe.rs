@@ -157,6 +157,7 @@ impl Kernel {
         Ok(Tables {
             uplink: dataplane.uplink()?,
             interfaces: interfaces.collect(),
+            rates: dataplane.port_rates()?,
             named,
             nets: dataplane.nets()?,
             subnets: subnets.map(|s| ((s.vni, s.range), s.gateway)).collect(),

@@ -114,6 +114,7 @@ fn wanted() -> Wanted {
             customer: "172.16.0.2".parse().unwrap(),
         }],
         vni: Some(1000_u32.try_into().unwrap()),
+        rate: directlink_dataplane::Rate::new(50_000_000),
     };
     let nic = Nic {
         mac: Mac([2, 0, 0, 0, 0, 5]),

@@ -1,5 +1,6 @@
 //! Where each row's fields lie, for the test that compares them with the compiled object.
 
+use super::rates::{LimitRow, PortRow};
 use super::rules::RuleCell;
 use super::{
     AddressKey, ChangeRow, FlowKey, FlowRow, ForwardedRow, InterfaceKey, InterfaceRow,
@@ -35,6 +36,8 @@ pub(crate) fn mirrors() -> Vec<Mirror> {
         peer_cell = PeerCell { way, router, customer, mask }
         neighbour_row = NeighbourRow { mac, zero }
         change_row = ChangeRow { count }
+        port_row = PortRow { limit }
+        limit_row = LimitRow { bits_per_second, byte_time, burst_ns, grain, zero }
         route_row = RouteRow { count, ways }
         subnet_row = SubnetRow { gateway }
         source_row = PresenceRow { zero }

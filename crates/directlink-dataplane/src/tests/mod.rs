@@ -7,6 +7,8 @@ mod flows;
 mod frame;
 mod layout;
 mod listing;
+mod police;
+mod rates;
 mod shortcuts;
 mod verdicts;
 mod world;

@@ -268,9 +268,9 @@ pub(super) fn fabric_rows() -> Vec<Row> {
     ]
 }
 
-/// Verdicts that need a router in another state; tested below, or with real links
+/// Verdicts that need a router in another state; tested below, in `rates.rs` and `police.rs`, or with real links
 /// (`tests/traffic.rs`).
-const ELSEWHERE: [Verdict; 9] = [
+const ELSEWHERE: [Verdict; 19] = [
     Verdict::FromRouter,
     Verdict::NotForwarding,
     Verdict::FabricUnresolved,
@@ -281,6 +281,16 @@ const ELSEWHERE: [Verdict; 9] = [
     // No way to make BPF_PROG_TEST_RUN give a packet less headroom.
     Verdict::NoHeadroom,
     Verdict::DeniedBySecurityGroup,
+    Verdict::OverInterfaceRateToNet,
+    Verdict::OverInterfaceRateToCustomer,
+    Verdict::OverConnectionRateToNet,
+    Verdict::OverConnectionRateToCustomer,
+    Verdict::PolicedBgp,
+    Verdict::PolicedBgpOpen,
+    Verdict::PolicedBfd,
+    Verdict::PolicedNeighbour,
+    Verdict::PolicedIcmp,
+    Verdict::PolicedRest,
 ];
 
 #[test]

@@ -188,6 +188,7 @@ pub(super) fn interface() -> Interface {
         peers: vec![peer()],
         router_mac: ROUTER_MAC,
         forwards: true,
+        rate: None,
     }
 }
 

@@ -2,14 +2,17 @@
 //! through a router's programs. Root is needed.
 #![allow(clippy::unwrap_used)]
 
+mod flood;
+mod sessions;
 mod topology;
 
-use directlink_dataplane::{Interface, Protocol, Rule, Verdict};
+use directlink_dataplane::{Interface, Protocol, Rate, Rule, Verdict};
 use directlink_net::Mtu;
+use serde_json::Value;
 use std::{
-    io::{Read, Write},
+    io::{BufRead as _, BufReader, Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
-    process::Command,
+    process::{Command, Stdio},
     thread,
     time::Duration,
 };
@@ -145,7 +148,7 @@ fn a_restarted_agent_loses_no_packet() {
     let before = region.count(Verdict::ForwardedToNet);
     let flood = region.customer.enter(|| {
         let echoes = ["-q", "-i", "0.002", "-c", "4000", "10.0.1.10"];
-        Command::new("ping").args(echoes).stdout(std::process::Stdio::piped()).spawn().unwrap()
+        Command::new("ping").args(echoes).stdout(Stdio::piped()).spawn().unwrap()
     });
     while region.count(Verdict::ForwardedToNet) < before + 20 {}
     for _ in 0..3 {
@@ -155,6 +158,48 @@ fn a_restarted_agent_loses_no_packet() {
     let output = flood.wait_with_output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(text.contains("4000 received, 0% packet loss"), "{text}");
+}
+
+/// What arrives of three times the rate, for some seconds, as bits per second on the customer's
+/// wire. `way`: by iperf3's own words.
+fn arrives(region: &Region, rate: Rate, way: &str) -> f64 {
+    const PAYLOAD: f64 = 1400.0;
+    const FRAME: f64 = PAYLOAD + 8.0 + 20.0 + 18.0;
+    let mut server = region.host.enter(|| {
+        let words = ["-s", "-1", "-B", "10.0.1.10", "--forceflush"];
+        Command::new("iperf3").args(words).stdout(Stdio::piped()).spawn().unwrap()
+    });
+    let mut said = BufReader::new(server.stdout.take().unwrap()).lines();
+    assert!(said.any(|line| line.unwrap().contains("listening")));
+    let reader = thread::spawn(move || said.for_each(drop));
+    let offered = 3 * rate.bits_per_second();
+    let line = format!("iperf3 -c 10.0.1.10 -B 192.0.2.1 -u -b {offered} -l 1400 -t 4 -J {way}");
+    let output = region.customer.output(line.trim());
+    server.wait().unwrap();
+    reader.join().unwrap();
+    let report: Value = serde_json::from_str(&output).unwrap();
+    let sum = &report["end"]["sum"];
+    let [packets, lost, seconds] =
+        ["packets", "lost_packets", "seconds"].map(|member| sum[member].as_f64().unwrap());
+    (packets - lost) * FRAME * 8.0 / seconds
+}
+
+#[test]
+fn a_flow_is_held_to_its_rate_both_ways() {
+    let mut region = Region::new();
+    assert!(pings(&region.customer, "203.0.113.1"));
+    region.admit(1, all(), all());
+    let rate = Rate::new(8_000_000).unwrap();
+    let limited = Interface { rate: Some(rate), ..region.interface() };
+    region.dataplane.put_interface(&limited).unwrap();
+    for (way, over) in
+        [("", Verdict::OverInterfaceRateToNet), ("-R", Verdict::OverInterfaceRateToCustomer)]
+    {
+        let arrived = arrives(&region, rate, way) / rate.bits_per_second() as f64;
+        println!("{arrived:.3} of the rate {way}");
+        assert!((0.9..1.1).contains(&arrived), "{arrived} of the rate {way}");
+        assert!(region.count(over) > 0);
+    }
 }
 
 #[test]

@@ -27,6 +27,8 @@ use std::{
 use tempfile::TempDir;
 
 pub(crate) const NUMBER: InterfaceNumber = InterfaceNumber::new(1).unwrap();
+/// Of a second customer.
+pub(crate) const ANOTHER: InterfaceNumber = InterfaceNumber::new(2).unwrap();
 pub(crate) const GATEWAY_MAC: Mac = Mac([2, 0, 0, 0, 2, 1]);
 const ROUTER_MAC: Mac = Mac([2, 0, 0, 0, 1, 2]);
 const NIC_MAC: Mac = Mac([2, 0, 0, 0, 2, 2]);
@@ -87,12 +89,18 @@ impl Drop for Namespace {
     }
 }
 
+/// A second customer with the same addresses, VLAN 100 of a port of its own.
+pub(crate) struct Another {
+    pub(crate) customer: Namespace,
+    pub(crate) instance: Namespace,
+}
+
 pub(crate) struct Region {
     pub(crate) dataplane: Dataplane,
     pub(crate) customer: Namespace,
     pub(crate) router: Namespace,
     pub(crate) host: Namespace,
-    _instance: Namespace,
+    pub(crate) instance: Namespace,
     pins: TempDir,
 }
 
@@ -103,12 +111,45 @@ impl Region {
         connect(&customer, &router, &host, &instance);
         let pins = TempDir::new().unwrap();
         let dataplane = router.enter(|| Dataplane::open_with(pins.path(), SMALL).unwrap());
-        let mut region = Self { dataplane, customer, router, host, _instance: instance, pins };
+        let mut region = Self { dataplane, customer, router, host, instance, pins };
         region.attach();
         region.furnish();
         region.set_up_customer();
         region.set_up_host();
         region
+    }
+
+    /// `trunk1` ═ `port1`, leading to a Net of its own.
+    pub(crate) fn plug_another(&mut self) -> Another {
+        let [customer, instance] = ["another", "interface2"].map(Namespace::new);
+        let router = &self.router;
+        router.ip(&format!("link add port1 type veth peer name trunk1 netns {}", customer.name()));
+        router.ip(&format!("link add slow101 type veth peer name eth0 netns {}", instance.name()));
+        for link in ["port1", "slow101"] {
+            router.ip(&format!("link set {link} up"));
+        }
+        customer.ip("link set trunk1 up");
+        address_instance(&instance);
+        customer.ip("link add in100 type veth peer name vlan100");
+        customer.ip("link set in100 up");
+        customer.ip("link set vlan100 up");
+        customer.ip("addr add 203.0.113.2/30 dev vlan100");
+        let [trunk, inner] = ["trunk1", "in100"].map(|link| customer.ifindex(link));
+        customer.enter(|| {
+            Cable::new().unwrap().attach(trunk, Vlan::try_from(100i64).unwrap(), inner).unwrap();
+        });
+        let [port_ifindex, slow_ifindex] = ["port1", "slow101"].map(|link| router.ifindex(link));
+        router.enter(|| {
+            self.dataplane.attach_port(port_ifindex).unwrap();
+            self.dataplane.attach_slow(slow_ifindex).unwrap();
+        });
+        let usual = self.interface();
+        let peers = vec![Peer { way: ANOTHER, ..usual.peers[0] }];
+        let vni = Vni::try_from(7002).unwrap();
+        let interface =
+            Interface { number: ANOTHER, port_ifindex, slow_ifindex, vni, peers, ..usual };
+        self.dataplane.put_interface(&interface).unwrap();
+        Another { customer, instance }
     }
 
     /// As a process does that has died and starts again.
@@ -132,6 +173,7 @@ impl Region {
             }],
             router_mac: ROUTER_MAC,
             forwards: true,
+            rate: None,
         }
     }
 
@@ -225,19 +267,19 @@ fn connect(customer: &Namespace, router: &Namespace, host: &Namespace, instance:
     router.ip(&format!("link add port0 type veth peer name trunk0 netns {}", customer.name()));
     router.ip(&format!("link add fab0 mtu 1600 type veth peer name h0 netns {}", host.name()));
     router.ip(&format!("link add slow100 type veth peer name eth0 netns {}", instance.name()));
-    for (namespace, link) in [
-        (router, "port0"),
-        (router, "fab0"),
-        (router, "slow100"),
-        (customer, "trunk0"),
-        (instance, "eth0"),
-    ] {
+    for (namespace, link) in
+        [(router, "port0"), (router, "fab0"), (router, "slow100"), (customer, "trunk0")]
+    {
         namespace.ip(&format!("link set {link} up"));
     }
     host.ip("link set h0 mtu 1600 up");
     host.ip("addr add 10.9.0.2/24 dev h0");
     router.ip("addr add 10.9.0.1/24 dev fab0");
-    instance.ip(&format!("link set eth0 address {ROUTER_MAC}"));
+    address_instance(instance);
+}
+
+fn address_instance(instance: &Namespace) {
+    instance.ip(&format!("link set eth0 address {ROUTER_MAC} up"));
     instance.ip("addr add 203.0.113.1/30 dev eth0");
 }
 
