@@ -17,17 +17,21 @@ mod light;
 mod links;
 mod netlink;
 mod netns;
+mod netstat;
 mod observe;
 mod open_files;
+mod probe;
 mod rows;
 mod sysctl;
 mod watch;
 
 pub use clean::{CleanError, clean};
 pub(crate) use netns::Netns;
+pub(crate) use netstat::SignatureCounts;
 pub(crate) use observe::{Insides, Look, ObserveError};
 pub(crate) use open_files::raise_open_files;
-pub(crate) use rows::Facts;
+pub(crate) use probe::Heard;
+pub(crate) use rows::{Facts, Question};
 pub(crate) use watch::{LinkEvent, Subscription, Watch};
 
 use crate::{
@@ -39,7 +43,7 @@ use directlink_dataplane::{Dataplane, OpenError};
 use directlink_model::ids::InterfaceId;
 use netlink::Netlink;
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     io,
     path::Path,
     sync::{Arc, mpsc},
@@ -71,6 +75,7 @@ pub(crate) struct Kernel {
     /// The socket in the interface's namespace that was last worked in: the next change is
     /// mostly there too, and a socket needs no entering.
     inner: Option<(InterfaceId, Netlink)>,
+    probes: BTreeMap<InterfaceId, probe::Probe>,
     /// Routes and sources as last listed, and as the kernel took them since.
     rows: Option<RouteRows>,
 }
@@ -152,6 +157,7 @@ impl Kernel {
             uplink: config.uplink.clone(),
             attached: BTreeSet::new(),
             inner: None,
+            probes: BTreeMap::new(),
             rows: None,
         })
     }

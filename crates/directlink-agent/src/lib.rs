@@ -20,6 +20,7 @@
 mod clock;
 mod config;
 mod diff;
+mod evidence;
 mod kernel;
 mod ledger;
 mod link;

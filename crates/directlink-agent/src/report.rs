@@ -2,6 +2,7 @@
 
 use crate::{
     diff::{Difference, Subject},
+    evidence::Evidence,
     kernel::Facts,
     observed::Observed,
     routes::{Neighbour, RouteRows, Via},
@@ -18,6 +19,7 @@ use directlink_model::{
     },
 };
 use directlink_net::Vni;
+use jiff::Timestamp;
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
@@ -38,6 +40,8 @@ pub(crate) struct Seen<'a> {
     pub(crate) wanted: &'a Wanted,
     pub(crate) outcome: &'a Outcome,
     pub(crate) facts: &'a Facts,
+    pub(crate) evidence: &'a Evidence,
+    pub(crate) now: Timestamp,
     pub(crate) rows: &'a RouteRows,
     pub(crate) vias: &'a BTreeMap<Neighbour, Via>,
     pub(crate) heard: &'a Heard,
@@ -90,7 +94,9 @@ pub(crate) fn port_report(
     seen: &Seen<'_>,
 ) -> PortReport {
     let interface = |id| (id, interface_report(id, seen));
+    let ifindex = seen.outcome.observed.ports.get(&port).map(|port| port.ifindex);
     PortReport {
+        evidence: seen.evidence.of_port(&port, ifindex, seen.now),
         port,
         applied_generation,
         light,
@@ -117,6 +123,7 @@ fn interface_report(id: InterfaceId, seen: &Seen<'_>) -> InterfaceReport {
         advertised,
         verdicts: seen.facts.verdicts.get(&id).cloned().unwrap_or_default(),
         further_peers: peers,
+        evidence: seen.evidence.of_interface(id),
     }
 }
 
@@ -160,6 +167,7 @@ fn session_report(session: &Session) -> SessionReport {
             last_error: status.last_error(),
             near_prefix_limit: status.bgp.near_limit,
             bfd: status.bfd.as_ref().and_then(bfd_report),
+            evidence: status.evidence(),
         },
         None => SessionReport::default(),
     }
@@ -260,6 +268,8 @@ mod tests {
                 wanted: &wanted,
                 outcome: &Outcome::default(),
                 facts: &facts,
+                evidence: &Evidence::default(),
+                now: Timestamp::UNIX_EPOCH,
                 rows: &RouteRows::default(),
                 vias: &BTreeMap::new(),
                 heard: &Heard::default(),
@@ -286,6 +296,8 @@ mod tests {
             wanted: &wanted(),
             outcome: &Outcome::default(),
             facts: &Facts::default(),
+            evidence: &Evidence::default(),
+            now: Timestamp::UNIX_EPOCH,
             rows: &RouteRows::default(),
             vias: &BTreeMap::new(),
             heard: &Heard::default(),

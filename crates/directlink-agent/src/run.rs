@@ -18,6 +18,7 @@ mod plans;
 
 use crate::{
     AgentConfig, clock,
+    evidence::Evidence,
     kernel::{self, Facts, Kernel, KernelError, KernelThread, LinkEvent, Watch},
     ledger::{Ledger, LedgerError},
     link::{FromServer, Link},
@@ -103,6 +104,7 @@ struct Memory {
     has_passed: bool,
     lights: BTreeMap<PortName, bool>,
     facts: Facts,
+    evidence: Evidence,
     rows: RouteRows,
     vias: BTreeMap<Neighbour, Via>,
     /// Where each interface that is there was last known to be.
@@ -222,7 +224,8 @@ impl Agent {
                 self.report_soon();
             }
             Done::Facts(facts) => {
-                let is_news = self.seen.facts.neighbours != facts.neighbours;
+                let has_evidence = self.seen.evidence.take(&facts, clock::now());
+                let is_news = has_evidence || self.seen.facts.neighbours != facts.neighbours;
                 self.seen.facts = facts;
                 if is_news {
                     self.report_soon();
@@ -306,6 +309,8 @@ impl Agent {
             wanted: &self.wanted,
             outcome: &memory.outcome,
             facts: &memory.facts,
+            evidence: &memory.evidence,
+            now: clock::now(),
             rows: &memory.rows,
             vias: &memory.vias,
             heard: self.sessions.heard(),

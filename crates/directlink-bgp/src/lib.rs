@@ -37,8 +37,8 @@ pub use attributes::{Attributes, Origin};
 pub use family::Family;
 pub use notification::Notification;
 pub use peer::{
-    BadHoldTime, ConnId, DownReason, GracefulRestart, HoldTime, Input, Negotiated, Output, Peer,
-    PeerConfig, PeerRestart, State, Status, Stop, Timings,
+    BadHoldTime, ConnId, DialFailure, DownReason, Ended, GracefulRestart, HoldTime, Input,
+    Negotiated, OpenSaid, Output, Peer, PeerConfig, PeerRestart, State, Status, Stop, Timings,
 };
 pub use policy::{ImportPolicy, Preference, PrefixLimits, Refusal};
 pub use rib::{BestChange, Export, LearnedRoute, LocRib, Path, RouteChange, RouteCounts};

@@ -27,7 +27,10 @@ mod restart;
 mod session;
 
 pub use config::{BadHoldTime, GracefulRestart, HoldTime, PeerConfig, Timings};
-pub use events::{ConnId, DownReason, Input, Negotiated, Output, PeerRestart, State, Status, Stop};
+pub use events::{
+    ConnId, DialFailure, DownReason, Ended, Input, Negotiated, OpenSaid, Output, PeerRestart,
+    State, Status, Stop,
+};
 
 use crate::rib::{AdjRibIn, AdjRibOut, LearnedRoute, RouteChange};
 use dial::{Dialer, Due};
@@ -55,6 +58,8 @@ pub struct Peer {
     near_limit: bool,
     last_down: Option<(Duration, DownReason)>,
     last_failure: Option<(Duration, DownReason)>,
+    endings: Vec<Ended>,
+    last_open: Option<OpenSaid>,
     outputs: VecDeque<Output>,
 }
 
@@ -78,6 +83,8 @@ impl Peer {
             near_limit: false,
             last_down: None,
             last_failure: None,
+            endings: Vec::new(),
+            last_open: None,
             outputs: VecDeque::new(),
             config,
         }
@@ -98,6 +105,8 @@ impl Peer {
             converged: self.converged,
             last_down: self.last_down.clone(),
             last_failure: self.last_failure.clone(),
+            endings: self.endings.clone(),
+            last_open: self.last_open,
             retry_at: self.dialer.retry_at().filter(|_| self.started),
             routes: self.rib_in.counts(),
             near_limit: self.near_limit,
@@ -218,14 +227,14 @@ impl Peer {
             }
         }
         while let Some(due) = self.dial_deadline().and_then(|_| self.dialer.tick(now)) {
-            self.outputs.push_back(match due {
+            let output = match due {
                 Due::Dial(conn) => Output::Connect(conn),
                 Due::GiveUp(conn) => {
-                    let reason = DownReason::ConnectFailed("no answer".to_owned());
-                    self.last_failure = Some((now, reason));
+                    self.note_failure(now, DownReason::ConnectFailed(DialFailure::NoAnswer));
                     Output::Close(conn)
                 }
-            });
+            };
+            self.outputs.push_back(output);
         }
     }
 

@@ -12,6 +12,7 @@
 #include "fabric.h"
 #include "port.h"
 #include "slow.h"
+#include "strays.h"
 
 // Answers too are redirected: veth forgets to wake a far end that polls for GRO alone when
 // it gets an XDP_TX. A packet that could not be turned into an answer has nowhere to go.
@@ -38,6 +39,7 @@ int directlink_port(struct xdp_md *ctx)
 	case VERDICT_TO_ROUTER:
 		return XDP_PASS;
 	default:
+		note_stray(ctx, verdict);
 		return XDP_DROP;
 	}
 }

@@ -46,6 +46,7 @@ TABLE(limits, BPF_MAP_TYPE_ARRAY, __u32, struct limit_row, LIMITS);
 TABLE(changes, BPF_MAP_TYPE_ARRAY, __u32, struct change_row, 1 + NET_CHANGES);
 TABLE(flows, BPF_MAP_TYPE_LRU_HASH, struct flow_key, struct flow_row, 1024);
 TABLE(fragments, BPF_MAP_TYPE_LRU_HASH, struct fragment_key, struct fragment_row, 16384);
+TABLE(strays, BPF_MAP_TYPE_LRU_HASH, struct interface_key, __u64, 4096);
 TABLE(router_tallies, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, struct tally, VERDICT_COUNT);
 TABLE(forwarded, BPF_MAP_TYPE_ARRAY, __u32, struct forwarded_row, FORWARDED_NUMBERS);
 SPARSE_TABLE(interface_tallies, BPF_MAP_TYPE_PERCPU_HASH, __u32, struct interface_tallies, 1024);

@@ -61,15 +61,17 @@ static __always_inline bool is_routers(const struct interface_row *row, __be32 a
 	return false;
 }
 
-// The kernel's stack sees only what concerns the router's own address.
+// The kernel's stack sees only what concerns the router's own address: whoever asks for it, and
+// whoever else claims it, which is to be told (the stack itself passes over such a message).
 static __always_inline enum verdict check_arp(struct xdp_md *ctx, const struct interface_row *row)
 {
 	struct arp_ipv4 *arp = at(ctx, PORT_HEAD, sizeof(*arp));
 
 	if (!arp)
 		return VERDICT_MALFORMED;
-	return is_routers(row, arp->target) ? police_class(row->number, CLASS_NEIGHBOUR) :
-					      VERDICT_NOT_FOR_ROUTER;
+	if (is_routers(row, arp->target) || is_routers(row, arp->sender))
+		return police_class(row->number, CLASS_NEIGHBOUR);
+	return VERDICT_NOT_FOR_ROUTER;
 }
 
 static __always_inline enum verdict check_for_router(const struct interface_row *row,

@@ -261,6 +261,9 @@ struct forwarded_row {
 	struct tally by_verdict[FORWARDED_VERDICTS];
 };
 
+// table `strays`, by `interface_key`: frames of a tag that no interface of the port has; tag 0
+// is that of frames without one. Counted in a __u64.
+
 // ---- the lab's cable (cable.bpf.c) ----------------------------------------------------
 
 // table `cable_vlans`: (trunk, VLAN) → untagged interface; `cable_tags` the other way.

@@ -70,6 +70,15 @@ impl InterfaceKey {
         Self { port_ifindex, vlan: vlan.as_u16(), zero: 0 }
     }
 
+    pub(crate) const fn port_ifindex(self) -> u32 {
+        self.port_ifindex
+    }
+
+    /// 0: none.
+    pub(crate) const fn vlan(self) -> u16 {
+        self.vlan
+    }
+
     /// No VLAN 0 exists: what an interface number that nobody has leads to.
     pub(crate) const NONE: Self = Self { port_ifindex: 0, vlan: 0, zero: 0 };
 }

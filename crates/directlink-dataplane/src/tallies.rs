@@ -18,6 +18,7 @@ use crate::{
     verdict::{Tallies, Verdict},
 };
 use aya::{maps::PerCpuValues, util::nr_cpus};
+use std::collections::BTreeMap;
 
 impl Dataplane {
     /// What became of every packet that the router saw.
@@ -62,6 +63,21 @@ impl Dataplane {
             }
         }
         Ok(Some(sum))
+    }
+
+    /// Frames on ports that belong to no interface: by the port's ifindex and the tag, if they had
+    /// one. Those seen of late: the kernel forgets the oldest.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    pub fn strays(&self) -> Result<BTreeMap<(u32, Option<u16>), u64>, TableError> {
+        let mut found = BTreeMap::new();
+        for row in self.tables.strays.iter() {
+            let (key, frames) = row.map_err(in_table("strays"))?;
+            let vlan = Some(key.vlan()).filter(|vlan| *vlan != 0);
+            found.insert((key.port_ifindex(), vlan), frames);
+        }
+        Ok(found)
     }
 
     /// All from 0: for an interface that is new.

@@ -5,6 +5,7 @@
 //!   facts + command ──► facts' or Fault   what a customer or operator may do
 //!   facts ──► plan                        what a router shall do          plan.rs
 //!   report ──► facts'                     what a router says it sees      report.rs
+//!   facts, report ──► diagnosis           why it does not work            diagnosis.rs
 //! ```
 //!
 //! `plan` and `report` are the whole protocol between server and router, which is why
@@ -15,6 +16,8 @@ pub mod account;
 pub mod bgp_peer;
 pub mod command;
 pub mod connection;
+pub mod diagnosis;
+pub mod evidence;
 pub mod failover;
 pub mod fault;
 pub mod gateway;

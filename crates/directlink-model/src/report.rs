@@ -5,6 +5,7 @@
 
 use crate::{
     bgp_peer::first_peer,
+    evidence::{InterfaceEvidence, PortEvidence, SessionEvidence},
     ids::{BgpPeerId, InterfaceId, PortName},
     interface::Seen,
 };
@@ -21,6 +22,8 @@ pub struct PortReport {
     /// Light at both ends (carrier).
     pub light: bool,
     pub interfaces: BTreeMap<InterfaceId, InterfaceReport>,
+    #[serde(default)]
+    pub evidence: PortEvidence,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +46,8 @@ pub struct InterfaceReport {
     /// Its other BGP peers.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub further_peers: BTreeMap<BgpPeerId, PeerReport>,
+    #[serde(default)]
+    pub evidence: InterfaceEvidence,
 }
 
 /// A BGP peer beside the one that the interface was born with.
@@ -70,6 +75,8 @@ pub struct SessionReport {
     /// Once the customer speaks it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bfd: Option<BfdReport>,
+    #[serde(default)]
+    pub evidence: SessionEvidence,
 }
 
 /// BFD on the session's path, in the words of RFC 5880.
@@ -102,6 +109,7 @@ impl Default for SessionReport {
             last_error: None,
             near_prefix_limit: false,
             bfd: None,
+            evidence: SessionEvidence::default(),
         }
     }
 }
@@ -123,7 +131,34 @@ pub struct RefusedRoute {
     pub reason: String,
 }
 
+impl PortReport {
+    /// Without what moves although nothing changed: counters, times and endings.
+    #[must_use]
+    pub fn without_evidence(&self) -> Self {
+        let interfaces = self.interfaces.iter().map(|(&id, it)| (id, it.without_evidence()));
+        Self {
+            port: self.port.clone(),
+            interfaces: interfaces.collect(),
+            evidence: PortEvidence::default(),
+            ..*self
+        }
+    }
+}
+
 impl InterfaceReport {
+    /// Without what moves although nothing changed.
+    #[must_use]
+    pub fn without_evidence(&self) -> Self {
+        let mut report = self.clone();
+        report.verdicts.clear();
+        report.evidence = InterfaceEvidence::default();
+        let further = report.further_peers.values_mut().map(|peer| &mut peer.session);
+        for session in std::iter::once(&mut report.session).chain(further) {
+            session.evidence = SessionEvidence::default();
+        }
+        report
+    }
+
     /// What the rules need to know of one of its peers. `id`: the interface's.
     pub fn seen(&self, id: InterfaceId, peer: BgpPeerId) -> Seen {
         let report = self.peer(id, peer);
@@ -146,7 +181,8 @@ impl InterfaceReport {
         self.learned.iter().chain(self.further_peers.values().flat_map(|peer| &peer.learned))
     }
 
-    fn peer(&self, id: InterfaceId, peer: BgpPeerId) -> Option<PeerReport> {
+    /// Of one of its peers. `id`: the interface's.
+    pub fn peer(&self, id: InterfaceId, peer: BgpPeerId) -> Option<PeerReport> {
         match peer == first_peer(id) {
             true => Some(PeerReport {
                 session: self.session.clone(),

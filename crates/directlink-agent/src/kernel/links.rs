@@ -34,6 +34,8 @@ pub(crate) struct Link {
     pub(crate) light: bool,
     /// Some XDP program is on it.
     pub(crate) has_xdp: bool,
+    /// Frames that arrived broken.
+    pub(crate) receive_errors: u64,
 }
 
 /// A neighbour as the kernel lists it.
@@ -75,6 +77,7 @@ impl Link {
             is_up: flags.contains(LinkFlags::Up),
             light: flags.contains(LinkFlags::Up | LinkFlags::LowerUp),
             has_xdp: false,
+            receive_errors: 0,
         };
         for attribute in &message.attributes {
             match attribute {
@@ -82,6 +85,7 @@ impl Link {
                 LinkAttribute::IfAlias(alias) => link.alias = Some(alias.clone()),
                 LinkAttribute::Address(bytes) => link.mac = mac(bytes),
                 LinkAttribute::Mtu(mtu) => link.mtu = *mtu,
+                LinkAttribute::Stats64(stats) => link.receive_errors = stats.rx_errors,
                 LinkAttribute::Xdp(xdp) => link.has_xdp = xdp.iter().any(is_attached),
                 _ => {}
             }

@@ -1,14 +1,19 @@
 //! Routes and sources in the tables, and what packets and neighbours say.
 
-use super::{Kernel, netlink::Netlink};
+use super::{
+    Kernel,
+    netlink::Netlink,
+    netstat::{self, SignatureCounts},
+    probe::Heard,
+};
 use crate::{
     routes::{Neighbour, RouteRows},
     run::Placed,
 };
 use directlink_dataplane::{Peer as PeerCell, Route, TableError};
-use directlink_model::ids::InterfaceId;
+use directlink_model::ids::{InterfaceId, PortName};
 use directlink_net::Mac;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is seen of interfaces between two reports.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,7 +21,28 @@ pub(crate) struct Facts {
     pub(crate) neighbours: BTreeMap<Neighbour, Mac>,
     /// Packets by verdict.
     pub(crate) verdicts: BTreeMap<InterfaceId, BTreeMap<String, u64>>,
+    /// Frames that belong to no interface, by the port's ifindex and the tag.
+    pub(crate) strays: BTreeMap<(u32, Option<u16>), u64>,
+    /// Frames that arrived broken.
+    pub(crate) broken: BTreeMap<PortName, u64>,
+    /// Of the interfaces whose sessions are down.
+    pub(crate) signatures: BTreeMap<InterfaceId, SignatureCounts>,
+    pub(crate) heard: BTreeMap<InterfaceId, Heard>,
 }
+
+/// What the facts are asked about.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Question {
+    pub(crate) peers: Vec<Placed>,
+    /// Tell the data plane what the kernel knows of neighbours.
+    pub(crate) teach: bool,
+    pub(crate) ports: BTreeSet<PortName>,
+    /// Interfaces with a session that is down.
+    pub(crate) down: BTreeSet<InterfaceId>,
+}
+
+/// Namespaces that are entered in one look for their signatures.
+const SIGNATURES: usize = 256;
 
 impl Kernel {
     /// Routes and sources as they are in the kernel: listed once, then as it took each change.
@@ -77,13 +103,14 @@ impl Kernel {
     ///
     /// With `teach`, also what the kernel knows of neighbours and the data plane does not. That
     /// learns them from what the kernel sends; with new tables it would wait for it.
-    pub(crate) fn facts(&mut self, peers: &[Placed], teach: bool) -> Result<Facts, TableError> {
+    pub(crate) fn facts(&mut self, question: &Question) -> Result<Facts, TableError> {
+        let Question { peers, teach, ports, down } = question;
         let taught = self.dataplane.neighbours()?;
-        let mut facts = Facts::default();
+        let mut facts = Facts { strays: self.dataplane.strays()?, ..Facts::default() };
         for peer in peers {
             let mac = match taught.get(&peer.cell.way) {
                 Some(mac) => Some(*mac),
-                None if teach => self.teach_neighbour(peer.interface, peer.cell)?,
+                None if *teach => self.teach_neighbour(peer.interface, peer.cell)?,
                 None => None,
             };
             facts.neighbours.extend(mac.map(|mac| (peer.neighbour(), mac)));
@@ -95,6 +122,15 @@ impl Kernel {
                 facts.verdicts.insert(peer.interface, seen.collect());
             }
         }
+        for port in ports {
+            let link = self.netlink.link(port.as_str()).ok().flatten();
+            facts.broken.extend(link.map(|link| (port.clone(), link.receive_errors)));
+        }
+        for &id in down.iter().take(SIGNATURES) {
+            let counts = self.inside(id, netstat::signatures).ok();
+            facts.signatures.extend(counts.map(|counts| (id, counts)));
+        }
+        facts.heard = self.probe(peers, &facts.neighbours.keys().copied().collect());
         Ok(facts)
     }
 

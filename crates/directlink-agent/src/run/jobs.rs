@@ -4,7 +4,7 @@ use super::{Agent, FAREWELL, RETRY};
 use crate::{
     clock,
     diff::diff,
-    kernel::{Facts, Insides, Kernel, KernelError, Look, ObserveError},
+    kernel::{Facts, Insides, Kernel, KernelError, Look, ObserveError, Question},
     observed::{Interface, Observed},
     report::Outcome,
     routes::{Neighbour, RouteRows, Via},
@@ -16,7 +16,7 @@ use directlink_model::{
     ids::{BgpPeerId, InterfaceId},
     plan::{Document, InterfacePlan, Scope},
 };
-use directlink_net::IpNet;
+use directlink_net::{IpNet, Mtu};
 use std::{
     collections::{BTreeMap, BTreeSet},
     future::Future,
@@ -50,6 +50,7 @@ pub(crate) struct Placed {
     pub(crate) interface: InterfaceId,
     pub(crate) interface_number: InterfaceNumber,
     pub(crate) cell: PeerCell,
+    pub(crate) mtu: Mtu,
     /// Which one it is, if a plan says.
     peer: Option<BgpPeerId>,
 }
@@ -224,14 +225,15 @@ impl Agent {
                 let its = |peer: &&Peer| peer.customer == cell.customer;
                 let wanted = wanted.and_then(|it| it.peers.iter().find(its));
                 let peer = wanted.map(|peer| peer.id);
-                placed.push(Placed { interface, interface_number, cell, peer });
+                let mtu = row.map_or(Mtu::MAX, |row| row.mtu);
+                placed.push(Placed { interface, interface_number, cell, mtu, peer });
             }
         }
         placed
     }
 
     fn via(&self, peer: &Placed, row: &directlink_dataplane::Interface) -> Option<Via> {
-        let &Placed { interface, interface_number, cell, peer } = peer;
+        let &Placed { interface, interface_number, cell, peer, .. } = peer;
         let port = self.seen.ports.get(&interface)?;
         let is_held = self.wanted.certainty(port) == Certainty::Held;
         if !row.forwards || !(peer.is_some() || is_held) {
@@ -261,11 +263,21 @@ impl Agent {
     }
 
     pub(super) fn begin_facts(&mut self) {
-        let asked = self.placed();
+        let peers = self.placed();
+        let heard = self.sessions.heard();
+        let is_up = |peer: &Placed| {
+            let session = peer.peer.and_then(|peer| heard.sessions.get(&peer));
+            session.is_some_and(|session| session.since().is_some())
+        };
+        let question = Question {
+            down: peers.iter().filter(|peer| !is_up(peer)).map(|peer| peer.interface).collect(),
+            ports: self.wanted.ports.keys().cloned().collect(),
+            peers,
+            teach: std::mem::take(&mut self.teach),
+        };
         let kernel = self.kernel.clone();
-        let teach = std::mem::take(&mut self.teach);
         self.job = Some(Box::pin(async move {
-            Ok(match kernel.run(move |kernel| kernel.facts(&asked, teach)).await? {
+            Ok(match kernel.run(move |kernel| kernel.facts(&question)).await? {
                 Ok(facts) => Done::Facts(facts),
                 Err(error) => Done::Failed { chore: Chore::Facts, why: error.to_string() },
             })

@@ -1,8 +1,13 @@
 //! Where the sessions' tasks write and the agent reads: a status per session, a Loc-RIB per Net,
 //! and what has changed since somebody looked.
 
-use directlink_bgp::{LocRib, RouteChange, Status, bfd};
-use directlink_model::ids::BgpPeerId;
+use directlink_bgp::{
+    DialFailure, DownReason, Ended, LocRib, Notification, RouteChange, Status, bfd,
+};
+use directlink_model::{
+    evidence::{self, Cause, Ending, Notice, OpenSeen, SessionEvidence},
+    ids::BgpPeerId,
+};
 use directlink_net::{IpNet, Vni};
 use jiff::Timestamp;
 use std::{
@@ -16,6 +21,8 @@ use tokio::sync::Notify;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionStatus {
     pub bgp: Status,
+    /// The civil time of its times' zero.
+    pub epoch: Timestamp,
     pub established_since: Option<Timestamp>,
     /// Of its path; `None` where nobody watches it.
     pub bfd: Option<bfd::Status>,
@@ -69,6 +76,29 @@ impl Changes {
 }
 
 impl SessionStatus {
+    /// How tries and sessions ended, and what the customer's OPEN said.
+    pub(crate) fn evidence(&self) -> SessionEvidence {
+        let endings = self.bgp.endings.iter();
+        let ending = |it: &Ended| {
+            let (at, was_established) = (self.civil(it.at), it.was_established);
+            Some(Ending { at, cause: cause(&it.reason)?, was_established })
+        };
+        let open = self.bgp.last_open.as_ref();
+        SessionEvidence {
+            endings: endings.filter_map(ending).take(evidence::LIST_MAX).collect(),
+            open: open.map(|open| OpenSeen {
+                at: self.civil(open.at),
+                asn: open.asn,
+                hold_time_seconds: open.hold_time_seconds,
+                bgp_identifier: open.bgp_identifier,
+            }),
+        }
+    }
+
+    fn civil(&self, at: Duration) -> Timestamp {
+        self.epoch.checked_add(at).unwrap_or(self.epoch)
+    }
+
     /// Why it is not up, or why it was last not: in words, with what came of it since.
     pub fn last_error(&self) -> Option<String> {
         match (&self.bgp.last_down, &self.bgp.last_failure) {
@@ -81,6 +111,32 @@ impl SessionStatus {
             }),
         }
     }
+}
+
+/// `None`: it is no reason why the session is not up.
+fn cause(reason: &DownReason) -> Option<Cause> {
+    Some(match reason {
+        DownReason::ConnectFailed(DialFailure::Refused) => Cause::Refused,
+        DownReason::ConnectFailed(DialFailure::NoAnswer) => Cause::NoAnswer,
+        DownReason::ConnectFailed(DialFailure::Unreachable) => Cause::Unreachable,
+        DownReason::ConnectFailed(DialFailure::Other(words)) => Cause::DialFailed(words.clone()),
+        DownReason::Closed(words) => Cause::Closed(words.clone()),
+        DownReason::NotificationSent(what) => Cause::NotificationSent(notice(what)),
+        DownReason::NotificationReceived(what) => Cause::NotificationReceived(notice(what)),
+        DownReason::HoldTimerExpired => Cause::HoldTimerExpired,
+        DownReason::SendHoldTimerExpired => Cause::SendHoldTimerExpired,
+        DownReason::PathFailed => Cause::PathFailed,
+        DownReason::MaximumPrefixes { max, .. } => Cause::MaximumPrefixes { max: *max },
+        DownReason::Stopped(stop) => Cause::Stopped(stop.to_string()),
+        DownReason::Collision | DownReason::ConfigurationChanged | DownReason::Superseded => {
+            return None;
+        }
+    })
+}
+
+fn notice(what: &Notification) -> Notice {
+    let inner = what.innermost();
+    Notice { code: inner.code, subcode: inner.subcode, words: what.to_string() }
 }
 
 impl Board {
@@ -109,7 +165,7 @@ impl Board {
 
     pub(super) fn publish(&self, who: Enrolment, bgp: Status, bfd: Option<bfd::Status>) {
         let since = bgp.established_at.map(|at| self.civil(at));
-        let status = Some(SessionStatus { established_since: since, bgp, bfd });
+        let status = Some(SessionStatus { epoch: self.epoch, established_since: since, bgp, bfd });
         let mut inner = self.lock();
         let Some(seat) = inner.seat(who).filter(|seat| seat.status != status) else { return };
         seat.status = status;

@@ -9,7 +9,7 @@ use super::connection::{Connection, Read, Ready};
 use super::path::Path;
 use super::socket::SocketConfig;
 use super::{Command, SessionConfig, SessionRoutes, Shared, sockopt};
-use directlink_bgp::{ConnId, Input, Output, Peer, Stop};
+use directlink_bgp::{ConnId, DialFailure, Input, Output, Peer, Stop};
 use futures::{FutureExt as _, future::BoxFuture};
 use std::{
     future::poll_fn,
@@ -269,7 +269,10 @@ impl Task {
             }
         }
         if let Some((conn, _)) = self.dial.take() {
-            self.peer.handle(now, Input::ConnectFailed(conn, "its key changed".to_owned()));
+            self.peer.handle(
+                now,
+                Input::ConnectFailed(conn, DialFailure::Other("its key changed".to_owned())),
+            );
         }
         if let Err(error) = result {
             warn!(id = %self.config.id, %error, "a key could not be changed; the session restarts");
@@ -280,7 +283,7 @@ impl Task {
     fn leave_sockets(&mut self, now: Duration, why: &str) {
         self.listening = Listening::Wait { until: now };
         if let Some((conn, _)) = self.dial.take() {
-            self.peer.handle(now, Input::ConnectFailed(conn, why.to_owned()));
+            self.peer.handle(now, Input::ConnectFailed(conn, DialFailure::Other(why.to_owned())));
         }
         for connection in std::mem::take(&mut self.connections) {
             self.peer.handle(now, Input::Closed(connection.id, why.to_owned()));
@@ -327,7 +330,7 @@ impl Task {
         self.dial = None;
         match result {
             Ok(stream) => self.opened(now, conn, stream),
-            Err(error) => self.peer.handle(now, Input::ConnectFailed(conn, error.to_string())),
+            Err(error) => self.peer.handle(now, Input::ConnectFailed(conn, dial_failure(&error))),
         }
     }
 
@@ -383,6 +386,17 @@ impl Task {
 
     fn connection_mut(&mut self, conn: ConnId) -> Option<&mut Connection> {
         self.connections.iter_mut().find(|connection| connection.id == conn)
+    }
+}
+
+fn dial_failure(error: &io::Error) -> DialFailure {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => DialFailure::Refused,
+        io::ErrorKind::TimedOut => DialFailure::NoAnswer,
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+            DialFailure::Unreachable
+        }
+        _ => DialFailure::Other(error.to_string()),
     }
 }
 

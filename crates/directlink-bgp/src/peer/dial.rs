@@ -179,7 +179,7 @@ fn doubled(first: Duration, times: u32, max: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Family;
+    use crate::{Family, peer::DialFailure};
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -204,7 +204,7 @@ mod tests {
         );
         let over = DownReason::MaximumPrefixes { family: Family::Ipv4Unicast, max: 100 };
         assert_eq!(waits(&over, Duration::ZERO, 6), [60, 120, 240, 480, 900, 900]);
-        let dials = waits(&DownReason::ConnectFailed(String::new()), Duration::ZERO, 8);
+        let dials = waits(&DownReason::ConnectFailed(DialFailure::Refused), Duration::ZERO, 8);
         assert!((8..=10).contains(&dials[7]), "{dials:?}");
     }
 

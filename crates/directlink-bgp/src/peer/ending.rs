@@ -1,6 +1,6 @@
 //! How sessions end, and what is left of them.
 
-use super::{ConnId, DownReason, Output, Peer, PeerConfig, Stop, restart, session::Session};
+use super::{ConnId, DownReason, Ended, Output, Peer, PeerConfig, Stop, restart, session::Session};
 use crate::rib::{AdjRibIn, AdjRibOut};
 use crate::{Family, Notification};
 use std::time::Duration;
@@ -71,6 +71,7 @@ impl Peer {
             (None, reason) => self.failed(now, reason, Duration::ZERO),
             (Some(lasted), reason) => {
                 self.redial(now, &reason, lasted);
+                self.remember(now, &reason, true);
                 self.last_down = Some((now, reason));
             }
         }
@@ -79,8 +80,24 @@ impl Peer {
     /// An attempt that was no session yet.
     pub(super) fn failed(&mut self, now: Duration, reason: DownReason, lasted: Duration) {
         self.redial(now, &reason, lasted);
-        self.last_failure = Some((now, reason.clone()));
+        self.note_failure(now, reason.clone());
         self.outputs.push_back(Output::Failed(reason));
+    }
+
+    pub(super) fn note_failure(&mut self, now: Duration, reason: DownReason) {
+        self.remember(now, &reason, false);
+        self.last_failure = Some((now, reason));
+    }
+
+    /// In place of the former one of its kind: a peer that fails for ever fills nothing.
+    /// Two dials that crossed are no failure.
+    fn remember(&mut self, at: Duration, reason: &DownReason, was_established: bool) {
+        if is_collision(reason) {
+            return;
+        }
+        let ended = Ended { at, reason: reason.clone(), was_established };
+        self.endings.retain(|known| !known.is_kin(&ended));
+        self.endings.insert(0, ended);
     }
 
     pub(super) fn say_goodbye(&mut self, conn: ConnId, notification: &Notification) {

@@ -25,8 +25,8 @@ pub enum Input<'a> {
     Stop(Stop),
     /// A dial succeeded, or the peer's was accepted (TcpConnectionConfirmed / Acked).
     Opened(ConnId),
-    /// A dial failed (TcpConnectionFails), with the system's words.
-    ConnectFailed(ConnId, String),
+    /// A dial failed (TcpConnectionFails).
+    ConnectFailed(ConnId, DialFailure),
     Received(ConnId, &'a [u8]),
     /// So many of the bytes of [`Output::Send`] are with the system now.
     Sent(ConnId, usize),
@@ -117,7 +117,7 @@ pub enum DownReason {
     /// BFD found the path dead.
     PathFailed,
     ConfigurationChanged,
-    ConnectFailed(String),
+    ConnectFailed(DialFailure),
     HoldTimerExpired,
     MaximumPrefixes {
         family: Family,
@@ -130,6 +130,38 @@ pub enum DownReason {
     Stopped(Stop),
     /// The peer came back on a new connection before the old one was seen to be dead (RFC 4724 §5).
     Superseded,
+}
+
+/// Why there is no connection, as TCP sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DialFailure {
+    /// RST: nobody listens.
+    Refused,
+    /// Nothing came back in time.
+    NoAnswer,
+    /// The neighbour is not found, or some router said so.
+    Unreachable,
+    /// In the system's words.
+    Other(String),
+}
+
+/// How a session or an attempt ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    pub at: Duration,
+    pub reason: DownReason,
+    /// It was a session.
+    pub was_established: bool,
+}
+
+/// What an OPEN said, accepted or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenSaid {
+    pub at: Duration,
+    /// As of the four-octet capability, where it is there.
+    pub asn: u32,
+    pub hold_time_seconds: u16,
+    pub bgp_identifier: Ipv4Addr,
 }
 
 /// RFC 4271 §8.2.2.
@@ -155,6 +187,10 @@ pub struct Status {
     pub last_down: Option<(Duration, DownReason)>,
     /// How the last attempt failed that was no session yet, and when.
     pub last_failure: Option<(Duration, DownReason)>,
+    /// How sessions and attempts ended: of each kind the last, the last of all first.
+    pub endings: Vec<Ended>,
+    /// The peer's last OPEN.
+    pub last_open: Option<OpenSaid>,
     /// When we try again, where we wait.
     pub retry_at: Option<Duration>,
     pub routes: RouteCounts,
@@ -179,6 +215,30 @@ impl State {
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+impl fmt::Display for DialFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Refused => "connection refused",
+            Self::NoAnswer => "no answer",
+            Self::Unreachable => "unreachable",
+            Self::Other(words) => words,
+        })
+    }
+}
+
+impl Ended {
+    /// Of the same kind, whatever it says.
+    pub(super) fn is_kin(&self, other: &Self) -> bool {
+        let is_same = match (&self.reason, &other.reason) {
+            (DownReason::ConnectFailed(a), DownReason::ConnectFailed(b)) => {
+                std::mem::discriminant(a) == std::mem::discriminant(b)
+            }
+            (a, b) => std::mem::discriminant(a) == std::mem::discriminant(b),
+        };
+        is_same && self.was_established == other.was_established
     }
 }
 

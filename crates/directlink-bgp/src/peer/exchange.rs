@@ -1,7 +1,7 @@
 //! What a peer does with messages, while a session comes up and once it is.
 
 use super::session::Session;
-use super::{ConnId, DownReason, Negotiated, Output, Peer, collision, restart};
+use super::{ConnId, DownReason, Negotiated, OpenSaid, Output, Peer, collision, restart};
 use crate::{Family, Notification, wire};
 use bytes::Bytes;
 use rustbgpd_fsm::Event;
@@ -101,6 +101,14 @@ impl Peer {
     }
 
     fn message(&mut self, now: Duration, conn: ConnId, message: Message) {
+        if let Message::Open(open) = &message {
+            self.last_open = Some(OpenSaid {
+                at: now,
+                asn: open.four_byte_as(),
+                hold_time_seconds: open.hold_time,
+                bgp_identifier: open.bgp_identifier,
+            });
+        }
         match message {
             Message::Open(open) if self.survives_collision(now, conn, &open) => {
                 self.drive(now, conn, Event::OpenReceived(open));

@@ -3,7 +3,7 @@
 
 use crate::feeder::{CONN, Feeder, sent};
 use crate::{customer, messages, router, seconds};
-use directlink_bgp::{Input, Output, Peer};
+use directlink_bgp::{DialFailure, Input, Output, Peer};
 use proptest::prelude::*;
 use rustbgpd_wire::Message;
 
@@ -441,7 +441,7 @@ fn inputs_about_unknown_connections_are_passed_over() {
         Input::Received(CONN, &[1, 2, 3]),
         Input::Sent(CONN, 5),
         Input::Closed(CONN, String::new()),
-        Input::ConnectFailed(CONN, String::new()),
+        Input::ConnectFailed(CONN, DialFailure::NoAnswer),
         Input::Tick,
     ];
     for input in inputs {

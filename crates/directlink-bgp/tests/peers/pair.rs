@@ -8,7 +8,7 @@
 //! Time jumps to the next thing that happens. A pulled cable swallows what is sent, as a dead
 //! link does; nobody is told.
 
-use directlink_bgp::{ConnId, Input, Output, Peer, PeerConfig, Status, Stop};
+use directlink_bgp::{ConnId, DialFailure, Input, Output, Peer, PeerConfig, Status, Stop};
 use std::{collections::BTreeMap, time::Duration};
 
 pub(crate) struct Pair {
@@ -141,7 +141,7 @@ impl Pair {
                 Packet::Syn { to, theirs } => self.accept(to, theirs),
                 Packet::Opened { at, conn } => self.input_on(at, conn, Input::Opened(conn)),
                 Packet::Refused { at, conn } => {
-                    self.input(at, Input::ConnectFailed(conn, "connection refused".into()));
+                    self.input(at, Input::ConnectFailed(conn, DialFailure::Refused));
                 }
                 Packet::Data { at, conn, bytes } => {
                     self.input_on(at, conn, Input::Received(conn, &bytes));

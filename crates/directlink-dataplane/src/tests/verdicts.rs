@@ -71,6 +71,15 @@ pub(super) fn port_rows() -> Vec<Row> {
             ),
             V::NotForRouter,
         ),
+        row(
+            "ARP of somebody who claims to be the router",
+            vlan_frame(
+                BROADCAST,
+                ARP,
+                &arp(1, (CUSTOMER_MAC, "203.0.113.1"), (NO_MAC, "203.0.113.2")),
+            ),
+            V::ToRouter,
+        ),
         row("half an ARP", vlan_frame(BROADCAST, ARP, &[0; 12]), V::Malformed),
         row(
             "BGP to the router",
@@ -570,4 +579,23 @@ fn equal_routes_share_flows_and_each_flow_keeps_its_way() {
     assert_eq!(ways, again);
     let first = ways.iter().filter(|&&vlan| vlan == VLAN).count();
     assert!((20..80).contains(&first), "{first} of 100 by the first way");
+}
+
+#[test]
+fn frames_of_no_interface_are_counted_by_their_tag_and_others_are_not() {
+    let mut world = World::new();
+    let tag =
+        |tags: &[(u16, u16)]| tagged(CUSTOMER_MAC, ROUTER_MAC, tags, IPV4, &question().bytes());
+    for frame in [
+        tag(&[(C_TAG, 200)]),
+        tag(&[(C_TAG, 200)]),
+        tag(&[(C_TAG, 300)]),
+        ethernet(CUSTOMER_MAC, ROUTER_MAC, IPV4, &question().bytes()),
+        on_vlan(&question()),
+    ] {
+        world.port(&frame);
+    }
+    let port = super::world::PORT;
+    let expected = [((port, None), 1), ((port, Some(200)), 2), ((port, Some(300)), 1)];
+    assert_eq!(world.dataplane.strays().unwrap(), expected.into());
 }

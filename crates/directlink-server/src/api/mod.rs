@@ -4,6 +4,7 @@
 //!   POST /  X-Amz-Target: OvertureService.X      aws        AWS Direct Connect, JSON 1.1 and
 //!   POST /service/OvertureService/operation/X               CBOR
 //!   POST /api/v1/X, //api/latest/X, /X, …        oapi       OUTSCALE API
+//!   POST /directlink/v1/X                        oapi/own   ours, in the OUTSCALE API's manner
 //!   …    /cockpit/…                              ../cockpit  the same for a browser
 //!   …    /operator/v1/…  bearer token            operator   ours, on its own listener
 //!   gRPC, mutual TLS, its own listener           agent

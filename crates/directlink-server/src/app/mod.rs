@@ -17,6 +17,7 @@ pub(crate) mod api_logs;
 mod bgp_peers;
 mod capacity;
 mod connections;
+mod diagnosis;
 mod failover_tests;
 mod gateways;
 mod history;

@@ -107,6 +107,7 @@ pub(crate) fn operators(app: App) -> Router {
         .route("/cockpit/orders/{id}", get(orders::form).post(orders::approve))
         .route("/cockpit/connections", get(lines::connections))
         .route("/cockpit/interfaces", get(lines::interfaces))
+        .route("/cockpit/interfaces/{id}/diagnosis", get(interfaces::ladder::show))
         .route("/cockpit/routers", get(sites::show))
         .route("/cockpit/routers/live", get(sites::live))
         .route("/cockpit/accounts", get(accounts::list))

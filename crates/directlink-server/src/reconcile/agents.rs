@@ -66,7 +66,8 @@ impl Agents {
     pub(crate) fn keep(&self, port: &PortRef, report: PortReport) -> bool {
         let mut all = self.lock();
         let agent = all.entry(port.router.clone()).or_default();
-        let news = agent.reports.get(port).map(without_counters) != Some(without_counters(&report));
+        let news = agent.reports.get(port).map(PortReport::without_evidence)
+            != Some(report.without_evidence());
         agent.reports.insert(port.clone(), report);
         news
     }
@@ -106,12 +107,4 @@ impl Agents {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<RouterName, Agent>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn without_counters(report: &PortReport) -> PortReport {
-    let mut report = report.clone();
-    for interface in report.interfaces.values_mut() {
-        interface.verdicts.clear();
-    }
-    report
 }

@@ -214,8 +214,7 @@ async fn tell_connection(
 
 /// Without what moves although nothing changed: counters, and a session's tries to come up.
 fn without_restless(report: &InterfaceReport) -> InterfaceReport {
-    let mut report = report.clone();
-    report.verdicts.clear();
+    let mut report = report.without_evidence();
     let further = report.further_peers.values_mut().map(|peer| &mut peer.session);
     for session in std::iter::once(&mut report.session).chain(further) {
         if !session.is_established() {

@@ -2,6 +2,7 @@
 //! accepted only here), and one view of both.
 
 use super::{
+    customer::Customer,
     http::Http,
     profile::Profile,
     signature::{AWS, Signed, Signer},
@@ -54,6 +55,15 @@ impl DirectConnect {
             self.call("DescribeVirtualInterfaces", &json!({ "virtualInterfaceId": id })).await?;
         let found = read["virtualInterfaces"].get(0).cloned();
         found.with_context(|| format!("there is no interface {id}, or it is not yours"))
+    }
+
+    /// Why an interface does not work: an action of ours, at the same address.
+    pub async fn diagnose(&self, id: &str) -> Result<Value> {
+        let Profile { endpoint, region, access_key, secret_key } = &self.profile;
+        let ours = format!("{endpoint}/directlink/v1");
+        let customer = Customer::new(&ours, region, access_key, secret_key);
+        let asked = json!({ "DirectLinkInterfaceId": id });
+        customer.call("DiagnoseDirectLinkInterface", &asked).await
     }
 
     /// A hosted interface becomes this account's own, and leads to that gateway.

@@ -9,7 +9,7 @@
 
 use super::operator::{Access, CONNECTIONS, INTERFACES};
 use crate::{
-    client::{DirectConnect, Profile, Sources},
+    client::{DirectConnect, Operator, Profile, Sources},
     output::{self, Column, Format},
 };
 use anyhow::{Context as _, Result, ensure};
@@ -121,6 +121,21 @@ const OWN_INTERFACES: &[Column] = &[
     ("STATE", "virtualInterfaceState"),
     ("GATEWAY", "virtualGatewayId"),
 ];
+
+impl Either {
+    pub(super) const fn format(&self) -> Format {
+        self.access.output
+    }
+
+    /// `None`: it is a customer who asks.
+    pub(super) fn operator(&self) -> Result<Option<Operator>> {
+        self.access.is_given().then(|| self.access.operator()).transpose()
+    }
+
+    pub(super) fn customer(&self) -> Result<DirectConnect> {
+        self.identity.customer()
+    }
+}
 
 impl Identity {
     fn customer(&self) -> Result<DirectConnect> {

@@ -2,6 +2,7 @@
 
 mod agent;
 mod customer;
+mod diagnose;
 mod lab;
 mod operator;
 mod serve;

@@ -1,6 +1,9 @@
 //! What the operator of a Region types: sites, routers, ports, orders, accounts, hosts, the clock.
 
-use super::customer::{self, ConnectionCommand, InterfaceCommand};
+use super::{
+    customer::{self, ConnectionCommand, Either, InterfaceCommand},
+    diagnose,
+};
 use crate::{
     client::Operator,
     lab::{Lab, keep_identity},
@@ -8,7 +11,9 @@ use crate::{
 };
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
-use directlink_model::ids::{ConnectionId, LocationCode, NicId, RouterName, SubregionName};
+use directlink_model::ids::{
+    ConnectionId, InterfaceId, LocationCode, NicId, RouterName, SubregionName,
+};
 use serde_json::{Value, json};
 use std::{net::Ipv4Addr, path::PathBuf};
 
@@ -32,6 +37,12 @@ pub(crate) enum OperatorCommand {
     /// DirectLink interfaces: a customer's own, to the operator all
     #[command(subcommand)]
     Interface(InterfaceCommand),
+    /// Why an interface does not work: what must be in place, rung by rung, and what is missing
+    Diagnose {
+        interface: InterfaceId,
+        #[command(flatten)]
+        either: Either,
+    },
     /// Customers' accounts and their keys
     #[command(subcommand)]
     Account(AccountCommand),
@@ -272,6 +283,9 @@ pub(crate) fn run(command: OperatorCommand) -> Result<()> {
             OperatorCommand::Order(command) => order(command).await,
             OperatorCommand::Connection(command) => customer::connection(command).await,
             OperatorCommand::Interface(command) => customer::interface(command).await,
+            OperatorCommand::Diagnose { interface, either } => {
+                diagnose::run(interface, either).await
+            }
             OperatorCommand::Account(command) => account(command).await,
             OperatorCommand::Nic(command) => nic(command).await,
             OperatorCommand::Clock(command) => clock(command).await,

@@ -144,6 +144,11 @@ impl Region {
         self.runtime.block_on(self.lab.operator().approve(connection, None))
     }
 
+    /// An operation of the operator's API.
+    pub(crate) fn operate(&self, path: &str, described: Value) -> Result<Value> {
+        self.runtime.block_on(self.lab.operator().add(path, &described))
+    }
+
     pub(crate) fn plug(&self, fibre: &Fibre, vlans: &[u16]) -> Result<()> {
         let vlans: Vec<_> = vlans.iter().map(|vlan| format!("--vlan={vlan}=vlan{vlan}")).collect();
         let mut words = vec!["--port", &fibre.port, "--netns", &fibre.netns, "--ifname", "fibre"];

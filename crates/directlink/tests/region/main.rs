@@ -5,6 +5,7 @@
 //! skipped. Each test has a lab of its own in a temporary directory.
 
 mod cable;
+mod diagnosis;
 mod down;
 mod fixture;
 mod hosted;

@@ -157,6 +157,7 @@ impl FakeAgent {
             applied_generation,
             light,
             interfaces: [].into(),
+            evidence: Default::default(),
         };
         let document = serde_json::to_vec(&report).unwrap();
         self.say.send(message(Message::Report(Report { document }))).await.unwrap();

@@ -18,6 +18,7 @@ mod interfaces;
 mod list;
 mod nets;
 mod nics;
+mod own;
 mod params;
 mod path;
 mod quotas;
@@ -174,7 +175,7 @@ fn member(name: &str, value: impl serde::Serialize) -> Members {
 /// Which action was called.
 pub(super) fn action_of(incoming: &Incoming) -> Option<String> {
     match path::read(incoming.uri.path()) {
-        Target::Action(name) => Some(name),
+        Target::Action(name) | Target::Own(name) => Some(name),
         Target::Versions | Target::Actions | Target::Nothing => None,
     }
 }
@@ -189,7 +190,8 @@ pub(super) async fn answer(front: &Front, incoming: &Incoming) -> Response {
         Target::Versions => return plain(StatusCode::OK, &json!({ "Versions": [version()] })),
         Target::Actions => return plain(StatusCode::OK, &actions()),
         Target::Nothing => Err(unknown_action(incoming.uri.path())),
-        Target::Action(name) => run(front, incoming, &name).await,
+        Target::Action(name) => run(front, incoming, (ACTIONS, &name)).await,
+        Target::Own(name) => run(front, incoming, (own::OWN_ACTIONS, &name)).await,
     };
     match outcome {
         Ok(members) => encode(members, incoming.id),
@@ -197,8 +199,8 @@ pub(super) async fn answer(front: &Front, incoming: &Incoming) -> Response {
     }
 }
 
-async fn run(front: &Front, incoming: &Incoming, name: &str) -> Outcome {
-    let action = ACTIONS.iter().find(|a| a.name == name).ok_or_else(|| unknown_action(name))?;
+async fn run(front: &Front, incoming: &Incoming, (of, name): (&[Action], &str)) -> Outcome {
+    let action = of.iter().find(|a| a.name == name).ok_or_else(|| unknown_action(name))?;
     if incoming.method != Method::POST {
         return Err(Failure::Method);
     }

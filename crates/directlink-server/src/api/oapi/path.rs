@@ -10,6 +10,8 @@ pub(super) enum Target {
     /// `/api/v1`: which actions there are.
     Actions,
     Action(String),
+    /// `/directlink/v1/Action`: one that the description does not have.
+    Own(String),
     Nothing,
 }
 
@@ -22,6 +24,7 @@ pub(super) fn read(path: &str) -> Target {
         [api, version, action] if is_api(api) && is_version(version) => {
             Target::Action(action.into())
         }
+        ["directlink", "v1", action] => Target::Own(action.into()),
         [action] => Target::Action(action.into()),
         _ => Target::Nothing,
     }
@@ -66,6 +69,8 @@ mod tests {
             ("/api/v1.x/ReadNets", Target::Nothing),
             ("/api/v1/ReadNets/more", Target::Nothing),
             ("/other/v1/ReadNets", Target::Nothing),
+            ("/directlink/v1/ReadNets", Target::Own("ReadNets".into())),
+            ("/directlink/v2/ReadNets", Target::Nothing),
         ] {
             assert_eq!(read(path), expected, "{path}");
         }

@@ -23,6 +23,7 @@
 //! | `GET /connections` | | `{"connections":[{"id","account","name","location","bandwidth","state","requested_at","approved_at","port","light","light_since","hosted_on":"dxcon-…","vlan"}]}`; what is not known is null, and the last two are of hosted ones |
 //! | `POST /orders/dxcon-…/approve` | `{}` or `{"port":"par1-r1/p0"}` | 200, the connection: a port is taken, the Letter of Authorization sent |
 //! | `GET /interfaces` | | `{"interfaces":[{"id","connection","owner","name","vlan","asn","mtu","state","gateway","router_address","customer_address","configured","session_up","forwarding"}]}` |
+//! | `GET /interfaces/dxvif-…/diagnosis` | | `{"diagnosis":{"interface","at","customer_address","first_failed":rung or null,"rungs":[{"step","title","outcome","evidence","seen_at","remedy"}]}}`; `outcome` is `passed`, `failed` or `not reached` |
 //! | `GET /nics` | | `{"nics":[{"id","account","net","vni","net_range","subnet","subnet_range","gateway_address","address","mac","vtep"}]}` |
 //! | `POST /nics/eni-…/place` | `{"vtep":"10.255.0.9"}`, or `null`: nowhere | 200, the NIC |
 //! | `GET /clock` | | `{"now":"2026-01-01T00:00:00Z","virtual":false}` |
@@ -111,6 +112,9 @@ async fn read(app: &App, words: &[&str]) -> Result<Value, Failure> {
         }
         ["connections"] => json!({ "connections": connections(app, |_| true).await? }),
         ["interfaces"] => json!({ "interfaces": interfaces(app).await? }),
+        ["interfaces", id, "diagnosis"] => {
+            json!({ "diagnosis": wire::diagnosis(&app.any_diagnosis(word(id)?).await?) })
+        }
         ["nics"] => json!({ "nics": nics(app).await? }),
         ["clock"] => clock(app),
         _ => return Err(Failure::NoSuchAddress),

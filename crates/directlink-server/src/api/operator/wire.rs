@@ -3,6 +3,7 @@
 use crate::{app, ca::Identity};
 use directlink_model::{
     account::Account,
+    diagnosis::{Diagnosis, Rung},
     ids::{LocationCode, RouterName, SubregionName},
     location::{Location, Port, Region, Router},
     view::{ConnectionView, InterfaceView, QuotaView},
@@ -222,5 +223,25 @@ pub(super) fn nic(placed: &app::PlacedNic) -> Value {
         "address": nic.address,
         "mac": nic.mac,
         "vtep": nic.vtep,
+    })
+}
+
+pub(super) fn diagnosis(diagnosis: &Diagnosis) -> Value {
+    let rung = |rung: &Rung| {
+        json!({
+            "step": rung.step.name(),
+            "title": rung.step.title(),
+            "outcome": rung.outcome.as_str(),
+            "evidence": rung.evidence,
+            "seen_at": rung.seen_at,
+            "remedy": rung.remedy,
+        })
+    };
+    json!({
+        "interface": diagnosis.interface.to_string(),
+        "at": diagnosis.at,
+        "customer_address": diagnosis.customer,
+        "first_failed": diagnosis.first_failed().map(rung),
+        "rungs": diagnosis.rungs.iter().map(rung).collect::<Vec<_>>(),
     })
 }

@@ -221,7 +221,13 @@ impl TestRegion {
     ) {
         reconcile::pass(&self.app).await.unwrap();
         let applied_generation = i64::MAX.unsigned_abs();
-        let report = PortReport { port: port.port.clone(), applied_generation, light, interfaces };
+        let report = PortReport {
+            port: port.port.clone(),
+            applied_generation,
+            light,
+            interfaces,
+            evidence: Default::default(),
+        };
         reconcile::take_report(&self.app, port, report).await.unwrap();
     }
 }

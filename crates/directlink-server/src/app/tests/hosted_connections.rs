@@ -67,7 +67,13 @@ async fn say_on_p1(b: &Bench, working: &[InterfaceId]) {
     let at = port("par1-r1/p1");
     let interfaces = working.iter().map(|id| (*id, works())).collect();
     let applied_generation = b.generation("port/p1").await;
-    let report = PortReport { port: at.port.clone(), applied_generation, light: true, interfaces };
+    let report = PortReport {
+        port: at.port.clone(),
+        applied_generation,
+        light: true,
+        interfaces,
+        evidence: Default::default(),
+    };
     take_report(&b.app, &at, report).await.unwrap();
     reconcile::pass(&b.app).await.unwrap();
 }

@@ -166,7 +166,13 @@ impl Bench {
     ) {
         let port = port("par1-r1/p0");
         let applied_generation = self.generation("port/p0").await;
-        let report = PortReport { port: port.port.clone(), applied_generation, light, interfaces };
+        let report = PortReport {
+            port: port.port.clone(),
+            applied_generation,
+            light,
+            interfaces,
+            evidence: Default::default(),
+        };
         take_report(&self.app, &port, report).await.unwrap();
     }
 

@@ -12,8 +12,7 @@ use super::{
         },
     },
     Line, id_of,
-    ladder::{Rung, rungs},
-    prerequisites::{Missing, Surroundings},
+    ladder::Ladder,
 };
 use askama::Template;
 use axum::{
@@ -46,8 +45,8 @@ struct Detail {
     may_reveal: bool,
     csrf: String,
     can_change: bool,
-    rungs: Vec<Rung>,
-    missing: Vec<Missing>,
+    /// `None` for one that no router shall carry.
+    ladder: Option<Ladder>,
     session: Badge,
     established: Option<When>,
     last_error: Option<String>,
@@ -109,13 +108,9 @@ async fn detail(cockpit: &Cockpit, who: &Customer, id: InterfaceId) -> Result<De
     let (view, report) = cockpit.app.interface_now(&ctx, id).await?;
     let events = cockpit.app.interface_history(&ctx, id).await?;
     let own = view.interface.owner == who.account;
-    let missing = match view.interface.gateway.filter(|_| own && view.state.is_wanted()) {
-        Some(gateway) => {
-            let around = Surroundings::look(cockpit, &ctx, None).await?;
-            let gateway = around.gateways.iter().find(|g| g.id == gateway);
-            gateway.map_or_else(Vec::new, |gateway| around.missing(gateway))
-        }
-        None => vec![],
+    let ladder = match view.state.is_wanted() {
+        true => Some(Ladder::of(&cockpit.app.diagnosis(&ctx, id).await?)),
+        false => None,
     };
     let i = &view.interface;
     let line = Line::of(&view, who.account, ctx.now);
@@ -133,8 +128,7 @@ async fn detail(cockpit: &Cockpit, who: &Customer, id: InterfaceId) -> Result<De
         may_reveal: own,
         csrf: who.signed.csrf.clone(),
         can_change: may_change(view.state),
-        rungs: rungs(&view, &report),
-        missing,
+        ladder,
         session: session_badge(&view, &report),
         established: report.session.established_since.map(when),
         last_error: report.session.last_error.clone(),

@@ -152,7 +152,7 @@ async fn an_interface_tells_what_is_in_place_its_routes_and_its_packets() {
             silent,
             &[
                 "nobody answers for",
-                "<span class=\"badge bad\">missing</span> <strong>Your router answers",
+                "<span class=\"badge bad\">failed</span> <strong>ARP answered by your router",
             ][..],
         ),
         (shut, &["Active: NOTIFICATION &#60;Bad Peer AS&#62;", "same BGP key on both sides"][..]),

@@ -2,6 +2,7 @@
 
 mod door;
 mod neighbours;
+mod own;
 mod published;
 mod routing;
 mod visibility;

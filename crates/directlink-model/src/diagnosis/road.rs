@@ -1,0 +1,327 @@
+//! From the order to TCP: what must be there before BGP can speak.
+
+use super::{Case, Judgement, OURS, RouterHeard, Sign, bad, good, open, sign};
+use crate::{
+    connection::{ConnectionState, LETTER_VALID},
+    evidence::{Cause, Rise, Station},
+    interface::InterfaceState,
+};
+use jiff::Timestamp;
+use std::net::IpAddr;
+
+/// Verdicts of frames that arrived with the interface's tag.
+const ARRIVED: [&str; 7] = [
+    "to_router",
+    "forwarded_to_net",
+    "not_ipv4",
+    "not_for_router",
+    "not_forwarding",
+    "source_not_announced",
+    "nic_unknown",
+];
+
+impl Case<'_> {
+    pub(super) fn order(&self) -> Judgement {
+        let connection = self.facts.connection;
+        let state = connection.state();
+        let says = format!("connection {} is {state}", connection.id);
+        match state {
+            ConnectionState::Ordering => {
+                bad(sign(says), "Confirm the connection: it is offered to you.")
+            }
+            ConnectionState::Requested => bad(
+                sign(says).at(connection.requested_at),
+                "Wait for the operator's approval, which follows the order.",
+            ),
+            ConnectionState::Deleting | ConnectionState::Deleted | ConnectionState::Rejected => {
+                bad(sign(says), "Order another connection: this one is given up.")
+            }
+            ConnectionState::Pending | ConnectionState::Available | ConnectionState::Down => {
+                let at = connection.approval.as_ref().map(|approval| approval.approved_at);
+                Judgement::Good(sign(says).at(at))
+            }
+        }
+    }
+
+    /// It is issued with the approval; what can be wrong with it is its age.
+    pub(super) fn letter(&self) -> Judgement {
+        let connection = self.facts.connection;
+        let Some(approval) = &connection.approval else { return open("no port is taken yet") };
+        let issued = sign(format!("for port {}", approval.port)).at(approval.approved_at);
+        let is_over = self.now > approval.approved_at + LETTER_VALID;
+        match connection.light.is_none() && is_over {
+            true => bad(
+                Sign { says: format!("{}; it was good for 90 days", issued.says), ..issued },
+                "Ask the operator for a new letter: no meet-me room works by one that has expired.",
+            ),
+            false => Judgement::Good(issued),
+        }
+    }
+
+    pub(super) fn acceptance(&self) -> Judgement {
+        let state = self.facts.state;
+        let says = format!("interface {} is {state}", self.facts.interface.id);
+        match state {
+            InterfaceState::Pending
+            | InterfaceState::Available
+            | InterfaceState::Down
+            | InterfaceState::Testing => good(says),
+            InterfaceState::Confirming => bad(
+                sign(says).at(self.facts.interface.created_at),
+                format!("Account {} must accept it, within 7 days.", self.facts.interface.owner),
+            ),
+            InterfaceState::Deleting
+            | InterfaceState::Deleted
+            | InterfaceState::Rejected
+            | InterfaceState::Expired => {
+                bad(sign(says), "Create another interface: no router carries this one.")
+            }
+        }
+    }
+
+    pub(super) fn light(&self) -> Judgement {
+        let Some(light) = self.facts.connection.light else {
+            return bad(
+                sign("the port has had no light yet"),
+                "Have the cross-connect made and checked: both ends plugged, transmit and receive not swapped, the optics of your port those of the letter.",
+            );
+        };
+        match light.on {
+            true => Judgement::Good(sign("light at both ends").at(light.since)),
+            false => bad(
+                sign("the light went out").at(light.since),
+                "Check your port (is it shut?) and its optic, then have the cross-connect checked.",
+            ),
+        }
+    }
+
+    pub(super) fn port_errors(&self) -> Judgement {
+        match self.facts.port.receive_errors {
+            Some(Rise { count, last_at }) if self.is_recent(last_at) => bad(
+                sign(format!("{count} frames arrived broken")).at(last_at),
+                "Clean the connectors and have the fibre measured; then change the optics, one end after the other.",
+            ),
+            Some(Rise { count, last_at }) => {
+                Judgement::Good(sign(format!("{count} broken frames, none of late")).at(last_at))
+            }
+            None => good("no broken frame"),
+        }
+    }
+
+    pub(super) fn router(&self) -> Judgement {
+        match self.facts.router {
+            RouterHeard::SilentSince(at) => {
+                return bad(sign("the router's agent is not heard").at(at), OURS);
+            }
+            RouterHeard::Never => return bad(sign("the router's agent was never heard"), OURS),
+            RouterHeard::Connected => {}
+        }
+        match (self.facts.report.configured, &self.facts.report.failure) {
+            (true, _) => good("VLAN, addresses and tables are in the router"),
+            (false, Some(failure)) => bad(sign(failure.as_str()), OURS),
+            (false, None) => bad(sign("the router has not said so yet"), OURS),
+        }
+    }
+
+    pub(super) fn tag(&self) -> Judgement {
+        let (vlan, evidence) = (self.facts.interface.vlan, &self.facts.report.evidence);
+        let counted = evidence.rose_at.iter().filter(|(name, _)| ARRIVED.contains(&name.as_str()));
+        let heard = evidence.stations.iter().map(|station| station.heard_at);
+        let last = counted.map(|(_, at)| *at).chain(heard).max();
+        if self.is_established() || last.is_some_and(|at| self.is_recent(at)) {
+            return Judgement::Good(sign(format!("frames arrive with tag {vlan}")).at(last));
+        }
+        let nothing = match last {
+            Some(_) => format!("no frame with tag {vlan} arrives any more"),
+            None => format!("no frame with tag {vlan} has arrived"),
+        };
+        if self.facts.port.at.is_none() {
+            return open("the router says nothing of tags");
+        }
+        let others = self.other_tags();
+        match others.is_empty() {
+            true => bad(
+                sign(format!("{nothing}, nor with any other")).at(last),
+                format!(
+                    "Bring up VLAN {vlan}, tagged (802.1Q), on your router's port, and every switch between it and the fibre."
+                ),
+            ),
+            false => bad(
+                sign(format!("{nothing}; what arrives: {others}")).at(last),
+                format!(
+                    "Change the tag on your router, or on the switch before it, to {vlan} (802.1Q, one tag)."
+                ),
+            ),
+        }
+    }
+
+    /// "tag 102 (14 frames), untagged (3 frames)"
+    fn other_tags(&self) -> String {
+        let strays = self.facts.port.strays.iter().filter(|stray| self.is_recent(stray.last_at));
+        let words = strays.map(|stray| match stray.vlan {
+            Some(vlan) => format!("tag {vlan} ({} frames)", stray.frames),
+            None => format!("untagged ({} frames)", stray.frames),
+        });
+        words.collect::<Vec<_>>().join(", ")
+    }
+
+    pub(super) fn arp(&self) -> Judgement {
+        let customer = self.peer.addresses.customer().addr();
+        let heard = self.stations_at(customer).next();
+        if let Some(station) = heard {
+            let says = format!("{customer} answers from {}", station.mac);
+            return Judgement::Good(sign(says).at(station.heard_at));
+        }
+        let is_all = self.is_established() || self.facts.port.at.is_none();
+        match (is_all, self.said.neighbour) {
+            (true, Some(mac)) => return good(format!("{customer} is at {mac}")),
+            (true, None) if self.is_established() => {
+                return good(format!("{customer} speaks BGP"));
+            }
+            (true, None) | (false, _) => {}
+        }
+        let vlan = self.facts.interface.vlan;
+        let others = self.facts.report.evidence.stations.iter();
+        let others = others.filter(|it| self.is_recent(it.heard_at) && it.address != customer);
+        let others: Vec<_> = others.map(|it| format!("{} ({})", it.address, it.mac)).collect();
+        let remedy = format!(
+            "Give your router's interface in VLAN {vlan} the address {}, and let it answer ARP.",
+            self.peer.addresses.customer()
+        );
+        match others.is_empty() {
+            true => bad(sign(format!("nobody answers for {customer} in VLAN {vlan}")), remedy),
+            false => bad(
+                sign(format!(
+                    "nobody answers for {customer} in VLAN {vlan}; heard there: {}",
+                    others.join(", ")
+                )),
+                remedy,
+            ),
+        }
+    }
+
+    fn stations_at(&self, address: IpAddr) -> impl Iterator<Item = &Station> + '_ {
+        let all = self.facts.report.evidence.stations.iter();
+        all.filter(move |it| it.address == address && self.is_recent(it.heard_at))
+    }
+
+    pub(super) fn duplicate(&self) -> Judgement {
+        let (customer, router) =
+            (self.peer.addresses.customer().addr(), self.peer.addresses.router().addr());
+        let impostor = self.stations_at(router).next();
+        if let Some(Station { mac, heard_at, .. }) = impostor {
+            return bad(
+                sign(format!("{mac} says that it is {router}, which is our router")).at(*heard_at),
+                format!("Take {router} off your device: your side's address is {customer}."),
+            );
+        }
+        let answers: Vec<_> = self.stations_at(customer).collect();
+        match answers[..] {
+            [] => open("nobody was heard of late"),
+            [one] => Judgement::Good(sign(format!("only {}", one.mac)).at(one.heard_at)),
+            [last, ..] => {
+                let macs: Vec<_> = answers.iter().map(|it| it.mac.to_string()).collect();
+                bad(
+                    sign(format!("{customer} answers from {}", macs.join(" and ")))
+                        .at(last.heard_at),
+                    format!("Take {customer} off all of your devices in the VLAN but one."),
+                )
+            }
+        }
+    }
+
+    pub(super) fn tcp(&self) -> Judgement {
+        let customer = self.peer.addresses.customer().addr();
+        let state = self.said.session.state.as_str();
+        if matches!(state, "OpenSent" | "OpenConfirm") || self.is_established() {
+            return good(format!("connected to {customer}"));
+        }
+        if let Some((_, last_at)) = self.bad_signature() {
+            let says = format!("TCP segments arrive from {customer}");
+            return Judgement::Good(sign(says).at(last_at));
+        }
+        let Some(ending) = self.telling() else { return open("no try has ended yet") };
+        let told = |says: String| sign(says).at(ending.at);
+        match &ending.cause {
+            Cause::Refused => bad(
+                told(format!("{customer} refuses connections (RST)")),
+                "Start BGP on your router, with a neighbour in this VLAN: nothing listens on port 179 there.",
+            ),
+            Cause::NoAnswer => {
+                bad(told(format!("{customer} does not answer SYN: filtered")), self.when_filtered())
+            }
+            Cause::Unreachable => bad(
+                told(format!("{customer} cannot be reached")),
+                "See that your router's interface in the VLAN stays up.",
+            ),
+            Cause::DialFailed(words) => bad(told(words.clone()), OURS),
+            _ => Judgement::Good(told(format!("connected to {customer}"))),
+        }
+    }
+
+    /// A listener drops what is not signed by its key without a word too.
+    fn when_filtered(&self) -> String {
+        let router = self.peer.addresses.router().addr();
+        let first = format!("Let your router's filters take TCP port 179 from {router}");
+        match self.peer.key {
+            Some(_) => format!(
+                "{first}; if they do, give its neighbour the interface's BGP key, without which it hears nothing."
+            ),
+            None => format!("{first}; if they do, take the BGP key off its neighbour."),
+        }
+    }
+
+    pub(super) fn md5(&self) -> Judgement {
+        if self.is_established() {
+            return match self.peer.key {
+                Some(_) => good("segments are signed with one key"),
+                None => good("no key on either side"),
+            };
+        }
+        let customer = self.peer.addresses.customer().addr();
+        match self.bad_signature() {
+            None => good("no segment was dropped for its signature of late"),
+            Some((BadSignature::Wrong(count), at)) => bad(
+                sign(format!("{count} segments from {customer} are signed with another key"))
+                    .at(at),
+                "Set one BGP key on both sides: the interface's, letter for letter.",
+            ),
+            Some((BadSignature::Absent(count), at)) => bad(
+                sign(format!("{count} segments from {customer} bear no signature")).at(at),
+                "Set the interface's BGP key on your router's neighbour: it has none.",
+            ),
+            Some((BadSignature::Unexpected(count), at)) => bad(
+                sign(format!(
+                    "{count} segments from {customer} are signed, and the interface has no key"
+                ))
+                .at(at),
+                "Take the BGP key off your router's neighbour, or make the interface anew with that key.",
+            ),
+        }
+    }
+
+    /// What was last wrong with signatures, if it was of late, and since anybody was understood.
+    fn bad_signature(&self) -> Option<(BadSignature, Timestamp)> {
+        let seen = &self.facts.report.evidence.signatures;
+        let as_bad = |rise: Option<Rise>, of: fn(u64) -> BadSignature| {
+            rise.map(|Rise { count, last_at }| (of(count), last_at))
+        };
+        let understood = self.said.session.evidence.open.map(|open| open.at);
+        [
+            as_bad(seen.wrong, BadSignature::Wrong),
+            as_bad(seen.absent, BadSignature::Absent),
+            as_bad(seen.unexpected, BadSignature::Unexpected),
+        ]
+        .into_iter()
+        .flatten()
+        .filter(|(_, at)| self.is_recent(*at) && understood.is_none_or(|open| open < *at))
+        .max_by_key(|(_, at)| *at)
+    }
+}
+
+#[derive(Clone, Copy)]
+enum BadSignature {
+    Wrong(u64),
+    Absent(u64),
+    Unexpected(u64),
+}

@@ -1,0 +1,59 @@
+//! Actions of ours, beside the published ones.
+
+use super::*;
+
+/// Status, code of the refusal, and the body.
+async fn ours(region: &TestRegion, keys: &Keys, action: &str, id: &str) -> (u16, String, Value) {
+    let headers = [("content-type", "application/json")];
+    let body = json!({ "DirectLinkInterfaceId": id }).to_string();
+    let path = format!("/directlink/v1/{action}");
+    let Answer { status, body, .. } = region.raw(region.signed(keys, &path, &headers, body)).await;
+    let code = body["Errors"][0]["Code"].as_str().unwrap_or_default().to_owned();
+    (status.as_u16(), code, body)
+}
+
+#[tokio::test]
+async fn a_diagnosis_is_for_whoever_may_read_the_interface_and_shows_no_key() {
+    let region = TestRegion::new().await;
+    let keys = &region.owner;
+    let (_, _, gateway) = place(&region, keys).await;
+    let (connection, port) = region.plugged(keys).await;
+    let made =
+        region.good(keys, "CreateDirectLinkInterface", interface(&connection, &gateway, 101)).await;
+    let id = made["DirectLinkInterface"]["DirectLinkInterfaceId"].as_str().unwrap();
+    region.report(&port, true, &[(id, "192.168.7.0/24")]).await;
+
+    let action = "DiagnoseDirectLinkInterface";
+    let (status, _, body) = ours(&region, keys, action, id).await;
+    let told = &body["Diagnosis"];
+    assert_eq!((status, told["DirectLinkInterfaceId"].as_str()), (200, Some(id)));
+    assert_eq!(told["Rungs"].as_array().unwrap().len(), 24);
+    let first = &told["FirstFailed"];
+    assert_eq!((&first["Step"], &first["Outcome"]), (&json!("propagation"), &json!("failed")));
+    assert!(first["Remedy"].as_str().unwrap().contains(&gateway), "{first}");
+    assert!(!body.to_string().contains("tgyn26example"), "a key");
+
+    let (status, _, seen) = {
+        let answer =
+            region.operator(Method::GET, &format!("interfaces/{id}/diagnosis"), json!({})).await;
+        (answer.status.as_u16(), (), answer.body)
+    };
+    assert_eq!((status, &seen["diagnosis"]["first_failed"]["step"]), (200, &json!("propagation")));
+    assert!(!seen.to_string().contains("tgyn26example"), "a key");
+    let none = region.operator(Method::GET, "interfaces/dxvif-00000000/diagnosis", json!({})).await;
+    assert_eq!(none.status.as_u16(), 404);
+
+    let absent = ours(&region, &region.guest, action, "dxvif-00000000").await;
+    let foreign = ours(&region, &region.guest, action, id).await;
+    assert_eq!((foreign.0, &foreign.1), (absent.0, &absent.1), "{foreign:?}");
+    assert!(foreign.0 >= 400 && !foreign.2.to_string().contains("propagation"), "{foreign:?}");
+    for (action, id, code) in [
+        (action, "vgw-00000000", "4104"),
+        ("ReadNets", id, "12000"),
+        ("DiagnoseEverything", id, "12000"),
+    ] {
+        assert_eq!(ours(&region, keys, action, id).await.1, code, "{action} {id}");
+    }
+    let published = region.oapi(keys, action, json!({ "DirectLinkInterfaceId": id })).await;
+    assert_eq!(published.status.as_u16(), 404, "not a published action");
+}

@@ -1,0 +1,112 @@
+//! Why is it down? Gathers what the model's ladder is made of; the ladder is [`diagnose`]'s.
+
+use super::{
+    App, Context, Refusal,
+    interfaces::{view, visible},
+};
+use crate::store::{
+    AnyConnection, connections, gateways, interfaces, nets, nics, route_tables, security_groups,
+};
+use directlink_model::{
+    Fault,
+    connection::Connection,
+    diagnosis::{Behind, Diagnosis, Facts, RouterHeard, diagnose},
+    evidence::PortEvidence,
+    ids::InterfaceId,
+    interface::Interface,
+    report::InterfaceReport,
+};
+use jiff::Timestamp;
+
+impl App {
+    /// For whoever may read the interface. What is behind its gateway is told to its owner only.
+    pub async fn diagnosis(&self, ctx: &Context, id: InterfaceId) -> Result<Diagnosis, Refusal> {
+        let mut db = self.store().snapshot().await?;
+        let (interface, connection) = visible(&mut db, ctx, id).await?;
+        let behind = match interface.owner == ctx.caller.account {
+            true => Some(behind(&mut db, &interface).await?),
+            false => None,
+        };
+        self.explain(&mut db, (interface, connection), behind.as_ref(), ctx.now).await
+    }
+
+    /// For the operator: of any account's, with everything.
+    pub async fn any_diagnosis(&self, id: InterfaceId) -> Result<Diagnosis, Refusal> {
+        let none = || Refusal::from(Fault::NoSuchInterface(id));
+        let mut db = self.store().snapshot().await?;
+        let interface = interfaces::by_id(&mut db, id).await?.ok_or_else(none)?;
+        let connection = connections::by_id(&mut db, interface.connection).await?;
+        let connection = connection.ok_or_else(none)?;
+        let behind = behind(&mut db, &interface).await?;
+        self.explain(&mut db, (interface, connection), Some(&behind), self.now()).await
+    }
+
+    async fn explain(
+        &self,
+        db: &mut AnyConnection,
+        (interface, connection): (Interface, Connection),
+        behind: Option<&Behind>,
+        now: Timestamp,
+    ) -> Result<Diagnosis, Refusal> {
+        let stored = interfaces::report(db, interface.id).await?.unwrap_or_default();
+        let (router, port, report) = self.heard_of(&interface, &connection, stored);
+        let view = view(interface, connection, now);
+        let facts = Facts {
+            interface: &view.interface,
+            state: view.state,
+            connection: &view.connection,
+            region: self.region().asn,
+            router,
+            port: &port,
+            report: &report,
+            behind,
+        };
+        Ok(diagnose(&facts, now))
+    }
+
+    /// What the router says now; what is stored of it, where this server does not hear it.
+    fn heard_of(
+        &self,
+        interface: &Interface,
+        connection: &Connection,
+        stored: InterfaceReport,
+    ) -> (RouterHeard, PortEvidence, InterfaceReport) {
+        let agents = &self.parts().agents;
+        let Some(port) = connection.approval.as_ref().map(|approval| &approval.port) else {
+            return (RouterHeard::Never, PortEvidence::default(), stored);
+        };
+        let (agent, said) = (agents.view(&port.router), agents.report(port));
+        let router = match (agent.connected, agent.last_seen_at, &said) {
+            (true, _, _) | (false, None, Some(_)) => RouterHeard::Connected,
+            (false, Some(at), _) => RouterHeard::SilentSince(at),
+            (false, None, None) => RouterHeard::Never,
+        };
+        match said {
+            Some(mut said) => {
+                let of_it = said.interfaces.remove(&interface.id);
+                (router, said.evidence, of_it.unwrap_or(stored))
+            }
+            None => (router, PortEvidence::default(), stored),
+        }
+    }
+}
+
+async fn behind(db: &mut AnyConnection, interface: &Interface) -> Result<Behind, Refusal> {
+    let Some(gateway) = interface.gateway else { return Ok(Behind::default()) };
+    let gateway = gateways::by_id(db, gateway).await?;
+    let Some(id) = gateway.as_ref().and_then(|gateway| gateway.net) else {
+        return Ok(Behind { gateway, ..Behind::default() });
+    };
+    let mut tables = vec![];
+    for table in route_tables::of_net(db, id).await? {
+        tables.extend(route_tables::by_id(db, table).await?);
+    }
+    Ok(Behind {
+        gateway,
+        net: nets::by_id(db, id).await?,
+        subnets: nets::subnets_of_net(db, id).await?,
+        nics: nics::of_net(db, id).await?,
+        groups: security_groups::of_net(db, id).await?,
+        tables,
+    })
+}
