@@ -35,8 +35,8 @@ clean-lab: build ## take down what `make lab` brought up, a killed lab as well
 
 ##@ Change it
 
-.PHONY: test fmt lint unit clients
-test: setup fmt lint unit clients ## all checks and tests: format, lints, Rust tests, the real API clients
+.PHONY: test fmt lint unit kernel-test clients
+test: setup fmt lint unit kernel-test clients ## all checks and tests: format, lints, Rust tests, Debian's kernel, the real API clients
 
 fmt: setup ## is every file formatted?
 	cargo fmt --all --check
@@ -51,6 +51,10 @@ unit: setup ## the Rust tests: pure, packets, and labs with BIRD, FRR and GoBGP
 	else \
 	    set -x; cargo test --workspace; \
 	fi
+
+kernel-test: setup ## the packet programs on Debian 12's kernel, in an emulated machine
+	@cargo build --quiet --workspace --example vlan_devices
+	@scripts/kernel-test $(TARGET)/debug/examples/vlan_devices
 
 clients: build ## AWS CLI, boto3, osc-cli, osc-sdk-python, npm's and Rust's SDK against a Region
 	@scripts/setup-clients

@@ -104,8 +104,21 @@ pub(crate) struct Region {
     pins: TempDir,
 }
 
+/// How the customer's side of the fibre tells VLANs apart.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tags {
+    /// By our cable: where the kernel has no 8021q.
+    Cable,
+    /// By the kernel's own VLAN devices.
+    Devices,
+}
+
 impl Region {
     pub(crate) fn new() -> Self {
+        Self::with(Tags::Cable)
+    }
+
+    pub(crate) fn with(tags: Tags) -> Self {
         let [customer, router, host, instance] =
             ["customer", "router", "host", "interface"].map(Namespace::new);
         connect(&customer, &router, &host, &instance);
@@ -114,6 +127,10 @@ impl Region {
         let mut region = Self { dataplane, customer, router, host, instance, pins };
         region.attach();
         region.furnish();
+        match tags {
+            Tags::Cable => region.set_up_cable(),
+            Tags::Devices => region.set_up_devices(),
+        }
         region.set_up_customer();
         region.set_up_host();
         region
@@ -217,23 +234,39 @@ impl Region {
         self.router.ip("neigh add 10.9.0.2 dev fab0 managed");
     }
 
-    fn set_up_customer(&self) {
+    fn set_up_devices(&self) {
+        let customer = &self.customer;
+        customer.enter(|| {
+            offload::finish_frames("trunk0").unwrap();
+            offload::poll("trunk0").unwrap();
+        });
+        for vlan in [100, 300] {
+            customer.ip(&format!("link add link trunk0 name vlan{vlan} type vlan id {vlan}"));
+            customer.ip(&format!("link set vlan{vlan} up"));
+        }
+    }
+
+    fn set_up_cable(&self) {
         let customer = &self.customer;
         for vlan in [100, 300] {
             customer.ip(&format!("link add in{vlan} type veth peer name vlan{vlan}"));
             customer.ip(&format!("link set in{vlan} up"));
             customer.ip(&format!("link set vlan{vlan} up"));
         }
-        customer.ip("addr add 203.0.113.2/30 dev vlan100");
-        customer.ip("addr add 192.0.2.1/32 dev lo");
-        customer.ip("route add 10.0.0.0/8 via 203.0.113.1 src 192.0.2.1");
-        customer.ip("addr add 198.51.100.2/30 dev vlan300");
         let [trunk, in100, in300] = ["trunk0", "in100", "in300"].map(|l| customer.ifindex(l));
         customer.enter(|| {
             let mut cable = Cable::new().unwrap();
             cable.attach(trunk, Vlan::try_from(100i64).unwrap(), in100).unwrap();
             cable.attach(trunk, Vlan::try_from(300i64).unwrap(), in300).unwrap();
         });
+    }
+
+    fn set_up_customer(&self) {
+        let customer = &self.customer;
+        customer.ip("addr add 203.0.113.2/30 dev vlan100");
+        customer.ip("addr add 192.0.2.1/32 dev lo");
+        customer.ip("route add 10.0.0.0/8 via 203.0.113.1 src 192.0.2.1");
+        customer.ip("addr add 198.51.100.2/30 dev vlan300");
     }
 
     fn set_up_host(&self) {
