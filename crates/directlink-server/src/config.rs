@@ -1,6 +1,6 @@
 //! What an operator may choose. Every value has a default that works.
 
-use crate::throttle::Limit;
+use crate::{mail::Mailbox, throttle::Limit};
 use directlink_model::{location::Region, quota::Quota};
 use jiff::SignedDuration;
 use secrecy::SecretString;
@@ -24,6 +24,7 @@ pub struct ServeConfig {
     /// `None`: the one in the state directory, which is made at first start.
     pub operator_token: Option<SecretString>,
     pub doors: Doors,
+    pub mail: Mail,
     pub rules: Rules,
     pub pace: Pace,
 }
@@ -39,6 +40,7 @@ impl ServeConfig {
             server_names: Vec::new(),
             operator_token: None,
             doors: Doors::default(),
+            mail: Mail::default(),
             rules: Rules::default(),
             pace: Pace::default(),
         }
@@ -176,4 +178,47 @@ impl Default for Pace {
     fn default() -> Self {
         Self { pass: Duration::from_secs(3), full_pass: Duration::from_secs(300) }
     }
+}
+
+/// Mail to accounts.
+#[derive(Clone, Debug, Default)]
+pub struct Mail {
+    /// In whose name. `None`: the Region's, under a domain that nobody has.
+    pub from: Option<Mailbox>,
+    pub way: MailWay,
+}
+
+#[derive(Clone, Debug)]
+pub enum MailWay {
+    /// A folder of this machine; `None`: `mail` in the state directory.
+    Maildir(Option<PathBuf>),
+    Relay(Relay),
+}
+
+impl Default for MailWay {
+    fn default() -> Self {
+        Self::Maildir(None)
+    }
+}
+
+/// A mail server that takes our mail and sends it on.
+#[derive(Clone, Debug)]
+pub struct Relay {
+    pub host: String,
+    /// `None`: the usual one, 587, 465 or 25.
+    pub port: Option<u16>,
+    pub security: RelaySecurity,
+    /// PEM of an authority that is trusted beside those of this machine.
+    pub ca_file: Option<PathBuf>,
+    pub login: Option<(String, SecretString)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RelaySecurity {
+    /// Begun in clear, and nothing said before TLS (RFC 3207).
+    StartTls,
+    /// From the first byte (RFC 8314).
+    Tls,
+    /// For a relay on this machine.
+    None,
 }

@@ -9,7 +9,7 @@ use crate::{
         Tx, connections,
         interfaces::{self, GoneBefore},
         journal::{self, Actor},
-        lags, nets, nics, plans, sites,
+        lags, nets, nics, outbox, plans, sites,
     },
 };
 use directlink_model::{
@@ -21,6 +21,7 @@ use directlink_model::{
     lag::Bundle,
     location::Port,
     net::{Net, Nic, Subnet},
+    notice::{Notice, Occasion},
     view::{ConnectionView, InterfaceView},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -28,9 +29,6 @@ use std::{collections::BTreeMap, fmt};
 
 /// A lab's clock is so many microseconds ahead of the machine's.
 pub(crate) const CLOCK_SETTING: &str = "clock ahead microseconds";
-
-/// The outbox's word for a Letter of Authorization that is to be mailed.
-const LETTER: &str = "loa";
 
 /// A NIC with what a host on the fabric must know to be it.
 #[derive(Clone, Debug)]
@@ -62,7 +60,8 @@ impl App {
             connection.approve(port.clone(), now)?;
             connections::update(tx, &connection).await?;
             connections::issue_letter(tx, connection.id, now).await?;
-            journal::send(tx, LETTER, connection.id, now).await?;
+            let occasion = Occasion::LetterIssued(connection.id);
+            outbox::post(tx, Notice { occasion, to: connection.account, at: now }, now).await?;
             plans::mark_port(tx, &port).await?;
             record(tx, connection.id, "order approved", &port, now).await?;
             if let Some(lag) = connection.lag {

@@ -98,7 +98,7 @@ fn interface_pages() -> Router<Cockpit> {
 
 /// The operator's pages.
 pub(crate) fn operators(app: App) -> Router {
-    use operator::{accounts, lines, orders, sites, trail};
+    use operator::{accounts, lines, mail, orders, sites, trail};
     let pages = Router::new()
         .route("/cockpit", get(orders::queue))
         .route("/cockpit/live", get(orders::queue_live))
@@ -111,6 +111,8 @@ pub(crate) fn operators(app: App) -> Router {
         .route("/cockpit/routers/live", get(sites::live))
         .route("/cockpit/accounts", get(accounts::list))
         .route("/cockpit/accounts/{id}", get(accounts::show).post(accounts::set_quota))
+        .route("/cockpit/mail", get(mail::show))
+        .route("/cockpit/mail/live", get(mail::live))
         .route("/cockpit/trail", get(trail::show))
         .route("/cockpit/assets/{version}/{name}", get(assets::serve));
     finish(pages, app, None)

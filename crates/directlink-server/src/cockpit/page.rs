@@ -153,6 +153,7 @@ const OPERATOR_MENU: Menu = &[
     ("interfaces", "/cockpit/interfaces", "Interfaces"),
     ("routers", "/cockpit/routers", "Routers"),
     ("accounts", "/cockpit/accounts", "Accounts"),
+    ("mail", "/cockpit/mail", "Mail"),
     ("trail", "/cockpit/trail", "Audit trail"),
 ];
 

@@ -169,6 +169,7 @@ pub(super) fn event_line(event: Event) -> EventLine {
     let Event { at, actor, subject, what, why } = event;
     let who = match actor.as_str() {
         "time" => "a deadline".to_owned(),
+        "mail" => "the mail".to_owned(),
         "operator" => "the operator".to_owned(),
         account if account.bytes().all(|b| b.is_ascii_digit()) => format!("account {account}"),
         router => router.to_owned(),

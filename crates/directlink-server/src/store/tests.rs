@@ -24,6 +24,7 @@ async fn every_statement_is_understood() {
         ("lags", lags::ALL),
         ("nets", nets::ALL),
         ("nics", nics::ALL),
+        ("outbox", outbox::ALL),
         ("plans", plans::ALL),
         ("quotas", quotas::ALL),
         ("route_tables", route_tables::ALL),

@@ -38,6 +38,9 @@ pub(crate) enum OperatorCommand {
     /// Where the hosts behind NICs live on the fabric
     #[command(subcommand)]
     Nic(NicCommand),
+    /// What was mailed to customers, and what waits
+    #[command(subcommand)]
+    Mail(MailCommand),
     /// The Region's clock; in a lab it can be moved on
     #[command(subcommand)]
     Clock(ClockCommand),
@@ -171,6 +174,12 @@ pub(crate) enum NicCommand {
 }
 
 #[derive(Subcommand)]
+pub(crate) enum MailCommand {
+    /// List the mails, the newest first
+    List(Access),
+}
+
+#[derive(Subcommand)]
 pub(crate) enum ClockCommand {
     /// What the Region's clock shows
     Show(Access),
@@ -233,6 +242,16 @@ const NICS: &[Column] = &[
     ("MAC", "mac"),
     ("VTEP", "vtep"),
 ];
+const MAIL: &[Column] = &[
+    ("CREATED", "created_at"),
+    ("KIND", "kind"),
+    ("SUBJECT", "subject"),
+    ("TO", "email"),
+    ("ATTEMPTS", "attempts"),
+    ("SENT", "sent_at"),
+    ("DROPPED", "dropped_at"),
+    ("FAILURE", "failure"),
+];
 const CLOCK: &[Column] = &[("NOW", "now"), ("VIRTUAL", "virtual")];
 
 impl Access {
@@ -274,6 +293,7 @@ pub(crate) fn run(command: OperatorCommand) -> Result<()> {
             OperatorCommand::Interface(command) => customer::interface(command).await,
             OperatorCommand::Account(command) => account(command).await,
             OperatorCommand::Nic(command) => nic(command).await,
+            OperatorCommand::Mail(MailCommand::List(access)) => access.list("mail", MAIL).await,
             OperatorCommand::Clock(command) => clock(command).await,
         }
     })

@@ -1,5 +1,7 @@
 //! `directlink serve`: the control plane of a Region.
 
+mod mail;
+
 use super::LogArguments;
 use crate::lab::ClockKind;
 use anyhow::{Context as _, Result};
@@ -10,6 +12,7 @@ use directlink_server::{
     config::{Doors, Listen, ServeConfig},
     throttle::Limit,
 };
+use mail::MailArguments;
 use std::{
     fs,
     net::{IpAddr, SocketAddr},
@@ -94,6 +97,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_enum, default_value = "real")]
     clock: ClockKind,
     #[command(flatten)]
+    mail: MailArguments,
+    #[command(flatten)]
     log: LogArguments,
 }
 
@@ -133,6 +138,7 @@ fn config(a: Arguments) -> Result<ServeConfig> {
         address_rate: a.address_rate,
         trusted_proxies: a.trusted_proxies.iter().map(IpAddr::to_canonical).collect(),
     };
+    config.mail = a.mail.config()?;
     if let Some(path) = a.operator_token_file {
         let token = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
         config.operator_token = Some(token.trim().to_owned().into());

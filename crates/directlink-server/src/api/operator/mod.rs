@@ -25,6 +25,7 @@
 //! | `GET /interfaces` | | `{"interfaces":[{"id","connection","owner","name","vlan","asn","mtu","state","gateway","router_address","customer_address","configured","session_up","forwarding"}]}` |
 //! | `GET /nics` | | `{"nics":[{"id","account","net","vni","net_range","subnet","subnet_range","gateway_address","address","mac","vtep"}]}` |
 //! | `POST /nics/eni-…/place` | `{"vtep":"10.255.0.9"}`, or `null`: nowhere | 200, the NIC |
+//! | `GET /mail` | | `{"mail":[{"id","kind","subject","account","email","at","created_at","attempts","next_try_at","failure","sent_at","dropped_at"}]}`, the newest first |
 //! | `GET /clock` | | `{"now":"2026-01-01T00:00:00Z","virtual":false}` |
 //! | `POST /clock/advance` | `{"seconds":604800}` | 200 as `GET /clock`; 409 `clock_is_real` otherwise |
 //!
@@ -112,6 +113,9 @@ async fn read(app: &App, words: &[&str]) -> Result<Value, Failure> {
         ["connections"] => json!({ "connections": connections(app, |_| true).await? }),
         ["interfaces"] => json!({ "interfaces": interfaces(app).await? }),
         ["nics"] => json!({ "nics": nics(app).await? }),
+        ["mail"] => {
+            json!({ "mail": app.mails().await?.iter().map(wire::mail).collect::<Vec<_>>() })
+        }
         ["clock"] => clock(app),
         _ => return Err(Failure::NoSuchAddress),
     })

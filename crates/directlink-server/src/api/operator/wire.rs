@@ -224,3 +224,21 @@ pub(super) fn nic(placed: &app::PlacedNic) -> Value {
         "vtep": nic.vtep,
     })
 }
+
+pub(super) fn mail(view: &app::MailView) -> Value {
+    let (mail, notice) = (&view.mail, view.mail.notice);
+    json!({
+        "id": mail.id,
+        "kind": notice.occasion.kind(),
+        "subject": notice.occasion.subject(),
+        "account": notice.to,
+        "email": view.email,
+        "at": notice.at,
+        "created_at": mail.created_at,
+        "attempts": mail.attempts,
+        "next_try_at": mail.next_try_at,
+        "failure": mail.failure,
+        "sent_at": mail.sent_at,
+        "dropped_at": mail.dropped_at,
+    })
+}

@@ -96,6 +96,7 @@ impl TestRegion {
             agents: Agents::default(),
             api_logs: crate::app::ApiLogs::default(),
             wake: Notify::new(),
+            wake_mail: Notify::new(),
             stop: watch::Sender::new(false),
         });
         let (front, operator) = (front(app.clone(), doors), operator(app.clone()));

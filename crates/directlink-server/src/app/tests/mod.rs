@@ -62,6 +62,7 @@ pub(crate) async fn app_in(dir: &TempDir) -> App {
         agents: Agents::default(),
         api_logs: ApiLogs::default(),
         wake: Notify::new(),
+        wake_mail: Notify::new(),
         stop: watch::Sender::new(false),
     })
 }
