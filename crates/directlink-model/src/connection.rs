@@ -3,9 +3,9 @@
 //! ```text
 //!            order            approve: port + LOA           light                no light
 //!   (none) ─────────► requested ─────────────► pending ─────────► available ◄──────────► down
-//!                         │ delete                │ delete             │ delete            │
+//!                         │ delete · refuse       │ delete             │ delete            │
 //!                         ▼                       └──────────┬─────────┴───────────────────┘
-//!                      deleted ◄── router has let go ──── deleting
+//!              deleted · rejected    deleted ◄── router has let go ──── deleting
 //! ```
 //!
 //! A hosted connection is a share of another one's wire: see [`crate::hosting`].
@@ -87,6 +87,13 @@ pub struct Approval {
     pub port: PortRef,
 }
 
+/// The operator's no, and what the customer is told of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    pub at: Timestamp,
+    pub reason: String,
+}
+
 /// A Letter of Authorization is good for so long after its issue: the cross-connect is made meanwhile.
 pub const LETTER_VALID: SignedDuration = SignedDuration::from_hours(90 * 24);
 
@@ -110,6 +117,7 @@ pub struct Connection {
     pub lag: Option<LagId>,
     pub requested_at: Timestamp,
     pub approval: Option<Approval>,
+    pub refused: Option<Refused>,
     /// `None` until the port first had light after the approval.
     pub light: Option<Light>,
     pub delete_asked_at: Option<Timestamp>,
@@ -129,7 +137,8 @@ pub enum ConnectionState {
     Down,
     Deleting,
     Deleted,
-    /// Hosted, and refused by the customer, withdrawn by the partner, or not confirmed in time.
+    /// Refused by the operator; or hosted, and refused by the customer, withdrawn by the partner, or
+    /// not confirmed in time.
     Rejected,
 }
 
@@ -177,6 +186,9 @@ impl Connection {
                 Confirmation::Given => {}
             }
         }
+        if self.refused.is_some() {
+            return ConnectionState::Rejected;
+        }
         match (&self.deleted_at, &self.delete_asked_at, &self.approval, &self.light) {
             (Some(_), _, _, _) => ConnectionState::Deleted,
             (None, Some(_), _, _) => ConnectionState::Deleting,
@@ -206,6 +218,18 @@ impl Connection {
         match self.state() {
             ConnectionState::Requested => {
                 self.approval = Some(Approval { approved_at: now, port });
+                Ok(())
+            }
+            state => Err(Fault::ConnectionNotRequested { id: self.id, state }),
+        }
+    }
+
+    /// The operator will not build it. It holds nothing any more.
+    pub fn refuse(&mut self, reason: String, now: Timestamp) -> Result<(), Fault> {
+        match self.state() {
+            ConnectionState::Requested => {
+                self.refused = Some(Refused { at: now, reason });
+                self.deleted_at = Some(now);
                 Ok(())
             }
             state => Err(Fault::ConnectionNotRequested { id: self.id, state }),
@@ -325,6 +349,7 @@ mod tests {
             lag: None,
             requested_at: at(0),
             approval: None,
+            refused: None,
             light: None,
             delete_asked_at: None,
             deleted_at: None,
@@ -422,6 +447,20 @@ mod tests {
         deleted    refused    refused    deleted    deleted    refused    deleted    deleted    refused
         rejected   refused    refused    rejected   rejected   refused    rejected   rejected   refused
         ");
+    }
+
+    #[test]
+    fn only_a_requested_order_is_refused_and_then_it_is_rejected() {
+        for state in ConnectionState::ALL {
+            let mut c = in_state(state);
+            let refused = c.refuse("no room".into(), at(9)).is_ok();
+            assert_eq!(refused, state == ConnectionState::Requested, "{state}");
+            if refused {
+                assert_eq!(c.state(), ConnectionState::Rejected);
+                assert!(c.approve(port(), at(10)).is_err());
+                assert_eq!(c.wanted_port(), None);
+            }
+        }
     }
 
     #[test]

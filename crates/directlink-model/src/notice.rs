@@ -12,6 +12,8 @@ use thiserror::Error;
 pub enum Occasion {
     /// The order is approved; the letter goes along.
     LetterIssued(ConnectionId),
+    /// The order is refused, for a reason.
+    OrderRefused(ConnectionId),
 }
 
 /// To whom, and the moment of the fact.
@@ -34,13 +36,14 @@ impl Occasion {
     pub const fn kind(self) -> &'static str {
         match self {
             Self::LetterIssued(_) => "loa",
+            Self::OrderRefused(_) => "order refused",
         }
     }
 
     /// The id of what it is about.
     pub fn subject(self) -> String {
         match self {
-            Self::LetterIssued(id) => id.to_string(),
+            Self::LetterIssued(id) | Self::OrderRefused(id) => id.to_string(),
         }
     }
 
@@ -50,6 +53,7 @@ impl Occasion {
         let connection = || subject.parse::<ConnectionId>().map_err(|_| bad());
         match kind {
             "loa" => connection().map(Self::LetterIssued),
+            "order refused" => connection().map(Self::OrderRefused),
             _ => Err(bad()),
         }
     }
@@ -74,7 +78,7 @@ mod tests {
     #[test]
     fn an_occasion_is_read_back_from_its_words_and_nothing_else_is() {
         let connection = ConnectionId::from_bits(7);
-        let all = [Occasion::LetterIssued(connection)];
+        let all = [Occasion::LetterIssued(connection), Occasion::OrderRefused(connection)];
         for occasion in all {
             assert_eq!(Occasion::read(occasion.kind(), &occasion.subject()), Ok(occasion));
         }

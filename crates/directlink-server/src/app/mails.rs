@@ -3,12 +3,13 @@
 use super::{App, Refusal};
 use crate::{
     loa,
-    mail::words::{Attachment, Content, Words, letter_issued},
+    mail::words::{Attachment, Content, Words, letter_issued, order_refused},
     store::{self, accounts, outbox},
 };
 use directlink_model::{
     Fault,
     account::Caller,
+    connection::Connection,
     ids::{AccountId, ConnectionId},
     notice::{Notice, Occasion},
 };
@@ -40,12 +41,25 @@ impl App {
     pub(crate) async fn mail_content(&self, notice: Notice) -> Result<Content, Refusal> {
         let said = match notice.occasion {
             Occasion::LetterIssued(id) => self.letter_mail(notice.to, id).await,
+            Occasion::OrderRefused(id) => self.refusal_mail(notice.to, id).await,
         };
         match said {
             Ok(words) => Ok(Content::Words(words)),
             Err(Refusal::Fault(fault)) => Ok(Content::Moot(fault.to_string())),
             Err(error) => Err(error),
         }
+    }
+
+    async fn refusal_mail(&self, to: AccountId, id: ConnectionId) -> Result<Words, Refusal> {
+        let connection = self.connection_of(to, id).await?;
+        let reason = connection.refused.as_ref().map(|refused| refused.reason.as_str());
+        Ok(order_refused(&connection, reason.ok_or(Fault::NoSuchConnection(id))?))
+    }
+
+    async fn connection_of(&self, to: AccountId, id: ConnectionId) -> Result<Connection, Refusal> {
+        let ctx = self.context(Caller { account: to }, false);
+        let view = self.connections(&ctx, Some(&[id])).await?.pop();
+        Ok(view.ok_or(Fault::NoSuchConnection(id))?.connection)
     }
 
     async fn letter_mail(&self, to: AccountId, id: ConnectionId) -> Result<Words, Refusal> {

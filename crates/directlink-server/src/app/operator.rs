@@ -14,7 +14,7 @@ use crate::{
 };
 use directlink_model::{
     Fault,
-    command::{ApproveOrder, PlaceNic},
+    command::{ApproveOrder, PlaceNic, RefuseOrder},
     connection::{Connection, ConnectionState, PortRef},
     ids::ConnectionId,
     interface::Interface,
@@ -64,6 +64,25 @@ impl App {
             outbox::post(tx, Notice { occasion, to: connection.account, at: now }, now).await?;
             plans::mark_port(tx, &port).await?;
             record(tx, connection.id, "order approved", &port, now).await?;
+            if let Some(lag) = connection.lag {
+                settle_lag(tx, lag, (&Actor::Operator, now)).await?;
+            }
+            Ok(connection_view(connection))
+        })
+    }
+
+    /// The order will not be built, for a reason that its customer is told.
+    pub async fn refuse_order(&self, c: RefuseOrder) -> Result<ConnectionView, Refusal> {
+        check_reason(&c.reason)?;
+        let now = self.now();
+        write_tx!(self, false, |tx| {
+            let connection = connections::by_id(tx, c.connection).await?;
+            let mut connection = connection.ok_or(Fault::NoSuchConnection(c.connection))?;
+            connection.refuse(c.reason.clone(), now)?;
+            connections::update(tx, &connection).await?;
+            let occasion = Occasion::OrderRefused(connection.id);
+            outbox::post(tx, Notice { occasion, to: connection.account, at: now }, now).await?;
+            record(tx, connection.id, "order rejected", &c.reason, now).await?;
             if let Some(lag) = connection.lag {
                 settle_lag(tx, lag, (&Actor::Operator, now)).await?;
             }
@@ -150,6 +169,19 @@ impl App {
         })?;
         self.parts().wake.notify_one();
         Ok(now)
+    }
+}
+
+/// A reason is for people: 1 to 500 characters, none of which moves a cursor.
+fn check_reason(reason: &str) -> Result<(), Fault> {
+    let good = (1..=500).contains(&reason.chars().count()) && !reason.chars().any(char::is_control);
+    match good && !reason.trim().is_empty() {
+        true => Ok(()),
+        false => Err(Fault::BadValue {
+            parameter: "reason",
+            given: reason.escape_default().to_string(),
+            expected: "it has 1 to 500 characters, none of them a control character".into(),
+        }),
     }
 }
 

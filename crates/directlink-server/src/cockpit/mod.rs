@@ -105,6 +105,7 @@ pub(crate) fn operators(app: App) -> Router {
         .route("/cockpit/sign-in", get(door::ask_operator).post(door::sign_in_operator))
         .route("/cockpit/sign-out", post(door::sign_out_operator))
         .route("/cockpit/orders/{id}", get(orders::form).post(orders::approve))
+        .route("/cockpit/orders/{id}/refuse", post(orders::refuse))
         .route("/cockpit/connections", get(lines::connections))
         .route("/cockpit/interfaces", get(lines::interfaces))
         .route("/cockpit/routers", get(sites::show))

@@ -82,7 +82,7 @@ pub(super) const fn connection_says(state: ConnectionState) -> &'static str {
         }
         ConnectionState::Deleted => "The connection is deleted.",
         ConnectionState::Rejected => {
-            "The share of another account's fibre was rejected, withdrawn, or not confirmed in time."
+            "The operator refused the order, or the share of another account's fibre was rejected, withdrawn, or not confirmed in time."
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     loa::tests::text_of,
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
-use directlink_model::command::ApproveOrder;
+use directlink_model::command::{ApproveOrder, RefuseOrder};
 use std::{fs, net::SocketAddr, path::Path};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
@@ -216,6 +216,18 @@ async fn an_account_whose_login_is_no_address_gets_none_and_others_do() {
     approved(&b).await;
     round(app, &mailer(&b, MailWay::Maildir(None))).await.unwrap();
     assert_eq!(arrived(&folder(&b)).len(), 1);
+}
+
+#[tokio::test]
+async fn a_refusal_is_mailed_with_its_reason() {
+    let b = Bench::new().await;
+    let connection = b.order().await.connection.id;
+    let refuse = RefuseOrder { connection, reason: "No room before June.".into() };
+    b.app.refuse_order(refuse).await.unwrap();
+    round(&b.app, &mailer(&b, MailWay::Maildir(None))).await.unwrap();
+    let [text] = arrived(&folder(&b)).try_into().unwrap();
+    assert!(text.contains(&format!("Subject: Your order {connection} (to the cloud) is refused")));
+    assert!(text.contains("\r\n\r\nNo room before June.\r\n"), "{text}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What mails say. Pure: the same facts give the same text.
 
 use crate::loa::Letter;
+use directlink_model::connection::Connection;
 use jiff::Timestamp;
 
 /// A mail's text, or the reason for which there is nothing to say any more.
@@ -45,6 +46,18 @@ pub(crate) fn letter_issued(letter: &Letter) -> Words {
         day(letter.valid_until),
     );
     Words { subject: format!("Letter of Authorization for {id} ({name})"), text, attachment: None }
+}
+
+pub(crate) fn order_refused(connection: &Connection, reason: &str) -> Words {
+    let Connection { id, name, location, bandwidth, .. } = connection;
+    let text = format!(
+        "Your order {id} ({name}), {bandwidth} at {location}, is refused. The operator's reason:\n\
+         \n\
+         {reason}\n\
+         \n\
+         Nothing was built, and the order holds nothing any more. You can place another one.\n",
+    );
+    Words { subject: format!("Your order {id} ({name}) is refused"), text, attachment: None }
 }
 
 pub(super) fn day(at: Timestamp) -> String {

@@ -10,7 +10,7 @@ use super::{
     statements, tag_sets,
 };
 use directlink_model::{
-    connection::{Approval, Bandwidth, Connection, Light, PortRef},
+    connection::{Approval, Bandwidth, Connection, Light, PortRef, Refused},
     ids::{AccountId, ConnectionId, LagId, LocationCode},
     quota::Quota,
     tag_set::TagSet,
@@ -41,20 +41,20 @@ statements! {
     INSERT = "INSERT INTO connection (id, account, name, location, bandwidth, requested_us, lag)
               VALUES ($1, $2, $3, $4, $5, $6, $7)";
     UPDATE = "UPDATE connection SET approved_us = $2, router = $3, port = $4, light = $5, light_since_us = $6,
-                     delete_asked_us = $7, deleted_us = $8, name = $9, lag = $10 WHERE id = $1";
+                     delete_asked_us = $7, deleted_us = $8, name = $9, lag = $10, refused_us = $11, refusal = $12 WHERE id = $1";
     UPDATE_HOSTED = "UPDATE connection SET delete_asked_us = $2, deleted_us = $3, name = $4 WHERE id = $1";
     BY_ID = lines!("WHERE c.id = $1");
     // A row for each tag that its account keeps with it, or one.
     TAGGED = lines!(", t.name AS tag_name, t.value AS tag_value",
                     "LEFT JOIN line_tag t ON t.account = c.account AND t.resource = c.id WHERE c.id = $1");
-    // An offer that came to nothing is shown as long as other such offers.
+    // What was rejected, or came to nothing, is shown for longer than what was deleted.
     OF_ACCOUNT = lines!("WHERE c.account = $1
                   AND (c.deleted_us IS NULL OR c.deleted_us > $2
-                       OR (c.deleted_us > $3 AND (h.lapsed_us IS NOT NULL OR h.rejected_us IS NOT NULL)))
+                       OR (c.deleted_us > $3 AND (c.refused_us IS NOT NULL OR h.lapsed_us IS NOT NULL OR h.rejected_us IS NOT NULL)))
                   ORDER BY c.requested_us, c.id");
     HOSTED_ON = lines!("WHERE h.parent = $1
                   AND (c.deleted_us IS NULL OR c.deleted_us > $2
-                       OR (c.deleted_us > $3 AND (h.lapsed_us IS NOT NULL OR h.rejected_us IS NOT NULL)))
+                       OR (c.deleted_us > $3 AND (c.refused_us IS NOT NULL OR h.lapsed_us IS NOT NULL OR h.rejected_us IS NOT NULL)))
                   ORDER BY c.requested_us, c.id");
     LIVE_ON = lines!("WHERE h.parent = $1 AND c.deleted_us IS NULL ORDER BY c.requested_us, c.id");
     // Those of the interfaces that the account may see.
@@ -63,7 +63,7 @@ statements! {
     OF_LAG = lines!("WHERE c.lag = $1 AND c.delete_asked_us IS NULL AND c.deleted_us IS NULL
                   ORDER BY c.requested_us, c.id");
     EVERY = lines!("WHERE c.deleted_us IS NULL OR c.deleted_us > $1
-                       OR (c.deleted_us > $2 AND (h.lapsed_us IS NOT NULL OR h.rejected_us IS NOT NULL))
+                       OR (c.deleted_us > $2 AND (c.refused_us IS NOT NULL OR h.lapsed_us IS NOT NULL OR h.rejected_us IS NOT NULL))
                     ORDER BY c.requested_us, c.id");
     OVERDUE = lines!("WHERE h.confirm_until_us IS NOT NULL AND h.confirm_until_us <= $1
                       ORDER BY h.confirm_until_us LIMIT 256");
@@ -123,6 +123,8 @@ pub(crate) async fn update(db: &mut AnyConnection, c: &Connection) -> Result<(),
         .bind(us(c.deleted_at))
         .bind(c.name.as_str())
         .bind(c.lag.map(|lag| lag.to_string()))
+        .bind(us(c.refused.as_ref().map(|refused| refused.at)))
+        .bind(c.refused.as_ref().map(|refused| refused.reason.as_str()))
         .execute(db)
         .await?;
     Ok(())
@@ -315,6 +317,8 @@ fn read(row: &AnyRow) -> Result<Connection, Error> {
         .number_or_null("wire_light")?
         .zip(row.time_or_null("wire_light_since_us")?)
         .map(|(on, since)| Light { on: on != 0, since });
+    let refused = row.time_or_null("refused_us")?.zip(row.text_or_null("refusal")?);
+    let refused = refused.map(|(at, reason)| Refused { at, reason });
     Ok(Connection {
         id: row.word("id")?,
         account: row.word("account")?,
@@ -326,6 +330,7 @@ fn read(row: &AnyRow) -> Result<Connection, Error> {
         lag: row.word_or_null("lag")?,
         requested_at: row.time("requested_us")?,
         approval,
+        refused,
         light,
         delete_asked_at: row.time_or_null("delete_asked_us")?,
         deleted_at: row.time_or_null("deleted_us")?,

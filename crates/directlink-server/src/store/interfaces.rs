@@ -189,6 +189,7 @@ impl GoneBefore {
 
     pub(crate) fn shows_connection(self, connection: &Connection) -> bool {
         let hidden = match connection.offer() {
+            None if connection.refused.is_some() => self.lapsed,
             None | Some(Confirmation::Given | Confirmation::AwaitedUntil(_)) => self.deleted,
             Some(Confirmation::ExpiredAt(_) | Confirmation::RejectedAt(_)) => self.lapsed,
         };

@@ -139,6 +139,15 @@ pub(crate) enum OrderCommand {
         #[command(flatten)]
         access: Access,
     },
+    /// Refuse an order: its customer is told why
+    Refuse {
+        connection: ConnectionId,
+        /// What the customer reads
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        #[command(flatten)]
+        access: Access,
+    },
 }
 
 #[derive(Subcommand)]
@@ -341,6 +350,10 @@ async fn order(command: OrderCommand) -> Result<()> {
         OrderCommand::Approve { connection, port, access } => {
             let answer =
                 access.operator()?.approve(&connection.to_string(), port.as_deref()).await?;
+            output::one(access.output, CONNECTIONS, &answer)
+        }
+        OrderCommand::Refuse { connection, reason, access } => {
+            let answer = access.operator()?.refuse(&connection.to_string(), &reason).await?;
             output::one(access.output, CONNECTIONS, &answer)
         }
     }

@@ -20,8 +20,9 @@
 //! | `GET /ports` | | `{"ports":[{"port","router","name","speed","connection":"dxcon-…" or null,"light":true, false or null}]}` |
 //! | `POST /ports/par1-r1/p0/release` | `{}` | 200, the port: free again although its router still sees light |
 //! | `GET /orders` | | `{"orders":[connection…]}`: those still `requested`, oldest first |
-//! | `GET /connections` | | `{"connections":[{"id","account","name","location","bandwidth","state","requested_at","approved_at","port","light","light_since","hosted_on":"dxcon-…","vlan"}]}`; what is not known is null, and the last two are of hosted ones |
+//! | `GET /connections` | | `{"connections":[{"id","account","name","location","bandwidth","state","requested_at","approved_at","port","light","light_since","hosted_on":"dxcon-…","vlan","refused_at","refusal"}]}`; what is not known is null, `hosted_on` and `vlan` are of hosted ones |
 //! | `POST /orders/dxcon-…/approve` | `{}` or `{"port":"par1-r1/p0"}` | 200, the connection: a port is taken, the Letter of Authorization sent |
+//! | `POST /orders/dxcon-…/refuse` | `{"reason":"No room in the meet-me room before June."}` | 200, the connection, `rejected`: its customer is told why |
 //! | `GET /interfaces` | | `{"interfaces":[{"id","connection","owner","name","vlan","asn","mtu","state","gateway","router_address","customer_address","configured","session_up","forwarding"}]}` |
 //! | `GET /nics` | | `{"nics":[{"id","account","net","vni","net_range","subnet","subnet_range","gateway_address","address","mac","vtep"}]}` |
 //! | `POST /nics/eni-…/place` | `{"vtep":"10.255.0.9"}`, or `null`: nowhere | 200, the NIC |
@@ -42,7 +43,7 @@ use super::Incoming;
 use crate::app::{AddAccount, App};
 use axum::response::{IntoResponse, Response};
 use directlink_model::{
-    command::{AddLocation, AddPort, AddRouter, ApproveOrder, PlaceNic, SetQuota},
+    command::{AddLocation, AddPort, AddRouter, ApproveOrder, PlaceNic, RefuseOrder, SetQuota},
     connection::{ConnectionState, PortRef},
     ids::{AccountId, ConnectionId, NicId, RouterName},
     quota::Quota,
@@ -215,6 +216,11 @@ async fn write(app: &App, words: &[&str], incoming: &Incoming) -> Outcome {
             let port = port.as_deref().map(port_ref).transpose()?;
             let command = ApproveOrder { connection: word::<ConnectionId>(id)?, port };
             Ok((StatusCode::OK, wire::connection(&app.approve_order(command).await?)))
+        }
+        ["orders", id, "refuse"] => {
+            let wire::Refusal { reason } = body(incoming)?;
+            let command = RefuseOrder { connection: word::<ConnectionId>(id)?, reason };
+            Ok((StatusCode::OK, wire::connection(&app.refuse_order(command).await?)))
         }
         ["nics", id, "place"] => place_nic(app, word(id)?, body(incoming)?).await,
         ["clock", "advance"] => {

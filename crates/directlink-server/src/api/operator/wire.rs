@@ -48,6 +48,12 @@ pub(super) struct Approval {
     pub(super) port: Option<String>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Refusal {
+    pub(super) reason: String,
+}
+
 /// The member must be there: `{}` would be a place forgotten, not a place withdrawn.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -182,6 +188,8 @@ pub(super) fn connection(view: &ConnectionView) -> Value {
         "light_since": connection.light.map(|l| l.since),
         "hosted_on": hosting.map(|h| h.parent),
         "vlan": hosting.map(|h| h.vlan),
+        "refused_at": connection.refused.as_ref().map(|r| r.at),
+        "refusal": connection.refused.as_ref().map(|r| r.reason.as_str()),
     })
 }
 

@@ -69,6 +69,34 @@ async fn an_order_that_nobody_approved_is_deleted_at_once() {
 }
 
 #[tokio::test]
+async fn a_refused_order_is_rejected_says_why_for_a_month_and_holds_nothing() {
+    let b = Bench::new().await;
+    let id = b.order().await.connection.id;
+    let refuse = |reason: &str| RefuseOrder { connection: id, reason: reason.into() };
+    for bad in ["", "  ", "two\nlines", &"x".repeat(501)] {
+        assert_eq!(fault(b.app.refuse_order(refuse(bad)).await), "BadValue", "{bad:?}");
+    }
+    let refused = b.app.refuse_order(refuse("No room before June.")).await.unwrap();
+    assert_eq!(refused.state, ConnectionState::Rejected);
+    assert_eq!(fault(b.app.refuse_order(refuse("again")).await), "ConnectionNotRequested");
+    let approve = ApproveOrder { connection: id, port: None };
+    assert_eq!(fault(b.app.approve_order(approve).await), "ConnectionNotRequested");
+    assert_eq!(fault(b.app.delete_connection(&b.alice(), id).await), "NoSuchConnection");
+    let history = b.app.connection_history(&b.alice(), id).await.unwrap();
+    assert!(history.iter().any(|event| event.why == "No room before June."));
+    for _ in 0..10 {
+        b.order().await;
+    }
+    b.wait(SignedDuration::from_hours(29 * 24));
+    // From memory, and from the tables.
+    b.app.own_lines(&b.alice()).await.unwrap();
+    let said = b.connection(id).await.connection.refused.map(|refused| refused.reason);
+    assert_eq!(said.as_deref(), Some("No room before June."));
+    b.wait(SignedDuration::from_hours(24));
+    assert!(b.app.connections(&b.alice(), Some(&[id])).await.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn the_operator_can_release_the_port_of_a_router_that_never_speaks_again() {
     let b = Bench::new().await;
     let id = b.lit().await;
