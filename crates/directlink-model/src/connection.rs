@@ -97,6 +97,19 @@ pub struct Refused {
 /// A Letter of Authorization is good for so long after its issue: the cross-connect is made meanwhile.
 pub const LETTER_VALID: SignedDuration = SignedDuration::from_hours(90 * 24);
 
+/// What a Letter of Authorization is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The cross-connect may be made.
+    Valid { until: Timestamp },
+    /// It was made: the port has had light.
+    InUse { since: Timestamp },
+    /// It ran out before the fibre was plugged. The order is not gone.
+    Lapsed { since: Timestamp },
+    /// The connection is deleted, or to be.
+    Withdrawn,
+}
+
 /// What the router sees on the port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Light {
@@ -245,6 +258,22 @@ impl Connection {
         let wanted = self.wanted_port().is_some();
         let approval = self.approval.as_ref().filter(|_| wanted);
         approval.ok_or(Fault::NoLetter { id: self.id, state })
+    }
+
+    /// What its letter is worth at `now`.
+    pub fn standing(&self, now: Timestamp) -> Standing {
+        let Ok(approval) = self.letter() else { return Standing::Withdrawn };
+        let until = approval.approved_at + LETTER_VALID;
+        match self.light {
+            Some(light) => Standing::InUse { since: light.since },
+            None if now < until => Standing::Valid { until },
+            None => Standing::Lapsed { since: until },
+        }
+    }
+
+    /// An approved order whose fibre is not plugged although its letter has run out.
+    pub fn is_overdue(&self, now: Timestamp) -> bool {
+        matches!(self.standing(now), Standing::Lapsed { .. })
     }
 
     pub fn rename(&mut self, name: String) -> Result<(), Fault> {
@@ -447,6 +476,22 @@ mod tests {
         deleted    refused    refused    deleted    deleted    refused    deleted    deleted    refused
         rejected   refused    refused    rejected   rejected   refused    rejected   rejected   refused
         ");
+    }
+
+    #[test]
+    fn a_letter_is_valid_for_90_days_and_in_use_once_there_was_light() {
+        let until = at(1) + LETTER_VALID;
+        let mut c = in_state(ConnectionState::Pending);
+        let second = SignedDuration::from_secs(1);
+        assert_eq!(c.standing(until - second), Standing::Valid { until });
+        assert_eq!(c.standing(until), Standing::Lapsed { since: until });
+        assert!(c.is_overdue(until) && !c.is_overdue(until - second));
+        assert_eq!(c.state(), ConnectionState::Pending, "not silently dropped");
+        c.see_light(true, at(5));
+        assert_eq!(c.standing(until), Standing::InUse { since: at(5) });
+        c.ask_delete(0, at(6)).unwrap();
+        assert_eq!(c.standing(at(7)), Standing::Withdrawn);
+        assert_eq!(requested().standing(at(7)), Standing::Withdrawn);
     }
 
     #[test]

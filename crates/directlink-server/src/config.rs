@@ -25,6 +25,8 @@ pub struct ServeConfig {
     pub operator_token: Option<SecretString>,
     pub doors: Doors,
     pub mail: Mail,
+    /// Where customers reach the APIs and Cockpit, as `https://directlink.example`. `None`: as bound.
+    pub public_url: Option<String>,
     pub rules: Rules,
     pub pace: Pace,
 }
@@ -41,6 +43,7 @@ impl ServeConfig {
             operator_token: None,
             doors: Doors::default(),
             mail: Mail::default(),
+            public_url: None,
             rules: Rules::default(),
             pace: Pace::default(),
         }
@@ -177,6 +180,22 @@ pub struct Pace {
 impl Default for Pace {
     fn default() -> Self {
         Self { pass: Duration::from_secs(3), full_pass: Duration::from_secs(300) }
+    }
+}
+
+/// Addresses of pages that are told elsewhere than on pages.
+#[derive(Clone, Debug)]
+pub struct Links(String);
+
+impl Links {
+    /// `base`: without what a path begins with.
+    pub fn to(base: &str) -> Self {
+        Self(base.trim_end_matches('/').to_owned())
+    }
+
+    /// Where a Letter of Authorization is checked.
+    pub fn verify(&self, token: &str) -> String {
+        format!("{}/loa/verify/{token}", self.0)
     }
 }
 

@@ -9,10 +9,10 @@
 
 use crate::{
     api,
-    app::{App, Parts, api_logs, operator::CLOCK_SETTING},
+    app::{App, Parts, Refusal, api_logs, operator::CLOCK_SETTING},
     ca::{self, Authority},
     clock::Clock,
-    config::{Listen, ServeConfig},
+    config::{Links, Listen, ServeConfig},
     mail::{self, Mailbox, Mailer, Post},
     metrics::{self, Requests},
     reconcile::{self, Agents},
@@ -51,6 +51,8 @@ pub enum Error {
     Store(#[from] store::Error),
     #[error("cannot open the certificate authority")]
     Authority(#[from] ca::Error),
+    #[error("cannot complete what an earlier version wrote")]
+    Complete(#[from] Refusal),
     #[error("cannot set up mail")]
     Mail(#[from] mail::Error),
     #[error("'{0}' is no domain to send mail in the name of: say whose it is")]
@@ -107,8 +109,11 @@ pub async fn serve(config: ServeConfig) -> Result<Running, Error> {
         None => own_token(&state.join("operator-token"))?,
     };
     let mailer = mailer(&config)?;
-    let app = open(&config, operator_token.clone()).await?;
     let (listening, listeners) = bind(config.listen).await?;
+    let bound = format!("http://{}", listening.api);
+    let links = Links::to(config.public_url.as_deref().unwrap_or(&bound));
+    let app = open(&config, operator_token.clone(), links).await?;
+    app.complete_letters().await?;
     let mut servers = vec![serve_agents(&app, &config, listeners.agents)?];
     let requests = Requests::default();
     let operator = api::operator(app.clone()).merge(metrics::route(app.clone(), requests.clone()));
@@ -126,7 +131,11 @@ pub async fn serve(config: ServeConfig) -> Result<Running, Error> {
     Ok(Running { app, listening, operator_token, servers, loops: [reconciler, logger] })
 }
 
-async fn open(config: &ServeConfig, operator_token: SecretString) -> Result<App, Error> {
+async fn open(
+    config: &ServeConfig,
+    operator_token: SecretString,
+    links: Links,
+) -> Result<App, Error> {
     let store = Store::open(&config.state_dir.join("region.db")).await?;
     let clock = match config.virtual_clock {
         false => Clock::real(),
@@ -143,6 +152,7 @@ async fn open(config: &ServeConfig, operator_token: SecretString) -> Result<App,
         clock,
         store,
         authority: Authority::open(&config.state_dir.join("ca"))?,
+        links,
         operator_token,
         agents: Agents::default(),
         api_logs: crate::app::ApiLogs::default(),

@@ -49,6 +49,7 @@ pub use api_logs::{ApiLogs, LogRange};
 pub use capacity::{CapacityView, SpeedCapacity};
 pub use history::{EVENTS_MAX, Event};
 pub use interfaces::InterfaceFilter;
+pub(crate) use letters::Verified;
 pub use mails::{MAILS_MAX, MailView};
 pub use operator::PlacedNic;
 pub use regions::SubregionView;
@@ -59,7 +60,7 @@ pub use tags::Tagged;
 use crate::{
     ca::Authority,
     clock::Clock,
-    config::Rules,
+    config::{Links, Rules},
     reconcile::Agents,
     store::{self, Store, Tx, journal::Actor},
 };
@@ -83,6 +84,8 @@ pub struct Parts {
     pub clock: Clock,
     pub store: Store,
     pub authority: Authority,
+    /// Where customers reach us, for links in letters.
+    pub links: Links,
     pub operator_token: SecretString,
     /// What the routers' agents have said since this process started.
     pub agents: Agents,

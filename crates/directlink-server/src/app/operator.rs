@@ -1,7 +1,8 @@
 //! The operator's side of what customers ask for: orders, where NICs live, and a lab's clock.
 
 use super::{
-    App, Refusal, connections::view as connection_view, interfaces::view, lags::no_room, write_tx,
+    App, Refusal, connections::view as connection_view, interfaces::view, lags::no_room,
+    letters::new_letter_token, write_tx,
 };
 use crate::{
     reconcile::settle_lag,
@@ -59,7 +60,7 @@ impl App {
             };
             connection.approve(port.clone(), now)?;
             connections::update(tx, &connection).await?;
-            connections::issue_letter(tx, connection.id, now).await?;
+            connections::issue_letter(tx, connection.id, &new_letter_token(), now).await?;
             let occasion = Occasion::LetterIssued(connection.id);
             outbox::post(tx, Notice { occasion, to: connection.account, at: now }, now).await?;
             plans::mark_port(tx, &port).await?;
@@ -88,6 +89,15 @@ impl App {
             }
             Ok(connection_view(connection))
         })
+    }
+
+    /// Approved orders whose letter has run out before their fibre was plugged. Nobody drops them but
+    /// their customer: the operator asks.
+    pub async fn overdue_orders(&self) -> Result<Vec<ConnectionView>, Refusal> {
+        let now = self.now();
+        let mut all = self.all_connections(None).await?;
+        all.retain(|view| view.connection.is_overdue(now));
+        Ok(all)
     }
 
     /// Every account's, in order of creation; `ids`: of these only.

@@ -28,6 +28,7 @@ mod refusal;
 mod router_configuration;
 #[cfg(test)]
 mod tests;
+mod verify;
 mod words;
 
 use crate::{api::Guard, app::App};
@@ -73,6 +74,7 @@ pub(crate) fn customers(app: App, guard: Guard) -> Router {
             "/cockpit/connections/{id}/delete",
             get(connections::ask_delete).post(connections::delete),
         )
+        .route("/loa/verify/{token}", get(verify::show))
         .merge(interface_pages())
         .route("/cockpit/assets/{version}/{name}", get(assets::serve));
     finish(pages, app, Some(guard))

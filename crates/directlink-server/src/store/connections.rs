@@ -77,7 +77,11 @@ statements! {
             FROM location l WHERE l.code = $1";
     HOLDING = lines!("WHERE c.router = $1 AND c.port = $2 AND c.port_freed_us IS NULL");
     FREE_PORT = "UPDATE connection SET port_freed_us = $2 WHERE id = $1";
-    ISSUE_LETTER = "INSERT INTO letter (connection, issued_us) VALUES ($1, $2)";
+    ISSUE_LETTER = "INSERT INTO letter (connection, issued_us, token) VALUES ($1, $2, $3)";
+    LETTER_TOKEN = "SELECT token FROM letter WHERE connection = $1";
+    WITH_LETTER = lines!("JOIN letter t ON t.connection = c.id WHERE t.token = $1");
+    LETTERS_WITHOUT_TOKEN = "SELECT connection FROM letter WHERE token IS NULL";
+    SET_LETTER_TOKEN = "UPDATE letter SET token = $2 WHERE connection = $1";
     HOLDERS = "SELECT id, router, port FROM connection WHERE router IS NOT NULL AND port_freed_us IS NULL";
 }
 
@@ -297,12 +301,52 @@ pub(crate) async fn free_port(
     Ok(())
 }
 
+/// `token`: whoever has it may ask what the letter is worth.
 pub(crate) async fn issue_letter(
     db: &mut AnyConnection,
     id: ConnectionId,
+    token: &str,
     now: Timestamp,
 ) -> Result<(), Error> {
-    query(ISSUE_LETTER).bind(id.to_string()).bind(now.as_microsecond()).execute(db).await?;
+    query(ISSUE_LETTER)
+        .bind(id.to_string())
+        .bind(now.as_microsecond())
+        .bind(token)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+pub(crate) async fn letter_token(
+    db: &mut AnyConnection,
+    id: ConnectionId,
+) -> Result<Option<String>, Error> {
+    let row = query(LETTER_TOKEN).bind(id.to_string()).fetch_optional(db).await?;
+    Ok(row.map(|row| row.text_or_null("token")).transpose()?.flatten())
+}
+
+/// The connection whose letter has the token.
+pub(crate) async fn with_letter(
+    db: &mut AnyConnection,
+    token: &str,
+) -> Result<Option<Connection>, Error> {
+    query(WITH_LETTER).bind(token).fetch_optional(db).await?.as_ref().map(read).transpose()
+}
+
+/// Letters from before there were tokens.
+pub(crate) async fn letters_without_token(
+    db: &mut AnyConnection,
+) -> Result<Vec<ConnectionId>, Error> {
+    let rows = query(LETTERS_WITHOUT_TOKEN).fetch_all(db).await?;
+    rows.iter().map(|row| row.word("connection")).collect()
+}
+
+pub(crate) async fn set_letter_token(
+    db: &mut AnyConnection,
+    id: ConnectionId,
+    token: Option<&str>,
+) -> Result<(), Error> {
+    query(SET_LETTER_TOKEN).bind(id.to_string()).bind(token).execute(db).await?;
     Ok(())
 }
 

@@ -139,6 +139,8 @@ pub(crate) enum OrderCommand {
         #[command(flatten)]
         access: Access,
     },
+    /// List approved orders whose letter has run out before their fibre was plugged
+    Overdue(Access),
     /// Refuse an order: its customer is told why
     Refuse {
         connection: ConnectionId,
@@ -233,6 +235,14 @@ pub(super) const INTERFACES: &[Column] = &[
     ("STATE", "state"),
     ("GATEWAY", "gateway"),
     ("SESSION", "session_up"),
+];
+const OVERDUE: &[Column] = &[
+    ("ID", "id"),
+    ("ACCOUNT", "account"),
+    ("NAME", "name"),
+    ("LOCATION", "location"),
+    ("PORT", "port"),
+    ("LETTER RAN OUT", "letter_until"),
 ];
 const ACCOUNTS: &[Column] = &[("ID", "id"), ("LOGIN", "login"), ("CREATED", "created_at")];
 const NEW_ACCOUNT: &[Column] = &[
@@ -351,6 +361,11 @@ async fn order(command: OrderCommand) -> Result<()> {
             let answer =
                 access.operator()?.approve(&connection.to_string(), port.as_deref()).await?;
             output::one(access.output, CONNECTIONS, &answer)
+        }
+        OrderCommand::Overdue(access) => {
+            let answer = access.operator()?.list("orders/overdue").await?;
+            let rows = answer["orders"].as_array().context("the answer lacks orders")?;
+            output::list(access.output, OVERDUE, rows, &answer)
         }
         OrderCommand::Refuse { connection, reason, access } => {
             let answer = access.operator()?.refuse(&connection.to_string(), &reason).await?;

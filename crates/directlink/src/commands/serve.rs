@@ -93,6 +93,9 @@ pub(crate) struct Arguments {
         value_name = "ADDRESS"
     )]
     trusted_proxies: Vec<IpAddr>,
+    /// Where customers reach the APIs and Cockpit, as https://directlink.example: letters lead there
+    #[arg(long, env = "DIRECTLINK_PUBLIC_URL", value_name = "URL")]
+    public_url: Option<String>,
     /// virtual: the operator can move it on, for labs
     #[arg(long, value_enum, default_value = "real")]
     clock: ClockKind,
@@ -139,6 +142,7 @@ fn config(a: Arguments) -> Result<ServeConfig> {
         trusted_proxies: a.trusted_proxies.iter().map(IpAddr::to_canonical).collect(),
     };
     config.mail = a.mail.config()?;
+    config.public_url = a.public_url;
     if let Some(path) = a.operator_token_file {
         let token = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
         config.operator_token = Some(token.trim().to_owned().into());

@@ -20,7 +20,8 @@
 //! | `GET /ports` | | `{"ports":[{"port","router","name","speed","connection":"dxcon-…" or null,"light":true, false or null}]}` |
 //! | `POST /ports/par1-r1/p0/release` | `{}` | 200, the port: free again although its router still sees light |
 //! | `GET /orders` | | `{"orders":[connection…]}`: those still `requested`, oldest first |
-//! | `GET /connections` | | `{"connections":[{"id","account","name","location","bandwidth","state","requested_at","approved_at","port","light","light_since","hosted_on":"dxcon-…","vlan","refused_at","refusal"}]}`; what is not known is null, `hosted_on` and `vlan` are of hosted ones |
+//! | `GET /orders/overdue` | | `{"orders":[connection…]}`: approved, and not plugged although the letter has run out |
+//! | `GET /connections` | | `{"connections":[{"id","account","name","location","bandwidth","state","requested_at","approved_at","port","light","light_since","hosted_on":"dxcon-…","vlan","refused_at","refusal","letter_until"}]}`; what is not known is null, `hosted_on` and `vlan` are of hosted ones |
 //! | `POST /orders/dxcon-…/approve` | `{}` or `{"port":"par1-r1/p0"}` | 200, the connection: a port is taken, the Letter of Authorization sent |
 //! | `POST /orders/dxcon-…/refuse` | `{"reason":"No room in the meet-me room before June."}` | 200, the connection, `rejected`: its customer is told why |
 //! | `GET /interfaces` | | `{"interfaces":[{"id","connection","owner","name","vlan","asn","mtu","state","gateway","router_address","customer_address","configured","session_up","forwarding"}]}` |
@@ -110,6 +111,10 @@ async fn read(app: &App, words: &[&str]) -> Result<Value, Failure> {
         ["orders"] => {
             let requested = |view: &ConnectionView| view.state == ConnectionState::Requested;
             json!({ "orders": connections(app, requested).await? })
+        }
+        ["orders", "overdue"] => {
+            let views = app.overdue_orders().await?;
+            json!({ "orders": views.iter().map(wire::connection).collect::<Vec<_>>() })
         }
         ["connections"] => json!({ "connections": connections(app, |_| true).await? }),
         ["interfaces"] => json!({ "interfaces": interfaces(app).await? }),

@@ -3,6 +3,7 @@
 use crate::{app, ca::Identity};
 use directlink_model::{
     account::Account,
+    connection::LETTER_VALID,
     ids::{LocationCode, RouterName, SubregionName},
     location::{Location, Port, Region, Router},
     view::{ConnectionView, InterfaceView, QuotaView},
@@ -188,6 +189,7 @@ pub(super) fn connection(view: &ConnectionView) -> Value {
         "light_since": connection.light.map(|l| l.since),
         "hosted_on": hosting.map(|h| h.parent),
         "vlan": hosting.map(|h| h.vlan),
+        "letter_until": connection.letter().ok().map(|a| a.approved_at + LETTER_VALID),
         "refused_at": connection.refused.as_ref().map(|r| r.at),
         "refusal": connection.refused.as_ref().map(|r| r.reason.as_str()),
     })

@@ -92,6 +92,7 @@ impl TestRegion {
             clock: Clock::stopped_at("2026-11-23T12:00:00Z".parse().unwrap()),
             store: Store::open(&dir.path().join("region.db")).await.unwrap(),
             authority: Authority::open(&dir.path().join("ca")).unwrap(),
+            links: crate::config::Links::to("https://directlink.example"),
             operator_token: TOKEN.into(),
             agents: Agents::default(),
             api_logs: crate::app::ApiLogs::default(),

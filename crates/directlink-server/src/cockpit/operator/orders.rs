@@ -9,7 +9,7 @@ use super::{
         live::follow,
         page::{Page, Trouble, see_other},
         refusal,
-        words::when,
+        words::{When, when},
     },
     CapacityRow, OrderRow, capacity_row,
 };
@@ -22,7 +22,7 @@ use axum::{
 use directlink_model::{
     Fault,
     command::{ApproveOrder, RefuseOrder},
-    connection::{Connection, ConnectionState, PortRef},
+    connection::{Connection, ConnectionState, LETTER_VALID, PortRef},
     ids::ConnectionId,
     view::ConnectionView,
 };
@@ -32,6 +32,7 @@ use http::StatusCode;
 #[template(path = "operator/orders.html")]
 struct Queue {
     orders: Vec<OrderRow>,
+    overdue: Vec<OverdueRow>,
     capacity: Vec<CapacityRow>,
 }
 
@@ -63,7 +64,32 @@ async fn middle(cockpit: &Cockpit) -> Result<Queue, Trouble> {
     let requested = |view: &ConnectionView| view.state == ConnectionState::Requested;
     let all = cockpit.app.all_connections(None).await?;
     let orders = all.iter().filter(|view| requested(view)).map(|v| row(&v.connection, &capacity));
-    Ok(Queue { orders: orders.collect(), capacity: capacity.iter().map(capacity_row).collect() })
+    let overdue = cockpit.app.overdue_orders().await?;
+    let overdue = overdue.iter().filter_map(|view| OverdueRow::of(&view.connection)).collect();
+    let orders = orders.collect();
+    Ok(Queue { orders, overdue, capacity: capacity.iter().map(capacity_row).collect() })
+}
+
+/// Approved, and not plugged while its letter was good.
+struct OverdueRow {
+    id: String,
+    name: String,
+    account: String,
+    port: String,
+    ran_out: When,
+}
+
+impl OverdueRow {
+    fn of(c: &Connection) -> Option<Self> {
+        let approval = c.approval.as_ref()?;
+        Some(Self {
+            id: c.id.to_string(),
+            name: c.name.clone(),
+            account: c.account.to_string(),
+            port: approval.port.to_string(),
+            ran_out: when(approval.approved_at + LETTER_VALID),
+        })
+    }
 }
 
 fn row(c: &Connection, capacity: &[CapacityView]) -> OrderRow {
