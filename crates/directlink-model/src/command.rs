@@ -309,6 +309,13 @@ pub struct ApproveOrder {
     pub port: Option<PortRef>,
 }
 
+#[derive(Clone, Debug)]
+pub struct RefuseOrder {
+    pub connection: ConnectionId,
+    /// What the customer is told.
+    pub reason: String,
+}
+
 /// `limit: None`: the Region's own rule again.
 #[derive(Clone, Debug)]
 pub struct SetQuota {

@@ -3,9 +3,9 @@
 //! ```text
 //!            order            approve: port + LOA           light                no light
 //!   (none) ─────────► requested ─────────────► pending ─────────► available ◄──────────► down
-//!                         │ delete                │ delete             │ delete            │
+//!                         │ delete · refuse       │ delete             │ delete            │
 //!                         ▼                       └──────────┬─────────┴───────────────────┘
-//!                      deleted ◄── router has let go ──── deleting
+//!              deleted · rejected    deleted ◄── router has let go ──── deleting
 //! ```
 //!
 //! A hosted connection is a share of another one's wire: see [`crate::hosting`].
@@ -87,8 +87,28 @@ pub struct Approval {
     pub port: PortRef,
 }
 
+/// The operator's no, and what the customer is told of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    pub at: Timestamp,
+    pub reason: String,
+}
+
 /// A Letter of Authorization is good for so long after its issue: the cross-connect is made meanwhile.
 pub const LETTER_VALID: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// What a Letter of Authorization is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The cross-connect may be made.
+    Valid { until: Timestamp },
+    /// It was made: the port has had light.
+    InUse { since: Timestamp },
+    /// It ran out before the fibre was plugged. The order is not gone.
+    Lapsed { since: Timestamp },
+    /// The connection is deleted, or to be.
+    Withdrawn,
+}
 
 /// What the router sees on the port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,6 +130,7 @@ pub struct Connection {
     pub lag: Option<LagId>,
     pub requested_at: Timestamp,
     pub approval: Option<Approval>,
+    pub refused: Option<Refused>,
     /// `None` until the port first had light after the approval.
     pub light: Option<Light>,
     pub delete_asked_at: Option<Timestamp>,
@@ -129,7 +150,8 @@ pub enum ConnectionState {
     Down,
     Deleting,
     Deleted,
-    /// Hosted, and refused by the customer, withdrawn by the partner, or not confirmed in time.
+    /// Refused by the operator; or hosted, and refused by the customer, withdrawn by the partner, or
+    /// not confirmed in time.
     Rejected,
 }
 
@@ -177,6 +199,9 @@ impl Connection {
                 Confirmation::Given => {}
             }
         }
+        if self.refused.is_some() {
+            return ConnectionState::Rejected;
+        }
         match (&self.deleted_at, &self.delete_asked_at, &self.approval, &self.light) {
             (Some(_), _, _, _) => ConnectionState::Deleted,
             (None, Some(_), _, _) => ConnectionState::Deleting,
@@ -212,6 +237,18 @@ impl Connection {
         }
     }
 
+    /// The operator will not build it. It holds nothing any more.
+    pub fn refuse(&mut self, reason: String, now: Timestamp) -> Result<(), Fault> {
+        match self.state() {
+            ConnectionState::Requested => {
+                self.refused = Some(Refused { at: now, reason });
+                self.deleted_at = Some(now);
+                Ok(())
+            }
+            state => Err(Fault::ConnectionNotRequested { id: self.id, state }),
+        }
+    }
+
     /// The approval that its Letter of Authorization attests, while there is something to authorise.
     pub fn letter(&self) -> Result<&Approval, Fault> {
         if self.hosting.is_some() {
@@ -221,6 +258,22 @@ impl Connection {
         let wanted = self.wanted_port().is_some();
         let approval = self.approval.as_ref().filter(|_| wanted);
         approval.ok_or(Fault::NoLetter { id: self.id, state })
+    }
+
+    /// What its letter is worth at `now`.
+    pub fn standing(&self, now: Timestamp) -> Standing {
+        let Ok(approval) = self.letter() else { return Standing::Withdrawn };
+        let until = approval.approved_at + LETTER_VALID;
+        match self.light {
+            Some(light) => Standing::InUse { since: light.since },
+            None if now < until => Standing::Valid { until },
+            None => Standing::Lapsed { since: until },
+        }
+    }
+
+    /// An approved order whose fibre is not plugged although its letter has run out.
+    pub fn is_overdue(&self, now: Timestamp) -> bool {
+        matches!(self.standing(now), Standing::Lapsed { .. })
     }
 
     pub fn rename(&mut self, name: String) -> Result<(), Fault> {
@@ -325,6 +378,7 @@ mod tests {
             lag: None,
             requested_at: at(0),
             approval: None,
+            refused: None,
             light: None,
             delete_asked_at: None,
             deleted_at: None,
@@ -422,6 +476,36 @@ mod tests {
         deleted    refused    refused    deleted    deleted    refused    deleted    deleted    refused
         rejected   refused    refused    rejected   rejected   refused    rejected   rejected   refused
         ");
+    }
+
+    #[test]
+    fn a_letter_is_valid_for_90_days_and_in_use_once_there_was_light() {
+        let until = at(1) + LETTER_VALID;
+        let mut c = in_state(ConnectionState::Pending);
+        let second = SignedDuration::from_secs(1);
+        assert_eq!(c.standing(until - second), Standing::Valid { until });
+        assert_eq!(c.standing(until), Standing::Lapsed { since: until });
+        assert!(c.is_overdue(until) && !c.is_overdue(until - second));
+        assert_eq!(c.state(), ConnectionState::Pending, "not silently dropped");
+        c.see_light(true, at(5));
+        assert_eq!(c.standing(until), Standing::InUse { since: at(5) });
+        c.ask_delete(0, at(6)).unwrap();
+        assert_eq!(c.standing(at(7)), Standing::Withdrawn);
+        assert_eq!(requested().standing(at(7)), Standing::Withdrawn);
+    }
+
+    #[test]
+    fn only_a_requested_order_is_refused_and_then_it_is_rejected() {
+        for state in ConnectionState::ALL {
+            let mut c = in_state(state);
+            let refused = c.refuse("no room".into(), at(9)).is_ok();
+            assert_eq!(refused, state == ConnectionState::Requested, "{state}");
+            if refused {
+                assert_eq!(c.state(), ConnectionState::Rejected);
+                assert!(c.approve(port(), at(10)).is_err());
+                assert_eq!(c.wanted_port(), None);
+            }
+        }
     }
 
     #[test]

@@ -85,7 +85,9 @@ pub enum Fault {
         "The DirectLink '{id}' is '{state}': it takes interfaces only while it is 'available', that is, approved, plugged at both ends and lit."
     )]
     ConnectionNotAvailable { id: ConnectionId, state: ConnectionState },
-    #[error("The DirectLink '{id}' is '{state}': only a 'requested' one can be approved.")]
+    #[error(
+        "The DirectLink '{id}' is '{state}': only a 'requested' one can be approved or refused."
+    )]
     ConnectionNotRequested { id: ConnectionId, state: ConnectionState },
     #[error(
         "The DirectLinkInterface '{id}' is '{state}': only a 'confirming' one can be accepted."

@@ -326,6 +326,7 @@ mod tests {
             lag: None,
             requested_at: at(0),
             approval: None,
+            refused: None,
             light: None,
             delete_asked_at: None,
             deleted_at: None,

@@ -28,6 +28,7 @@ pub mod lag;
 pub mod location;
 pub mod moving;
 pub mod net;
+pub mod notice;
 pub mod plan;
 pub mod quota;
 pub mod report;

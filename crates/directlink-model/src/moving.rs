@@ -105,6 +105,7 @@ mod tests {
             bandwidth: Bandwidth::OneGbps,
             requested_at: at(0),
             approval: None,
+            refused: None,
             light: None,
             delete_asked_at: None,
             deleted_at: None,

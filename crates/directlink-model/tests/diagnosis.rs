@@ -153,6 +153,7 @@ fn connection() -> Connection {
         delete_asked_at: None,
         deleted_at: None,
         hosting: None,
+        refused: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What an operator may choose. Every value has a default that works.
 
-use crate::throttle::Limit;
+use crate::{mail::Mailbox, throttle::Limit};
 use directlink_model::{location::Region, quota::Quota};
 use jiff::SignedDuration;
 use secrecy::SecretString;
@@ -24,6 +24,9 @@ pub struct ServeConfig {
     /// `None`: the one in the state directory, which is made at first start.
     pub operator_token: Option<SecretString>,
     pub doors: Doors,
+    pub mail: Mail,
+    /// Where customers reach the APIs and Cockpit, as `https://directlink.example`. `None`: as bound.
+    pub public_url: Option<String>,
     pub rules: Rules,
     pub pace: Pace,
 }
@@ -39,6 +42,8 @@ impl ServeConfig {
             server_names: Vec::new(),
             operator_token: None,
             doors: Doors::default(),
+            mail: Mail::default(),
+            public_url: None,
             rules: Rules::default(),
             pace: Pace::default(),
         }
@@ -118,6 +123,8 @@ pub struct Rules {
     /// A hosted interface that was rejected or has expired stays readable for so long: whoever
     /// offered it wants to know.
     pub keep_lapsed: SignedDuration,
+    /// A connection that is down for longer is told of.
+    pub tell_down_after: SignedDuration,
 }
 
 impl Rules {
@@ -159,6 +166,7 @@ impl Default for Rules {
             api_logs_per_account: 100_000,
             keep_deleted: SignedDuration::from_hours(1),
             keep_lapsed: SignedDuration::from_hours(30 * 24),
+            tell_down_after: SignedDuration::from_mins(5),
         }
     }
 }
@@ -176,4 +184,63 @@ impl Default for Pace {
     fn default() -> Self {
         Self { pass: Duration::from_secs(3), full_pass: Duration::from_secs(300) }
     }
+}
+
+/// Addresses of pages that are told elsewhere than on pages.
+#[derive(Clone, Debug)]
+pub struct Links(String);
+
+impl Links {
+    /// `base`: without what a path begins with.
+    pub fn to(base: &str) -> Self {
+        Self(base.trim_end_matches('/').to_owned())
+    }
+
+    /// Where a Letter of Authorization is checked.
+    pub fn verify(&self, token: &str) -> String {
+        format!("{}/loa/verify/{token}", self.0)
+    }
+}
+
+/// Mail to accounts.
+#[derive(Clone, Debug, Default)]
+pub struct Mail {
+    /// In whose name. `None`: the Region's, under a domain that nobody has.
+    pub from: Option<Mailbox>,
+    pub way: MailWay,
+}
+
+#[derive(Clone, Debug)]
+pub enum MailWay {
+    /// A folder of this machine; `None`: `mail` in the state directory.
+    Maildir(Option<PathBuf>),
+    Relay(Relay),
+}
+
+impl Default for MailWay {
+    fn default() -> Self {
+        Self::Maildir(None)
+    }
+}
+
+/// A mail server that takes our mail and sends it on.
+#[derive(Clone, Debug)]
+pub struct Relay {
+    pub host: String,
+    /// `None`: the usual one, 587, 465 or 25.
+    pub port: Option<u16>,
+    pub security: RelaySecurity,
+    /// PEM of an authority that is trusted beside those of this machine.
+    pub ca_file: Option<PathBuf>,
+    pub login: Option<(String, SecretString)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RelaySecurity {
+    /// Begun in clear, and nothing said before TLS (RFC 3207).
+    StartTls,
+    /// From the first byte (RFC 8314).
+    Tls,
+    /// For a relay on this machine.
+    None,
 }

@@ -22,6 +22,7 @@ pub mod clock;
 mod cockpit;
 pub mod config;
 mod loa;
+pub mod mail;
 pub mod metrics;
 pub mod reconcile;
 pub mod serve;

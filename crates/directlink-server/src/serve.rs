@@ -4,14 +4,16 @@
 //!   STATE/region.db         facts                         api, aws    both customer dialects
 //!   STATE/ca/               who is who                    operator    the same, and /metrics
 //!   STATE/operator-token    made at first start           agents      gRPC over mutual TLS
+//!   STATE/mail/             maildir, where no relay is named
 //! ```
 
 use crate::{
     api,
-    app::{App, Parts, api_logs, operator::CLOCK_SETTING},
+    app::{App, Parts, Refusal, api_logs, operator::CLOCK_SETTING},
     ca::{self, Authority},
     clock::Clock,
-    config::{Listen, ServeConfig},
+    config::{Links, Listen, ServeConfig},
+    mail::{self, Mailbox, Mailer, Post},
     metrics::{self, Requests},
     reconcile::{self, Agents},
     store::{self, Store, sites},
@@ -49,6 +51,12 @@ pub enum Error {
     Store(#[from] store::Error),
     #[error("cannot open the certificate authority")]
     Authority(#[from] ca::Error),
+    #[error("cannot complete what an earlier version wrote")]
+    Complete(#[from] Refusal),
+    #[error("cannot set up mail")]
+    Mail(#[from] mail::Error),
+    #[error("'{0}' is no domain to send mail in the name of: say whose it is")]
+    MailFrom(String),
     #[error("cannot set up TLS for agents")]
     Tls(#[from] tonic::transport::Error),
 }
@@ -100,8 +108,12 @@ pub async fn serve(config: ServeConfig) -> Result<Running, Error> {
         Some(token) => token.clone(),
         None => own_token(&state.join("operator-token"))?,
     };
-    let app = open(&config, operator_token.clone()).await?;
+    let mailer = mailer(&config)?;
     let (listening, listeners) = bind(config.listen).await?;
+    let bound = format!("http://{}", listening.api);
+    let links = Links::to(config.public_url.as_deref().unwrap_or(&bound));
+    let app = open(&config, operator_token.clone(), links).await?;
+    app.complete_letters().await?;
     let mut servers = vec![serve_agents(&app, &config, listeners.agents)?];
     let requests = Requests::default();
     let operator = api::operator(app.clone()).merge(metrics::route(app.clone(), requests.clone()));
@@ -110,6 +122,8 @@ pub async fn serve(config: ServeConfig) -> Result<Running, Error> {
     servers.push(serve_http(&app, listeners.api, requests.count("api", front.clone())));
     let aws = listeners.aws.map(|aws| serve_http(&app, aws, requests.count("aws", front)));
     servers.extend(aws);
+    // Among those that end what they are at.
+    servers.push(tokio::spawn(mail::run(app.clone(), mailer)));
     let reconciler = tokio::spawn(reconcile::run(app.clone(), config.pace));
     let logger = tokio::spawn(api_logs::run(app.clone()));
     info!(region = %config.region.name, api = %listening.api, operator = %listening.operator,
@@ -117,7 +131,11 @@ pub async fn serve(config: ServeConfig) -> Result<Running, Error> {
     Ok(Running { app, listening, operator_token, servers, loops: [reconciler, logger] })
 }
 
-async fn open(config: &ServeConfig, operator_token: SecretString) -> Result<App, Error> {
+async fn open(
+    config: &ServeConfig,
+    operator_token: SecretString,
+    links: Links,
+) -> Result<App, Error> {
     let store = Store::open(&config.state_dir.join("region.db")).await?;
     let clock = match config.virtual_clock {
         false => Clock::real(),
@@ -134,12 +152,27 @@ async fn open(config: &ServeConfig, operator_token: SecretString) -> Result<App,
         clock,
         store,
         authority: Authority::open(&config.state_dir.join("ca"))?,
+        links,
         operator_token,
         agents: Agents::default(),
         api_logs: crate::app::ApiLogs::default(),
         wake: Notify::new(),
+        wake_mail: Notify::new(),
         stop: watch::Sender::new(false),
     }))
+}
+
+fn mailer(config: &ServeConfig) -> Result<Mailer, Error> {
+    let from = match &config.mail.from {
+        Some(from) => from.clone(),
+        None => {
+            let address = format!("no-reply@{}.test", config.region.name);
+            let email = address.parse().map_err(|_| Error::MailFrom(address))?;
+            Mailbox::new(Some(format!("DirectLink {}", config.region.name)), email)
+        }
+    };
+    let post = Post::open(&config.mail, &config.state_dir.join("mail"), &from)?;
+    Ok(Mailer { post, from })
 }
 
 /// The one in the file; made, of 256 random bits, if there is none.

@@ -211,6 +211,7 @@ pub(super) fn ordered(
         lag: None,
         requested_at: now,
         approval: None,
+        refused: None,
         light: None,
         delete_asked_at: None,
         deleted_at: None,

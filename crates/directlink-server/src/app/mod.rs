@@ -26,6 +26,7 @@ mod interfaces;
 mod lags;
 mod letters;
 mod looking_glass;
+mod mails;
 mod moves;
 mod nets;
 mod nics;
@@ -49,6 +50,8 @@ pub use api_logs::{ApiLogs, LogRange};
 pub use capacity::{CapacityView, SpeedCapacity};
 pub use history::{EVENTS_MAX, Event};
 pub use interfaces::InterfaceFilter;
+pub(crate) use letters::Verified;
+pub use mails::{MAILS_MAX, MailView};
 pub use operator::PlacedNic;
 pub use regions::SubregionView;
 pub use sites::{AgentView, NewRouter, PortView, RouterView, ScopeView};
@@ -58,7 +61,7 @@ pub use tags::Tagged;
 use crate::{
     ca::Authority,
     clock::Clock,
-    config::Rules,
+    config::{Links, Rules},
     reconcile::Agents,
     store::{self, Store, Tx, journal::Actor},
 };
@@ -82,6 +85,8 @@ pub struct Parts {
     pub clock: Clock,
     pub store: Store,
     pub authority: Authority,
+    /// Where customers reach us, for links in letters.
+    pub links: Links,
     pub operator_token: SecretString,
     /// What the routers' agents have said since this process started.
     pub agents: Agents,
@@ -89,6 +94,8 @@ pub struct Parts {
     pub api_logs: ApiLogs,
     /// Wakes the reconcile loop. Carries no data: what to do is in the store.
     pub wake: Notify,
+    /// Wakes what sends mail. Carries no data, as above.
+    pub wake_mail: Notify,
     /// True when the process stops: streams that would never end then do.
     pub stop: watch::Sender<bool>,
 }
@@ -169,7 +176,7 @@ impl App {
         attempt: u32,
     ) -> ControlFlow<Result<T, E>> {
         const ATTEMPTS: u32 = 8;
-        let marked = tx.marked;
+        let (marked, posted) = (tx.marked, tx.posted);
         let ended = match (&outcome, dry_run) {
             (Ok(_), false) => tx.commit().await.inspect(|()| self.0.store.tell_change()),
             (Ok(_), true) | (Err(_), _) => {
@@ -183,6 +190,9 @@ impl App {
         };
         if outcome.as_ref().is_ok_and(|_| marked && !dry_run) {
             self.0.wake.notify_one();
+        }
+        if outcome.as_ref().is_ok_and(|_| posted && !dry_run) {
+            self.0.wake_mail.notify_one();
         }
         match outcome {
             Err(error) if error.is_contended() && attempt < ATTEMPTS => ControlFlow::Continue(()),

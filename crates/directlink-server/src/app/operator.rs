@@ -1,7 +1,8 @@
 //! The operator's side of what customers ask for: orders, where NICs live, and a lab's clock.
 
 use super::{
-    App, Refusal, connections::view as connection_view, interfaces::view, lags::no_room, write_tx,
+    App, Refusal, connections::view as connection_view, interfaces::view, lags::no_room,
+    letters::new_letter_token, write_tx,
 };
 use crate::{
     reconcile::settle_lag,
@@ -9,18 +10,19 @@ use crate::{
         Tx, connections,
         interfaces::{self, GoneBefore},
         journal::{self, Actor},
-        lags, nets, nics, plans, sites,
+        lags, nets, nics, outbox, plans, sites,
     },
 };
 use directlink_model::{
     Fault,
-    command::{ApproveOrder, PlaceNic},
+    command::{ApproveOrder, PlaceNic, RefuseOrder},
     connection::{Connection, ConnectionState, PortRef},
     ids::ConnectionId,
     interface::Interface,
     lag::Bundle,
     location::Port,
     net::{Net, Nic, Subnet},
+    notice::{Notice, Occasion},
     view::{ConnectionView, InterfaceView},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -28,9 +30,6 @@ use std::{collections::BTreeMap, fmt};
 
 /// A lab's clock is so many microseconds ahead of the machine's.
 pub(crate) const CLOCK_SETTING: &str = "clock ahead microseconds";
-
-/// The outbox's word for a Letter of Authorization that is to be mailed.
-const LETTER: &str = "loa";
 
 /// A NIC with what a host on the fabric must know to be it.
 #[derive(Clone, Debug)]
@@ -61,8 +60,9 @@ impl App {
             };
             connection.approve(port.clone(), now)?;
             connections::update(tx, &connection).await?;
-            connections::issue_letter(tx, connection.id, now).await?;
-            journal::send(tx, LETTER, connection.id, now).await?;
+            connections::issue_letter(tx, connection.id, &new_letter_token(), now).await?;
+            let occasion = Occasion::LetterIssued(connection.id);
+            outbox::post(tx, Notice { occasion, to: connection.account, at: now }, now).await?;
             plans::mark_port(tx, &port).await?;
             record(tx, connection.id, "order approved", &port, now).await?;
             if let Some(lag) = connection.lag {
@@ -70,6 +70,34 @@ impl App {
             }
             Ok(connection_view(connection))
         })
+    }
+
+    /// The order will not be built, for a reason that its customer is told.
+    pub async fn refuse_order(&self, c: RefuseOrder) -> Result<ConnectionView, Refusal> {
+        check_reason(&c.reason)?;
+        let now = self.now();
+        write_tx!(self, false, |tx| {
+            let connection = connections::by_id(tx, c.connection).await?;
+            let mut connection = connection.ok_or(Fault::NoSuchConnection(c.connection))?;
+            connection.refuse(c.reason.clone(), now)?;
+            connections::update(tx, &connection).await?;
+            let occasion = Occasion::OrderRefused(connection.id);
+            outbox::post(tx, Notice { occasion, to: connection.account, at: now }, now).await?;
+            record(tx, connection.id, "order rejected", &c.reason, now).await?;
+            if let Some(lag) = connection.lag {
+                settle_lag(tx, lag, (&Actor::Operator, now)).await?;
+            }
+            Ok(connection_view(connection))
+        })
+    }
+
+    /// Approved orders whose letter has run out before their fibre was plugged. Nobody drops them but
+    /// their customer: the operator asks.
+    pub async fn overdue_orders(&self) -> Result<Vec<ConnectionView>, Refusal> {
+        let now = self.now();
+        let mut all = self.all_connections(None).await?;
+        all.retain(|view| view.connection.is_overdue(now));
+        Ok(all)
     }
 
     /// Every account's, in order of creation; `ids`: of these only.
@@ -150,7 +178,21 @@ impl App {
             record(tx, "clock", "clock advanced", format!("{by:#}"), now).await
         })?;
         self.parts().wake.notify_one();
+        self.parts().wake_mail.notify_one();
         Ok(now)
+    }
+}
+
+/// A reason is for people: 1 to 500 characters, none of which moves a cursor.
+fn check_reason(reason: &str) -> Result<(), Fault> {
+    let good = (1..=500).contains(&reason.chars().count()) && !reason.chars().any(char::is_control);
+    match good && !reason.trim().is_empty() {
+        true => Ok(()),
+        false => Err(Fault::BadValue {
+            parameter: "reason",
+            given: reason.escape_default().to_string(),
+            expected: "it has 1 to 500 characters, none of them a control character".into(),
+        }),
     }
 }
 

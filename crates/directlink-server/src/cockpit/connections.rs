@@ -169,6 +169,9 @@ struct Detail {
     approved: Option<When>,
     letter_until: Option<When>,
     light: Option<(Badge, When)>,
+    refusal: Option<(String, When)>,
+    /// The letter has run out, and no fibre is plugged.
+    overdue: bool,
     lines: Vec<Line>,
     can_change: bool,
     takes_interfaces: bool,
@@ -225,6 +228,8 @@ async fn detail(cockpit: &Cockpit, who: &Customer, id: ConnectionId) -> Result<D
         approved: c.approval.as_ref().map(|approval| when(approval.approved_at)),
         letter_until: c.letter().ok().map(|a| when(a.approved_at + LETTER_VALID)),
         light: c.light.as_ref().map(light),
+        overdue: c.is_overdue(ctx.now),
+        refusal: c.refused.as_ref().map(|refused| (refused.reason.clone(), when(refused.at))),
         lines: interfaces.iter().map(line).collect(),
         can_change: is_there(view.state),
         takes_interfaces: c.check_takes_interfaces().is_ok(),

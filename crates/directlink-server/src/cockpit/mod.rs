@@ -28,6 +28,7 @@ mod refusal;
 mod router_configuration;
 #[cfg(test)]
 mod tests;
+mod verify;
 mod words;
 
 use crate::{api::Guard, app::App};
@@ -73,6 +74,7 @@ pub(crate) fn customers(app: App, guard: Guard) -> Router {
             "/cockpit/connections/{id}/delete",
             get(connections::ask_delete).post(connections::delete),
         )
+        .route("/loa/verify/{token}", get(verify::show))
         .merge(interface_pages())
         .route("/cockpit/assets/{version}/{name}", get(assets::serve));
     finish(pages, app, Some(guard))
@@ -98,13 +100,14 @@ fn interface_pages() -> Router<Cockpit> {
 
 /// The operator's pages.
 pub(crate) fn operators(app: App) -> Router {
-    use operator::{accounts, lines, orders, sites, trail};
+    use operator::{accounts, lines, mail, orders, sites, trail};
     let pages = Router::new()
         .route("/cockpit", get(orders::queue))
         .route("/cockpit/live", get(orders::queue_live))
         .route("/cockpit/sign-in", get(door::ask_operator).post(door::sign_in_operator))
         .route("/cockpit/sign-out", post(door::sign_out_operator))
         .route("/cockpit/orders/{id}", get(orders::form).post(orders::approve))
+        .route("/cockpit/orders/{id}/refuse", post(orders::refuse))
         .route("/cockpit/connections", get(lines::connections))
         .route("/cockpit/interfaces", get(lines::interfaces))
         .route("/cockpit/interfaces/{id}/diagnosis", get(interfaces::ladder::show))
@@ -112,6 +115,8 @@ pub(crate) fn operators(app: App) -> Router {
         .route("/cockpit/routers/live", get(sites::live))
         .route("/cockpit/accounts", get(accounts::list))
         .route("/cockpit/accounts/{id}", get(accounts::show).post(accounts::set_quota))
+        .route("/cockpit/mail", get(mail::show))
+        .route("/cockpit/mail/live", get(mail::live))
         .route("/cockpit/trail", get(trail::show))
         .route("/cockpit/assets/{version}/{name}", get(assets::serve));
     finish(pages, app, None)

@@ -112,7 +112,7 @@ impl Page {
     }
 }
 
-const NOTICES: [(&str, &str); 11] = [
+const NOTICES: [(&str, &str); 12] = [
     (
         "ordered",
         "Your order is placed. It stays requested until the operator approves it and sends you the Letter of Authorization.",
@@ -135,6 +135,7 @@ const NOTICES: [(&str, &str); 11] = [
         "approved",
         "The order is approved: a port is taken, and the Letter of Authorization is issued.",
     ),
+    ("refused", "The order is refused, and its customer is told why."),
     ("quota", "The quota is set."),
 ];
 
@@ -153,6 +154,7 @@ const OPERATOR_MENU: Menu = &[
     ("interfaces", "/cockpit/interfaces", "Interfaces"),
     ("routers", "/cockpit/routers", "Routers"),
     ("accounts", "/cockpit/accounts", "Accounts"),
+    ("mail", "/cockpit/mail", "Mail"),
     ("trail", "/cockpit/trail", "Audit trail"),
 ];
 

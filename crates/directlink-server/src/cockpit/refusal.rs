@@ -167,6 +167,7 @@ const fn of(parameter: &str) -> &'static str {
         b"Vlan" => "vlan",
         b"BgpAsn" => "asn",
         b"BgpKey" => "key",
+        b"reason" => "reason",
         _ => WHOLE,
     }
 }

@@ -82,7 +82,7 @@ pub(super) const fn connection_says(state: ConnectionState) -> &'static str {
         }
         ConnectionState::Deleted => "The connection is deleted.",
         ConnectionState::Rejected => {
-            "The share of another account's fibre was rejected, withdrawn, or not confirmed in time."
+            "The operator refused the order, or the share of another account's fibre was rejected, withdrawn, or not confirmed in time."
         }
     }
 }
@@ -169,6 +169,7 @@ pub(super) fn event_line(event: Event) -> EventLine {
     let Event { at, actor, subject, what, why } = event;
     let who = match actor.as_str() {
         "time" => "a deadline".to_owned(),
+        "mail" => "the mail".to_owned(),
         "operator" => "the operator".to_owned(),
         account if account.bytes().all(|b| b.is_ascii_digit()) => format!("account {account}"),
         router => router.to_owned(),

@@ -9,6 +9,8 @@
 //! of the machine; its font is Liberation Sans (SIL Open Font License 1.1, `fonts/LICENSE`), of which
 //! only the letters that are used are embedded.
 
+mod qr;
+
 use directlink_model::{
     connection::{Bandwidth, PortRef},
     ids::{AccountId, ConnectionId, RegionName},
@@ -23,6 +25,7 @@ use krilla::{
     surface::Surface,
     text::{Font, TextDirection},
 };
+use qrcodegen::{QrCode, QrCodeEcc};
 use thiserror::Error;
 
 /// All that the letter says.
@@ -40,6 +43,8 @@ pub struct Letter {
     pub bandwidth: Bandwidth,
     pub issued_at: Timestamp,
     pub valid_until: Timestamp,
+    /// Where whoever holds the letter sees what it is worth.
+    pub verify_at: Option<String>,
 }
 
 #[derive(Debug, Error)]
@@ -130,6 +135,27 @@ impl Pen<'_, '_> {
             self.y += LINE;
             self.draw(LEFT, 10.0, false, text);
         }
+        if let Some(address) = &letter.verify_at {
+            self.verify(address);
+        }
+    }
+
+    /// Whoever is shown the letter can ask whether it is true.
+    fn verify(&mut self, address: &str) {
+        self.y += 2.0 * LINE;
+        let code = QrCode::encode_text(address, QrCodeEcc::Medium).ok();
+        if let Some(code) = &code {
+            qr::draw(self.surface, code, (LEFT, self.y), QR_SIZE);
+        }
+        let left = if code.is_some() { LEFT + QR_SIZE + LINE } else { LEFT };
+        self.y += LINE;
+        self.draw(left, 10.0, true, "Is this letter valid?");
+        self.y += LINE;
+        self.draw(left, 10.0, false, "Its state at this moment is at this address:");
+        for part in letters(address).chunks(ADDRESS_CHARS) {
+            self.y += LINE;
+            self.draw(left, 9.0, false, &part.iter().collect::<String>());
+        }
     }
 
     fn head(&mut self, text: &str) {
@@ -156,14 +182,22 @@ impl Pen<'_, '_> {
     }
 }
 
+const QR_SIZE: f32 = 96.0;
+
+/// So many characters of 9 points fit beside the QR code.
+const ADDRESS_CHARS: usize = 64;
+
 /// So many characters of 10 points fit behind a label, wide ones too.
 const LINE_CHARS: usize = 36;
 
 /// What the font has no letter for (it has Latin, Greek and Cyrillic) is a question mark.
 fn wrapped(text: &str) -> Vec<String> {
+    letters(text).chunks(LINE_CHARS).map(|line| line.iter().collect()).collect()
+}
+
+fn letters(text: &str) -> Vec<char> {
     let has = |c: char| if (' '..'\u{530}').contains(&c) && !c.is_control() { c } else { '?' };
-    let letters: Vec<char> = text.chars().map(has).collect();
-    letters.chunks(LINE_CHARS).map(|line| line.iter().collect()).collect()
+    text.chars().map(has).collect()
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ fn letter() -> Letter {
         bandwidth: Bandwidth::TenGbps,
         issued_at,
         valid_until: issued_at + LETTER_VALID,
+        verify_at: Some(format!("https://directlink.example/loa/verify/{}", "0a".repeat(20))),
     }
 }
 
@@ -63,9 +64,31 @@ fn a_reader_finds_every_fact_on_one_page() {
         "Location PAR1: Telehouse 3, France",
         "Router par1-r1",
         "Port p0",
+        "Is this letter valid?",
     ] {
         assert!(text.contains(expected), "{expected}: {text}");
     }
+}
+
+/// Read off the page by zbar, as a telephone would.
+#[test]
+fn a_camera_reads_the_address_off_the_page() {
+    let dir = tempfile::tempdir().unwrap();
+    let (pdf, png) = (dir.path().join("letter.pdf"), dir.path().join("letter"));
+    let letter = letter();
+    std::fs::write(&pdf, page(&letter).unwrap()).unwrap();
+    let painted = Command::new("pdftoppm")
+        .args(["-png", "-singlefile", "-r", "150"])
+        .args([&pdf, &png])
+        .status()
+        .expect("poppler-utils is installed (scripts/setup)");
+    assert!(painted.success());
+    let read = Command::new("zbarimg")
+        .args(["--quiet", "--raw"])
+        .arg(png.with_extension("png"))
+        .output()
+        .expect("zbar-tools is installed (scripts/setup)");
+    assert_eq!(String::from_utf8(read.stdout).unwrap().trim(), letter.verify_at.unwrap());
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::{
     statements, tag_sets,
 };
 use directlink_model::{
-    connection::{Approval, Bandwidth, Connection, Light, PortRef},
+    connection::{Approval, Bandwidth, Connection, Light, PortRef, Refused},
     ids::{AccountId, ConnectionId, LagId, LocationCode},
     quota::Quota,
     tag_set::TagSet,
@@ -45,20 +45,20 @@ statements! {
     INSERT = "INSERT INTO connection (id, account, name, location, bandwidth, requested_us, lag)
               VALUES ($1, $2, $3, $4, $5, $6, $7)";
     UPDATE = "UPDATE connection SET approved_us = $2, router = $3, port = $4, light = $5, light_since_us = $6,
-                     delete_asked_us = $7, deleted_us = $8, name = $9, lag = $10 WHERE id = $1";
+                     delete_asked_us = $7, deleted_us = $8, name = $9, lag = $10, refused_us = $11, refusal = $12 WHERE id = $1";
     UPDATE_HOSTED = "UPDATE connection SET delete_asked_us = $2, deleted_us = $3, name = $4 WHERE id = $1";
     BY_ID = lines!("WHERE c.id = $1");
     // A row for each tag that its account keeps with it, or one.
     TAGGED = lines!(", t.name AS tag_name, t.value AS tag_value",
                     "LEFT JOIN line_tag t ON t.account = c.account AND t.resource = c.id WHERE c.id = $1");
-    // An offer that came to nothing is shown as long as other such offers.
+    // What was rejected, or came to nothing, is shown for longer than what was deleted.
     OF_ACCOUNT = lines!("WHERE c.account = $1
                   AND (c.deleted_us IS NULL OR c.deleted_us > $2
-                       OR (c.deleted_us > $3 AND (h.lapsed_us IS NOT NULL OR h.rejected_us IS NOT NULL)))
+                       OR (c.deleted_us > $3 AND (c.refused_us IS NOT NULL OR h.lapsed_us IS NOT NULL OR h.rejected_us IS NOT NULL)))
                   ORDER BY c.requested_us, c.id");
     HOSTED_ON = lines!("WHERE h.parent = $1
                   AND (c.deleted_us IS NULL OR c.deleted_us > $2
-                       OR (c.deleted_us > $3 AND (h.lapsed_us IS NOT NULL OR h.rejected_us IS NOT NULL)))
+                       OR (c.deleted_us > $3 AND (c.refused_us IS NOT NULL OR h.lapsed_us IS NOT NULL OR h.rejected_us IS NOT NULL)))
                   ORDER BY c.requested_us, c.id");
     LIVE_ON = lines!("WHERE h.parent = $1 AND c.deleted_us IS NULL ORDER BY c.requested_us, c.id");
     // Those of the interfaces that the account may see.
@@ -67,8 +67,10 @@ statements! {
     OF_LAG = lines!("WHERE c.lag = $1 AND c.delete_asked_us IS NULL AND c.deleted_us IS NULL
                   ORDER BY c.requested_us, c.id");
     EVERY = lines!("WHERE c.deleted_us IS NULL OR c.deleted_us > $1
-                       OR (c.deleted_us > $2 AND (h.lapsed_us IS NOT NULL OR h.rejected_us IS NOT NULL))
+                       OR (c.deleted_us > $2 AND (c.refused_us IS NOT NULL OR h.lapsed_us IS NOT NULL OR h.rejected_us IS NOT NULL))
                     ORDER BY c.requested_us, c.id");
+    DARK = lines!("WHERE c.deleted_us IS NULL AND c.delete_asked_us IS NULL
+                     AND w.approved_us IS NOT NULL AND (w.light IS NULL OR w.light = 0)");
     OVERDUE = lines!("WHERE h.confirm_until_us IS NOT NULL AND h.confirm_until_us <= $1
                       ORDER BY h.confirm_until_us LIMIT 256");
     // An offer is nobody's to count until it is taken.
@@ -81,7 +83,11 @@ statements! {
             FROM location l WHERE l.code = $1";
     HOLDING = lines!("WHERE c.router = $1 AND c.port = $2 AND c.port_freed_us IS NULL");
     FREE_PORT = "UPDATE connection SET port_freed_us = $2 WHERE id = $1";
-    ISSUE_LETTER = "INSERT INTO letter (connection, issued_us) VALUES ($1, $2)";
+    ISSUE_LETTER = "INSERT INTO letter (connection, issued_us, token) VALUES ($1, $2, $3)";
+    LETTER_TOKEN = "SELECT token FROM letter WHERE connection = $1";
+    WITH_LETTER = lines!("JOIN letter t ON t.connection = c.id WHERE t.token = $1");
+    LETTERS_WITHOUT_TOKEN = "SELECT connection FROM letter WHERE token IS NULL";
+    SET_LETTER_TOKEN = "UPDATE letter SET token = $2 WHERE connection = $1";
     HOLDERS = "SELECT id, router, port FROM connection WHERE router IS NOT NULL AND port_freed_us IS NULL";
 }
 
@@ -127,6 +133,8 @@ pub(crate) async fn update(db: &mut AnyConnection, c: &Connection) -> Result<(),
         .bind(us(c.deleted_at))
         .bind(c.name.as_str())
         .bind(c.lag.map(|lag| lag.to_string()))
+        .bind(us(c.refused.as_ref().map(|refused| refused.at)))
+        .bind(c.refused.as_ref().map(|refused| refused.reason.as_str()))
         .execute(db)
         .await?;
     Ok(())
@@ -200,6 +208,11 @@ pub(crate) async fn overdue(
 ) -> Result<Vec<Connection>, Error> {
     let rows = query(OVERDUE).bind(now.as_microsecond()).fetch_all(db).await?;
     rows.iter().map(read).collect()
+}
+
+/// The approved ones whose port has no light now, or never had.
+pub(crate) async fn dark(db: &mut AnyConnection) -> Result<Vec<Connection>, Error> {
+    query(DARK).fetch_all(db).await?.iter().map(read).collect()
 }
 
 /// The account's own, and those on which it has interfaces.
@@ -299,12 +312,52 @@ pub(crate) async fn free_port(
     Ok(())
 }
 
+/// `token`: whoever has it may ask what the letter is worth.
 pub(crate) async fn issue_letter(
     db: &mut AnyConnection,
     id: ConnectionId,
+    token: &str,
     now: Timestamp,
 ) -> Result<(), Error> {
-    query(ISSUE_LETTER).bind(id.to_string()).bind(now.as_microsecond()).execute(db).await?;
+    query(ISSUE_LETTER)
+        .bind(id.to_string())
+        .bind(now.as_microsecond())
+        .bind(token)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+pub(crate) async fn letter_token(
+    db: &mut AnyConnection,
+    id: ConnectionId,
+) -> Result<Option<String>, Error> {
+    let row = query(LETTER_TOKEN).bind(id.to_string()).fetch_optional(db).await?;
+    Ok(row.map(|row| row.text_or_null("token")).transpose()?.flatten())
+}
+
+/// The connection whose letter has the token.
+pub(crate) async fn with_letter(
+    db: &mut AnyConnection,
+    token: &str,
+) -> Result<Option<Connection>, Error> {
+    query(WITH_LETTER).bind(token).fetch_optional(db).await?.as_ref().map(read).transpose()
+}
+
+/// Letters from before there were tokens.
+pub(crate) async fn letters_without_token(
+    db: &mut AnyConnection,
+) -> Result<Vec<ConnectionId>, Error> {
+    let rows = query(LETTERS_WITHOUT_TOKEN).fetch_all(db).await?;
+    rows.iter().map(|row| row.word("connection")).collect()
+}
+
+pub(crate) async fn set_letter_token(
+    db: &mut AnyConnection,
+    id: ConnectionId,
+    token: Option<&str>,
+) -> Result<(), Error> {
+    query(SET_LETTER_TOKEN).bind(id.to_string()).bind(token).execute(db).await?;
     Ok(())
 }
 
@@ -320,6 +373,8 @@ fn read(row: &AnyRow) -> Result<Connection, Error> {
         .number_or_null("light")?
         .zip(row.time_or_null("light_since_us")?)
         .map(|(on, since)| Light { on: on != 0, since });
+    let refused = row.time_or_null("refused_us")?.zip(row.text_or_null("refusal")?);
+    let refused = refused.map(|(at, reason)| Refused { at, reason });
     Ok(Connection {
         id: row.word("id")?,
         account: row.word("account")?,
@@ -331,6 +386,7 @@ fn read(row: &AnyRow) -> Result<Connection, Error> {
         lag: row.word_or_null("lag")?,
         requested_at: row.time("requested_us")?,
         approval,
+        refused,
         light,
         delete_asked_at: row.time_or_null("delete_asked_us")?,
         deleted_at: row.time_or_null("deleted_us")?,

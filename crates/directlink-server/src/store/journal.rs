@@ -1,4 +1,4 @@
-//! What happened (events), and what must still be done once outside (the outbox). Rows are only added.
+//! What happened: events. Rows are only added.
 //!
 //! ```text
 //!   act ──► record: into the transaction's hand ──► its batch's COMMIT is due: all in a few statements, COMMIT
@@ -36,7 +36,6 @@ statements! {
                            "($13, $14, $15, $16, $17, $18)", "($19, $20, $21, $22, $23, $24)",
                            "($25, $26, $27, $28, $29, $30)", "($31, $32, $33, $34, $35, $36)",
                            "($37, $38, $39, $40, $41, $42)", "($43, $44, $45, $46, $47, $48)");
-    SEND = "INSERT INTO outbox (id, kind, subject, created_us) VALUES ($1, $2, $3, $4)";
     OF_SUBJECT = "SELECT at_us, actor, subject, what, why FROM event WHERE subject = $1 AND at_us < $2
                   ORDER BY at_us DESC, id DESC LIMIT $3";
     LATEST = "SELECT at_us, actor, subject, what, why FROM event WHERE at_us < $1
@@ -61,6 +60,8 @@ pub(crate) enum Actor {
     Router(RouterName),
     /// A deadline.
     Time,
+    /// What sends mail.
+    Mail,
 }
 
 impl fmt::Display for Actor {
@@ -70,6 +71,7 @@ impl fmt::Display for Actor {
             Self::Operator => f.write_str("operator"),
             Self::Router(name) => write!(f, "router {name}"),
             Self::Time => f.write_str("time"),
+            Self::Mail => f.write_str("mail"),
         }
     }
 }
@@ -133,23 +135,6 @@ fn bind<'q>(
         .bind(event.subject.as_str())
         .bind(event.what.as_str())
         .bind(event.why.as_str())
-}
-
-/// To be done once outside, after this transaction.
-pub(crate) async fn send(
-    tx: &mut Tx,
-    kind: &'static str,
-    subject: impl fmt::Display,
-    now: Timestamp,
-) -> Result<(), Error> {
-    query(SEND)
-        .bind(Uuid::now_v7().to_string())
-        .bind(kind)
-        .bind(subject.to_string())
-        .bind(now.as_microsecond())
-        .execute(&mut **tx)
-        .await?;
-    Ok(())
 }
 
 /// What happened to it before a moment, the newest first.

@@ -231,6 +231,7 @@ mod tests {
             lag: None,
             requested_at: at(0),
             approval: None,
+            refused: None,
             light: None,
             delete_asked_at: deleted_at,
             deleted_at,

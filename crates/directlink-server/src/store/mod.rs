@@ -25,6 +25,7 @@ mod kept;
 pub(crate) mod lags;
 pub(crate) mod nets;
 pub(crate) mod nics;
+pub(crate) mod outbox;
 pub(crate) mod plans;
 pub(crate) mod quotas;
 mod readers;
@@ -212,6 +213,8 @@ fn migrator() -> Migrator {
         (5, "lags", include_str!("../../migrations/0005_lags.sql")),
         (6, "bgp_peers", include_str!("../../migrations/0006_bgp_peers.sql")),
         (10, "cockpit", include_str!("../../migrations/0010_cockpit.sql")),
+        (13, "mail", include_str!("../../migrations/0013_mail.sql")),
+        (14, "desk", include_str!("../../migrations/0014_desk.sql")),
     ];
     let migration = |(version, name, text): (i64, &'static str, &'static str)| {
         Migration::new(version, name.into(), MigrationType::Simple, text.into_sql_str(), false)

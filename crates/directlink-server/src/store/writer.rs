@@ -50,6 +50,8 @@ pub struct Tx {
     writer: Writer,
     /// Something was marked for planning: whoever commits wakes the loop.
     pub(crate) marked: bool,
+    /// Something is to be mailed: whoever commits wakes the worker.
+    pub(crate) posted: bool,
     /// What it changes of that which is kept in memory. Whoever does not say so changes all.
     pub(crate) touched: Touched,
     /// What it did, for the journal.
@@ -101,7 +103,8 @@ impl Writer {
         drop(place);
         desk.begin_act().await?;
         let (touched, events) = (Touched::default(), Vec::new());
-        Ok(Tx { desk: Some(desk), writer: self.clone(), marked: false, touched, events })
+        let (marked, posted) = (false, false);
+        Ok(Tx { desk: Some(desk), writer: self.clone(), marked, posted, touched, events })
     }
 
     pub(super) async fn close(&self) {

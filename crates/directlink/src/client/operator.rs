@@ -53,6 +53,11 @@ impl Operator {
         self.ask(Method::POST, &format!("orders/{connection}/approve"), Some(&body)).await
     }
 
+    pub async fn refuse(&self, connection: &str, reason: &str) -> Result<Value> {
+        let body = json!({ "reason": reason });
+        self.ask(Method::POST, &format!("orders/{connection}/refuse"), Some(&body)).await
+    }
+
     pub async fn place(&self, nic: &str, vtep: Option<&str>) -> Result<Value> {
         let body = json!({ "vtep": vtep });
         self.ask(Method::POST, &format!("nics/{nic}/place"), Some(&body)).await

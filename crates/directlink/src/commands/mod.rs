@@ -30,7 +30,7 @@ enum Command {
     #[command(subcommand)]
     Lab(lab::LabCommand),
     /// Run the control plane of a Region
-    Serve(serve::Arguments),
+    Serve(Box<serve::Arguments>),
     /// Run the agent of one DirectLink router
     Agent(agent::Arguments),
     #[command(flatten)]
@@ -52,7 +52,7 @@ fn run(line: CommandLine) -> Result<ExitCode> {
     match line.command {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Lab(command) => lab::run(command),
-        Command::Serve(arguments) => serve::run(arguments).map(|()| ExitCode::SUCCESS),
+        Command::Serve(arguments) => serve::run(*arguments).map(|()| ExitCode::SUCCESS),
         Command::Agent(arguments) => agent::run(arguments).map(|()| ExitCode::SUCCESS),
         Command::Operator(command) => operator::run(command).map(|()| ExitCode::SUCCESS),
     }

@@ -49,6 +49,9 @@ pub(crate) enum OperatorCommand {
     /// Where the hosts behind NICs live on the fabric
     #[command(subcommand)]
     Nic(NicCommand),
+    /// What was mailed to customers, and what waits
+    #[command(subcommand)]
+    Mail(MailCommand),
     /// The Region's clock; in a lab it can be moved on
     #[command(subcommand)]
     Clock(ClockCommand),
@@ -147,6 +150,17 @@ pub(crate) enum OrderCommand {
         #[command(flatten)]
         access: Access,
     },
+    /// List approved orders whose letter has run out before their fibre was plugged
+    Overdue(Access),
+    /// Refuse an order: its customer is told why
+    Refuse {
+        connection: ConnectionId,
+        /// What the customer reads
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        #[command(flatten)]
+        access: Access,
+    },
 }
 
 #[derive(Subcommand)]
@@ -178,6 +192,12 @@ pub(crate) enum NicCommand {
         access: Access,
     },
     /// List the NICs
+    List(Access),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum MailCommand {
+    /// List the mails, the newest first
     List(Access),
 }
 
@@ -227,6 +247,14 @@ pub(super) const INTERFACES: &[Column] = &[
     ("GATEWAY", "gateway"),
     ("SESSION", "session_up"),
 ];
+const OVERDUE: &[Column] = &[
+    ("ID", "id"),
+    ("ACCOUNT", "account"),
+    ("NAME", "name"),
+    ("LOCATION", "location"),
+    ("PORT", "port"),
+    ("LETTER RAN OUT", "letter_until"),
+];
 const ACCOUNTS: &[Column] = &[("ID", "id"), ("LOGIN", "login"), ("CREATED", "created_at")];
 const NEW_ACCOUNT: &[Column] = &[
     ("ID", "id"),
@@ -243,6 +271,16 @@ const NICS: &[Column] = &[
     ("SUBNET", "subnet_range"),
     ("MAC", "mac"),
     ("VTEP", "vtep"),
+];
+const MAIL: &[Column] = &[
+    ("CREATED", "created_at"),
+    ("KIND", "kind"),
+    ("SUBJECT", "subject"),
+    ("TO", "email"),
+    ("ATTEMPTS", "attempts"),
+    ("SENT", "sent_at"),
+    ("DROPPED", "dropped_at"),
+    ("FAILURE", "failure"),
 ];
 const CLOCK: &[Column] = &[("NOW", "now"), ("VIRTUAL", "virtual")];
 
@@ -288,6 +326,7 @@ pub(crate) fn run(command: OperatorCommand) -> Result<()> {
             }
             OperatorCommand::Account(command) => account(command).await,
             OperatorCommand::Nic(command) => nic(command).await,
+            OperatorCommand::Mail(MailCommand::List(access)) => access.list("mail", MAIL).await,
             OperatorCommand::Clock(command) => clock(command).await,
         }
     })
@@ -335,6 +374,15 @@ async fn order(command: OrderCommand) -> Result<()> {
         OrderCommand::Approve { connection, port, access } => {
             let answer =
                 access.operator()?.approve(&connection.to_string(), port.as_deref()).await?;
+            output::one(access.output, CONNECTIONS, &answer)
+        }
+        OrderCommand::Overdue(access) => {
+            let answer = access.operator()?.list("orders/overdue").await?;
+            let rows = answer["orders"].as_array().context("the answer lacks orders")?;
+            output::list(access.output, OVERDUE, rows, &answer)
+        }
+        OrderCommand::Refuse { connection, reason, access } => {
+            let answer = access.operator()?.refuse(&connection.to_string(), &reason).await?;
             output::one(access.output, CONNECTIONS, &answer)
         }
     }

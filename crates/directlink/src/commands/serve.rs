@@ -1,5 +1,7 @@
 //! `directlink serve`: the control plane of a Region.
 
+mod mail;
+
 use super::LogArguments;
 use crate::lab::ClockKind;
 use anyhow::{Context as _, Result};
@@ -10,6 +12,8 @@ use directlink_server::{
     config::{Doors, Listen, ServeConfig},
     throttle::Limit,
 };
+use jiff::SignedDuration;
+use mail::MailArguments;
 use std::{
     fs,
     net::{IpAddr, SocketAddr},
@@ -90,9 +94,22 @@ pub(crate) struct Arguments {
         value_name = "ADDRESS"
     )]
     trusted_proxies: Vec<IpAddr>,
+    /// Where customers reach the APIs and Cockpit, as https://directlink.example: letters lead there
+    #[arg(long, env = "DIRECTLINK_PUBLIC_URL", value_name = "URL")]
+    public_url: Option<String>,
+    /// Its customer is told of a connection that is down for longer
+    #[arg(
+        long,
+        env = "DIRECTLINK_TELL_DOWN_AFTER_MINUTES",
+        default_value = "5",
+        value_name = "MINUTES"
+    )]
+    tell_down_after_minutes: u32,
     /// virtual: the operator can move it on, for labs
     #[arg(long, value_enum, default_value = "real")]
     clock: ClockKind,
+    #[command(flatten)]
+    mail: MailArguments,
     #[command(flatten)]
     log: LogArguments,
 }
@@ -133,6 +150,9 @@ fn config(a: Arguments) -> Result<ServeConfig> {
         address_rate: a.address_rate,
         trusted_proxies: a.trusted_proxies.iter().map(IpAddr::to_canonical).collect(),
     };
+    config.mail = a.mail.config()?;
+    config.public_url = a.public_url;
+    config.rules.tell_down_after = SignedDuration::from_mins(a.tell_down_after_minutes.into());
     if let Some(path) = a.operator_token_file {
         let token = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
         config.operator_token = Some(token.trim().to_owned().into());

@@ -20,12 +20,15 @@
 //! | `GET /ports` | | `{"ports":[{"port","router","name","speed","connection":"dxcon-…" or null,"light":true, false or null}]}` |
 //! | `POST /ports/par1-r1/p0/release` | `{}` | 200, the port: free again although its router still sees light |
 //! | `GET /orders` | | `{"orders":[connection…]}`: those still `requested`, oldest first |
-//! | `GET /connections` | | `{"connections":[{"id","account","name","location","bandwidth","state","requested_at","approved_at","port","light","light_since","hosted_on":"dxcon-…","vlan"}]}`; what is not known is null, and the last two are of hosted ones |
+//! | `GET /orders/overdue` | | `{"orders":[connection…]}`: approved, and not plugged although the letter has run out |
+//! | `GET /connections` | | `{"connections":[{"id","account","name","location","bandwidth","state","requested_at","approved_at","port","light","light_since","hosted_on":"dxcon-…","vlan","refused_at","refusal","letter_until"}]}`; what is not known is null, `hosted_on` and `vlan` are of hosted ones |
 //! | `POST /orders/dxcon-…/approve` | `{}` or `{"port":"par1-r1/p0"}` | 200, the connection: a port is taken, the Letter of Authorization sent |
+//! | `POST /orders/dxcon-…/refuse` | `{"reason":"No room in the meet-me room before June."}` | 200, the connection, `rejected`: its customer is told why |
 //! | `GET /interfaces` | | `{"interfaces":[{"id","connection","owner","name","vlan","asn","mtu","state","gateway","router_address","customer_address","configured","session_up","forwarding"}]}` |
 //! | `GET /interfaces/dxvif-…/diagnosis` | | `{"diagnosis":{"interface","at","customer_address","first_failed":rung or null,"rungs":[{"step","title","outcome","evidence","seen_at","remedy"}]}}`; `outcome` is `passed`, `failed` or `not reached` |
 //! | `GET /nics` | | `{"nics":[{"id","account","net","vni","net_range","subnet","subnet_range","gateway_address","address","mac","vtep"}]}` |
 //! | `POST /nics/eni-…/place` | `{"vtep":"10.255.0.9"}`, or `null`: nowhere | 200, the NIC |
+//! | `GET /mail` | | `{"mail":[{"id","kind","subject","account","email","at","created_at","attempts","next_try_at","failure","sent_at","dropped_at"}]}`, the newest first |
 //! | `GET /clock` | | `{"now":"2026-01-01T00:00:00Z","virtual":false}` |
 //! | `POST /clock/advance` | `{"seconds":604800}` | 200 as `GET /clock`; 409 `clock_is_real` otherwise |
 //!
@@ -42,7 +45,7 @@ use super::Incoming;
 use crate::app::{AddAccount, App};
 use axum::response::{IntoResponse, Response};
 use directlink_model::{
-    command::{AddLocation, AddPort, AddRouter, ApproveOrder, PlaceNic, SetQuota},
+    command::{AddLocation, AddPort, AddRouter, ApproveOrder, PlaceNic, RefuseOrder, SetQuota},
     connection::{ConnectionState, PortRef},
     ids::{AccountId, ConnectionId, NicId, RouterName},
     quota::Quota,
@@ -110,12 +113,19 @@ async fn read(app: &App, words: &[&str]) -> Result<Value, Failure> {
             let requested = |view: &ConnectionView| view.state == ConnectionState::Requested;
             json!({ "orders": connections(app, requested).await? })
         }
+        ["orders", "overdue"] => {
+            let views = app.overdue_orders().await?;
+            json!({ "orders": views.iter().map(wire::connection).collect::<Vec<_>>() })
+        }
         ["connections"] => json!({ "connections": connections(app, |_| true).await? }),
         ["interfaces"] => json!({ "interfaces": interfaces(app).await? }),
         ["interfaces", id, "diagnosis"] => {
             json!({ "diagnosis": wire::diagnosis(&app.any_diagnosis(word(id)?).await?) })
         }
         ["nics"] => json!({ "nics": nics(app).await? }),
+        ["mail"] => {
+            json!({ "mail": app.mails().await?.iter().map(wire::mail).collect::<Vec<_>>() })
+        }
         ["clock"] => clock(app),
         _ => return Err(Failure::NoSuchAddress),
     })
@@ -215,6 +225,11 @@ async fn write(app: &App, words: &[&str], incoming: &Incoming) -> Outcome {
             let port = port.as_deref().map(port_ref).transpose()?;
             let command = ApproveOrder { connection: word::<ConnectionId>(id)?, port };
             Ok((StatusCode::OK, wire::connection(&app.approve_order(command).await?)))
+        }
+        ["orders", id, "refuse"] => {
+            let wire::Refusal { reason } = body(incoming)?;
+            let command = RefuseOrder { connection: word::<ConnectionId>(id)?, reason };
+            Ok((StatusCode::OK, wire::connection(&app.refuse_order(command).await?)))
         }
         ["nics", id, "place"] => place_nic(app, word(id)?, body(incoming)?).await,
         ["clock", "advance"] => {

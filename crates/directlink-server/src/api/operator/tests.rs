@@ -53,6 +53,32 @@ async fn an_order_is_approved_with_the_first_free_port_or_a_chosen_one() {
 }
 
 #[tokio::test]
+async fn a_refused_order_is_rejected_to_one_api_and_deleted_to_the_other() {
+    let region = TestRegion::new().await;
+    let order = json!({"Location": "PAR1", "Bandwidth": "1Gbps", "DirectLinkName": "x"});
+    let made = region.good(&region.owner, "CreateDirectLink", order).await;
+    let id = made["DirectLink"]["DirectLinkId"].as_str().unwrap();
+    let path = format!("orders/{id}/refuse");
+    for (body, code) in [
+        (json!({}), "bad_request"),
+        (json!({"reason": ""}), "bad_value"),
+        (json!({"reason": "no"}), ""),
+    ] {
+        let answer = region.operator(Method::POST, &path, body).await;
+        assert_eq!(answer.body["error"]["code"].as_str().unwrap_or_default(), code);
+    }
+    let seen = region.operator(Method::GET, "connections", json!({})).await;
+    let seen = &seen.body["connections"][0];
+    assert_eq!((&seen["state"], &seen["refusal"]), (&json!("rejected"), &json!("no")));
+    let orders = region.operator(Method::GET, "orders", json!({})).await;
+    assert_eq!(orders.body["orders"], json!([]));
+    let read = region.good(&region.owner, "ReadDirectLinks", json!({})).await;
+    assert_eq!(read["DirectLinks"][0]["State"], "deleted");
+    let described = region.aws(&region.owner, "DescribeConnections", json!({})).await;
+    assert_eq!(described.body["connections"][0]["connectionState"], "rejected");
+}
+
+#[tokio::test]
 async fn a_nic_is_placed_with_all_that_its_host_must_know() {
     let region = TestRegion::new().await;
     let keys = &region.owner;

@@ -3,6 +3,7 @@
 use crate::{app, ca::Identity};
 use directlink_model::{
     account::Account,
+    connection::LETTER_VALID,
     diagnosis::{Diagnosis, Rung},
     ids::{LocationCode, RouterName, SubregionName},
     location::{Location, Port, Region, Router},
@@ -47,6 +48,12 @@ pub(super) struct NewPort {
 #[serde(deny_unknown_fields)]
 pub(super) struct Approval {
     pub(super) port: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Refusal {
+    pub(super) reason: String,
 }
 
 /// The member must be there: `{}` would be a place forgotten, not a place withdrawn.
@@ -183,6 +190,9 @@ pub(super) fn connection(view: &ConnectionView) -> Value {
         "light_since": connection.light.map(|l| l.since),
         "hosted_on": hosting.map(|h| h.parent),
         "vlan": hosting.map(|h| h.vlan),
+        "letter_until": connection.letter().ok().map(|a| a.approved_at + LETTER_VALID),
+        "refused_at": connection.refused.as_ref().map(|r| r.at),
+        "refusal": connection.refused.as_ref().map(|r| r.reason.as_str()),
     })
 }
 
@@ -243,5 +253,23 @@ pub(super) fn diagnosis(diagnosis: &Diagnosis) -> Value {
         "customer_address": diagnosis.customer,
         "first_failed": diagnosis.first_failed().map(rung),
         "rungs": diagnosis.rungs.iter().map(rung).collect::<Vec<_>>(),
+    })
+}
+
+pub(super) fn mail(view: &app::MailView) -> Value {
+    let (mail, notice) = (&view.mail, view.mail.notice);
+    json!({
+        "id": mail.id,
+        "kind": notice.occasion.kind(),
+        "subject": notice.occasion.subject(),
+        "account": notice.to,
+        "email": view.email,
+        "at": notice.at,
+        "created_at": mail.created_at,
+        "attempts": mail.attempts,
+        "next_try_at": mail.next_try_at,
+        "failure": mail.failure,
+        "sent_at": mail.sent_at,
+        "dropped_at": mail.dropped_at,
     })
 }

@@ -92,10 +92,12 @@ impl TestRegion {
             clock: Clock::stopped_at("2026-11-23T12:00:00Z".parse().unwrap()),
             store: Store::open(&dir.path().join("region.db")).await.unwrap(),
             authority: Authority::open(&dir.path().join("ca")).unwrap(),
+            links: crate::config::Links::to("https://directlink.example"),
             operator_token: TOKEN.into(),
             agents: Agents::default(),
             api_logs: crate::app::ApiLogs::default(),
             wake: Notify::new(),
+            wake_mail: Notify::new(),
             stop: watch::Sender::new(false),
         });
         let (front, operator) = (front(app.clone(), doors), operator(app.clone()));

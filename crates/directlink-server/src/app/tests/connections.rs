@@ -69,6 +69,80 @@ async fn an_order_that_nobody_approved_is_deleted_at_once() {
 }
 
 #[tokio::test]
+async fn whoever_holds_a_letter_can_ask_what_it_is_worth_and_nobody_guesses() {
+    let b = Bench::new().await;
+    let id = b.order().await.connection.id;
+    let on_p0 = ApproveOrder { connection: id, port: Some(port("par1-r1/p0")) };
+    b.app.approve_order(on_p0).await.unwrap();
+    let letter = b.app.letter(&b.alice(), id, None).await.unwrap();
+    let address = letter.verify_at.unwrap();
+    let token = address.strip_prefix("https://directlink.example/loa/verify/").unwrap();
+    let standing = async || {
+        let seen = b.app.verify_letter(token).await.unwrap().unwrap();
+        assert_eq!(seen.connection.id, id);
+        let text = format!("{:?}", seen.standing);
+        text.split(' ').next().unwrap().to_owned()
+    };
+    assert_eq!(standing().await, "Valid");
+    for guess in ["", "x", &token[1..], &"0".repeat(40), &token.replace(|_| true, "%")] {
+        assert!(b.app.verify_letter(guess).await.unwrap().is_none(), "{guess}");
+    }
+    assert!(b.app.overdue_orders().await.unwrap().is_empty());
+    b.wait(SignedDuration::from_hours(90 * 24));
+    assert_eq!(standing().await, "Lapsed");
+    assert_eq!(b.app.overdue_orders().await.unwrap()[0].connection.id, id);
+    b.say(true, &[]).await;
+    assert_eq!(standing().await, "InUse");
+    assert!(b.app.overdue_orders().await.unwrap().is_empty());
+    b.app.delete_connection(&b.alice(), id).await.unwrap();
+    assert_eq!(standing().await, "Withdrawn");
+}
+
+#[tokio::test]
+async fn letters_from_before_there_were_codes_get_one() {
+    let b = Bench::new().await;
+    let id = b.lit().await;
+    let address = async || b.app.letter(&b.alice(), id, None).await.unwrap().verify_at;
+    let first = address().await;
+    b.app.complete_letters().await.unwrap();
+    assert_eq!(address().await, first, "one that has it keeps it");
+    let app = &b.app;
+    write_tx!(app, false, |tx| { Ok(store::connections::set_letter_token(tx, id, None).await?) })
+        .unwrap();
+    assert_eq!(address().await, None);
+    b.app.complete_letters().await.unwrap();
+    assert!(address().await.is_some_and(|new| Some(new) != first));
+}
+
+#[tokio::test]
+async fn a_refused_order_is_rejected_says_why_for_a_month_and_holds_nothing() {
+    let b = Bench::new().await;
+    let id = b.order().await.connection.id;
+    let refuse = |reason: &str| RefuseOrder { connection: id, reason: reason.into() };
+    for bad in ["", "  ", "two\nlines", &"x".repeat(501)] {
+        assert_eq!(fault(b.app.refuse_order(refuse(bad)).await), "BadValue", "{bad:?}");
+    }
+    let refused = b.app.refuse_order(refuse("No room before June.")).await.unwrap();
+    assert_eq!(refused.state, ConnectionState::Rejected);
+    assert_eq!(fault(b.app.refuse_order(refuse("again")).await), "ConnectionNotRequested");
+    let approve = ApproveOrder { connection: id, port: None };
+    assert_eq!(fault(b.app.approve_order(approve).await), "ConnectionNotRequested");
+    assert_eq!(fault(b.app.delete_connection(&b.alice(), id).await), "NoSuchConnection");
+    let history = b.app.connection_history(&b.alice(), id).await.unwrap();
+    assert!(history.iter().any(|event| event.why == "No room before June."));
+    for _ in 0..10 {
+        b.order().await;
+    }
+    b.wait(SignedDuration::from_hours(29 * 24));
+    // From memory, and from the tables.
+    b.app.own_lines(&b.alice()).await.unwrap();
+    let said = b.connection(id).await.connection.refused.map(|refused| refused.reason);
+    assert_eq!(said.as_deref(), Some("No room before June."));
+    b.wait(SignedDuration::from_hours(24));
+    assert!(b.app.connections(&b.alice(), Some(&[id])).await.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn the_operator_can_release_the_port_of_a_router_that_never_speaks_again() {
     let b = Bench::new().await;
     let id = b.lit().await;

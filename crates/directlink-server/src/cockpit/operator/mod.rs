@@ -1,8 +1,9 @@
 //! The operator's pages: orders and the ports for them, routers and their agents, accounts and their
-//! quotas, everybody's connections and interfaces, and the audit trail.
+//! quotas, everybody's connections and interfaces, what was mailed, and the audit trail.
 
 pub(super) mod accounts;
 pub(super) mod lines;
+pub(super) mod mail;
 pub(super) mod orders;
 pub(super) mod sites;
 pub(super) mod trail;

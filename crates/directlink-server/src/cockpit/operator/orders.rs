@@ -5,11 +5,11 @@ use super::{
         Cockpit,
         connections::Done,
         door::{Operator, Posted},
-        form::{Choice, Choosable, Complaints, Summary},
+        form::{Choice, Choosable, Complaints, Input, Summary},
         live::follow,
         page::{Page, Trouble, see_other},
         refusal,
-        words::when,
+        words::{When, when},
     },
     CapacityRow, OrderRow, capacity_row,
 };
@@ -21,8 +21,8 @@ use axum::{
 };
 use directlink_model::{
     Fault,
-    command::ApproveOrder,
-    connection::{Connection, ConnectionState, PortRef},
+    command::{ApproveOrder, RefuseOrder},
+    connection::{Connection, ConnectionState, LETTER_VALID, PortRef},
     ids::ConnectionId,
     view::ConnectionView,
 };
@@ -32,6 +32,7 @@ use http::StatusCode;
 #[template(path = "operator/orders.html")]
 struct Queue {
     orders: Vec<OrderRow>,
+    overdue: Vec<OverdueRow>,
     capacity: Vec<CapacityRow>,
 }
 
@@ -63,7 +64,32 @@ async fn middle(cockpit: &Cockpit) -> Result<Queue, Trouble> {
     let requested = |view: &ConnectionView| view.state == ConnectionState::Requested;
     let all = cockpit.app.all_connections(None).await?;
     let orders = all.iter().filter(|view| requested(view)).map(|v| row(&v.connection, &capacity));
-    Ok(Queue { orders: orders.collect(), capacity: capacity.iter().map(capacity_row).collect() })
+    let overdue = cockpit.app.overdue_orders().await?;
+    let overdue = overdue.iter().filter_map(|view| OverdueRow::of(&view.connection)).collect();
+    let orders = orders.collect();
+    Ok(Queue { orders, overdue, capacity: capacity.iter().map(capacity_row).collect() })
+}
+
+/// Approved, and not plugged while its letter was good.
+struct OverdueRow {
+    id: String,
+    name: String,
+    account: String,
+    port: String,
+    ran_out: When,
+}
+
+impl OverdueRow {
+    fn of(c: &Connection) -> Option<Self> {
+        let approval = c.approval.as_ref()?;
+        Some(Self {
+            id: c.id.to_string(),
+            name: c.name.clone(),
+            account: c.account.to_string(),
+            port: approval.port.to_string(),
+            ran_out: when(approval.approved_at + LETTER_VALID),
+        })
+    }
 }
 
 fn row(c: &Connection, capacity: &[CapacityView]) -> OrderRow {
@@ -86,6 +112,7 @@ struct Approve<'a> {
     optics: &'static str,
     summary: Summary,
     ports: Choice,
+    reason: Input,
     csrf: &'a str,
 }
 
@@ -95,13 +122,20 @@ pub(in crate::cockpit) async fn form(
     Path(id): Path<String>,
 ) -> Result<Response, Trouble> {
     let id: ConnectionId = id.parse().map_err(|_| Trouble::NothingThere)?;
-    again(&cockpit, &Operator(signed), (id, ""), Complaints::none()).await
+    again(&cockpit, &Operator(signed), (id, Given::default()), Complaints::none()).await
+}
+
+/// What was filled in before.
+#[derive(Clone, Copy, Default)]
+struct Given<'a> {
+    port: &'a str,
+    reason: &'a str,
 }
 
 async fn again(
     cockpit: &Cockpit,
     Operator(signed): &Operator,
-    (id, given): (ConnectionId, &str),
+    (id, given): (ConnectionId, Given<'_>),
     complaints: Complaints,
 ) -> Result<Response, Trouble> {
     let found = cockpit.app.all_connections(Some(&[id])).await?.into_iter().next();
@@ -119,8 +153,9 @@ async fn again(
     let body = Approve {
         row: row(&view.connection, &capacity),
         optics: view.connection.bandwidth.optics(),
-        summary: Summary { complaints: complaints.summary(&["", "port"]) },
-        ports: ports(&view.connection, &routers, given, complaints.on("port")),
+        summary: Summary { complaints: complaints.summary(&["", "port", "reason"]) },
+        ports: ports(&view.connection, &routers, given.port, complaints.on("port")),
+        reason: reason(given.reason, complaints.on("reason")),
         csrf: &signed.csrf,
     };
     Page::new(format!("Approve {id}"), "orders", &body)?
@@ -181,12 +216,45 @@ pub(in crate::cockpit) async fn approve(
         Some(PortRef { router: router.parse().ok()?, port: port.parse().ok()? })
     });
     let Some(port) = port else {
-        return again(&cockpit, &who, (id, given), Complaints::one("port", "Choose a port.")).await;
+        let complaints = Complaints::one("port", "Choose a port.");
+        let given = Given { port: given, ..Given::default() };
+        return again(&cockpit, &who, (id, given), complaints).await;
     };
     match cockpit.app.approve_order(ApproveOrder { connection: id, port: Some(port) }).await {
         Ok(_) => Ok(see_other("/cockpit?done=approved")),
         Err(Refusal::Fault(fault)) if refusal::field(&fault) == "port" => {
             let complaints = Complaints::one("port", fault.to_string());
+            let given = Given { port: given, ..Given::default() };
+            again(&cockpit, &who, (id, given), complaints).await
+        }
+        Err(refusal) => Err(refusal.into()),
+    }
+}
+
+fn reason(given: &str, complaint: Option<String>) -> Input {
+    Input {
+        name: "reason",
+        label: "Reason",
+        value: given.into(),
+        hint: "The customer reads it, here and by mail.".into(),
+        complaint,
+        attributes: "type=\"text\" required maxlength=\"500\" autocomplete=\"off\"",
+    }
+}
+
+pub(in crate::cockpit) async fn refuse(
+    State(cockpit): State<Cockpit>,
+    Path(id): Path<String>,
+    Posted { who, form }: Posted<Operator>,
+) -> Result<Response, Trouble> {
+    let id: ConnectionId = id.parse().map_err(|_| Trouble::NothingThere)?;
+    let reason = form.text("reason");
+    let command = RefuseOrder { connection: id, reason: reason.to_owned() };
+    match cockpit.app.refuse_order(command).await {
+        Ok(_) => Ok(see_other("/cockpit?done=refused")),
+        Err(Refusal::Fault(fault)) if refusal::field(&fault) == "reason" => {
+            let complaints = Complaints::one("reason", fault.to_string());
+            let given = Given { reason, ..Given::default() };
             again(&cockpit, &who, (id, given), complaints).await
         }
         Err(refusal) => Err(refusal.into()),

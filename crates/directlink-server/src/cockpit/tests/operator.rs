@@ -52,6 +52,26 @@ async fn an_order_is_approved_with_a_port_that_fits_and_others_are_closed() {
 }
 
 #[tokio::test]
+async fn an_order_is_refused_with_a_reason_that_its_customer_reads() {
+    let b = Bench::new().await;
+    let id = b.order().await.connection.id;
+    let operator = Browser::operator(&b).await;
+    let path = format!("/cockpit/orders/{id}/refuse");
+    let seen = operator.post(&path, &[("reason", " ")]).await;
+    assert!(seen.complaint("reason").contains("1 to 500 characters"), "{}", seen.html);
+    let done = operator.post(&path, &[("reason", "No <b>room</b> before June")]).await;
+    operator.get(done.location()).await.has("The order is refused").has("No order waits");
+    operator.get("/cockpit/mail").await.has("order refused").has(&id.to_string()).has("waits");
+    Browser::of(&b, b.alice)
+        .await
+        .get(&format!("/cockpit/connections/{id}"))
+        .await
+        .has("rejected")
+        .has("No &#60;b&#62;room&#60;/b&#62; before June")
+        .lacks("Delete</a>");
+}
+
+#[tokio::test]
 async fn routers_accounts_and_the_trail_tell_what_is_known() {
     let b = Bench::new().await;
     let Things { connection, interface, net, .. } = things(&b).await;

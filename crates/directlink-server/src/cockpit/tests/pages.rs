@@ -111,6 +111,19 @@ async fn the_letter_is_a_pdf_of_the_approved_and_of_nobody_else() {
     let letter = alice.get(&format!("/cockpit/connections/{order}/loa.pdf")).await;
     assert_eq!(letter.status, StatusCode::NOT_FOUND);
     let lit = b.lit().await;
+    let address = b.app.letter(&b.alice(), lit, None).await.unwrap().verify_at.unwrap();
+    let path = address.strip_prefix("https://directlink.example").unwrap();
+    let stranger = Browser { router: alice.router.clone(), cookie: String::new() };
+    stranger
+        .get(path)
+        .await
+        .has("In use")
+        .has(&lit.to_string())
+        .has("par1-r1/p0")
+        .lacks("to the cloud");
+    let guessed = stranger.get(&format!("/loa/verify/{}", "0".repeat(40))).await;
+    assert_eq!(guessed.status, StatusCode::NOT_FOUND);
+    guessed.has("Do not make the cross-connect");
     let letter = alice.get(&format!("/cockpit/connections/{lit}/loa.pdf")).await;
     assert_eq!(letter.headers[header::CONTENT_TYPE], "application/pdf");
     assert!(letter.html.starts_with("%PDF-"));
