@@ -32,7 +32,7 @@ macro_rules! lines {
                     COALESCE(w.router, c.router) AS router, COALESCE(w.port, c.port) AS port, \
                     COALESCE(w.light, c.light) AS light, COALESCE(w.light_since_us, c.light_since_us) AS light_since_us, \
                     h.parent, w.account AS partner, h.vlan AS hosted_vlan, h.capacity, h.confirm_until_us, \
-                    h.lapsed_us, h.rejected_us",
+                    h.lapsed_us, h.rejected_us, c.refused_us, c.refusal",
             $more,
             " FROM connection c LEFT JOIN hosted_connection h ON h.connection = c.id \
              LEFT JOIN connection w ON w.id = h.parent ",
