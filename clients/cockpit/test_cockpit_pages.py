@@ -1,11 +1,13 @@
 """What every page owes to whoever reads it: eyes, ears, a keyboard, a telephone, a slow line."""
 
+import re
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from clients import Wish
-from region import eventually
+from region import eventually, run
 
 PAGE_BYTES_MAX = 200_000
 CUSTOMER = [
@@ -34,6 +36,7 @@ OPERATOR = [
     "/routers",
     "/accounts",
     "/accounts/{account}",
+    "/mail",
     "/trail",
     "/nowhere",
 ]
@@ -92,6 +95,22 @@ def test_the_operators_pages_are_for_everybody(operator, things):
 def test_the_doors_are_for_everybody(desks, cockpit_region, things):
     for url in (cockpit_region.cockpit, cockpit_region.operator_cockpit):
         assert not look_at(desks(url), ["/sign-in"], things)
+
+
+def test_whoever_holds_a_letter_sees_what_it_is_worth(customer, desks, cockpit_region, things, tmp_path):
+    pdf = tmp_path / "letter.pdf"
+    letter = customer.page.request.get(f"{cockpit_region.cockpit}/connections/{things['connection']}/loa.pdf")
+    pdf.write_bytes(letter.body())
+    # The address takes more than one line.
+    text = "".join(run("pdftotext", "-raw", pdf, "-").split())
+    (address,) = re.findall(r"https?://\S+?/loa/verify/[0-9a-f]{40}", text)
+    stranger = desks(cockpit_region.cockpit)
+    stranger.page.goto(address)
+    expect(stranger.page.locator(".state .badge")).to_have_text("In use")
+    expect(stranger.page.get_by_text(things["connection"])).to_be_visible()
+    assert not violations(stranger)
+    stranger.page.goto(address[:-1] + ("0" if address[-1] != "0" else "1"))
+    expect(stranger.page.locator(".state .badge")).to_have_text("Unknown letter")
 
 
 def test_no_page_weighs_more_than_a_slow_line_bears(desks, cockpit_region, things):

@@ -3,7 +3,11 @@
 //! The moment is that of the fact, not that of the telling: the same fact gives the same notice,
 //! however often one looks, and so each is sent once.
 
-use crate::ids::{AccountId, ConnectionId};
+use crate::{
+    connection::{Connection, ConnectionState, Standing},
+    ids::{AccountId, ConnectionId, InterfaceId},
+    interface::{Confirmation, Interface},
+};
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
@@ -14,6 +18,20 @@ pub enum Occasion {
     LetterIssued(ConnectionId),
     /// The order is refused, for a reason.
     OrderRefused(ConnectionId),
+    /// The letter will run out, and no fibre is plugged.
+    LetterEnding(ConnectionId),
+    /// It has run out.
+    LetterLapsed(ConnectionId),
+    /// There is light: for the first time, or again after it was told that there was none.
+    ConnectionAvailable(ConnectionId),
+    /// There has been no light for a while.
+    ConnectionDown(ConnectionId),
+    /// Another account offers an interface.
+    InterfaceWaiting(InterfaceId),
+    /// The offer ends in a day.
+    InterfaceExpiring(InterfaceId),
+    /// It has ended.
+    InterfaceExpired(InterfaceId),
 }
 
 /// To whom, and the moment of the fact.
@@ -37,13 +55,28 @@ impl Occasion {
         match self {
             Self::LetterIssued(_) => "loa",
             Self::OrderRefused(_) => "order refused",
+            Self::LetterEnding(_) => "loa ending",
+            Self::LetterLapsed(_) => "loa run out",
+            Self::ConnectionAvailable(_) => "connection available",
+            Self::ConnectionDown(_) => "connection down",
+            Self::InterfaceWaiting(_) => "interface waiting",
+            Self::InterfaceExpiring(_) => "interface expiring",
+            Self::InterfaceExpired(_) => "interface expired",
         }
     }
 
     /// The id of what it is about.
     pub fn subject(self) -> String {
         match self {
-            Self::LetterIssued(id) | Self::OrderRefused(id) => id.to_string(),
+            Self::LetterIssued(id)
+            | Self::OrderRefused(id)
+            | Self::LetterEnding(id)
+            | Self::LetterLapsed(id)
+            | Self::ConnectionAvailable(id)
+            | Self::ConnectionDown(id) => id.to_string(),
+            Self::InterfaceWaiting(id)
+            | Self::InterfaceExpiring(id)
+            | Self::InterfaceExpired(id) => id.to_string(),
         }
     }
 
@@ -51,12 +84,79 @@ impl Occasion {
     pub fn read(kind: &str, subject: &str) -> Result<Self, BadOccasion> {
         let bad = || BadOccasion { kind: kind.into(), subject: subject.into() };
         let connection = || subject.parse::<ConnectionId>().map_err(|_| bad());
+        let interface = || subject.parse::<InterfaceId>().map_err(|_| bad());
         match kind {
             "loa" => connection().map(Self::LetterIssued),
             "order refused" => connection().map(Self::OrderRefused),
+            "loa ending" => connection().map(Self::LetterEnding),
+            "loa run out" => connection().map(Self::LetterLapsed),
+            "connection available" => connection().map(Self::ConnectionAvailable),
+            "connection down" => connection().map(Self::ConnectionDown),
+            "interface waiting" => interface().map(Self::InterfaceWaiting),
+            "interface expiring" => interface().map(Self::InterfaceExpiring),
+            "interface expired" => interface().map(Self::InterfaceExpired),
             _ => Err(bad()),
         }
     }
+}
+
+/// Before its end a letter that nobody used is called to mind, so long.
+pub const LETTER_ENDS_SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+/// And an offer that nobody took.
+pub const OFFER_ENDS_SOON: SignedDuration = SignedDuration::from_hours(24);
+
+/// What time alone makes of a connection's facts: told when it is dark for longer than `down_after`,
+/// and as its letter runs out unused.
+pub fn of_connection(
+    connection: &Connection,
+    down_after: SignedDuration,
+    now: Timestamp,
+) -> Vec<Notice> {
+    let (id, to) = (connection.id, connection.account);
+    let notice = |occasion, at| Notice { occasion, to, at };
+    match (connection.state(), connection.light) {
+        (ConnectionState::Down, Some(light)) if now.duration_since(light.since) > down_after => {
+            vec![notice(Occasion::ConnectionDown(id), light.since)]
+        }
+        (ConnectionState::Pending, _) => match connection.standing(now) {
+            Standing::Valid { until } if until.duration_since(now) <= LETTER_ENDS_SOON => {
+                vec![notice(Occasion::LetterEnding(id), until)]
+            }
+            Standing::Lapsed { since } => vec![notice(Occasion::LetterLapsed(id), since)],
+            Standing::Valid { .. } | Standing::InUse { .. } | Standing::Withdrawn => vec![],
+        },
+        _ => vec![],
+    }
+}
+
+/// What light makes of them: told where the customer waits for it, or knows that there was none.
+pub fn of_light((was, is): (&Connection, &Connection), knows_of_dark: bool) -> Option<Notice> {
+    let light = is.light.filter(|light| light.on)?;
+    let awaited = match was.state() {
+        ConnectionState::Pending => true,
+        ConnectionState::Down => knows_of_dark,
+        ConnectionState::Ordering
+        | ConnectionState::Requested
+        | ConnectionState::Available
+        | ConnectionState::Deleting
+        | ConnectionState::Deleted
+        | ConnectionState::Rejected => false,
+    };
+    let (occasion, to) = (Occasion::ConnectionAvailable(is.id), is.account);
+    (awaited && is.state() == ConnectionState::Available).then_some(Notice {
+        occasion,
+        to,
+        at: light.since,
+    })
+}
+
+/// An offer that waits for its owner, and will not for long.
+pub fn of_offer(interface: &Interface, now: Timestamp) -> Option<Notice> {
+    let Confirmation::AwaitedUntil(until) = interface.confirmation else { return None };
+    let left = until.duration_since(now);
+    let (occasion, to) = (Occasion::InterfaceExpiring(interface.id), interface.owner);
+    (left.is_positive() && left <= OFFER_ENDS_SOON).then_some(Notice { occasion, to, at: until })
 }
 
 /// A relay that does not take a mail is asked again for so long (RFC 5321, 4.5.4.1: 4 to 5 days).
@@ -74,11 +174,103 @@ pub fn pause_after(attempts: u32) -> SignedDuration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::connection::{Bandwidth, LETTER_VALID, PortRef};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    /// Approved at 0.
+    fn pending() -> Connection {
+        let port = PortRef { router: "par1-r1".parse().unwrap(), port: "p0".parse().unwrap() };
+        let mut connection = Connection {
+            id: ConnectionId::from_bits(1),
+            account: AccountId::from_number(1),
+            name: "to the cloud".into(),
+            location: "PAR1".parse().unwrap(),
+            bandwidth: Bandwidth::OneGbps,
+            lag: None,
+            requested_at: at(0),
+            approval: None,
+            refused: None,
+            light: None,
+            delete_asked_at: None,
+            deleted_at: None,
+            hosting: None,
+        };
+        connection.approve(port, at(0)).unwrap();
+        connection
+    }
+
+    const FIVE_MINUTES: SignedDuration = SignedDuration::from_mins(5);
+
+    fn told(connection: &Connection, now: Timestamp) -> Vec<(&'static str, Timestamp)> {
+        let notices = of_connection(connection, FIVE_MINUTES, now);
+        notices.into_iter().map(|notice| (notice.occasion.kind(), notice.at)).collect()
+    }
+
+    #[test]
+    fn a_letter_is_called_to_mind_once_before_its_end_and_once_after() {
+        let (mut c, end) = (pending(), at(0) + LETTER_VALID);
+        let day = SignedDuration::from_hours(24);
+        for (days_left, expected) in [
+            (90, vec![]),
+            (15, vec![]),
+            (14, vec![("loa ending", end)]),
+            (1, vec![("loa ending", end)]),
+            (0, vec![("loa run out", end)]),
+            (-99, vec![("loa run out", end)]),
+        ] {
+            assert_eq!(told(&c, end - day * days_left), expected, "{days_left}");
+        }
+        c.see_light(true, at(9));
+        assert_eq!(told(&c, end), vec![], "it is plugged");
+        c.see_light(false, end);
+        assert_eq!(told(&c, end + day), vec![("connection down", end)]);
+    }
+
+    #[test]
+    fn a_dark_connection_is_told_of_when_its_minutes_are_over_and_not_once_it_is_to_go() {
+        let mut c = pending();
+        c.see_light(true, at(10));
+        c.see_light(false, at(20));
+        assert_eq!(told(&c, at(20 + 300)), vec![]);
+        assert_eq!(told(&c, at(20 + 301)), vec![("connection down", at(20))]);
+        assert_eq!(told(&c, at(999_999)), vec![("connection down", at(20))], "the same notice");
+        c.ask_delete(0, at(400)).unwrap();
+        assert_eq!(told(&c, at(999_999)), vec![]);
+    }
+
+    #[test]
+    fn light_is_told_of_the_first_time_and_after_darkness_that_was_told_of() {
+        let dark = pending();
+        let mut lit = dark.clone();
+        lit.see_light(true, at(10));
+        let first = of_light((&dark, &lit), false).unwrap();
+        assert_eq!((first.occasion.kind(), first.at), ("connection available", at(10)));
+        let mut down = lit.clone();
+        down.see_light(false, at(20));
+        let mut again = down.clone();
+        again.see_light(true, at(30));
+        assert_eq!(of_light((&lit, &down), true), None);
+        assert_eq!(of_light((&down, &again), false), None, "a blink");
+        assert_eq!(of_light((&down, &again), true).map(|notice| notice.at), Some(at(30)));
+    }
 
     #[test]
     fn an_occasion_is_read_back_from_its_words_and_nothing_else_is() {
-        let connection = ConnectionId::from_bits(7);
-        let all = [Occasion::LetterIssued(connection), Occasion::OrderRefused(connection)];
+        let (connection, interface) = (ConnectionId::from_bits(7), InterfaceId::from_bits(7));
+        let all = [
+            Occasion::LetterIssued(connection),
+            Occasion::OrderRefused(connection),
+            Occasion::LetterEnding(connection),
+            Occasion::LetterLapsed(connection),
+            Occasion::ConnectionAvailable(connection),
+            Occasion::ConnectionDown(connection),
+            Occasion::InterfaceWaiting(interface),
+            Occasion::InterfaceExpiring(interface),
+            Occasion::InterfaceExpired(interface),
+        ];
         for occasion in all {
             assert_eq!(Occasion::read(occasion.kind(), &occasion.subject()), Ok(occasion));
         }

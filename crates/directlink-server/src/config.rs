@@ -123,6 +123,8 @@ pub struct Rules {
     /// A hosted interface that was rejected or has expired stays readable for so long: whoever
     /// offered it wants to know.
     pub keep_lapsed: SignedDuration,
+    /// A connection that is down for longer is told of.
+    pub tell_down_after: SignedDuration,
 }
 
 impl Rules {
@@ -164,6 +166,7 @@ impl Default for Rules {
             api_logs_per_account: 100_000,
             keep_deleted: SignedDuration::from_hours(1),
             keep_lapsed: SignedDuration::from_hours(30 * 24),
+            tell_down_after: SignedDuration::from_mins(5),
         }
     }
 }

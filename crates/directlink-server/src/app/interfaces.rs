@@ -12,7 +12,7 @@ use super::{
 use crate::store::{
     AnyConnection, Tx, accounts, bgp_peers, connections,
     interfaces::{self, GoneBefore},
-    journal, plans, tag_sets,
+    journal, outbox, plans, tag_sets,
 };
 use directlink_model::{
     Fault,
@@ -23,6 +23,7 @@ use directlink_model::{
     ids::{AccountId, ConnectionId, InterfaceId, LagId},
     interface::{Interface, Proposal},
     lag::Trunk,
+    notice::{Notice, Occasion},
     view::InterfaceView,
 };
 use directlink_net::{BadPeerAddresses, IpNet, PeerAddresses};
@@ -84,6 +85,11 @@ impl App {
             tag_sets::insert(tx, ctx.caller.account, id.into(), &c.tags).await?;
             if interface.gateway.is_some() {
                 mark(tx, &place.connection).await?;
+            }
+            if interface.owner != ctx.caller.account {
+                let occasion = Occasion::InterfaceWaiting(id);
+                let notice = Notice { occasion, to: interface.owner, at: ctx.now };
+                outbox::post(tx, notice, ctx.now).await?;
             }
             record(tx, ctx, id, "interface created").await?;
             Ok(view(interface, place.connection, ctx.now))

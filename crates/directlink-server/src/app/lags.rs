@@ -1,15 +1,17 @@
 //! Link aggregation groups: make, read, change, delete; and who is a member.
 
 use super::{
-    App, Context, Refusal, check_name, connections as members, connections::own as own_connection,
-    interfaces::check_net_is_new, wires::hosted_on, write_tx,
+    App, Context, Refusal, check_name, connections as members,
+    connections::own as own_connection,
+    interfaces::check_net_is_new,
+    wires::{expire, hosted_on},
+    write_tx,
 };
 use crate::{
     reconcile::settle_lag,
     store::{
-        AnyConnection, Tx, connections, gateways, interfaces,
-        journal::{self, Actor},
-        lags, plans, quotas, sites, tag_sets,
+        AnyConnection, Tx, connections, gateways, interfaces, journal, lags, plans, quotas, sites,
+        tag_sets,
     },
 };
 use directlink_model::{
@@ -245,11 +247,7 @@ async fn living(
 ) -> Result<Vec<Interface>, Refusal> {
     let mut living = Vec::with_capacity(rows.len());
     for mut interface in rows {
-        if interface.expire(now) {
-            interfaces::update(tx, &interface).await?;
-            let (who, what) = ((&Actor::Time, now), "interface expired");
-            journal::record(tx, who, interface.id, what, "not confirmed").await?;
-        } else {
+        if !expire(tx, &mut interface, now).await? {
             living.push(interface);
         }
     }

@@ -1,16 +1,15 @@
 //! What a mail says: read from the facts when it is sent, as its account may see them.
 
-use super::{App, Refusal};
+use super::{App, InterfaceFilter, Refusal};
 use crate::{
     loa,
-    mail::words::{Attachment, Content, Words, letter_issued, order_refused},
+    mail::words::{Attachment, Content, Words, letter_issued, of_connection, of_interface},
     store::{self, accounts, outbox},
 };
 use directlink_model::{
     Fault,
     account::Caller,
-    connection::Connection,
-    ids::{AccountId, ConnectionId},
+    ids::{AccountId, ConnectionId, InterfaceId},
     notice::{Notice, Occasion},
 };
 
@@ -41,37 +40,43 @@ impl App {
     pub(crate) async fn mail_content(&self, notice: Notice) -> Result<Content, Refusal> {
         let said = match notice.occasion {
             Occasion::LetterIssued(id) => self.letter_mail(notice.to, id).await,
-            Occasion::OrderRefused(id) => self.refusal_mail(notice.to, id).await,
+            Occasion::OrderRefused(id)
+            | Occasion::LetterEnding(id)
+            | Occasion::LetterLapsed(id)
+            | Occasion::ConnectionAvailable(id)
+            | Occasion::ConnectionDown(id) => self.connection_mail(notice, id).await,
+            Occasion::InterfaceWaiting(id)
+            | Occasion::InterfaceExpiring(id)
+            | Occasion::InterfaceExpired(id) => self.interface_mail(notice, id).await,
         };
         match said {
-            Ok(words) => Ok(Content::Words(words)),
             Err(Refusal::Fault(fault)) => Ok(Content::Moot(fault.to_string())),
-            Err(error) => Err(error),
+            said => said,
         }
     }
 
-    async fn refusal_mail(&self, to: AccountId, id: ConnectionId) -> Result<Words, Refusal> {
-        let connection = self.connection_of(to, id).await?;
-        let reason = connection.refused.as_ref().map(|refused| refused.reason.as_str());
-        Ok(order_refused(&connection, reason.ok_or(Fault::NoSuchConnection(id))?))
-    }
-
-    async fn connection_of(&self, to: AccountId, id: ConnectionId) -> Result<Connection, Refusal> {
-        let ctx = self.context(Caller { account: to }, false);
+    async fn connection_mail(&self, notice: Notice, id: ConnectionId) -> Result<Content, Refusal> {
+        let ctx = self.context(Caller { account: notice.to }, false);
         let view = self.connections(&ctx, Some(&[id])).await?.pop();
-        Ok(view.ok_or(Fault::NoSuchConnection(id))?.connection)
+        let view = view.ok_or(Fault::NoSuchConnection(id))?;
+        Ok(of_connection(&view, notice))
     }
 
-    async fn letter_mail(&self, to: AccountId, id: ConnectionId) -> Result<Words, Refusal> {
+    async fn interface_mail(&self, notice: Notice, id: InterfaceId) -> Result<Content, Refusal> {
+        let ctx = self.context(Caller { account: notice.to }, false);
+        let filter = InterfaceFilter { interfaces: Some(vec![id]), ..InterfaceFilter::default() };
+        let view = self.interfaces(&ctx, &filter).await?.pop();
+        Ok(of_interface(&view.ok_or(Fault::NoSuchInterface(id))?, notice))
+    }
+
+    async fn letter_mail(&self, to: AccountId, id: ConnectionId) -> Result<Content, Refusal> {
         let ctx = self.context(Caller { account: to }, false);
         let letter = self.letter(&ctx, id, None).await?;
         if letter.valid_until <= ctx.now {
-            let view = self.connections(&ctx, Some(&[id])).await?.pop();
-            let state = view.ok_or(Fault::NoSuchConnection(id))?.state;
-            return Err(Fault::NoLetter { id, state }.into());
+            return Ok(Content::Moot("it has run out".into()));
         }
         let pdf = loa::page(&letter).map_err(|why| store::Error::Letter(why.to_string()))?;
         let attachment = Attachment { name: format!("loa-{id}.pdf"), bytes: pdf };
-        Ok(Words { attachment: Some(attachment), ..letter_issued(&letter) })
+        Ok(Content::Words(Words { attachment: Some(attachment), ..letter_issued(&letter) }))
     }
 }

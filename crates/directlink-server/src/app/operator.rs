@@ -178,6 +178,7 @@ impl App {
             record(tx, "clock", "clock advanced", format!("{by:#}"), now).await
         })?;
         self.parts().wake.notify_one();
+        self.parts().wake_mail.notify_one();
         Ok(now)
     }
 }

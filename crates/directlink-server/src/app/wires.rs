@@ -5,13 +5,19 @@ use super::Refusal;
 use crate::store::{
     Error, Tx, connections, interfaces,
     journal::{self, Actor},
-    wire_vlans,
+    outbox, wire_vlans,
 };
 use directlink_model::{
-    connection::Connection, hosting::Holder, ids::ConnectionId, interface::Interface, lag::Trunk,
+    connection::Connection,
+    hosting::Holder,
+    ids::ConnectionId,
+    interface::Interface,
+    lag::Trunk,
+    notice::{Notice, Occasion},
 };
 use directlink_net::Vlan;
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 
 /// Who has the VLAN on the connection by itself, or on any member of the LAG.
 pub(super) async fn trunk_holder(
@@ -78,6 +84,12 @@ pub(crate) async fn expire(
         interfaces::update(tx, interface).await?;
         let who = (&Actor::Time, now);
         journal::record(tx, who, interface.id, "interface expired", "not confirmed").await?;
+        let host = connections::by_id(tx, interface.connection).await?.map(|c| c.account);
+        let tell: BTreeSet<_> = host.into_iter().chain([interface.owner]).collect();
+        for to in tell {
+            let occasion = Occasion::InterfaceExpired(interface.id);
+            outbox::post(tx, Notice { occasion, to, at: now }, now).await?;
+        }
     }
     Ok(ended)
 }

@@ -4,6 +4,7 @@
 //!   woken, without data, by an act · by the time of the next try
 //!        │
 //!        ▼
+//!   owe      what time alone makes worth telling is put down, once (notices)
 //!   claim    the attempt is written down: nobody else makes it
 //!   say      what the facts give now (../app/mails.rs, words, message); nothing any more: dropped
 //!   send     to a folder, or a relay (post)
@@ -14,6 +15,7 @@
 //! `Message-ID` is then the same, and what receives mail knows it as one.
 
 pub(crate) mod message;
+mod notices;
 pub(crate) mod post;
 #[cfg(test)]
 mod tests;
@@ -73,8 +75,9 @@ pub(crate) async fn run(app: App, mailer: Mailer) {
     }
 }
 
-/// Sends what is due, and says when to look again.
+/// Puts down and sends what is due, and says when to look again.
 pub(crate) async fn round(app: &App, mailer: &Mailer) -> Result<Option<Timestamp>, Refusal> {
+    notices::put_down(app).await?;
     loop {
         let now = app.now();
         let mut db = app.parts().store.reader().await?;
@@ -113,7 +116,10 @@ async fn deliver(app: &App, mailer: &Mailer, mail: &Mail) -> Result<Delivery, Re
     }
     let words = match app.mail_content(mail.notice).await? {
         Content::Words(words) => words,
-        Content::Moot(why) => return abandon(app, mail, &why).await,
+        Content::Moot(why) => {
+            info!(mail = %mail.id, why, "not mailed: it is not so any more");
+            return close(app, mail, &why).await;
+        }
     };
     let address = app.address_of(mail.notice.to).await?.unwrap_or_default();
     let to = match address.parse() {
@@ -165,6 +171,12 @@ async fn mark_failed(app: &App, mail: &Mail, why: &Undelivered) -> Result<Delive
 
 /// It will not be sent: somebody must know.
 async fn abandon(app: &App, mail: &Mail, why: &str) -> Result<Delivery, Refusal> {
+    let occasion = mail.notice.occasion;
+    error!(mail = %mail.id, kind = occasion.kind(), subject = occasion.subject(), why, "not mailed");
+    close(app, mail, why).await
+}
+
+async fn close(app: &App, mail: &Mail, why: &str) -> Result<Delivery, Refusal> {
     let now = app.now();
     let occasion = mail.notice.occasion;
     let what = format!("{} not mailed", occasion.kind());
@@ -172,7 +184,6 @@ async fn abandon(app: &App, mail: &Mail, why: &str) -> Result<Delivery, Refusal>
         outbox::abandon(tx, mail.id, why, now).await?;
         journal::record(tx, (&Actor::Mail, now), occasion.subject(), &what, why).await
     })?;
-    error!(mail = %mail.id, kind = occasion.kind(), subject = occasion.subject(), why, "not mailed");
     Ok(Delivery::Ended)
 }
 

@@ -2,12 +2,19 @@
 
 use super::*;
 use crate::{
-    app::{AddAccount, MailView, tests::Bench},
+    app::{
+        AddAccount, MailView,
+        tests::{Bench, interface},
+    },
     config::{self, MailWay, Relay, RelaySecurity},
     loa::tests::text_of,
+    reconcile,
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
-use directlink_model::command::{ApproveOrder, RefuseOrder};
+use directlink_model::{
+    command::{ApproveOrder, CreateInterface, RefuseOrder},
+    ids::AccountId,
+};
 use std::{fs, net::SocketAddr, path::Path};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
@@ -228,6 +235,105 @@ async fn a_refusal_is_mailed_with_its_reason() {
     let [text] = arrived(&folder(&b)).try_into().unwrap();
     assert!(text.contains(&format!("Subject: Your order {connection} (to the cloud) is refused")));
     assert!(text.contains("\r\n\r\nNo room before June.\r\n"), "{text}");
+}
+
+/// What was mailed, oldest first, as kind and account; all of it is sent.
+async fn told(b: &Bench, mailer: &Mailer) -> Vec<(&'static str, AccountId)> {
+    for _ in 0..2 {
+        round(&b.app, mailer).await.unwrap();
+    }
+    let mails = b.app.mails().await.unwrap();
+    assert!(mails.iter().all(|view| view.mail.sent_at.is_some()), "{mails:?}");
+    let word = |view: &MailView| (view.mail.notice.occasion.kind(), view.mail.notice.to);
+    mails.iter().rev().map(word).collect()
+}
+
+#[tokio::test]
+async fn a_connections_life_is_told_each_turn_once() {
+    let b = Bench::new().await;
+    let mailer = mailer(&b, MailWay::Maildir(None));
+    let id = b.lit().await;
+    let mut expected = vec!["loa", "connection available"];
+    let seen = async || {
+        let seen = told(&b, &mailer).await;
+        assert!(seen.iter().all(|(_, to)| *to == b.alice));
+        seen.into_iter().map(|(kind, _)| kind).collect::<Vec<_>>()
+    };
+    assert_eq!(seen().await, expected);
+    // A blink is nobody's concern.
+    b.say(false, &[]).await;
+    b.wait(SignedDuration::from_mins(4));
+    assert_eq!(seen().await, expected);
+    b.say(true, &[]).await;
+    b.wait(SignedDuration::from_mins(10));
+    assert_eq!(seen().await, expected);
+    b.say(false, &[]).await;
+    b.wait(SignedDuration::from_mins(6));
+    expected.push("connection down");
+    assert_eq!(seen().await, expected);
+    b.wait(SignedDuration::from_hours(48));
+    assert_eq!(seen().await, expected);
+    b.say(true, &[]).await;
+    expected.push("connection available");
+    assert_eq!(seen().await, expected);
+    let texts = arrived(&folder(&b)).concat();
+    assert!(texts.contains(&format!("Subject: Your connection {id} (to the cloud) is down")));
+}
+
+#[tokio::test]
+async fn an_order_that_is_not_plugged_is_called_to_mind_and_stays() {
+    let b = Bench::new().await;
+    let mailer = mailer(&b, MailWay::Maildir(None));
+    let id = approved(&b).await;
+    let mut seen = vec![];
+    for days in [75, 2, 14, 30] {
+        seen.push(told(&b, &mailer).await.len());
+        b.wait(SignedDuration::from_hours(days * 24));
+    }
+    assert_eq!(seen, [1, 1, 2, 3]);
+    let kinds: Vec<_> = told(&b, &mailer).await.into_iter().map(|(kind, _)| kind).collect();
+    assert_eq!(kinds, ["loa", "loa ending", "loa run out"]);
+    assert_eq!(b.app.overdue_orders().await.unwrap()[0].connection.id, id);
+}
+
+#[tokio::test]
+async fn an_offered_interface_is_told_when_it_waits_when_it_will_not_for_long_and_when_it_is_over()
+{
+    let b = Bench::new().await;
+    let mailer = mailer(&b, MailWay::Maildir(None));
+    let connection = b.lit().await;
+    let before = told(&b, &mailer).await.len();
+    let offer = CreateInterface { owner: Some(b.bob), ..interface(connection, None) };
+    let id = b.app.create_interface(&b.alice(), offer).await.unwrap().interface.id;
+    let news = async || told(&b, &mailer).await.split_off(before);
+    assert_eq!(news().await, [("interface waiting", b.bob)]);
+    b.wait(SignedDuration::from_hours(5 * 24));
+    assert_eq!(news().await.len(), 1);
+    b.wait(SignedDuration::from_hours(25));
+    assert_eq!(news().await[1..], [("interface expiring", b.bob)]);
+    b.wait(SignedDuration::from_hours(24));
+    reconcile::pass(&b.app).await.unwrap();
+    let mut last = news().await.split_off(2);
+    last.sort_by_key(|(_, to)| *to == b.bob);
+    assert_eq!(last, [("interface expired", b.alice), ("interface expired", b.bob)]);
+    b.wait(SignedDuration::from_hours(24));
+    reconcile::pass(&b.app).await.unwrap();
+    assert_eq!(news().await.len(), 4);
+    let texts = arrived(&folder(&b)).concat();
+    assert!(texts.contains(&format!("offers you the interface {id}")), "{texts}");
+}
+
+#[tokio::test]
+async fn what_is_no_longer_so_is_not_told() {
+    let b = Bench::new().await;
+    let connection = b.lit().await;
+    let offer = CreateInterface { owner: Some(b.bob), ..interface(connection, None) };
+    let id = b.app.create_interface(&b.alice(), offer).await.unwrap().interface.id;
+    b.app.delete_interface(&b.ctx(b.bob), id).await.unwrap();
+    round(&b.app, &mailer(&b, MailWay::Maildir(None))).await.unwrap();
+    let mails = b.app.mails().await.unwrap();
+    assert_eq!(mails[0].mail.failure.as_deref(), Some("it is so no more"));
+    assert!(mails[0].mail.dropped_at.is_some());
 }
 
 #[test]

@@ -6,13 +6,14 @@ use crate::{
     store::{
         Error, Tx, connections, interfaces,
         journal::{self, Actor},
-        plans,
+        outbox, plans,
     },
 };
 use directlink_model::{
     connection::{Connection, ConnectionState, PortRef},
     ids::InterfaceId,
     interface::Interface,
+    notice::{Notice, Occasion, of_light},
     plan::{Document, PortPlan, Scope},
     report::{InterfaceReport, PortReport},
 };
@@ -209,6 +210,18 @@ async fn tell_connection(
         Some(_) | None => "no light",
     };
     info!(connection = %is.id, %before, %after, cause, "state changed");
+    let dark = was.light.filter(|light| !light.on).map(|dark| Notice {
+        occasion: Occasion::ConnectionDown(was.id),
+        to: was.account,
+        at: dark.since,
+    });
+    let knows_of_dark = match dark {
+        Some(notice) => outbox::is_told(tx, notice).await?,
+        None => false,
+    };
+    if let Some(notice) = of_light((was, is), knows_of_dark) {
+        outbox::post(tx, notice, now).await?;
+    }
     journal::record(tx, (actor, now), is.id, &format!("connection {after}"), cause).await
 }
 

@@ -65,6 +65,8 @@ statements! {
     EVERY = lines!("WHERE c.deleted_us IS NULL OR c.deleted_us > $1
                        OR (c.deleted_us > $2 AND (c.refused_us IS NOT NULL OR h.lapsed_us IS NOT NULL OR h.rejected_us IS NOT NULL))
                     ORDER BY c.requested_us, c.id");
+    DARK = lines!("WHERE c.deleted_us IS NULL AND c.delete_asked_us IS NULL
+                     AND w.approved_us IS NOT NULL AND (w.light IS NULL OR w.light = 0)");
     OVERDUE = lines!("WHERE h.confirm_until_us IS NOT NULL AND h.confirm_until_us <= $1
                       ORDER BY h.confirm_until_us LIMIT 256");
     // An offer is nobody's to count until it is taken.
@@ -202,6 +204,11 @@ pub(crate) async fn overdue(
 ) -> Result<Vec<Connection>, Error> {
     let rows = query(OVERDUE).bind(now.as_microsecond()).fetch_all(db).await?;
     rows.iter().map(read).collect()
+}
+
+/// The approved ones whose port has no light now, or never had.
+pub(crate) async fn dark(db: &mut AnyConnection) -> Result<Vec<Connection>, Error> {
+    query(DARK).fetch_all(db).await?.iter().map(read).collect()
 }
 
 /// The account's own, and those on which it has interfaces.

@@ -72,6 +72,7 @@ statements! {
                       AND i.deleted_us IS NULL AND i.expired_us IS NULL AND i.rejected_us IS NULL";
     OVERDUE = "SELECT * FROM interface WHERE confirm_until_us IS NOT NULL AND confirm_until_us <= $1
                ORDER BY confirm_until_us LIMIT 256";
+    AWAITED_UNTIL = "SELECT * FROM interface WHERE confirm_until_us IS NOT NULL AND confirm_until_us <= $1";
     NEXT_DEADLINE = "SELECT MIN(confirm_until_us) AS us FROM interface WHERE confirm_until_us IS NOT NULL";
     PUT_REPORT = "INSERT INTO interface_report (interface, document, reported_us) VALUES ($1, $2, $3)
                   ON CONFLICT (interface) DO UPDATE SET document = excluded.document, reported_us = excluded.reported_us";
@@ -326,6 +327,15 @@ pub(crate) async fn overdue(
     now: Timestamp,
 ) -> Result<Vec<Interface>, Error> {
     let rows = query(OVERDUE).bind(now.as_microsecond()).fetch_all(&mut *db).await?;
+    all(db, &rows).await
+}
+
+/// Those that wait for their owners, until then at most.
+pub(crate) async fn awaited_until(
+    db: &mut AnyConnection,
+    until: Timestamp,
+) -> Result<Vec<Interface>, Error> {
+    let rows = query(AWAITED_UNTIL).bind(until.as_microsecond()).fetch_all(&mut *db).await?;
     all(db, &rows).await
 }
 

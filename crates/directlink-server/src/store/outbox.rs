@@ -22,6 +22,7 @@ use uuid::Uuid;
 statements! {
     POST = "INSERT INTO mail (id, kind, subject, account, at_us, created_us, attempts, next_try_us)
             VALUES ($1, $2, $3, $4, $5, $6, 0, $6) ON CONFLICT (kind, subject, account, at_us) DO NOTHING";
+    TOLD = "SELECT 1 FROM mail WHERE kind = $1 AND subject = $2 AND account = $3 AND at_us = $4";
     DUE = "SELECT * FROM mail WHERE sent_us IS NULL AND dropped_us IS NULL AND next_try_us <= $1
            ORDER BY next_try_us, id LIMIT 16";
     NEXT_DUE = "SELECT MIN(next_try_us) AS us FROM mail WHERE sent_us IS NULL AND dropped_us IS NULL";
@@ -63,6 +64,18 @@ pub(crate) async fn post(tx: &mut Tx, notice: Notice, now: Timestamp) -> Result<
         .await?;
     tx.posted = true;
     Ok(())
+}
+
+/// Whether the same was put down already.
+pub(crate) async fn is_told(db: &mut AnyConnection, notice: Notice) -> Result<bool, Error> {
+    let row = query(TOLD)
+        .bind(notice.occasion.kind())
+        .bind(notice.occasion.subject())
+        .bind(notice.to.to_string())
+        .bind(notice.at.as_microsecond())
+        .fetch_optional(db)
+        .await?;
+    Ok(row.is_some())
 }
 
 /// Some of those whose time has come, the longest waiting first.

@@ -45,6 +45,38 @@ async fn every_statement_is_understood() {
 }
 
 #[tokio::test]
+async fn what_an_earlier_version_put_down_is_still_to_be_mailed_and_to_its_customer() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("region.db");
+    sqlx::any::install_default_drivers();
+    own_file(&path).unwrap();
+    let url = format!("sqlite://{}?mode=rw", path.display());
+    let mut db = connect(&url.parse().unwrap(), &WRITER).await.unwrap();
+    let all = migrator().migrations;
+    let old: Vec<_> = all.iter().filter(|migration| migration.version < 13).cloned().collect();
+    Migrator::with_migrations(old).run(&mut db).await.unwrap();
+    for row in [
+        "INSERT INTO account VALUES ('000000000007', 'net@example.org', 'x', 1)",
+        "INSERT INTO location VALUES ('PAR1', 'A site', 'eu-west-2a')",
+        "INSERT INTO connection (id, account, name, location, bandwidth, requested_us)
+            VALUES ('dxcon-00000001', '000000000007', 'x', 'PAR1', '1Gbps', 1)",
+        "INSERT INTO outbox VALUES ('01a213c0-0d5d-736a-86d0-961e254721ee', 'loa', 'dxcon-00000001', 5, NULL)",
+        "INSERT INTO outbox VALUES ('01a213c0-0d5d-736a-86d0-961e254721ef', 'loa', 'dxcon-00000001', 4, 6)",
+    ] {
+        db.execute(row).await.unwrap();
+    }
+    db.close().await.unwrap();
+    let store = Store::open(&path).await.unwrap();
+    let mut db = store.reader().await.unwrap();
+    let due = outbox::due(&mut db, Timestamp::from_microsecond(5).unwrap()).await.unwrap();
+    let told: Vec<_> = due
+        .iter()
+        .map(|mail| (mail.notice.occasion.kind(), mail.notice.to, mail.attempts))
+        .collect();
+    assert_eq!(told, [("loa", AccountId::from_number(7), 0)]);
+}
+
+#[tokio::test]
 async fn only_its_owner_reads_the_file_and_its_side_files() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(&dir.path().join("region.db")).await.unwrap();

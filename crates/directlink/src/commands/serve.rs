@@ -12,6 +12,7 @@ use directlink_server::{
     config::{Doors, Listen, ServeConfig},
     throttle::Limit,
 };
+use jiff::SignedDuration;
 use mail::MailArguments;
 use std::{
     fs,
@@ -96,6 +97,14 @@ pub(crate) struct Arguments {
     /// Where customers reach the APIs and Cockpit, as https://directlink.example: letters lead there
     #[arg(long, env = "DIRECTLINK_PUBLIC_URL", value_name = "URL")]
     public_url: Option<String>,
+    /// Its customer is told of a connection that is down for longer
+    #[arg(
+        long,
+        env = "DIRECTLINK_TELL_DOWN_AFTER_MINUTES",
+        default_value = "5",
+        value_name = "MINUTES"
+    )]
+    tell_down_after_minutes: u32,
     /// virtual: the operator can move it on, for labs
     #[arg(long, value_enum, default_value = "real")]
     clock: ClockKind,
@@ -143,6 +152,7 @@ fn config(a: Arguments) -> Result<ServeConfig> {
     };
     config.mail = a.mail.config()?;
     config.public_url = a.public_url;
+    config.rules.tell_down_after = SignedDuration::from_mins(a.tell_down_after_minutes.into());
     if let Some(path) = a.operator_token_file {
         let token = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
         config.operator_token = Some(token.trim().to_owned().into());
