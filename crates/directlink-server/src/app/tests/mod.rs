@@ -58,7 +58,7 @@ pub(crate) async fn app_in(dir: &TempDir) -> App {
         clock: Clock::stopped_at(start),
         store: Store::open(&dir.path().join("region.db")).await.unwrap(),
         authority: Authority::open(&dir.path().join("ca")).unwrap(),
-        links: crate::config::Links::to("https://directlink.example"),
+        links: Links::to("https://directlink.example"),
         operator_token: "token".into(),
         agents: Agents::default(),
         api_logs: ApiLogs::default(),
