@@ -122,21 +122,24 @@ fn a_flood_at_the_router_takes_no_session_from_anybody_nor_bfd() {
         ("fragments", ip(to, 0x2001, 17), Verdict::PolicedRest),
     ] {
         let (is_on, is_over) = (AtomicBool::new(false), AtomicBool::new(false));
-        let (sent, mpps) = thread::scope(|scope| {
-            let flood = || flooder.flood((&another.customer, "trunk1"), &frame, (&is_on, &is_over));
-            let flooding = scope.spawn(flood);
+        let (sent, mpps, after) = thread::scope(|scope| {
+            let flooding = scope
+                .spawn(|| flooder.flood((&another.customer, "trunk1"), &frame, (&is_on, &is_over)));
             let until = Instant::now() + FLOOD;
-            while Instant::now() < until {
-                thread::park_timeout(until.saturating_duration_since(Instant::now()));
-            }
+            let after = loop {
+                let seen: Vec<_> = birds.iter().map(Bird::sessions).collect();
+                if seen != before || Instant::now() > until {
+                    break seen;
+                }
+            };
             is_over.store(true, Ordering::Relaxed);
-            flooding.join().unwrap()
+            let (sent, mpps) = flooding.join().unwrap();
+            (sent, mpps, after)
         });
+        assert_eq!(after, before, "{name}");
         let tallies = region.dataplane.interface_tallies(ANOTHER).unwrap().unwrap();
         let dropped = tallies.of(verdict).packets;
         println!("{name}: {sent} packets at {mpps:.2} Mpps, {dropped} dropped as {verdict}");
         assert!(dropped > sent / 4, "{name}: {dropped} of {sent}");
-        let after: Vec<_> = birds.iter().map(Bird::sessions).collect();
-        assert_eq!(after, before, "{name}");
     }
 }
