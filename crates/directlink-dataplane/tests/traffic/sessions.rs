@@ -16,8 +16,9 @@ use std::{
 use tempfile::TempDir;
 
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Of each flood: more than twice what BFD waits.
-const FLOOD: Duration = Duration::from_secs(3);
+/// Of each flood: longer than BFD waits here, which is 2.4 s, so that other tests on the machine are
+/// not taken for a flood.
+const FLOOD: Duration = Duration::from_secs(4);
 
 /// BIRD in a namespace, with one session.
 struct Bird {
@@ -31,7 +32,7 @@ impl Bird {
         let config = format!(
             "router id {own};
             protocol device {{ }}
-            protocol bfd {{ interface \"*\" {{ interval 300 ms; multiplier 4; }}; }}
+            protocol bfd {{ interface \"*\" {{ interval 300 ms; multiplier 8; }}; }}
             protocol bgp peer {{
               local {own} as {};
               neighbor {other} as {};
