@@ -49,7 +49,7 @@ impl LimitRow {
     pub(crate) fn new(rate: Rate) -> Self {
         let bits = u128::from(rate.bits_per_second());
         // At most 2^53, of the slowest rate: with 64 KiB of bytes it stays below 2^64.
-        let byte_time = saturate((8 * SECOND_NS << BYTE_TIME_BITS) / bits);
+        let byte_time = saturate(((8 * SECOND_NS) << BYTE_TIME_BITS) / bits);
         let least_ns = u128::from(BURST_BYTES) * 8 * SECOND_NS / bits;
         let grain = bits * GRAIN_NS / (8 * SECOND_NS);
         Self {
@@ -91,7 +91,7 @@ mod tests {
             assert_eq!(row.grain, grain, "{bits}");
             assert_eq!(row.rate().map(Rate::bits_per_second), Some(bits));
             // No frame's time overflows, and the rate is kept to a thousandth.
-            let second = u128::from(row.byte_time) * u128::from(bits / 8) >> BYTE_TIME_BITS;
+            let second = (u128::from(row.byte_time) * u128::from(bits / 8)) >> BYTE_TIME_BITS;
             assert!(SECOND_NS.abs_diff(second) < SECOND_NS / 1000, "{bits}: {second}");
             assert!(row.byte_time.checked_mul(65_536).is_some(), "{bits}");
         }

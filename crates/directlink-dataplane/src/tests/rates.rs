@@ -3,11 +3,10 @@
 
 use super::{
     frame::{Packet, SYN, echo, echo_reply, tcp, udp},
-    world::{NUMBER, PORT, World, interface},
+    world::{NUMBER, PORT, World, interface, now_ns},
 };
 use crate::{Interface, Rate, Verdict};
 use aya::maps::Array;
-use nix::time::{ClockId, clock_gettime};
 
 /// 125 bytes a second: what comes in while a test runs is no frame.
 const SLOW: Rate = Rate::new(1000).unwrap();
@@ -99,12 +98,9 @@ fn time_fills_a_bucket_again_and_no_more_than_it_holds() {
     limit(&mut world, Of::Interface, SLOW);
     let over = Verdict::OverInterfaceRateToNet;
     let full_at = |world: &mut World, ahead_ns: u64| {
-        let now = clock_gettime(ClockId::CLOCK_MONOTONIC).unwrap();
-        let now = u64::try_from(now.tv_sec()).unwrap() * 1_000_000_000
-            + u64::try_from(now.tv_nsec()).unwrap();
         let map = world.dataplane.programs.map_mut("buckets").unwrap();
         let mut buckets = Array::<_, [u64; 2]>::try_from(map).unwrap();
-        buckets.set(1024 + u32::from(NUMBER), [now + ahead_ns, 0], 0).unwrap();
+        buckets.set(1024 + u32::from(NUMBER), [now_ns() + ahead_ns, 0], 0).unwrap();
     };
     for (ahead_ns, frames) in [
         // Empty; a frame's time ago it was; half-way; long ago.

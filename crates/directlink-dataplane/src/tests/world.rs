@@ -17,6 +17,7 @@ use directlink_net::{Ipv4Net, Mac, Mtu, Vlan, Vni};
 use nix::{
     net::if_::if_nametoindex,
     sched::{CloneFlags, unshare},
+    time::{ClockId, clock_gettime},
 };
 use std::{fs, net::Ipv4Addr, process::Command};
 use tempfile::TempDir;
@@ -263,6 +264,13 @@ pub(super) const TO_HOST: Outer =
 /// The outer UDP source port of a frame that went into the tunnel.
 pub(super) fn source_port(frame: &[u8]) -> u16 {
     u16::from_be_bytes([frame[34], frame[35]])
+}
+
+/// On the clock that the programs read.
+pub(super) fn now_ns() -> u64 {
+    let now = clock_gettime(ClockId::CLOCK_MONOTONIC).unwrap();
+    let [seconds, more_ns] = [now.tv_sec(), now.tv_nsec()].map(|part| u64::try_from(part).unwrap());
+    seconds * 1_000_000_000 + more_ns
 }
 
 pub(super) fn ip(line: &str) {

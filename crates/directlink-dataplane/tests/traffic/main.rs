@@ -1,9 +1,11 @@
 //! Real traffic through real links: the kernel's stacks of a customer and of a host talk
 //! through a router's programs. Root is needed.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 mod flood;
 mod sessions;
+// The example and the bench use what the tests do not.
+#[allow(dead_code)]
 mod topology;
 
 use directlink_dataplane::{Interface, Protocol, Rate, Rule, Verdict};
