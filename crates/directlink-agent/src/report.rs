@@ -9,7 +9,7 @@ use crate::{
     sessions::{Heard, Session},
     wanted::{Peer, Wanted},
 };
-use directlink_bgp::bfd;
+use directlink_bgp::{Refusal, bfd};
 use directlink_model::{
     bgp_peer::first_peer,
     ids::{InterfaceId, PortName},
@@ -146,7 +146,8 @@ fn peer_report(
         let prefix = route.prefix;
         match (&route.refused, &route.attributes) {
             (Some(refusal), _) => {
-                report.refused.push(RefusedRoute { prefix, reason: refusal.to_string() });
+                let is_echo = *refusal == Refusal::AsLoop && routes.advertised.contains(&prefix);
+                report.refused.push(RefusedRoute { prefix, reason: refusal.to_string(), is_echo });
             }
             (None, attributes) => report.learned.push(LearnedRoute {
                 prefix,

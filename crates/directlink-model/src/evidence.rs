@@ -176,6 +176,25 @@ impl Ending {
 }
 
 impl Cause {
+    /// Whether the two speakers told each other something: dials that fail soon after tell less.
+    /// That nothing was heard for the hold time is no conversation, and they tell more.
+    pub const fn is_conversation(&self) -> bool {
+        match self {
+            Self::Closed(_)
+            | Self::NotificationSent(_)
+            | Self::NotificationReceived(_)
+            | Self::MaximumPrefixes { .. }
+            | Self::Stopped(_) => true,
+            Self::Unreachable
+            | Self::NoAnswer
+            | Self::Refused
+            | Self::DialFailed(_)
+            | Self::HoldTimerExpired
+            | Self::SendHoldTimerExpired
+            | Self::PathFailed => false,
+        }
+    }
+
     /// Whether TCP got through: the customer's BGP speaker has been spoken to.
     pub const fn is_beyond_tcp(&self) -> bool {
         match self {

@@ -129,6 +129,10 @@ pub struct LearnedRoute {
 pub struct RefusedRoute {
     pub prefix: IpNet,
     pub reason: String,
+    /// It came from us: many routers announce to a neighbour what they learned from it. BGP's own
+    /// loop check drops it, and nobody need mend that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_echo: bool,
 }
 
 impl PortReport {

@@ -303,7 +303,7 @@ impl<'a> Case<'a> {
     fn telling(&self) -> Option<&Ending> {
         let endings = &self.said.session.evidence.endings;
         let last = endings.first();
-        let spoke = endings.iter().find(|it| it.cause.is_beyond_tcp());
+        let spoke = endings.iter().find(|it| it.cause.is_conversation());
         spoke.filter(|it| self.is_within(it.at, TELLING)).or(last)
     }
 }

@@ -6,9 +6,11 @@ use crate::{
     evidence::{Cause, Rise, Station},
     interface::InterfaceState,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::net::IpAddr;
 
+/// Who was heard so long ago is told of: a station asks for its neighbour seldom.
+const HEARD: SignedDuration = SignedDuration::from_mins(10);
 /// Verdicts of frames that arrived with the interface's tag.
 const ARRIVED: [&str; 7] = [
     "to_router",
@@ -182,7 +184,8 @@ impl Case<'_> {
         }
         let vlan = self.facts.interface.vlan;
         let others = self.facts.report.evidence.stations.iter();
-        let others = others.filter(|it| self.is_recent(it.heard_at) && it.address != customer);
+        let others =
+            others.filter(|it| self.is_within(it.heard_at, HEARD) && it.address != customer);
         let others: Vec<_> = others.map(|it| format!("{} ({})", it.address, it.mac)).collect();
         let remedy = format!(
             "Give your router's interface in VLAN {vlan} the address {}, and let it answer ARP.",

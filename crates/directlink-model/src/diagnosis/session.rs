@@ -4,6 +4,7 @@ use super::{Case, Judgement, OURS, bad, good, open, sign};
 use crate::{
     evidence::{Cause, Ending, Notice},
     interface::InterfaceState,
+    report::RefusedRoute,
 };
 use jiff::SignedDuration;
 
@@ -226,7 +227,7 @@ impl Case<'_> {
         if !self.is_established() {
             return open("no session");
         }
-        let (learned, refused) = (self.said.learned.len(), self.said.refused.len());
+        let (learned, refused) = (self.said.learned.len(), self.refused().count());
         let since = self.said.session.established_since;
         match learned + refused {
             0 if since.is_some_and(|at| self.is_within(at, FIRST_WORDS)) => {
@@ -240,15 +241,19 @@ impl Case<'_> {
         }
     }
 
+    /// But for what came from us.
+    fn refused(&self) -> impl Iterator<Item = &RefusedRoute> + '_ {
+        self.said.refused.iter().filter(|route| !route.is_echo)
+    }
+
     pub(super) fn refusals(&self) -> Judgement {
         if !self.is_established() {
             return open("no session");
         }
-        let refused = &self.said.refused;
-        let Some(first) = refused.first() else { return good("none") };
-        let named = refused.iter().take(NAMED).map(|it| format!("{}: {}", it.prefix, it.reason));
+        let Some(first) = self.refused().next() else { return good("none") };
+        let named = self.refused().take(NAMED).map(|it| format!("{}: {}", it.prefix, it.reason));
         let mut says = named.collect::<Vec<_>>().join("; ");
-        if let Some(more @ 1..) = refused.len().checked_sub(NAMED) {
+        if let Some(more @ 1..) = self.refused().count().checked_sub(NAMED) {
             says.push_str(&format!("; and {more} more"));
         }
         bad(

@@ -155,6 +155,7 @@ async fn an_interface_tells_what_is_in_place_its_routes_and_its_packets() {
         refused: vec![RefusedRoute {
             prefix: prefix("0.0.0.0/0"),
             reason: "a default route".into(),
+            is_echo: false,
         }],
         advertised: vec![prefix("10.0.0.0/16")],
         verdicts: [("denied_by_security_group".to_owned(), 7)].into(),

@@ -110,7 +110,7 @@ fn on_the_wire() -> Vec<Row> {
         row("VLAN not configured", "tag", "no frame with tag", Side { tag_off: None, ..bird() }),
         row("VLAN interface shut", "tag", "no frame with tag", nobody())
             .then(|_, fibre, place| ip(fibre, &format!("link set {} down", place.side.device))),
-        row("another peer address", "arp", "heard there: 172.20.", Side { host: 3, ..bird() }),
+        row("another peer address", "arp", "nobody answers for", Side { host: 3, ..bird() }),
         row("no peer address", "arp", "nobody answers for", nobody())
             .then(|_, fibre, place| {
                 let Side { address, device, .. } = &place.side;
@@ -316,7 +316,7 @@ fn twin(fibre: &Fibre, place: &Place, address: &str) -> Result<()> {
 fn filter(fibre: &Fibre, place: &Place, what: &str) -> Result<()> {
     let device = &place.side.device;
     let rules = format!(
-        "table inet {device} {{ chain in {{ type filter hook input priority 0; iifname {device} tcp dport 179 {what}; iifname {device} tcp sport 179 {what}; }} }}"
+        "table inet {device} {{\n chain in {{\n  type filter hook input priority 0;\n  iifname {device} tcp dport 179 {what}\n  iifname {device} tcp sport 179 {what}\n }}\n}}\n"
     );
     run(&["ip", "netns", "exec", &fibre.netns, "nft", &rules]).map(drop)
 }
