@@ -20,13 +20,15 @@ use crate::{
     net::{Net, Nic, Subnet},
     security_group::{Admission, Flow, OtherSide, Permission, SecurityGroup},
 };
-use directlink_net::{Asn, BgpKey, IpNet, Ipv4Net, Mac, Mtu, PeerAddresses, RegionAsn, Vlan, Vni};
+use directlink_net::{
+    Asn, BgpKey, IpNet, Ipv4Net, Ipv6Net, Mac, Mtu, PeerAddresses, RegionAsn, Vlan, Vni,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
-    net::Ipv4Addr,
+    net::{Ipv4Addr, Ipv6Addr},
     str::FromStr,
 };
 
@@ -187,6 +189,9 @@ pub struct NetPlan {
     pub range: IpNet,
     /// Each Subnet's range, with the address that its hosts use as their router.
     pub subnets: BTreeMap<Ipv4Net, Ipv4Addr>,
+    /// The same of IPv6, where the Region has it. A router that does not know it forwards IPv4.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ipv6_subnets: BTreeMap<Ipv6Net, Ipv6Addr>,
     pub nics: BTreeMap<Ipv4Addr, NicPlan>,
 }
 
@@ -194,6 +199,8 @@ pub struct NetPlan {
 pub struct NicPlan {
     pub mac: Mac,
     pub vtep: Ipv4Addr,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipv6: Option<Ipv6Addr>,
     /// All groups of the NIC as one list; order says nothing, no rule forbids.
     pub inbound: Vec<Permission>,
     pub outbound: Vec<Permission>,
@@ -306,7 +313,13 @@ pub fn plan_net(snapshot: &NetSnapshot) -> NetPlan {
         .iter()
         .filter_map(|nic| Some((nic.address, plan_nic(nic, nic.vtep?, snapshot))))
         .collect();
-    NetPlan { vni: snapshot.net.vni, range: snapshot.net.range.into(), subnets, nics }
+    NetPlan {
+        vni: snapshot.net.vni,
+        range: snapshot.net.range.into(),
+        subnets,
+        ipv6_subnets: BTreeMap::new(),
+        nics,
+    }
 }
 
 fn plan_nic(nic: &Nic, vtep: Ipv4Addr, snapshot: &NetSnapshot) -> NicPlan {
@@ -326,6 +339,7 @@ fn plan_nic(nic: &Nic, vtep: Ipv4Addr, snapshot: &NetSnapshot) -> NicPlan {
     NicPlan {
         mac: nic.mac,
         vtep,
+        ipv6: None,
         inbound: permissions(Flow::Inbound),
         outbound: permissions(Flow::Outbound),
     }

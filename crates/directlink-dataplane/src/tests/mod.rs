@@ -5,8 +5,10 @@
 
 mod flows;
 mod frame;
+mod frame6;
 mod layout;
 mod listing;
 mod shortcuts;
+mod v6;
 mod verdicts;
 mod world;
