@@ -8,6 +8,7 @@ mod cable;
 mod down;
 mod fixture;
 mod hosted;
+mod ipv6;
 mod isolation;
 mod kills;
 mod lag;

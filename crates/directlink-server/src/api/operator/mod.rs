@@ -23,7 +23,7 @@
 //! | `GET /connections` | | `{"connections":[{"id","account","name","location","bandwidth","state","requested_at","approved_at","port","light","light_since","hosted_on":"dxcon-…","vlan"}]}`; what is not known is null, and the last two are of hosted ones |
 //! | `POST /orders/dxcon-…/approve` | `{}` or `{"port":"par1-r1/p0"}` | 200, the connection: a port is taken, the Letter of Authorization sent |
 //! | `GET /interfaces` | | `{"interfaces":[{"id","connection","owner","name","vlan","asn","mtu","state","gateway","router_address","customer_address","configured","session_up","forwarding"}]}` |
-//! | `GET /nics` | | `{"nics":[{"id","account","net","vni","net_range","subnet","subnet_range","gateway_address","address","mac","vtep"}]}` |
+//! | `GET /nics` | | `{"nics":[{"id","account","net","vni","net_range","subnet","subnet_range","gateway_address","address","mac","vtep","ipv6_subnet_range","ipv6_gateway_address","ipv6_address"}]}` |
 //! | `POST /nics/eni-…/place` | `{"vtep":"10.255.0.9"}`, or `null`: nowhere | 200, the NIC |
 //! | `GET /clock` | | `{"now":"2026-01-01T00:00:00Z","virtual":false}` |
 //! | `POST /clock/advance` | `{"seconds":604800}` | 200 as `GET /clock`; 409 `clock_is_real` otherwise |
@@ -163,7 +163,8 @@ async fn interfaces(app: &App) -> Result<Vec<Value>, Failure> {
 }
 
 async fn nics(app: &App) -> Result<Vec<Value>, Failure> {
-    Ok(app.all_nics().await?.iter().map(wire::nic).collect())
+    let ipv6 = app.region().ipv6;
+    Ok(app.all_nics().await?.iter().map(|placed| wire::nic(placed, ipv6)).collect())
 }
 
 fn clock(app: &App) -> Value {
@@ -235,7 +236,10 @@ async fn place_nic(app: &App, nic: NicId, place: wire::Place) -> Outcome {
     app.place_nic(PlaceNic { nic, vtep: place.vtep }).await?;
     let all = app.all_nics().await?;
     let placed = all.iter().find(|placed| placed.nic.id == nic);
-    Ok((StatusCode::OK, placed.map(wire::nic).ok_or(Failure::NoSuchAddress)?))
+    Ok((
+        StatusCode::OK,
+        placed.map(|placed| wire::nic(placed, app.region().ipv6)).ok_or(Failure::NoSuchAddress)?,
+    ))
 }
 
 /// An empty body is an empty object.

@@ -87,6 +87,7 @@ impl TestRegion {
             region: Region {
                 name: "eu-west-2".parse().unwrap(),
                 asn: RegionAsn(Asn::try_from(50624u32).unwrap()),
+                ipv6: Some("fd44:4c00::/24".parse().unwrap()),
             },
             rules: Rules::default(),
             clock: Clock::stopped_at("2026-11-23T12:00:00Z".parse().unwrap()),
