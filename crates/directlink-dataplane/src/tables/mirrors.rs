@@ -68,6 +68,13 @@ pub(crate) fn mirrors() -> Vec<Mirror> {
             vni, outside, inside, outside_port, inside_port, protocol, zero
         }
     };
+    all.extend(prefix_mirrors());
+    all
+}
+
+/// Keys of the longest-prefix tables.
+fn prefix_mirrors() -> Vec<Mirror> {
+    let mut all = Vec::new();
     let after_length = size_of::<u32>();
     for (name, scope) in [("net_prefix_key", "vni"), ("source_key", "interface")] {
         all.push(Mirror {
