@@ -63,7 +63,10 @@ def test_a_second_peer_is_added_and_the_first_deleted(name, owner, interface):
     "new, text",
     [
         ({"asn": 65020, "customerAddress": "172.20.0.2/30"}, "172.20.0.0/30 meets"),
-        ({"asn": 65020, "addressFamily": "ipv6"}, "forward IPv4 only"),
+        (
+            {"asn": 65020, "addressFamily": "ipv6", "customerAddress": "172.20.0.6/30"},
+            "give IPv6 addresses",
+        ),
         ({"asn": 50624}, "50624"),
     ],
 )

@@ -5,7 +5,7 @@
 //! ebpf/directlink.bpf.c ─┐
 //! ebpf/cable.bpf.c      ─┼─ clang -O2 -g -target bpf ─► OUT_DIR/*.bpf.o ─► include_bytes!
 //! benches/*.bpf.c       ─┘
-//! ebpf/tables.h ─ without comments and blanks ─ FNV-1a ─► DIRECTLINK_LAYOUT
+//! ebpf/tables*.h ─ without comments and blanks ─ FNV-1a ─► DIRECTLINK_LAYOUT
 //! ```
 
 use std::{
@@ -25,7 +25,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     for source in OBJECTS {
         compile(Path::new(source), &out)?;
     }
-    let layout = fingerprint(&fs::read_to_string("ebpf/tables.h")?);
+    let rows = ["ebpf/tables.h", "ebpf/tables6.h"].map(fs::read_to_string);
+    let rows: String = rows.into_iter().collect::<Result<_, _>>()?;
+    let layout = fingerprint(&rows);
     println!("cargo::rustc-env=DIRECTLINK_LAYOUT={layout:016x}");
     Ok(())
 }

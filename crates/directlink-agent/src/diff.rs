@@ -22,8 +22,12 @@ use directlink_model::{
     ids::{InterfaceId, PortName},
     plan::GATEWAY_MAC,
 };
-use directlink_net::{Ipv4Net, Mac, Mtu, Vlan, Vni};
-use std::{collections::BTreeMap, fmt, net::Ipv4Addr};
+use directlink_net::{IpNet, Mac, Mtu, Vlan, Vni};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    net::{IpAddr, Ipv4Addr},
+};
 
 /// One thing to do. Each is idempotent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,22 +75,22 @@ pub(crate) enum Change {
     AddAddress {
         id: InterfaceId,
         vlan: Vlan,
-        address: Ipv4Net,
+        address: IpNet,
     },
     RemoveAddress {
         id: InterfaceId,
         vlan: Vlan,
-        address: Ipv4Net,
+        address: IpNet,
     },
     KeepNeighbour {
         id: InterfaceId,
         vlan: Vlan,
-        address: Ipv4Addr,
+        address: IpAddr,
     },
     ReleaseNeighbour {
         id: InterfaceId,
         vlan: Vlan,
-        address: Ipv4Addr,
+        address: IpAddr,
     },
     AttachSlow(InterfaceId),
     /// `slow_ifindex` is filled in when it is done: the link may be as new as the row.
@@ -110,16 +114,16 @@ pub(crate) enum Change {
     },
     PutNic {
         vni: Vni,
-        address: Ipv4Addr,
+        address: IpAddr,
         row: NicRow,
     },
     RemoveNic {
         vni: Vni,
-        address: Ipv4Addr,
+        address: IpAddr,
     },
     RemoveSubnet {
         vni: Vni,
-        range: Ipv4Net,
+        range: IpNet,
     },
     RemoveNet(Vni),
     RemoveRuleSet(RuleSetNumber),
@@ -255,7 +259,7 @@ fn ports(wanted: &Wanted, observed: &Observed, difference: &mut Difference) {
 /// What is ordered of a port holds before it carries anything more, and goes with its connection.
 fn rates(wanted: &Wanted, observed: &Observed, difference: &mut Difference) {
     let seen = &observed.tables.rates;
-    for (&ifindex, _) in seen {
+    for &ifindex in seen.keys() {
         let port = observed.port_with(ifindex);
         let stays = port.is_some_and(|port| {
             wanted.certainty(&port) == Certainty::Held || wanted.rates.contains_key(&port)

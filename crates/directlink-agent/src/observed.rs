@@ -6,10 +6,10 @@
 
 use directlink_dataplane::{InterfaceNumber, Rate, RuleSet, RuleSetNumber, Uplink as UplinkRow};
 use directlink_model::ids::{InterfaceId, PortName};
-use directlink_net::{Ipv4Net, Mac, Vlan, Vni};
+use directlink_net::{IpNet, Mac, Vlan, Vni};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::Ipv4Addr,
+    net::{IpAddr, Ipv4Addr},
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,9 +68,10 @@ pub(crate) struct Inside {
     pub(crate) mac: Mac,
     pub(crate) mtu: u32,
     pub(crate) is_up: bool,
-    pub(crate) addresses: BTreeSet<Ipv4Net>,
+    /// But for the link-local one, which the kernel makes where there is another of IPv6.
+    pub(crate) addresses: BTreeSet<IpNet>,
     /// Neighbours that the kernel keeps resolved.
-    pub(crate) kept: BTreeSet<Ipv4Addr>,
+    pub(crate) kept: BTreeSet<IpAddr>,
     /// The stack's switches are as they should be.
     pub(crate) is_tuned: bool,
 }
@@ -85,8 +86,8 @@ pub(crate) struct Tables {
     /// Numbers that some route or source still names.
     pub(crate) named: BTreeSet<InterfaceNumber>,
     pub(crate) nets: BTreeSet<Vni>,
-    pub(crate) subnets: BTreeMap<(Vni, Ipv4Net), Ipv4Addr>,
-    pub(crate) nics: BTreeMap<(Vni, Ipv4Addr), NicRow>,
+    pub(crate) subnets: BTreeMap<(Vni, IpNet), IpAddr>,
+    pub(crate) nics: BTreeMap<(Vni, IpAddr), NicRow>,
     pub(crate) rule_sets: BTreeMap<RuleSetNumber, RuleSet>,
 }
 

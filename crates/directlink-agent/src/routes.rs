@@ -12,17 +12,17 @@
 
 use directlink_dataplane::{InterfaceNumber, Source};
 use directlink_model::ids::InterfaceId;
-use directlink_net::{Ipv4Net, Vni};
+use directlink_net::{IpNet, Vni};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::Ipv4Addr,
+    net::IpAddr,
 };
 
 /// Rows, wanted or in the kernel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RouteRows {
     /// To 1 to 4 ways, in order.
-    pub(crate) routes: BTreeMap<(Vni, Ipv4Net), Vec<InterfaceNumber>>,
+    pub(crate) routes: BTreeMap<(Vni, IpNet), Vec<InterfaceNumber>>,
     pub(crate) sources: BTreeSet<Source>,
 }
 
@@ -34,23 +34,23 @@ pub(crate) struct Via {
     /// Its interface's, in sources: what one peer of a VLAN announces may come from the other.
     pub(crate) interface: InterfaceNumber,
     pub(crate) vni: Vni,
-    pub(crate) customer: Ipv4Addr,
+    pub(crate) customer: IpAddr,
     pub(crate) light: bool,
     pub(crate) is_established: bool,
     /// The customer has told its whole table since we began.
     pub(crate) is_settled: bool,
     /// All that was accepted, and whether it is forwarded on.
-    pub(crate) learned: Vec<(Ipv4Net, bool)>,
+    pub(crate) learned: Vec<(IpNet, bool)>,
 }
 
 /// A customer's router: its interface, and its address there.
-pub(crate) type Neighbour = (InterfaceId, Ipv4Addr);
+pub(crate) type Neighbour = (InterfaceId, IpAddr);
 
 /// What to do to the tables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RouteChanges {
-    pub(crate) put_routes: Vec<((Vni, Ipv4Net), Vec<InterfaceNumber>)>,
-    pub(crate) remove_routes: Vec<(Vni, Ipv4Net)>,
+    pub(crate) put_routes: Vec<((Vni, IpNet), Vec<InterfaceNumber>)>,
+    pub(crate) remove_routes: Vec<(Vni, IpNet)>,
     pub(crate) put_sources: Vec<Source>,
     pub(crate) remove_sources: Vec<Source>,
 }
@@ -79,7 +79,7 @@ impl RouteRows {
     /// From what is there to this. What is put comes first: a prefix that moves is never
     /// without a way.
     pub(crate) fn changes_from(&self, there: &Self) -> RouteChanges {
-        let differs = |(key, ways): &(&(Vni, Ipv4Net), &Vec<InterfaceNumber>)| {
+        let differs = |(key, ways): &(&(Vni, IpNet), &Vec<InterfaceNumber>)| {
             there.routes.get(*key) != Some(*ways)
         };
         let put = self.routes.iter().filter(differs).map(|(key, ways)| (*key, ways.clone()));
@@ -94,7 +94,7 @@ impl RouteRows {
 
     /// Whether packets are forwarded as this interface's customer announced.
     pub(crate) fn has_all_of(&self, via: &Via) -> bool {
-        let has = |(prefix, best): &(Ipv4Net, bool)| {
+        let has = |(prefix, best): &(IpNet, bool)| {
             let routed = || {
                 let ways = self.routes.get(&(via.vni, *prefix));
                 ways.is_some_and(|ways| ways.contains(&via.number) || ways.len() == WAYS_MAX)
@@ -123,7 +123,7 @@ impl RouteRows {
     /// Where the best have no light, the others do; the sessions notice it later, by their
     /// hold times.
     fn fall_back(&mut self, vias: &[Via]) {
-        let mut others: BTreeMap<(Vni, Ipv4Net), Vec<InterfaceNumber>> = BTreeMap::new();
+        let mut others: BTreeMap<(Vni, IpNet), Vec<InterfaceNumber>> = BTreeMap::new();
         for via in vias.iter().filter(|via| via.light) {
             for &(prefix, _) in &via.learned {
                 if !self.routes.contains_key(&(via.vni, prefix)) {
@@ -154,7 +154,7 @@ impl RouteRows {
 
     /// A customer's router itself can be answered, where no other of the Net has its address.
     fn reach_customers(&mut self, vias: &[Via]) {
-        let mut owners: BTreeMap<(Vni, Ipv4Addr), Vec<&Via>> = BTreeMap::new();
+        let mut owners: BTreeMap<(Vni, IpAddr), Vec<&Via>> = BTreeMap::new();
         for via in vias {
             owners.entry((via.vni, via.customer)).or_default().push(via);
         }
@@ -163,7 +163,7 @@ impl RouteRows {
                 && via.light
                 && (via.is_established || !via.is_settled)
             {
-                let host = Ipv4Net::from(customer);
+                let host = IpNet::from(customer);
                 self.routes.entry((vni, host)).or_insert_with(|| vec![via.number]);
             }
         }
@@ -189,7 +189,7 @@ mod tests {
             number: number(n),
             interface: number(n),
             vni: Vni::try_from(1000).unwrap(),
-            customer: Ipv4Addr::new(169, 254, 1, 2),
+            customer: IpAddr::from([169, 254, 1, 2]),
             light: true,
             is_established: true,
             is_settled: true,
@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn light_off_takes_the_way_away_and_equal_ways_share() {
         let mut two = [via(1, &[("10.9.0.0/16", true)]), via(2, &[("10.9.0.0/16", true)])];
-        two[1].customer = Ipv4Addr::new(169, 254, 1, 6);
+        two[1].customer = IpAddr::from([169, 254, 1, 6]);
         assert_eq!(text(&wanted(&two))[0], "10.9.0.0/16 → [1, 2]");
         two[0].light = false;
         let rows = wanted(&two);
@@ -261,7 +261,7 @@ mod tests {
     fn two_peers_of_an_interface_are_two_ways_and_one_source() {
         let prefix = [("10.9.0.0/16", true)];
         let first = via(1, &prefix);
-        let customer = Ipv4Addr::new(169, 254, 1, 6);
+        let customer = IpAddr::from([169, 254, 1, 6]);
         let second = Via { interface: number(1), customer, ..via(2, &prefix) };
         assert_eq!(
             text(&wanted(&[first, second.clone()])),

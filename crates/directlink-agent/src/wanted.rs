@@ -17,10 +17,10 @@ use directlink_model::{
     plan::{Document, InterfacePlan, NetPlan, NicPlan, PeerPlan, PortPlan, Scope},
     security_group::{Permission, PortRange, Protocol as Admitted},
 };
-use directlink_net::{IpNet, Ipv4Net, Mac, Mtu, Vlan, Vni};
+use directlink_net::{IpNet, Mac, Mtu, Vlan, Vni};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::Ipv4Addr,
+    net::{IpAddr, Ipv4Addr},
 };
 
 /// What is known of a scope.
@@ -64,7 +64,7 @@ pub(crate) struct Interface {
     pub(crate) vlan: Vlan,
     pub(crate) mtu: Mtu,
     pub(crate) mac: Mac,
-    /// 1 or 2: the customer's routers on the VLAN.
+    /// The customer's routers on the VLAN: at least one, at most two of a family.
     pub(crate) peers: Vec<Peer>,
     /// `None`: leads nowhere, BGP only.
     pub(crate) vni: Option<Vni>,
@@ -76,15 +76,16 @@ pub(crate) struct Interface {
 pub(crate) struct Peer {
     pub(crate) id: BgpPeerId,
     /// Our peer address with its prefix length, and the customer's.
-    pub(crate) router: Ipv4Net,
-    pub(crate) customer: Ipv4Addr,
+    pub(crate) router: IpNet,
+    pub(crate) customer: IpAddr,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Net {
     pub(crate) certainty: Certainty,
-    pub(crate) subnets: BTreeMap<Ipv4Net, Ipv4Addr>,
-    pub(crate) nics: BTreeMap<Ipv4Addr, Nic>,
+    pub(crate) subnets: BTreeMap<IpNet, IpAddr>,
+    /// By address; one with an IPv6 address too is here twice.
+    pub(crate) nics: BTreeMap<IpAddr, Nic>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -151,8 +152,15 @@ impl Wanted {
     }
 
     fn add_net(&mut self, certainty: Certainty, plan: &NetPlan) {
-        let nics = plan.nics.iter().map(|(&address, nic)| (address, self::nic(nic)));
-        let mut net = Net { certainty, subnets: plan.subnets.clone(), nics: nics.collect() };
+        let nics = plan.nics.iter().flat_map(|(&address, plan)| {
+            let addresses = [Some(address.into()), plan.ipv6.map(IpAddr::V6)];
+            addresses.into_iter().flatten().map(move |address| (address, nic(plan, address)))
+        });
+        let subnets = plan.subnets.iter().map(|(&range, &gateway)| (range.into(), gateway.into()));
+        let subnets6 =
+            plan.ipv6_subnets.iter().map(|(&range, &gateway)| (range.into(), gateway.into()));
+        let subnets = subnets.chain(subnets6).collect();
+        let mut net = Net { certainty, subnets, nics: nics.collect() };
         for (address, nic) in &mut net.nics {
             let rules = nic.rules.inbound.len().max(nic.rules.outbound.len());
             if rules > RULES_MAX {
@@ -172,13 +180,14 @@ impl Wanted {
 const RULES_MAX: usize = 512;
 
 fn interface(id: InterfaceId, port: &PortName, plan: &InterfacePlan) -> Result<Interface, String> {
-    let peers: Vec<_> =
-        plan.peers(id).map(|(id, plan)| peer(id, &plan)).collect::<Result<_, _>>()?;
-    if peers.len() > PEERS_MAX {
-        return Err(format!(
-            "this router takes {PEERS_MAX} BGP peers on a VLAN, not {}",
-            peers.len()
-        ));
+    let peers: Vec<_> = plan.peers(id).map(|(id, plan)| peer(id, &plan)).collect();
+    for is_ipv6 in [false, true] {
+        let count = peers.iter().filter(|peer| peer.customer.is_ipv6() == is_ipv6).count();
+        if count > PEERS_MAX {
+            return Err(format!(
+                "this router takes {PEERS_MAX} BGP peers of a family on a VLAN, not {count}"
+            ));
+        }
     }
     Ok(Interface {
         port: port.clone(),
@@ -196,43 +205,48 @@ fn rate(bits_per_second: u64) -> Rate {
     Rate::new(bits_per_second.max(Rate::LEAST)).unwrap_or_else(|| unreachable!("it is the least"))
 }
 
-/// On one VLAN, in the data plane's table.
+/// On one VLAN, of one family, in the data plane's table.
 const PEERS_MAX: usize = 2;
 
-fn peer(id: BgpPeerId, plan: &PeerPlan) -> Result<Peer, String> {
-    match (plan.addresses.router(), plan.addresses.customer()) {
-        (IpNet::V4(router), IpNet::V4(customer)) => {
-            Ok(Peer { id, router, customer: customer.addr() })
-        }
-        _ => Err(format!("this router forwards IPv4 only, not between {}", plan.addresses)),
-    }
+fn peer(id: BgpPeerId, plan: &PeerPlan) -> Peer {
+    Peer { id, router: plan.addresses.router(), customer: plan.addresses.customer().addr() }
 }
 
-fn nic(plan: &NicPlan) -> Nic {
-    let rules = |permissions: &[Permission]| permissions.iter().filter_map(rule).collect();
+/// With the rules that speak of its address's family.
+fn nic(plan: &NicPlan, address: IpAddr) -> Nic {
+    let is_its = |rule: &Rule| matches!(rule.range, IpNet::V6(_)) == address.is_ipv6();
+    let rules =
+        |permissions: &[Permission]| permissions.iter().filter_map(rule).filter(is_its).collect();
     let rules = RuleSet { inbound: rules(&plan.inbound), outbound: rules(&plan.outbound) };
     Nic { mac: plan.mac, vtep: plan.vtep, rules }
 }
 
-/// `None`: says nothing about IPv4, and admits nothing.
+/// `None`: admits nothing.
 fn rule(permission: &Permission) -> Option<Rule> {
-    let IpNet::V4(range) = permission.range else { return None };
+    let is_ipv6 = matches!(permission.range, IpNet::V6(_));
     let ports = |range: PortRange| (range != PortRange::ALL).then_some(range.from..=range.to);
     let (protocol, ports) = match permission.protocol {
         Admitted::Any => (Protocol::Any, None),
         Admitted::Tcp(range) => (Protocol::TCP, ports(range)),
         Admitted::Udp(range) => (Protocol::UDP, ports(range)),
         // Of ICMP only an echo request begins anything; errors pass with the flow that they
-        // are about. So a rule about another type has nothing to admit.
-        Admitted::Icmp { kind: None | Some(ECHO), code: None | Some(0) } => (Protocol::ICMP, None),
+        // are about. So a rule about another type has nothing to admit. To who writes rules ICMP is
+        // that of the range's family.
+        Admitted::Icmp { kind, code: None | Some(0) } => match (is_ipv6, kind) {
+            (false, None | Some(ECHO)) => (Protocol::ICMP, None),
+            (true, None | Some(ECHO | ECHO_V6)) => (Protocol::ICMPV6, None),
+            _ => return None,
+        },
         Admitted::Icmp { .. } => return None,
         Admitted::Other(number) => (Protocol::Number(number), None),
     };
-    Some(Rule { range: range.trunc(), protocol, ports })
+    Some(Rule { range: permission.range.trunc(), protocol, ports })
 }
 
 /// Echo request, RFC 792.
 const ECHO: u8 = 8;
+/// RFC 4443.
+const ECHO_V6: u8 = 128;
 
 #[cfg(test)]
 mod tests {
@@ -263,7 +277,14 @@ mod tests {
             (icmp(Some(0), None), "10.0.0.0/8", None),
             (icmp(Some(8), Some(3)), "10.0.0.0/8", None),
             (Admitted::Other(50), "10.0.0.0/8", Some("Number(50) None 10.0.0.0/8")),
-            (Admitted::Any, "::/0", None),
+            (Admitted::Any, "::/0", Some("Any None ::/0")),
+            (icmp(None, None), "2001:db8::9/32", Some("Number(58) None 2001:db8::/32")),
+            (icmp(Some(8), None), "::/0", Some("Number(58) None ::/0")),
+            (icmp(Some(128), Some(0)), "::/0", Some("Number(58) None ::/0")),
+            (icmp(Some(128), None), "10.0.0.0/8", None),
+            (icmp(Some(129), None), "::/0", None),
+            (Admitted::Other(58), "::/0", Some("Number(58) None ::/0")),
+            (Admitted::Tcp(ports(80, 80)), "::/0", Some("Number(6) Some(80..=80) ::/0")),
         ] {
             let given = permission(protocol, range);
             let got = rule(&given).map(|r| format!("{:?} {:?} {}", r.protocol, r.ports, r.range));
@@ -306,6 +327,7 @@ mod tests {
         let nic = NicPlan {
             mac: Mac([2; 6]),
             vtep: Ipv4Addr::new(192, 0, 2, 2),
+            ipv6: None,
             inbound: (0..=u8::MAX).chain(0..=u8::MAX).chain(0..1).map(rule).collect(),
             outbound: vec![],
         };
@@ -313,6 +335,7 @@ mod tests {
             vni: 1000_u32.try_into().unwrap(),
             range: "10.1.0.0/16".parse().unwrap(),
             subnets: BTreeMap::new(),
+            ipv6_subnets: BTreeMap::new(),
             nics: [(Ipv4Addr::new(10, 1, 0, 5), nic)].into(),
         };
         let current = |document| Known::Current { generation: 1, document };
@@ -372,17 +395,68 @@ mod tests {
         assert_eq!(peers, [(1, "169.254.1.2".to_owned()), (9, "169.254.1.6".to_owned())]);
         let one = plan.interfaces.get_mut(&id).unwrap();
         one.further_peers.insert(BgpPeerId::from_bits(10), second(2));
-        assert!(wanted(&plan).refused[&id].1.contains("2 BGP peers"));
+        assert!(wanted(&plan).refused[&id].1.contains("2 BGP peers of a family"));
     }
 
     #[test]
-    fn an_interface_that_this_router_cannot_have_is_refused_by_name() {
-        let peer =
-            PeerAddresses::new("fd00::1/126".parse().unwrap(), "fd00::2/126".parse().unwrap());
-        let document = Document::Port(port(peer.unwrap()));
-        let wanted =
-            Wanted::of(&scopes(&[("port/p0", Known::Current { generation: 1, document })]));
-        assert!(wanted.interfaces.is_empty());
-        assert!(wanted.refused[&InterfaceId::from_bits(1)].1.contains("IPv4 only"));
+    fn peers_of_both_families_stand_side_by_side_two_of_each() {
+        let mut plan = port(PeerAddresses::allocated(0).unwrap());
+        let id = InterfaceId::from_bits(1);
+        let of_ipv6 = |n: u8| PeerPlan {
+            addresses: PeerAddresses::new(
+                format!("fd00::{n}1/125").parse().unwrap(),
+                format!("fd00::{n}2/125").parse().unwrap(),
+            )
+            .unwrap(),
+            customer_asn: 65001_u32.try_into().unwrap(),
+            key: None,
+            shutdown: None,
+        };
+        let wanted = |plan: &PortPlan| {
+            let document = Document::Port(plan.clone());
+            Wanted::of(&scopes(&[("port/p0", Known::Current { generation: 1, document })]))
+        };
+        for n in 1..=3 {
+            let one = plan.interfaces.get_mut(&id).unwrap();
+            one.further_peers.insert(BgpPeerId::from_bits(n.into()), of_ipv6(n));
+            if n == 2 {
+                assert_eq!(wanted(&plan).interfaces[&id].peers.len(), 3);
+            }
+        }
+        assert!(wanted(&plan).refused[&id].1.contains("of a family on a VLAN, not 3"));
+    }
+
+    #[test]
+    fn a_nic_is_known_by_each_of_its_addresses_with_the_rules_of_that_family() {
+        let nic = NicPlan {
+            mac: Mac([2; 6]),
+            vtep: Ipv4Addr::new(192, 0, 2, 2),
+            ipv6: Some("fd00::5".parse().unwrap()),
+            inbound: vec![
+                permission(Admitted::Any, "10.0.0.0/8"),
+                permission(Admitted::Any, "2001:db8::/32"),
+            ],
+            outbound: vec![permission(Admitted::Any, "::/0")],
+        };
+        let net = NetPlan {
+            vni: 1000_u32.try_into().unwrap(),
+            range: "10.1.0.0/16".parse().unwrap(),
+            subnets: [("10.1.0.0/24".parse().unwrap(), Ipv4Addr::new(10, 1, 0, 1))].into(),
+            ipv6_subnets: [("fd00::/64".parse().unwrap(), "fd00::1".parse().unwrap())].into(),
+            nics: [(Ipv4Addr::new(10, 1, 0, 5), nic)].into(),
+        };
+        let document = Document::Net(Some(net));
+        let known = Known::Current { generation: 1, document };
+        let wanted = Wanted::of(&scopes(&[("net/vpc-00000001", known)]));
+        let net = wanted.nets.values().next().unwrap();
+        assert_eq!(net.subnets.len(), 2);
+        let rules = |address: &str| {
+            let rules = &net.nics[&address.parse::<IpAddr>().unwrap()].rules;
+            let ranges = |rules: &[Rule]| rules.iter().map(|r| r.range.to_string()).collect();
+            (ranges(&rules.inbound), ranges(&rules.outbound))
+        };
+        let none: Vec<String> = vec![];
+        assert_eq!(rules("10.1.0.5"), (vec!["10.0.0.0/8".to_owned()], none));
+        assert_eq!(rules("fd00::5"), (vec!["2001:db8::/32".to_owned()], vec!["::/0".to_owned()]));
     }
 }

@@ -8,9 +8,10 @@
 //   parse.h  headers           rules.h security groups flows.h state of flows
 //   vxlan.h  tunnels           icmp.h  answers         port.h, fabric.h, slow.h the roads
 //   rate.h   limits            police.h what may go up
+//   …6.h     the same for IPv6, beside IPv4's
 //   shortcuts.h, net_shortcuts.h, customer_shortcuts.h                what a flow's last packet came to
-#include "fabric.h"
-#include "port.h"
+#include "fabric6.h"
+#include "port6.h"
 #include "slow.h"
 #include "strays.h"
 
@@ -19,6 +20,40 @@
 static __always_inline int leave(const struct trip *trip)
 {
 	return trip->ifindex ? bpf_redirect(trip->ifindex, 0) : XDP_DROP;
+}
+
+static __always_inline int act_on_port(struct xdp_md *ctx, const struct trip *trip,
+				       enum verdict verdict)
+{
+	count(trip, verdict);
+	switch (verdict) {
+	case VERDICT_FORWARDED_TO_NET:
+	case VERDICT_TTL_EXPIRED:
+	case VERDICT_TOO_BIG:
+		return leave(trip);
+	case VERDICT_TO_ROUTER:
+		return XDP_PASS;
+	default:
+		note_stray(ctx, verdict);
+		return XDP_DROP;
+	}
+}
+
+static __always_inline int act_on_fabric(const struct trip *trip, enum verdict verdict)
+{
+	count(trip, verdict);
+	switch (verdict) {
+	case VERDICT_FORWARDED_TO_CUSTOMER:
+	case VERDICT_ARP_ANSWERED:
+	case VERDICT_ND_ANSWERED:
+	case VERDICT_TTL_EXPIRED:
+	case VERDICT_TOO_BIG:
+		return leave(trip);
+	case VERDICT_TO_KERNEL:
+		return XDP_PASS;
+	default:
+		return XDP_DROP;
+	}
 }
 
 SEC("xdp")
@@ -30,18 +65,16 @@ int directlink_port(struct xdp_md *ctx)
 
 	if (verdict == VERDICT_COUNT)
 		verdict = from_port(ctx, &trip, &notes);
-	count(&trip, verdict);
-	switch (verdict) {
-	case VERDICT_FORWARDED_TO_NET:
-	case VERDICT_TTL_EXPIRED:
-	case VERDICT_TOO_BIG:
-		return leave(&trip);
-	case VERDICT_TO_ROUTER:
-		return XDP_PASS;
-	default:
-		note_stray(ctx, verdict);
-		return XDP_DROP;
-	}
+	return act_on_port(ctx, &trip, verdict);
+}
+
+// Where `directlink_port` finds IPv6.
+SEC("xdp")
+int directlink_port6(struct xdp_md *ctx)
+{
+	struct trip trip = { .bytes = ctx->data_end - ctx->data };
+
+	return act_on_port(ctx, &trip, from_port6(ctx, &trip));
 }
 
 SEC("xdp")
@@ -53,18 +86,16 @@ int directlink_fabric(struct xdp_md *ctx)
 
 	if (verdict == VERDICT_COUNT)
 		verdict = from_fabric(ctx, &trip, &notes);
-	count(&trip, verdict);
-	switch (verdict) {
-	case VERDICT_FORWARDED_TO_CUSTOMER:
-	case VERDICT_ARP_ANSWERED:
-	case VERDICT_TTL_EXPIRED:
-	case VERDICT_TOO_BIG:
-		return leave(&trip);
-	case VERDICT_TO_KERNEL:
-		return XDP_PASS;
-	default:
-		return XDP_DROP;
-	}
+	return act_on_fabric(&trip, verdict);
+}
+
+// Where `directlink_fabric` finds IPv6.
+SEC("xdp")
+int directlink_fabric6(struct xdp_md *ctx)
+{
+	struct trip trip = { .bytes = ctx->data_end - ctx->data };
+
+	return act_on_fabric(&trip, from_fabric6(ctx, &trip));
 }
 
 // After XDP, which has counted what goes up: here only what goes wrong is counted.

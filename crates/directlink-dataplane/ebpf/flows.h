@@ -34,6 +34,7 @@ static __always_inline __u64 idle_limit_ns(__u8 protocol, bool closing)
 	case IPPROTO_UDP:
 		return 180 * SECOND_NS;
 	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
 		return 60 * SECOND_NS;
 	default:
 		return 600 * SECOND_NS;

@@ -10,6 +10,18 @@
 
 #include "tables.h"
 
+// The roads of IPv6 are programs of their own (directlink.bpf.c), for a stack of their own.
+// User space fills it (`load.rs`); pinned, as a table that nobody holds is emptied.
+#define ROAD6_PORT 0
+#define ROAD6_FABRIC 1
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__type(key, __u32);
+	__type(value, __u32);
+	__uint(max_entries, 2);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} roads6 SEC(".maps");
+
 #define TABLE(name, map_type, key_type, row_type, rows)                                           \
 	struct {                                                                                  \
 		__uint(type, map_type);                                                           \

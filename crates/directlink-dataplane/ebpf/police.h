@@ -3,7 +3,7 @@
 // each class, so that no flood takes the kernel from other customers, nor a customer's BGP and BFD
 // from its own floods.
 //
-//   ARP ───────────────────────► neighbour          TCP 179 ─┬─ SYN ──► BGP open
+//   ARP, ND ───────────────────► neighbour          TCP 179 ─┬─ SYN ──► BGP open
 //   UDP 3784, TTL 255 ─────────► BFD                         └─ else ─► BGP
 //   ICMP ──────────────────────► ICMP             fragments, options, all else ─► rest
 //

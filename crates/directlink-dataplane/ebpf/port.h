@@ -237,8 +237,10 @@ static __always_inline enum verdict from_port(struct xdp_md *ctx, struct trip *t
 		return VERDICT_MALFORMED;
 	if (frame->protocol == bpf_htons(ETH_P_ARP))
 		return check_arp(ctx, row);
+	if (frame->protocol == bpf_htons(ETH_P_IPV6))
+		bpf_tail_call(ctx, &roads6, ROAD6_PORT);
 	if (frame->protocol != bpf_htons(ETH_P_IP))
-		return VERDICT_NOT_IPV4;
+		return VERDICT_NOT_IP;
 	verdict = check_ip(ctx, row);
 	switch (verdict) {
 	case VERDICT_COUNT:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 // Rows and verdicts: everything that the packet programs and user space share.
 //
-// This header is the definition. `src/tables.rs` and `src/verdict.rs` mirror it, and
+// This header is the definition, with tables6.h for IPv6. `src/tables.rs` and `src/verdict.rs` mirror it, and
 // `tests/layout.rs` compares sizes, offsets and numbers with this object's BTF. A change
 // of a row here changes the layout's fingerprint (build.rs), so that rows that an older
 // program pinned are never read as if they were of the new layout.
@@ -29,13 +29,13 @@ enum verdict {
 	VERDICT_TTL_EXPIRED = 6, // time exceeded, RFC 792
 	VERDICT_TOO_BIG = 7,	 // fragmentation needed, RFC 1191
 	// It was dropped.
-	VERDICT_MALFORMED = 8,		// shorter than its headers say, or not IP version 4
+	VERDICT_MALFORMED = 8,		// shorter than its headers say, or not the IP version it claims
 	VERDICT_UNTAGGED = 9,		// no VLAN tag, or a priority tag only
 	VERDICT_DOUBLE_TAGGED = 10,	// a tag within the tag, or a service tag
 	VERDICT_UNKNOWN_VLAN = 11,	// no interface has this VLAN on this port
-	VERDICT_NOT_IPV4 = 12,		// neither IPv4 nor ARP
+	VERDICT_NOT_IP = 12,		// neither IP nor ARP
 	VERDICT_NOT_FOR_ROUTER = 13,	// another station's frame
-	VERDICT_IP_OPTIONS = 14,	// options are not forwarded (RFC 7126)
+	VERDICT_IP_OPTIONS = 14,	// not forwarded: IPv4 options (RFC 7126), a routing header (RFC 5095)
 	VERDICT_NOT_FORWARDING = 15,	// the interface is there, but does not forward yet
 	VERDICT_SOURCE_NOT_ANNOUNCED = 16, // the customer did not announce this source
 	VERDICT_NIC_UNKNOWN = 17,	// no NIC of the Net has this address
@@ -62,7 +62,10 @@ enum verdict {
 	VERDICT_POLICED_NEIGHBOUR = 36, // ARP
 	VERDICT_POLICED_ICMP = 37,
 	VERDICT_POLICED_REST = 38, // fragments, and all that no class has
-	VERDICT_COUNT = 39,
+	VERDICT_ND_ANSWERED = 39,	// as ARP_ANSWERED, in IPv6
+	VERDICT_NO_IPV6_HERE = 40,	// IPv6 on an interface without an IPv6 peer
+	VERDICT_EXTENSION_HEADERS = 41, // more, or longer, than are looked through
+	VERDICT_COUNT = 42,
 };
 
 // ---- what the agent writes ------------------------------------------------------------

@@ -5,6 +5,9 @@
 //! setter writes can be listed: the agent compares its wants with that, not with what it
 //! remembers.
 //!
+//! Each table has a twin for IPv6; a setter writes the one of the address that it is given, and a
+//! list is of both.
+//!
 //! What a packet's shortcut may have come from is counted as a change after it was written
 //! (`changes.rs`).
 //!
@@ -14,18 +17,15 @@
 use crate::{
     changes::Changed,
     load::Dataplane,
-    rows::{
-        Flow, Interface, InterfaceNumber, Nic, Route, Rule, RuleSet, RuleSetNumber, Source, Subnet,
-        Uplink,
-    },
+    rows::{Flow, Interface, InterfaceNumber, Nic, Route, Source, Subnet, Uplink},
     tables::{
-        AddressKey, Direction, InterfaceKey, InterfaceRow, NicRow, PresenceRow, RULE_ROWS_PER_SET,
-        RULES_PER_ROW, RouteRow, RuleKey, RuleRow, Scoped, SubnetRow,
+        Address6Key, AddressKey, InterfaceKey, InterfaceRow, NicRow, Peers6Row, PresenceRow,
+        RouteRow, Scoped, Scoped6, Subnet6Row, SubnetRow,
     },
 };
 use aya::maps::MapError;
-use directlink_net::{Ipv4Net, Vlan, Vni};
-use std::{collections::BTreeSet, io, net::Ipv4Addr};
+use directlink_net::{IpNet, Vlan, Vni};
+use std::{collections::BTreeSet, io, net::IpAddr};
 use thiserror::Error;
 
 #[derive(Debug, Error)]
@@ -36,7 +36,9 @@ pub enum TableError {
     Processors(io::Error),
     #[error("a route has 1 to 4 ways, not {0}")]
     Ways(usize),
-    #[error("an interface has 1 or 2 peers, not {0}")]
+    #[error("a Subnet's gateway is of its range's family, not {0}")]
+    Gateway(IpAddr),
+    #[error("an interface has 1 or 2 peers of a family, not {0}")]
     Peers(usize),
     #[error("a router has at most 1023 ports with a rate")]
     Ports,
@@ -62,7 +64,9 @@ impl Dataplane {
         let number = u32::from(interface.number);
         let key = InterfaceKey::new(interface.port_ifindex, interface.vlan);
         let row = InterfaceRow::new(interface).ok_or(TableError::Peers(interface.peers.len()))?;
+        let peers6 = Peers6Row::new(interface).map_err(TableError::Peers)?;
         let before = self.interface_row(interface.number)?;
+        let before6 = self.peers6(number)?;
         if before.is_none_or(|(_, row)| row.number() != Some(interface.number)) {
             self.start_tallies(interface.number)?;
         }
@@ -72,15 +76,26 @@ impl Dataplane {
                 .insert(interface.slow_ifindex, number, 0)
                 .map_err(in_table("slow_links"))?;
         }
-        for number in row.ways().map(u32::from).chain([number]) {
+        let ways6 = peers6.iter().flat_map(Peers6Row::ways);
+        let ways: Vec<_> = row.ways().chain(ways6).collect();
+        for number in ways.iter().copied().map(u32::from).chain([number]) {
             self.tables.interface_keys.set(number, key, 0).map_err(in_table("interface_keys"))?;
         }
         self.limit_interface(interface.number, interface.rate)?;
         self.tables.interfaces.insert(key, row, 0).map_err(in_table("interfaces"))?;
-        match before {
-            Some((old_key, old_row)) => self.forget_former(old_key, &old_row, key, &row),
-            None => Ok(()),
+        match peers6 {
+            Some(peers) => self.tables.peers6.insert(number, peers, 0),
+            None => absent(self.tables.peers6.remove(&number)),
         }
+        .map_err(in_table("peers6"))?;
+        let Some((old_key, old_row)) = before else { return Ok(()) };
+        self.forget_former(old_key, &old_row, key, &row)?;
+        let old_ways = old_row.ways().chain(before6.iter().flat_map(Peers6Row::ways));
+        for way in old_ways.filter(|way| !ways.contains(way)) {
+            let is_number = way == interface.number;
+            self.forget_way(way, if is_number { key } else { InterfaceKey::NONE })?;
+        }
+        Ok(())
     }
 
     /// Removes the interface with its neighbours, its sources and its tallies. Routes that
@@ -98,10 +113,12 @@ impl Dataplane {
             absent(self.tables.interfaces.remove(&key)).map_err(in_table("interfaces"))?;
             absent(self.tables.slow_links.remove(&row.slow_ifindex()))
                 .map_err(in_table("slow_links"))?;
-            for way in row.ways() {
+            let peers6 = self.peers6(u32::from(number))?;
+            for way in row.ways().chain(peers6.iter().flat_map(Peers6Row::ways)) {
                 self.forget_way(way, InterfaceKey::NONE)?;
             }
         }
+        absent(self.tables.peers6.remove(&u32::from(number))).map_err(in_table("peers6"))?;
         self.forget_way(number, InterfaceKey::NONE)?;
         self.limit_interface(number, None)?;
         for source in self.sources()? {
@@ -115,11 +132,14 @@ impl Dataplane {
     /// # Errors
     /// The kernel refused.
     pub fn interfaces(&self) -> Result<Vec<Interface>, TableError> {
-        let rows: Vec<_> = listed("interfaces", self.tables.interfaces.iter(), Some)?;
+        let rows = self.tables.interfaces.iter();
+        let rows: Vec<_> = listed("interfaces", rows, Some)?;
         let mut found = Vec::with_capacity(rows.len());
         for (key, row) in rows {
-            let rate = row.number().map(|number| self.interface_rate(number)).transpose()?;
-            found.extend(row.interface(key, rate.flatten()));
+            let number = row.number();
+            let rate = number.map(|number| self.interface_rate(number)).transpose()?;
+            let peers6 = number.map(|number| self.peers6(number.into())).transpose()?;
+            found.extend(row.interface(key, rate.flatten(), peers6.flatten()));
         }
         found.sort_unstable_by_key(|interface| interface.number);
         Ok(found)
@@ -128,10 +148,12 @@ impl Dataplane {
     /// # Errors
     /// The kernel refused (a full table).
     pub fn put_source(&mut self, Source { interface, prefix }: Source) -> Done {
-        self.tables
-            .sources
-            .insert(&Scoped::key(interface, prefix), PresenceRow::default(), 0)
-            .map_err(in_table("sources"))
+        let (tables, row) = (&mut self.tables, PresenceRow::default());
+        match prefix {
+            IpNet::V4(v4) => tables.sources.insert(&Scoped::key(interface, v4), row, 0),
+            IpNet::V6(v6) => tables.sources6.insert(&Scoped6::key(interface, v6), row, 0),
+        }
+        .map_err(in_table("sources"))
     }
 
     /// # Errors
@@ -145,17 +167,30 @@ impl Dataplane {
     }
 
     fn erase_source(&mut self, Source { interface, prefix }: Source) -> Done {
-        absent(self.tables.sources.remove(&Scoped::key(interface, prefix)))
-            .map_err(in_table("sources"))
+        absent(match prefix {
+            IpNet::V4(v4) => self.tables.sources.remove(&Scoped::key(interface, v4)),
+            IpNet::V6(v6) => self.tables.sources6.remove(&Scoped6::key(interface, v6)),
+        })
+        .map_err(in_table("sources"))
     }
 
     /// # Errors
     /// The kernel refused.
     pub fn sources(&self) -> Result<BTreeSet<Source>, TableError> {
-        listed("sources", self.tables.sources.keys().map(|key| Ok((key?, ()))), |(key, ())| {
-            let (number, prefix) = Scoped::read(&key)?;
+        let source = |(number, prefix)| {
             Some(Source { interface: InterfaceNumber::try_from(number).ok()?, prefix })
-        })
+        };
+        let mut found: BTreeSet<_> =
+            listed("sources", self.tables.sources.keys(), |key| source(Scoped::read(&key)?))?;
+        let of_ipv6 = self.tables.sources6.keys();
+        found.extend(listed::<_, _, Vec<_>>("sources6", of_ipv6, |key| {
+            source(Scoped6::read(&key)?)
+        })?);
+        Ok(found)
+    }
+
+    fn peers6(&self, number: u32) -> Result<Option<Peers6Row>, TableError> {
+        present(self.tables.peers6.get(&number, 0)).map_err(in_table("peers6"))
     }
 
     fn interface_row(
@@ -184,10 +219,6 @@ impl Dataplane {
         if old_row.slow_ifindex() != row.slow_ifindex() {
             absent(self.tables.slow_links.remove(&old_row.slow_ifindex()))
                 .map_err(in_table("slow_links"))?;
-        }
-        for way in old_row.ways().filter(|way| !row.ways().any(|stays| stays == *way)) {
-            let is_number = row.number() == Some(way);
-            self.forget_way(way, if is_number { key } else { InterfaceKey::NONE })?;
         }
         Ok(())
     }
@@ -223,51 +254,83 @@ impl Dataplane {
     /// # Errors
     /// The kernel refused.
     pub fn put_subnet(&mut self, subnet: Subnet) -> Done {
-        self.tables
-            .subnets
-            .insert(&Scoped::key(subnet.vni, subnet.range), SubnetRow::new(subnet.gateway), 0)
-            .map_err(in_table("subnets"))
+        let Subnet { vni, range, gateway } = subnet;
+        let tables = &mut self.tables;
+        match (range, gateway) {
+            (IpNet::V4(range), IpAddr::V4(gateway)) => {
+                tables.subnets.insert(&Scoped::key(vni, range), SubnetRow::new(gateway), 0)
+            }
+            (IpNet::V6(range), IpAddr::V6(gateway)) => {
+                tables.subnets6.insert(&Scoped6::key(vni, range), Subnet6Row::new(gateway), 0)
+            }
+            _ => return Err(TableError::Gateway(gateway)),
+        }
+        .map_err(in_table("subnets"))
     }
 
     /// # Errors
     /// The kernel refused.
-    pub fn remove_subnet(&mut self, vni: Vni, range: Ipv4Net) -> Done {
-        absent(self.tables.subnets.remove(&Scoped::key(vni, range))).map_err(in_table("subnets"))
+    pub fn remove_subnet(&mut self, vni: Vni, range: IpNet) -> Done {
+        absent(match range {
+            IpNet::V4(v4) => self.tables.subnets.remove(&Scoped::key(vni, v4)),
+            IpNet::V6(v6) => self.tables.subnets6.remove(&Scoped6::key(vni, v6)),
+        })
+        .map_err(in_table("subnets"))
     }
 
     /// # Errors
     /// The kernel refused.
     pub fn subnets(&self) -> Result<BTreeSet<Subnet>, TableError> {
-        listed("subnets", self.tables.subnets.iter(), |(key, row)| {
-            let (vni, range) = Scoped::read(&key)?;
-            Some(Subnet { vni: Vni::try_from(vni).ok()?, range, gateway: row.gateway() })
-        })
+        let subnet =
+            |(vni, range), gateway| Some(Subnet { vni: Vni::try_from(vni).ok()?, range, gateway });
+        let of_ipv4 = self.tables.subnets.iter();
+        let of_ipv6 = self.tables.subnets6.iter();
+        let mut found: BTreeSet<_> =
+            listed("subnets", of_ipv4, |(key, row)| subnet(Scoped::read(&key)?, row.gateway()))?;
+        found.extend(listed::<_, _, Vec<_>>("subnets6", of_ipv6, |(key, row)| {
+            subnet(Scoped6::read(&key)?, row.gateway())
+        })?);
+        Ok(found)
     }
 
     /// # Errors
     /// No way or too many, or the kernel refused (a full table).
     pub fn put_route(&mut self, route: &Route) -> Done {
         let row = RouteRow::new(&route.ways).ok_or(TableError::Ways(route.ways.len()))?;
-        let key = Scoped::key(route.vni, route.prefix);
-        let written = self.tables.routes.insert(&key, row, 0).map_err(in_table("routes"));
+        let (vni, tables) = (route.vni, &mut self.tables);
+        let written = match route.prefix {
+            IpNet::V4(v4) => tables.routes.insert(&Scoped::key(vni, v4), row, 0),
+            IpNet::V6(v6) => tables.routes6.insert(&Scoped6::key(vni, v6), row, 0),
+        }
+        .map_err(in_table("routes"));
         self.count_change(Changed::Net(route.vni.as_u32()), written)
     }
 
     /// # Errors
     /// The kernel refused.
-    pub fn remove_route(&mut self, vni: Vni, prefix: Ipv4Net) -> Done {
-        let key = Scoped::key(vni, prefix);
-        let erased = absent(self.tables.routes.remove(&key)).map_err(in_table("routes"));
+    pub fn remove_route(&mut self, vni: Vni, prefix: IpNet) -> Done {
+        let erased = absent(match prefix {
+            IpNet::V4(v4) => self.tables.routes.remove(&Scoped::key(vni, v4)),
+            IpNet::V6(v6) => self.tables.routes6.remove(&Scoped6::key(vni, v6)),
+        })
+        .map_err(in_table("routes"));
         self.count_change(Changed::Net(vni.as_u32()), erased)
     }
 
     /// # Errors
     /// The kernel refused.
     pub fn routes(&self) -> Result<Vec<Route>, TableError> {
-        let mut found: Vec<_> = listed("routes", self.tables.routes.iter(), |(key, row)| {
-            let (vni, prefix) = Scoped::read(&key)?;
+        let route = |(vni, prefix), row: RouteRow| {
             Some(Route { vni: Vni::try_from(vni).ok()?, prefix, ways: row.ways() })
+        };
+        let mut found: Vec<_> = listed("routes", self.tables.routes.iter(), |(key, row)| {
+            route(Scoped::read(&key)?, row)
         })?;
+        found.extend(listed::<_, _, Vec<_>>(
+            "routes6",
+            self.tables.routes6.iter(),
+            |(key, row)| route(Scoped6::read(&key)?, row),
+        )?);
         found.sort_unstable_by_key(|route| (route.vni, route.prefix));
         Ok(found)
     }
@@ -275,16 +338,23 @@ impl Dataplane {
     /// # Errors
     /// The kernel refused (a full table).
     pub fn put_nic(&mut self, nic: &Nic) -> Done {
-        let key = AddressKey::new(nic.vni, nic.address);
-        let written = self.tables.nics.insert(key, NicRow::new(nic), 0).map_err(in_table("nics"));
+        let (vni, row) = (nic.vni, NicRow::new(nic));
+        let written = match nic.address {
+            IpAddr::V4(v4) => self.tables.nics.insert(AddressKey::new(vni, v4), row, 0),
+            IpAddr::V6(v6) => self.tables.nics6.insert(Address6Key::new(vni, v6), row, 0),
+        }
+        .map_err(in_table("nics"));
         self.count_change(Changed::Net(nic.vni.as_u32()), written)
     }
 
     /// # Errors
     /// The kernel refused.
-    pub fn remove_nic(&mut self, vni: Vni, address: Ipv4Addr) -> Done {
-        let key = AddressKey::new(vni, address);
-        let erased = absent(self.tables.nics.remove(&key)).map_err(in_table("nics"));
+    pub fn remove_nic(&mut self, vni: Vni, address: IpAddr) -> Done {
+        let erased = absent(match address {
+            IpAddr::V4(v4) => self.tables.nics.remove(&AddressKey::new(vni, v4)),
+            IpAddr::V6(v6) => self.tables.nics6.remove(&Address6Key::new(vni, v6)),
+        })
+        .map_err(in_table("nics"));
         self.count_change(Changed::Net(vni.as_u32()), erased)
     }
 
@@ -292,82 +362,9 @@ impl Dataplane {
     /// The kernel refused.
     pub fn nics(&self) -> Result<Vec<Nic>, TableError> {
         let mut found: Vec<_> = listed("nics", self.tables.nics.iter(), |(key, row)| row.nic(key))?;
+        let of_ipv6 = self.tables.nics6.iter();
+        found.extend(listed::<_, _, Vec<_>>("nics6", of_ipv6, |(key, row)| key.nic(row))?);
         found.sort_unstable_by_key(|nic| (nic.vni, nic.address));
-        Ok(found)
-    }
-}
-
-/// Security groups.
-impl Dataplane {
-    /// Writes a set of rules. Put it before the NIC that names it, and never over a set that
-    /// a NIC names: packets would meet it half written.
-    ///
-    /// # Errors
-    /// More than 512 rules one way, or the kernel refused (a full table).
-    pub fn put_rule_set(&mut self, number: RuleSetNumber, set: &RuleSet) -> Done {
-        for (direction, rules) in Direction::BOTH.into_iter().zip([&set.inbound, &set.outbound]) {
-            if rules.len() > RULES_PER_ROW * RULE_ROWS_PER_SET {
-                return Err(TableError::Rules(rules.len()));
-            }
-            for (row, chunk) in (0..).zip(rule_chunks(rules)) {
-                self.tables
-                    .rules
-                    .insert(RuleKey::new(number, direction, row), RuleRow::new(chunk), 0)
-                    .map_err(in_table("rules"))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// # Errors
-    /// The kernel refused.
-    pub fn remove_rule_set(&mut self, number: RuleSetNumber) -> Done {
-        for direction in Direction::BOTH {
-            for row in 0.. {
-                let key = RuleKey::new(number, direction, row);
-                match self.tables.rules.remove(&key) {
-                    Ok(()) => {}
-                    Err(e) if is_absent(&e) => break,
-                    Err(e) => return Err(in_table("rules")(e)),
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// `None` if there is no such set.
-    ///
-    /// # Errors
-    /// The kernel refused.
-    pub fn rule_set(&self, number: RuleSetNumber) -> Result<Option<RuleSet>, TableError> {
-        let inbound = self.rules(number, Direction::Inbound)?;
-        let outbound = self.rules(number, Direction::Outbound)?;
-        Ok(inbound.zip(outbound).map(|(inbound, outbound)| RuleSet { inbound, outbound }))
-    }
-
-    /// The numbers of all sets.
-    ///
-    /// # Errors
-    /// The kernel refused.
-    pub fn rule_sets(&self) -> Result<BTreeSet<RuleSetNumber>, TableError> {
-        listed("rules", self.tables.rules.keys().map(|key| Ok((key?, ()))), |(key, ())| {
-            key.rule_set()
-        })
-    }
-
-    fn rules(
-        &self,
-        number: RuleSetNumber,
-        direction: Direction,
-    ) -> Result<Option<Vec<Rule>>, TableError> {
-        let mut found = None;
-        for row in 0.. {
-            let key = RuleKey::new(number, direction, row);
-            match present(self.tables.rules.get(&key, 0)).map_err(in_table("rules"))? {
-                Some(row) => found.get_or_insert_with(Vec::new).extend(row.rules()),
-                None => break,
-            }
-        }
         Ok(found)
     }
 }
@@ -387,7 +384,11 @@ impl Dataplane {
     /// # Errors
     /// The kernel refused.
     pub fn flows(&self, limit: usize) -> Result<Vec<Flow>, TableError> {
-        listed("flows", self.tables.flows.iter().take(limit), |(key, row)| row.flow(key))
+        let of_ipv4 = self.tables.flows.iter().take(limit);
+        let mut found: Vec<_> = listed("flows", of_ipv4, |(key, row)| row.flow(key))?;
+        let of_ipv6 = self.tables.flows6.iter().take(limit - found.len().min(limit));
+        found.extend(listed::<_, _, Vec<_>>("flows6", of_ipv6, |(key, row)| key.flow(row))?);
+        Ok(found)
     }
 
     /// The VLANs that have an interface on a port.
@@ -398,12 +399,6 @@ impl Dataplane {
         let interfaces = self.interfaces()?.into_iter();
         Ok(interfaces.filter(|i| i.port_ifindex == port_ifindex).map(|i| i.vlan).collect())
     }
-}
-
-/// At least one row, so that an empty set is a set that is there.
-fn rule_chunks(rules: &[Rule]) -> impl Iterator<Item = &[Rule]> {
-    let empty = rules.is_empty().then_some([].as_slice());
-    empty.into_iter().chain(rules.chunks(RULES_PER_ROW))
 }
 
 /// Rows that can be read. One that goes away under the walk is not there.

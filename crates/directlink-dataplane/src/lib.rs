@@ -2,19 +2,19 @@
 //!
 //! ```text
 //! port (towards the customer)       router's namespace                    fabric uplink
-//!  XDP directlink_port ── VLAN known, IPv4 to a NIC of the Net ─► VXLAN ─► redirect ─────►
-//!    │ for the router itself (ARP, its peer address)
+//!  XDP directlink_port ── VLAN known, IP to a NIC of the Net ─► VXLAN ─► redirect ─────►
+//!    │ for the router itself (ARP, ND, its peer address)
 //!    ▼
 //!  tc directlink_port_slow ── VLAN popped ─► slow veth ─► the interface's own namespace
 //!  ◄── VLAN pushed ── tc directlink_slow_port ◄── slow veth ◄── (kernel: ARP, ICMP, TCP)
 //!                     └ reads the customer's MAC off what the kernel sends
 //!  ◄── VLAN pushed ──────────────── XDP directlink_fabric ◄── VXLAN to our VTEP ──────────
-//!                                     ├ ARP for a gateway: answered in place
+//!                                     ├ ARP, ND for a gateway: answered in place
 //!                                     └ all else: to the kernel
 //! ```
 //!
 //! The kernel's side is C, in `ebpf/`: `tables.h` defines rows and verdicts, one header per
-//! topic, and `directlink.bpf.c` has the four entry points, each with the one match that
+//! topic, and `directlink.bpf.c` has the entry points, each with the one match that
 //! turns a verdict into an action. Every packet has exactly one [`Verdict`], counted for the
 //! router and for the interface.
 //!
@@ -35,6 +35,7 @@ mod neighbours;
 pub mod offload;
 mod rates;
 mod rows;
+mod rule_sets;
 mod tables;
 mod tallies;
 #[cfg(test)]

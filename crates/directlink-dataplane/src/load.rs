@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! PIN_DIR/                      on a BPF file system
-//!   tables-FINGERPRINT/         one pin per table; the fingerprint is that of tables.h
+//!   tables-FINGERPRINT/         one pin per table; the fingerprint is that of tables.h, tables6.h
 //!     interfaces routes nics …
 //!   links/                      XDP attachments; the programs live as long as these
 //!     port-IFINDEX fabric-IFINDEX
@@ -16,14 +16,17 @@
 use crate::{
     bpffs::{self, BpffsError},
     tables::{
-        AddressKey, CREDIT_LIMITS, ChangeRow, FORWARDED_NUMBERS, FlowKey, FlowRow, ForwardedRow,
-        InterfaceKey, InterfaceRow, InterfaceTallies, LimitRow, NeighbourRow, NicRow, PortRow,
-        PresenceRow, RouteRow, RouterRow, RuleKey, RuleRow, Scoped, SubnetRow, TallyRow,
+        Address6Key, AddressKey, CREDIT_LIMITS, ChangeRow, FORWARDED_NUMBERS, Flow6Key, FlowKey,
+        FlowRow, ForwardedRow, InterfaceKey, InterfaceRow, InterfaceTallies, LimitRow,
+        NeighbourRow, NicRow, Peers6Row, PortRow, PresenceRow, RouteRow, RouterRow, Rule6Row,
+        RuleKey, RuleRow, Scoped, Scoped6, Subnet6Row, SubnetRow, TallyRow,
     },
 };
 use aya::{
     Ebpf, EbpfError, EbpfLoader,
-    maps::{Array, HashMap, LpmTrie, Map, MapData, MapError, PerCpuArray, PerCpuHashMap},
+    maps::{
+        Array, HashMap, LpmTrie, Map, MapData, MapError, PerCpuArray, PerCpuHashMap, ProgramArray,
+    },
     programs::{ProgramError, SchedClassifier, Xdp},
     util::nr_cpus,
 };
@@ -37,7 +40,7 @@ use thiserror::Error;
 pub(crate) static OBJECT: &[u8] =
     aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/directlink.bpf.o"));
 
-/// Of the rows in `tables.h`, comments aside.
+/// Of the rows in `tables.h` and `tables6.h`, comments aside.
 const LAYOUT: &str = env!("DIRECTLINK_LAYOUT");
 
 const LINKS: &str = "links";
@@ -128,11 +131,25 @@ impl Dataplane {
             .map_max_entries("nics", capacity.nics)
             .map_max_entries("rules", capacity.rule_rows)
             .map_max_entries("flows", capacity.flows)
+            .map_max_entries("peers6", capacity.interfaces)
+            .map_max_entries("routes6", capacity.routes)
+            .map_max_entries("sources6", capacity.routes)
+            .map_max_entries("nics6", capacity.nics)
+            .map_max_entries("rules6", capacity.rule_rows)
+            .map_max_entries("flows6", capacity.flows)
             .map_max_entries("forwarded", processors * FORWARDED_NUMBERS)
             .map_max_entries("credits", processors * CREDIT_LIMITS)
             .map_max_entries("net_shortcuts", processors * SHORTCUT_SETS)
             .map_max_entries("customer_shortcuts", processors * SHORTCUT_SETS)
             .load(OBJECT)?;
+        let mut roads6 = ProgramArray::try_from(pinned_map(&tables_dir, ROADS6)?)
+            .map_err(|source| OpenError::Table { name: ROADS6, source })?;
+        for (slot, name) in (0..).zip(["directlink_port6", "directlink_fabric6"]) {
+            let program = xdp(&mut programs, name)?;
+            load(name, program.load())?;
+            let fd = program.fd().map_err(|source| OpenError::Program { name, source })?;
+            roads6.set(slot, fd, 0).map_err(|source| OpenError::Table { name: ROADS6, source })?;
+        }
         for name in ["directlink_port", "directlink_fabric"] {
             load(name, xdp(&mut programs, name)?.load())?;
         }
@@ -226,6 +243,13 @@ pub(crate) struct Tables {
     pub(crate) router_tallies: PerCpuArray<MapData, TallyRow>,
     pub(crate) forwarded: Array<MapData, ForwardedRow>,
     pub(crate) interface_tallies: PerCpuHashMap<MapData, u32, InterfaceTallies>,
+    pub(crate) peers6: HashMap<MapData, u32, Peers6Row>,
+    pub(crate) routes6: LpmTrie<MapData, Scoped6, RouteRow>,
+    pub(crate) sources6: LpmTrie<MapData, Scoped6, PresenceRow>,
+    pub(crate) subnets6: LpmTrie<MapData, Scoped6, Subnet6Row>,
+    pub(crate) nics6: HashMap<MapData, Address6Key, NicRow>,
+    pub(crate) rules6: HashMap<MapData, RuleKey, Rule6Row>,
+    pub(crate) flows6: HashMap<MapData, Flow6Key, FlowRow>,
 }
 
 impl Tables {
@@ -250,9 +274,20 @@ impl Tables {
             router_tallies: pinned(dir, "router_tallies")?,
             forwarded: pinned(dir, "forwarded")?,
             interface_tallies: pinned(dir, "interface_tallies")?,
+            peers6: pinned(dir, "peers6")?,
+            routes6: pinned(dir, "routes6")?,
+            sources6: pinned(dir, "sources6")?,
+            subnets6: pinned(dir, "subnets6")?,
+            nics6: pinned(dir, "nics6")?,
+            rules6: pinned(dir, "rules6")?,
+            flows6: pinned(dir, "flows6")?,
         })
     }
 }
+
+/// IPv6's programs, which the attached ones call: `ebpf/maps.h`. The new ones take the place of
+/// the old before the new callers do, so each packet goes one whole road.
+const ROADS6: &str = "roads6";
 
 /// Each processor's share of the tables of ways: `WAY_SET_BITS` of `ebpf/shortcuts.h`.
 const SHORTCUT_SETS: u32 = 1 << 12;
@@ -266,9 +301,12 @@ fn pinned<T: TryFrom<Map, Error = MapError>>(
     dir: &Path,
     name: &'static str,
 ) -> Result<T, OpenError> {
+    T::try_from(pinned_map(dir, name)?).map_err(|source| OpenError::Table { name, source })
+}
+
+fn pinned_map(dir: &Path, name: &'static str) -> Result<Map, OpenError> {
     MapData::from_pin(dir.join(name))
         .and_then(Map::from_map_data)
-        .and_then(T::try_from)
         .map_err(|source| OpenError::Table { name, source })
 }
 

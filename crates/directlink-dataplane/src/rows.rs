@@ -1,9 +1,9 @@
 //! What the router is told, and what it says: the tables' rows in the words of the field.
 
-use directlink_net::{Ipv4Net, Mac, Mtu, Vlan, Vni};
+use directlink_net::{IpNet, Mac, Mtu, Vlan, Vni};
 use std::{
     fmt,
-    net::{Ipv4Addr, SocketAddrV4},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     num::{NonZeroU16, NonZeroU32, NonZeroU64},
     ops::RangeInclusive,
 };
@@ -58,7 +58,7 @@ pub struct Uplink {
     pub ifindex: u32,
     /// Our end of every tunnel; an address that the router's namespace has.
     pub vtep: Ipv4Addr,
-    /// What every Subnet's gateway answers to ARP: one for all routers of a Region, so that
+    /// What every Subnet's gateway answers to ARP and ND: one for all routers of a Region, so that
     /// a NIC keeps it when another router takes over.
     pub gateway_mac: Mac,
 }
@@ -74,7 +74,8 @@ pub struct Interface {
     /// Router's end of the veth whose other end is in the interface's own namespace; 0 while
     /// there is none.
     pub slow_ifindex: u32,
-    /// The customer's routers on the VLAN: 1 or 2.
+    /// The customer's routers on the VLAN: at least one, at most two of a family. A VLAN without an
+    /// IPv6 peer carries no IPv6.
     pub peers: Vec<Peer>,
     /// The MAC that the interface has in its own namespace.
     pub router_mac: Mac,
@@ -112,17 +113,17 @@ pub struct Peer {
     /// where it is the first.
     pub way: InterfaceNumber,
     /// Our peer address, with the length of the peer subnet's prefix.
-    pub router: Ipv4Net,
-    /// The customer's peer address: where what goes this way is sent.
-    pub customer: Ipv4Addr,
+    pub router: IpNet,
+    /// The customer's peer address, of the same family: where what goes this way is sent.
+    pub customer: IpAddr,
 }
 
 /// A prefix of the customer's network, and the equal-cost ways that lead there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
     pub vni: Vni,
-    pub prefix: Ipv4Net,
-    /// To 1 to 4 peers; each flow keeps to one.
+    pub prefix: IpNet,
+    /// To 1 to 4 peers of its family; each flow keeps to one.
     pub ways: Vec<InterfaceNumber>,
 }
 
@@ -130,22 +131,22 @@ pub struct Route {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Source {
     pub interface: InterfaceNumber,
-    pub prefix: Ipv4Net,
+    pub prefix: IpNet,
 }
 
-/// A Subnet of a Net, with the gateway address that we answer ARP for.
+/// A Subnet of a Net, with the gateway address that we answer ARP or ND for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Subnet {
     pub vni: Vni,
-    pub range: Ipv4Net,
-    pub gateway: Ipv4Addr,
+    pub range: IpNet,
+    pub gateway: IpAddr,
 }
 
-/// A NIC, and the host that it is on.
+/// A NIC's address, and the host that it is on. A NIC of both families is two of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Nic {
     pub vni: Vni,
-    pub address: Ipv4Addr,
+    pub address: IpAddr,
     pub mac: Mac,
     pub vtep: Ipv4Addr,
     /// None: everything is denied.
@@ -179,7 +180,7 @@ impl fmt::Display for RuleSetNumber {
     }
 }
 
-/// What the security groups of a NIC admit, merged: at most 512 rules each way.
+/// What the security groups of a NIC admit, merged: at most 512 rules each way and family.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RuleSet {
     /// From the customer's network to the NIC.
@@ -192,7 +193,7 @@ pub struct RuleSet {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     /// Of the far end: the customer's side.
-    pub range: Ipv4Net,
+    pub range: IpNet,
     pub protocol: Protocol,
     /// Destination ports; None is all. Says nothing about protocols without ports.
     pub ports: Option<RangeInclusive<u16>>,
@@ -207,6 +208,7 @@ pub enum Protocol {
 
 impl Protocol {
     pub const ICMP: Self = Self::Number(1);
+    pub const ICMPV6: Self = Self::Number(58);
     pub const TCP: Self = Self::Number(6);
     pub const UDP: Self = Self::Number(17);
 }
@@ -217,9 +219,9 @@ pub struct Flow {
     pub vni: Vni,
     pub protocol: u8,
     /// In the customer's network. An ICMP echo has its identifier as both ports.
-    pub outside: SocketAddrV4,
+    pub outside: SocketAddr,
     /// The NIC.
-    pub inside: SocketAddrV4,
+    pub inside: SocketAddr,
     pub opened: Opened,
     /// False once the rule is gone that admitted it.
     pub admitted: bool,

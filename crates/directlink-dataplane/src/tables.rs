@@ -4,21 +4,25 @@
 //! with typed constructors and readers, so that no order can be mistaken. The rest of the
 //! crate speaks the types of `rows.rs`; only this module and `handle.rs` see these.
 //!
+//! IPv6 has rows of its own, in `tables/v6.rs`.
+//!
 //! `tests/layout.rs` reads the compiled object's BTF and compares every size, offset and
 //! verdict number.
 
 mod rates;
 mod rules;
+mod v6;
 
 use crate::rows::{
     Flow, Interface, InterfaceNumber, Nic, Opened, Peer, Rate, RuleSetNumber, Uplink,
 };
 use crate::verdict::Verdict;
 use aya::{Pod, maps::lpm_trie};
-use directlink_net::{Ipv4Net, Mac, Mtu, Vlan, Vni};
+use directlink_net::{IpNet, Ipv4Net, Mac, Mtu, Vlan, Vni};
 pub(crate) use rates::{CREDIT_LIMITS, LimitRow, PORT_LIMITS, PortRow};
 pub(crate) use rules::{Direction, RULE_ROWS_PER_SET, RULES_PER_ROW, RuleKey, RuleRow};
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+pub(crate) use v6::{Address6Key, Flow6Key, Peers6Row, Rule6Row, Scoped6, Subnet6Row};
 
 pub(crate) const NEXT_HOPS_PER_ROUTE: usize = 4;
 pub(crate) const PEERS_PER_INTERFACE: usize = 2;
@@ -106,35 +110,41 @@ struct PeerCell {
 }
 
 impl PeerCell {
-    fn new(peer: &Peer) -> Self {
-        Self {
+    /// `None` for one of IPv6.
+    fn new(peer: &Peer) -> Option<Self> {
+        let (IpNet::V4(router), IpAddr::V4(customer)) = (peer.router, peer.customer) else {
+            return None;
+        };
+        Some(Self {
             way: peer.way.into(),
-            router: peer.router.addr().octets(),
-            customer: peer.customer.octets(),
-            mask: peer.router.netmask().octets(),
-        }
+            router: router.addr().octets(),
+            customer: customer.octets(),
+            mask: router.netmask().octets(),
+        })
     }
 
     /// `None` where there is none.
     fn peer(self) -> Option<Peer> {
         let prefix_len = u32::from_be_bytes(self.mask).leading_ones();
+        let router = Ipv4Net::new(self.router.into(), u8::try_from(prefix_len).ok()?).ok()?;
         Some(Peer {
             way: InterfaceNumber::try_from(self.way).ok()?,
-            router: Ipv4Net::new(self.router.into(), u8::try_from(prefix_len).ok()?).ok()?,
-            customer: self.customer.into(),
+            router: router.into(),
+            customer: Ipv4Addr::from(self.customer).into(),
         })
     }
 }
 
 impl InterfaceRow {
-    /// `None` for no peer, or more than a row can hold.
+    /// With the peers of IPv4. `None` for no peer at all, or more than a row can hold.
     pub(crate) fn new(interface: &Interface) -> Option<Self> {
         let mut peers = [PeerCell::default(); PEERS_PER_INTERFACE];
-        if interface.peers.is_empty() || interface.peers.len() > peers.len() {
+        let cells: Vec<_> = interface.peers.iter().filter_map(PeerCell::new).collect();
+        if interface.peers.is_empty() || cells.len() > peers.len() {
             return None;
         }
-        for (cell, peer) in peers.iter_mut().zip(&interface.peers) {
-            *cell = PeerCell::new(peer);
+        for (slot, cell) in peers.iter_mut().zip(&cells) {
+            *slot = *cell;
         }
         Some(Self {
             number: interface.number.into(),
@@ -148,13 +158,18 @@ impl InterfaceRow {
         })
     }
 
-    /// The ways to its peers.
+    /// The ways to its peers of IPv4.
     pub(crate) fn ways(&self) -> impl Iterator<Item = InterfaceNumber> + '_ {
         self.peers.iter().filter_map(|cell| InterfaceNumber::try_from(cell.way).ok())
     }
 
-    /// `None` for a row that no `InterfaceRow::new` made. Its rate is in another table.
-    pub(crate) fn interface(self, key: InterfaceKey, rate: Option<Rate>) -> Option<Interface> {
+    /// `None` for a row that no `InterfaceRow::new` made. Its rate and its IPv6 peers are in other tables.
+    pub(crate) fn interface(
+        self,
+        key: InterfaceKey,
+        rate: Option<Rate>,
+        of_ipv6: Option<Peers6Row>,
+    ) -> Option<Interface> {
         Some(Interface {
             number: self.number()?,
             port_ifindex: key.port_ifindex,
@@ -162,7 +177,12 @@ impl InterfaceRow {
             vni: Vni::try_from(self.vni).ok()?,
             mtu: Mtu::try_from(self.mtu).ok()?,
             slow_ifindex: self.slow_ifindex,
-            peers: self.peers.iter().filter_map(|cell| cell.peer()).collect(),
+            peers: self
+                .peers
+                .iter()
+                .filter_map(|cell| cell.peer())
+                .chain(of_ipv6.iter().flat_map(Peers6Row::peers))
+                .collect(),
             router_mac: Mac(self.router_mac),
             forwards: self.flags & INTERFACE_FORWARDS != 0,
             rate,
@@ -233,10 +253,11 @@ impl Scoped {
     }
 
     /// The scope and the prefix. `None` for a key that `Scoped::key` did not make.
-    pub(crate) fn read(key: &PrefixKey) -> Option<(u32, Ipv4Net)> {
+    pub(crate) fn read(key: &PrefixKey) -> Option<(u32, IpNet)> {
         let prefix_len = u8::try_from(key.prefix_len().checked_sub(32)?).ok()?;
         let Self { scope, address } = key.data();
-        Some((u32::from_be_bytes(scope), Ipv4Net::new(address.into(), prefix_len).ok()?))
+        let prefix = Ipv4Net::new(address.into(), prefix_len).ok()?;
+        Some((u32::from_be_bytes(scope), prefix.into()))
     }
 }
 
@@ -278,8 +299,8 @@ impl SubnetRow {
         Self { gateway: gateway.octets() }
     }
 
-    pub(crate) fn gateway(self) -> Ipv4Addr {
-        self.gateway.into()
+    pub(crate) fn gateway(self) -> IpAddr {
+        Ipv4Addr::from(self.gateway).into()
     }
 }
 
@@ -319,9 +340,13 @@ impl NicRow {
     }
 
     pub(crate) fn nic(self, key: AddressKey) -> Option<Nic> {
+        self.nic_at(key.vni, Ipv4Addr::from(key.address).into())
+    }
+
+    fn nic_at(self, vni: u32, address: IpAddr) -> Option<Nic> {
         Some(Nic {
-            vni: Vni::try_from(key.vni).ok()?,
-            address: key.address.into(),
+            vni: Vni::try_from(vni).ok()?,
+            address,
             mac: Mac(self.mac),
             vtep: self.vtep.into(),
             rule_set: RuleSetNumber::new(self.rule_set),
@@ -354,11 +379,19 @@ pub(crate) struct FlowRow {
 
 impl FlowRow {
     pub(crate) fn flow(self, key: FlowKey) -> Option<Flow> {
+        let end = |address: Address, port| {
+            SocketAddr::new(Ipv4Addr::from(address).into(), u16::from_be_bytes(port))
+        };
+        let ends = [end(key.outside, key.outside_port), end(key.inside, key.inside_port)];
+        self.flow_of(key.vni, key.protocol, ends)
+    }
+
+    fn flow_of(self, vni: u32, protocol: u8, [outside, inside]: [SocketAddr; 2]) -> Option<Flow> {
         Some(Flow {
-            vni: Vni::try_from(key.vni).ok()?,
-            protocol: key.protocol,
-            outside: endpoint(key.outside, key.outside_port),
-            inside: endpoint(key.inside, key.inside_port),
+            vni: Vni::try_from(vni).ok()?,
+            protocol,
+            outside,
+            inside,
             opened: match self.opened {
                 opened if opened == Direction::Inbound as u8 => Opened::ByCustomer,
                 _ => Opened::ByNic,
@@ -367,10 +400,6 @@ impl FlowRow {
             last_seen_ns: self.last_seen_ns,
         })
     }
-}
-
-fn endpoint(address: Address, port: [u8; 2]) -> SocketAddrV4 {
-    SocketAddrV4::new(address.into(), u16::from_be_bytes(port))
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -445,6 +474,12 @@ plain_bytes!(
     CableTagRow,
     PortRow,
     LimitRow,
+    Peers6Row,
+    Scoped6,
+    Subnet6Row,
+    Address6Key,
+    Rule6Row,
+    Flow6Key,
 );
 
 #[cfg(test)]

@@ -40,13 +40,13 @@ verdicts! {
     5 ToKernel "to_kernel" "was the kernel's business on the uplink",
     6 TtlExpired "ttl_expired" "had no hop left; its sender was told",
     7 TooBig "too_big" "was larger than the MTU; its sender was told",
-    8 Malformed "malformed" "was shorter than its headers say, or not IP version 4",
+    8 Malformed "malformed" "was shorter than its headers say, or not the IP version it claims",
     9 Untagged "untagged" "had no VLAN tag",
     10 DoubleTagged "double_tagged" "had a tag within the tag, or a service tag",
     11 UnknownVlan "unknown_vlan" "had a VLAN that no interface has on this port",
-    12 NotIpv4 "not_ipv4" "was neither IPv4 nor ARP",
+    12 NotIp "not_ip" "was neither IP nor ARP",
     13 NotForRouter "not_for_router" "was another station's frame",
-    14 IpOptions "ip_options" "had IP options, which are not forwarded",
+    14 IpOptions "ip_options" "had IP options or a routing header, which are not forwarded",
     15 NotForwarding "not_forwarding" "came to an interface that does not forward yet",
     16 SourceNotAnnounced "source_not_announced" "came from a source that the customer did not announce",
     17 NicUnknown "nic_unknown" "went to an address that no NIC of the Net has",
@@ -71,6 +71,9 @@ verdicts! {
     36 PolicedNeighbour "policed_neighbour" "was more of ARP than the router takes from one interface",
     37 PolicedIcmp "policed_icmp" "was more of ICMP than the router takes from one interface",
     38 PolicedRest "policed_rest" "was for the router, of no class of its own (fragments), and one of too many",
+    39 NdAnswered "nd_answered" "asked for the gateway's MAC in IPv6, and was told",
+    40 NoIpv6Here "no_ipv6_here" "was IPv6 on an interface without an IPv6 peer",
+    41 ExtensionHeaders "extension_headers" "had more or longer extension headers than are looked through",
 }
 
 impl Verdict {
@@ -85,6 +88,7 @@ impl Verdict {
                 | Self::ToRouter
                 | Self::FromRouter
                 | Self::ArpAnswered
+                | Self::NdAnswered
                 | Self::ToKernel
         )
     }

@@ -19,8 +19,8 @@ use crate::{
 };
 use anyhow::{Context as _, Result, anyhow};
 use directlink_model::ids::NicId;
-use directlink_net::{Ipv4Net, Mac, Vni};
-use std::net::Ipv4Addr;
+use directlink_net::{Ipv4Net, Ipv6Net, Mac, Vni};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// VXLAN's UDP port (RFC 7348 §8).
 const VXLAN_PORT: u16 = 4789;
@@ -36,6 +36,8 @@ pub struct Nic {
     /// Its address, with the length of the Subnet.
     pub address: Ipv4Net,
     pub gateway: Ipv4Addr,
+    /// The same of IPv6, where the Region has it.
+    pub ipv6: Option<(Ipv6Net, Ipv6Addr)>,
 }
 
 /// Where it is now.
@@ -190,8 +192,14 @@ fn attach_to(
         format!("link set {ifname} addrgenmode none up"),
         format!("address add {} dev {ifname}", nic.address),
     ];
-    if !has_default_route(host)? {
+    if !has_default_route(host, "-4")? {
         lines.push(format!("route add default via {}", nic.gateway));
+    }
+    if let Some((address, gateway)) = nic.ipv6 {
+        lines.push(format!("address add {address} dev {ifname} nodad"));
+        if !has_default_route(host, "-6")? {
+            lines.push(format!("route add default via {gateway}"));
+        }
     }
     tool::ip(Some(host), &lines)?;
     let flood = routers
@@ -222,8 +230,8 @@ fn free_ifname(host: &str) -> Result<String> {
         .ok_or_else(|| anyhow!("namespace '{host}' has no name left for an interface"))
 }
 
-fn has_default_route(host: &str) -> Result<bool> {
-    let text = tool::output("ip", ["-n", host, "-4", "route", "show", "default"])?;
+fn has_default_route(host: &str, family: &str) -> Result<bool> {
+    let text = tool::output("ip", ["-n", host, family, "route", "show", "default"])?;
     Ok(!text.trim().is_empty())
 }
 

@@ -5,7 +5,7 @@ use crate::netns;
 use anyhow::{Context as _, Result};
 use std::{
     io::{Read as _, Write as _},
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    net::{IpAddr, SocketAddr, TcpListener, TcpStream},
     thread,
     time::Duration,
 };
@@ -17,7 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// No such namespace or address, or its port 80 is taken.
-pub fn serve(netns: &str, address: Ipv4Addr, text: &str) -> Result<()> {
+pub fn serve(netns: &str, address: impl Into<IpAddr>, text: &str) -> Result<()> {
+    let address = address.into();
     let at = SocketAddr::from((address, 80));
     // A socket stays in the namespace in which it was made, whoever uses it.
     let listener = netns::within(netns, || {
@@ -54,20 +55,21 @@ fn respond(mut stream: TcpStream, answer: &str) -> std::io::Result<()> {
 ///
 /// # Errors
 /// Nobody answers in time, or not with `200 OK`.
-pub fn fetch(netns: &str, address: Ipv4Addr, limit: Duration) -> Result<String> {
+pub fn fetch(netns: &str, address: impl Into<IpAddr>, limit: Duration) -> Result<String> {
+    let at = SocketAddr::from((address.into(), 80));
     let answer = netns::within(netns, || {
         let fetched = || -> std::io::Result<String> {
-            let mut stream = TcpStream::connect_timeout(&SocketAddr::from((address, 80)), limit)?;
+            let mut stream = TcpStream::connect_timeout(&at, limit)?;
             stream.set_read_timeout(Some(limit))?;
-            write!(stream, "GET / HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
+            write!(stream, "GET / HTTP/1.0\r\nHost: {at}\r\n\r\n")?;
             let mut answer = String::new();
             stream.read_to_string(&mut answer)?;
             Ok(answer)
         };
-        fetched().with_context(|| format!("http://{address}/"))
+        fetched().with_context(|| format!("http://{at}/"))
     })?;
     let (head, body) = answer.split_once("\r\n\r\n").context("an HTTP answer without a head")?;
     let status = head.lines().next().unwrap_or_default();
-    anyhow::ensure!(status.contains(" 200 "), "http://{address}/ answers {status}");
+    anyhow::ensure!(status.contains(" 200 "), "http://{at}/ answers {status}");
     Ok(body.to_owned())
 }

@@ -232,6 +232,7 @@ fn two_hosts_of_a_net_are_on_the_fabric_behind_their_vteps() -> Result<()> {
             mac: format!("02:00:00:00:00:{n:02x}").parse()?,
             address: address.parse()?,
             gateway: "10.0.1.1".parse()?,
+            ipv6: None,
         })
     };
     let (a, b) = (nic(1, "10.0.1.5/24")?, nic(2, "10.0.1.6/24")?);

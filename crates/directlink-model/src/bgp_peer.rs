@@ -219,24 +219,25 @@ impl Interface {
     pub fn check_room(&self, ipv6: bool, now: Timestamp) -> Result<(), Fault> {
         self.check_changeable(now)?;
         let why = match ipv6 {
-            true => "this Region's routers forward IPv4 only",
+            true => "it has two ipv6 peers, the most that a router keeps on one VLAN",
             false => "it has two ipv4 peers, the most that a router keeps on one VLAN",
         };
-        let is_full = self.peers().filter(|peer| !peer.is_ipv6()).count() >= PEERS_PER_FAMILY;
-        match ipv6 || is_full {
+        let of_family = self.peers().filter(|peer| peer.is_ipv6() == ipv6);
+        match of_family.count() >= PEERS_PER_FAMILY {
             true => Err(Fault::BgpPeerNotCarried { interface: self.id, why }),
             false => Ok(()),
         }
     }
 
-    /// Asks for the deletion of one. The last one goes with the interface only. Whether that is news.
+    /// Asks for the deletion of one. The last one of IPv4 goes with the interface only. Whether that
+    /// is news.
     pub fn delete_peer(&mut self, id: BgpPeerId, now: Timestamp) -> Result<bool, Fault> {
         self.check_changeable(now)?;
         let peer = self.find_peer(ChosenPeer::Id(id))?;
         if !peer.is_wanted() {
             return Ok(false);
         }
-        if self.wanted_peers().filter(|other| other.is_ipv6() == peer.is_ipv6()).count() == 1 {
+        if !peer.is_ipv6() && self.wanted_peers().filter(|other| !other.is_ipv6()).count() == 1 {
             return Err(Fault::LastBgpPeer(self.id));
         }
         // Of an interface that waits for its owner no router has anything to let go of.
@@ -456,6 +457,25 @@ mod tests {
         assert_eq!(i.peers().count(), 2, "shown while it is deleted");
         assert!(i.see_peer_removed(i.bgp_peer(), at(4)));
         assert_eq!(i.peers().map(|peer| peer.id).collect::<Vec<_>>(), [SECOND]);
+    }
+
+    #[test]
+    fn each_family_has_room_for_two_and_the_last_of_ipv6_may_go() {
+        let mut i = with_two();
+        let block: directlink_net::Ipv6Block = "fd44:4c00::/24".parse().unwrap();
+        for (n, good) in [(0_u16, true), (1, true), (2, false)] {
+            let addresses = block.peers(n).unwrap();
+            let proposal = PeerProposal { asn: asn(65001), key: None, addresses };
+            let id = BgpPeerId::from_bits(100 + u32::from(n));
+            let added = i.add_peer(id, proposal, region(), &[], at(1));
+            assert_eq!(added.is_ok(), good, "{added:?}");
+        }
+        assert_eq!(i.main_peer().id, i.bgp_peer());
+        for id in [100, 101] {
+            assert_eq!(i.delete_peer(BgpPeerId::from_bits(id), at(2)), Ok(true));
+        }
+        i.delete_peer(SECOND, at(3)).unwrap();
+        assert_eq!(i.delete_peer(i.bgp_peer(), at(4)), Err(Fault::LastBgpPeer(i.id)));
     }
 
     #[test]

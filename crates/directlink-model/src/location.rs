@@ -2,7 +2,7 @@
 
 use crate::connection::Bandwidth;
 use crate::ids::{LocationCode, PortName, RegionName, RouterName, SubregionName};
-use directlink_net::{Asn, RegionAsn};
+use directlink_net::{Asn, Ipv6Block, RegionAsn};
 use std::net::Ipv4Addr;
 
 /// One installation. Its number is what every router of it speaks with.
@@ -10,6 +10,8 @@ use std::net::Ipv4Addr;
 pub struct Region {
     pub name: RegionName,
     pub asn: RegionAsn,
+    /// Without, its Nets are of IPv4 alone.
+    pub ipv6: Option<Ipv6Block>,
 }
 
 impl Region {

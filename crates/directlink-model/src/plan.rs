@@ -20,13 +20,15 @@ use crate::{
     net::{Net, Nic, Subnet},
     security_group::{Admission, Flow, OtherSide, Permission, SecurityGroup},
 };
-use directlink_net::{Asn, BgpKey, IpNet, Ipv4Net, Mac, Mtu, PeerAddresses, RegionAsn, Vlan, Vni};
+use directlink_net::{
+    Asn, BgpKey, IpNet, Ipv4Net, Ipv6Block, Ipv6Net, Mac, Mtu, PeerAddresses, RegionAsn, Vlan, Vni,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
-    net::Ipv4Addr,
+    net::{Ipv4Addr, Ipv6Addr},
     str::FromStr,
 };
 
@@ -187,6 +189,9 @@ pub struct NetPlan {
     pub range: IpNet,
     /// Each Subnet's range, with the address that its hosts use as their router.
     pub subnets: BTreeMap<Ipv4Net, Ipv4Addr>,
+    /// The same of IPv6, where the Region has it. A router that does not know it forwards IPv4.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ipv6_subnets: BTreeMap<Ipv6Net, Ipv6Addr>,
     pub nics: BTreeMap<Ipv4Addr, NicPlan>,
 }
 
@@ -194,6 +199,8 @@ pub struct NetPlan {
 pub struct NicPlan {
     pub mac: Mac,
     pub vtep: Ipv4Addr,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipv6: Option<Ipv6Addr>,
     /// All groups of the NIC as one list; order says nothing, no rule forbids.
     pub inbound: Vec<Permission>,
     pub outbound: Vec<Permission>,
@@ -211,6 +218,8 @@ pub struct PortSnapshot {
     /// Its interfaces and those of what it hosts, each with the Net behind its gateway.
     pub interfaces: Vec<(Interface, Option<Net>)>,
     pub region: RegionAsn,
+    /// The Region's.
+    pub ipv6: Option<Ipv6Block>,
     pub bgp_identifier: Ipv4Addr,
 }
 
@@ -218,6 +227,8 @@ pub struct PortSnapshot {
 #[derive(Clone, Debug)]
 pub struct NetSnapshot {
     pub net: Net,
+    /// The Region's.
+    pub ipv6: Option<Ipv6Block>,
     pub subnets: Vec<Subnet>,
     pub nics: Vec<Nic>,
     pub security_groups: Vec<SecurityGroup>,
@@ -283,10 +294,21 @@ fn plan_interface(
         shutdown: interface.shutdown(main.id, now),
         peer_id: Some(main.id).filter(|id| *id != interface.bgp_peer()),
         key: main.key,
-        net: net.map(|net| NetRef { id: net.id, vni: net.vni, advertised: vec![net.range.into()] }),
+        net: net.map(|net| NetRef {
+            id: net.id,
+            vni: net.vni,
+            advertised: advertised(interface, net, snapshot.ipv6),
+        }),
         bits_per_second: carrier.and_then(Connection::share_bits_per_second),
         further_peers: further.map(|peer| (peer.id, plan_peer(peer, interface, now))).collect(),
     }
+}
+
+/// Each session tells what is of its family.
+fn advertised(interface: &Interface, net: &Net, ipv6: Option<Ipv6Block>) -> Vec<IpNet> {
+    let ipv6 = ipv6.filter(|_| interface.wanted_peers().any(|peer| peer.is_ipv6()));
+    let range = ipv6.map(|block| block.net(net.vni).into());
+    [net.range.into()].into_iter().chain(range).collect()
 }
 
 fn plan_peer(peer: BgpPeer, interface: &Interface, now: Timestamp) -> PeerPlan {
@@ -306,7 +328,25 @@ pub fn plan_net(snapshot: &NetSnapshot) -> NetPlan {
         .iter()
         .filter_map(|nic| Some((nic.address, plan_nic(nic, nic.vtep?, snapshot))))
         .collect();
-    NetPlan { vni: snapshot.net.vni, range: snapshot.net.range.into(), subnets, nics }
+    NetPlan {
+        vni: snapshot.net.vni,
+        range: snapshot.net.range.into(),
+        subnets,
+        ipv6_subnets: ipv6_subnets(snapshot),
+        nics,
+    }
+}
+
+fn ipv6_subnets(snapshot: &NetSnapshot) -> BTreeMap<Ipv6Net, Ipv6Addr> {
+    let Some(block) = snapshot.ipv6 else { return BTreeMap::new() };
+    let vni = snapshot.net.vni;
+    let ranges = snapshot.subnets.iter().map(|subnet| subnet.range);
+    ranges.map(|range| (block.subnet(vni, range), block.gateway(vni, range))).collect()
+}
+
+fn ipv6_address(nic: &Nic, snapshot: &NetSnapshot) -> Option<Ipv6Addr> {
+    let subnet = snapshot.subnets.iter().find(|subnet| subnet.id == nic.subnet)?;
+    Some(snapshot.ipv6?.nic(snapshot.net.vni, subnet.range, nic.address))
 }
 
 fn plan_nic(nic: &Nic, vtep: Ipv4Addr, snapshot: &NetSnapshot) -> NicPlan {
@@ -326,6 +366,7 @@ fn plan_nic(nic: &Nic, vtep: Ipv4Addr, snapshot: &NetSnapshot) -> NicPlan {
     NicPlan {
         mac: nic.mac,
         vtep,
+        ipv6: ipv6_address(nic, snapshot),
         inbound: permissions(Flow::Inbound),
         outbound: permissions(Flow::Outbound),
     }
@@ -421,6 +462,7 @@ mod tests {
             bundle: None,
             interfaces: interfaces.into_iter().map(|i| (i, Some(net()))).collect(),
             region: region(),
+            ipv6: None,
             bgp_identifier: Ipv4Addr::new(192, 0, 2, 1),
         }
     }
@@ -594,12 +636,25 @@ mod tests {
             vtep,
             created_at: at(0),
         };
+        let subnet = Subnet {
+            id: SubnetId::from_bits(1),
+            account: AccountId::from_number(1),
+            net: net().id,
+            range: "10.0.0.0/24".parse().unwrap(),
+            subregion: "eu-west-2a".parse().unwrap(),
+            created_at: at(0),
+        };
         let plan = plan_net(&NetSnapshot {
             net: net(),
-            subnets: vec![],
+            ipv6: Some("fd44:4c00::/24".parse().unwrap()),
+            subnets: vec![subnet],
             nics: vec![nic(4, Some(Ipv4Addr::new(192, 0, 2, 9))), nic(5, None)],
             security_groups: vec![group(1, &[80, 443]), group(2, &[443]), group(3, &[22])],
         });
+        let six = &plan.nics[&Ipv4Addr::new(10, 0, 0, 4)].ipv6.unwrap();
+        assert!(six.to_string().ends_with("a00:4"), "{six}");
+        let (range, gateway) = plan.ipv6_subnets.first_key_value().unwrap();
+        assert!(range.contains(six) && range.contains(gateway), "{range}");
         assert_eq!(plan.nics.len(), 1, "a NIC that lives nowhere is not planned");
         assert_eq!(
             plan.nics[&Ipv4Addr::new(10, 0, 0, 4)].inbound,

@@ -8,6 +8,7 @@
 
 mod asn;
 mod bgp_key;
+mod ipv6_block;
 mod mac;
 mod mtu;
 mod peer;
@@ -17,6 +18,7 @@ mod vni;
 pub use asn::{Asn, BadAsn, RegionAsn};
 pub use bgp_key::{BadBgpKey, BgpKey};
 pub use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+pub use ipv6_block::{BadIpv6Block, Ipv6Block};
 pub use mac::{BadMac, Mac};
 pub use mtu::{BadMtu, Mtu};
 pub use peer::{BadPeerAddresses, PeerAddresses};

@@ -10,7 +10,7 @@ use directlink_net::Vni;
 use sha2::{Digest as _, Sha256};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::Ipv4Addr,
+    net::IpAddr,
 };
 
 /// What comes before interfaces lead to it, and what goes after none does.
@@ -89,7 +89,7 @@ fn unwanted(
     wanted: &Wanted,
     observed: &Observed,
     changes: &mut Changes,
-) -> BTreeSet<(Vni, Ipv4Addr)> {
+) -> BTreeSet<(Vni, IpAddr)> {
     let in_use = vnis(wanted, observed);
     let may_go = |vni: Vni| match wanted.nets.get(&vni) {
         Some(net) => net.certainty == Certainty::Current,
@@ -188,7 +188,10 @@ fn fingerprint(set: &RuleSet) -> u32 {
                 Protocol::Number(number) => number.into(),
             };
             let ports = rule.ports.clone().unwrap_or(0..=u16::MAX);
-            hash.update(rule.range.network().octets());
+            match rule.range.network() {
+                IpAddr::V4(v4) => hash.update(v4.octets()),
+                IpAddr::V6(v6) => hash.update(v6.octets()),
+            }
             hash.update([rule.range.prefix_len()]);
             for number in [protocol, *ports.start(), *ports.end()] {
                 hash.update(number.to_be_bytes());

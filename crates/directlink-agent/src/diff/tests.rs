@@ -136,8 +136,19 @@ fn vlan(n: u16) -> Vlan {
     Vlan::try_from(100 + n).unwrap()
 }
 
-fn net4(third: u8) -> Ipv4Net {
-    format!("10.0.{third}.1/24").parse().unwrap()
+/// The first is of IPv6, the others of IPv4.
+fn net_of(third: u8) -> IpNet {
+    match third {
+        0 => "fd00::1/125".parse().unwrap(),
+        _ => format!("10.0.{third}.1/24").parse().unwrap(),
+    }
+}
+
+fn customer_of(n: u8) -> IpAddr {
+    match n {
+        0 => "fd00::2".parse().unwrap(),
+        _ => Ipv4Addr::new(10, 0, n, 2).into(),
+    }
 }
 
 fn number(n: u16) -> InterfaceNumber {
@@ -146,7 +157,7 @@ fn number(n: u16) -> InterfaceNumber {
 
 fn peer_of(n: u8) -> Peer {
     let id = BgpPeerId::from_bits(n.into());
-    Peer { id, router: net4(n), customer: Ipv4Addr::new(10, 0, n, 2) }
+    Peer { id, router: net_of(n), customer: customer_of(n) }
 }
 
 prop_compose! {
@@ -166,7 +177,7 @@ prop_compose! {
 
 fn rules(n: u8) -> RuleSet {
     let rule =
-        |protocol| Rule { range: net4(n), protocol: Protocol::Number(protocol), ports: None };
+        |protocol| Rule { range: net_of(n), protocol: Protocol::Number(protocol), ports: None };
     RuleSet { inbound: (0..n).map(rule).collect(), outbound: vec![] }
 }
 
@@ -175,14 +186,14 @@ prop_compose! {
              subnets in prop::collection::btree_set(0..3u8, 0..3)) -> Net {
         Net {
             certainty: if held { Certainty::Held } else { Certainty::Current },
-            subnets: subnets.into_iter().map(|n| (net4(n).trunc(), Ipv4Addr::new(10, 0, n, 1))).collect(),
+            subnets: subnets.into_iter().map(|n| (net_of(n).trunc(), net_of(n).addr())).collect(),
             nics: hosts.into_iter().map(|(host, (vtep, set))| {
                 let nic = Nic {
                     mac: Mac([2, 0, 0, 0, 0, host]),
                     vtep: Ipv4Addr::new(192, 0, 2, vtep),
                     rules: rules(set),
                 };
-                (Ipv4Addr::new(10, 1, 0, host), nic)
+                (Ipv4Addr::new(10, 1, 0, host).into(), nic)
             }).collect(),
         }
     }
@@ -214,13 +225,13 @@ prop_compose! {
 prop_compose! {
     fn seen()(has_namespace: bool, link in proptest::option::of((0..4u8, any::<bool>(), any::<bool>())),
               inside in proptest::option::of((0..4u16, any::<bool>(), any::<bool>())),
-              addresses in prop::collection::btree_set((0..3u8).prop_map(net4), 0..3)) -> Seen {
+              addresses in prop::collection::btree_set((0..3u8).prop_map(net_of), 0..3)) -> Seen {
         let link = link.map(|(p, is_up, attached)| Link {
             ifindex: 0, port: (p < 3).then(|| port(p)), mtu: 1500, is_up, attached,
         });
         let inside = inside.filter(|_| has_namespace).map(|(v, is_up, is_tuned)| Inside {
             vlan: vlan(v), mac: Mac([6; 6]), mtu: 1500, is_up,
-            kept: addresses.iter().map(Ipv4Net::addr).collect(), addresses: addresses.clone(), is_tuned,
+            kept: addresses.iter().map(IpNet::addr).collect(), addresses: addresses.clone(), is_tuned,
         });
         // Half of a veth pair is nothing that can be.
         let (link, inside) = match (link, inside) {
@@ -268,7 +279,7 @@ prop_compose! {
         tables.rule_sets =
             sets.into_iter().map(|(n, set)| (RuleSetNumber::new(n).unwrap(), set)).collect();
         for ((n, host), (vtep, set)) in nics {
-            tables.nics.insert((vni(n), Ipv4Addr::new(10, 1, 0, host)), NicRow {
+            tables.nics.insert((vni(n), Ipv4Addr::new(10, 1, 0, host).into()), NicRow {
                 mac: Mac([2, 0, 0, 0, 0, host]),
                 vtep: Ipv4Addr::new(192, 0, 2, vtep),
                 rule_set: set.and_then(RuleSetNumber::new),
@@ -366,14 +377,14 @@ fn a_second_peer_comes_beside_the_first_and_stays_as_it_is_when_that_goes() {
         settle(&wanted, &mut kernel);
         assert_eq!(kernel.interfaces[&id].link, before, "the veth is not touched");
         let row = kernel.tables.interfaces.values().next().unwrap();
-        let ways = row.peers.iter().map(|peer| (peer.way, peer.customer.octets()[2]));
+        let ways = row.peers.iter().map(|peer| (peer.way, peer.customer));
         (difference.changes.len(), ways.collect::<Vec<_>>())
     };
     // An address, a neighbour, the row.
-    assert_eq!(with(&[1, 2]), (3, vec![(number(1), 1), (number(2), 2)]));
-    assert_eq!(with(&[2]), (3, vec![(number(2), 2)]));
+    assert_eq!(with(&[1, 2]), (3, vec![(number(1), customer_of(1)), (number(2), customer_of(2))]));
+    assert_eq!(with(&[2]), (3, vec![(number(2), customer_of(2))]));
     // Routes may still lead by number 1, which is the interface's own.
-    assert_eq!(with(&[2, 3]), (3, vec![(number(2), 2), (number(3), 3)]));
+    assert_eq!(with(&[2, 3]), (3, vec![(number(2), customer_of(2)), (number(3), customer_of(3))]));
 }
 
 #[test]
@@ -471,7 +482,7 @@ fn a_mtu_is_changed_without_taking_the_interface_down() {
 fn a_rule_added_is_a_new_set_before_the_nic_names_it() {
     let (mut wanted, mut kernel) = one();
     let nic = |set| Nic { mac: Mac([2; 6]), vtep: Ipv4Addr::new(192, 0, 2, 1), rules: rules(set) };
-    let nics = |set| [(Ipv4Addr::new(10, 1, 0, 1), nic(set))].into();
+    let nics = |set| [(Ipv4Addr::new(10, 1, 0, 1).into(), nic(set))].into();
     let net = |set| Net { certainty: Certainty::Current, subnets: [].into(), nics: nics(set) };
     wanted.nets.insert(vni(1), net(1));
     settle(&wanted, &mut kernel);

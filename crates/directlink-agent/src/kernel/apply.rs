@@ -85,12 +85,14 @@ impl Kernel {
                 Ok(self.dataplane.detach(*ifindex)?)
             }
             Change::KeepNextHop(hop) => {
-                let keep = self.uplink_ifindex().and_then(|i| self.netlink.keep_neighbour(i, *hop));
+                let keep = self
+                    .uplink_ifindex()
+                    .and_then(|i| self.netlink.keep_neighbour(i, (*hop).into()));
                 keep.map_err(io_error("have the next hop resolved"))
             }
             Change::ReleaseNextHop(hop) => {
                 let uplink = self.uplink_ifindex();
-                let release = uplink.and_then(|i| self.netlink.release_neighbour(i, *hop));
+                let release = uplink.and_then(|i| self.netlink.release_neighbour(i, (*hop).into()));
                 release.map_err(io_error("forget a next hop"))
             }
             Change::PutRate { ifindex, rate, .. } => {
@@ -170,6 +172,11 @@ impl Kernel {
                 .and_then(|()| self.netlink.set_up(&names::router_link(id)))
                 .map_err(io_error("set the link up")),
             Change::AddAddress { id, vlan, address } => {
+                if address.addr().is_ipv6() {
+                    let link = names::inner_link(vlan);
+                    self.inside(id, || sysctl::speak_ipv6(&link))
+                        .map_err(io_error("let the link speak IPv6"))?;
+                }
                 let add = self.on_inner(id, vlan, |n, ifindex| n.add_address(ifindex, address));
                 add.map_err(io_error("set the address"))
             }

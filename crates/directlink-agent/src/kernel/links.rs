@@ -1,7 +1,7 @@
 //! Links, their addresses and their neighbours, in the namespace of the socket.
 
 use super::netlink::{IfThere, Netlink};
-use directlink_net::{Ipv4Net, Mac};
+use directlink_net::{IpNet, Mac};
 use rtnetlink::{
     AddressMessageBuilder, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder,
     packet_route::{
@@ -17,7 +17,7 @@ use rtnetlink::{
 };
 use std::{
     io,
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     os::fd::{AsRawFd as _, BorrowedFd},
 };
 
@@ -42,7 +42,7 @@ pub(crate) struct Link {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Neighbour {
     pub(crate) ifindex: u32,
-    pub(crate) address: Ipv4Addr,
+    pub(crate) address: IpAddr,
     /// Only one that may be sent to.
     pub(crate) mac: Option<Mac>,
     /// The kernel keeps it resolved, because we asked for it.
@@ -179,20 +179,15 @@ impl Netlink {
         self.change(Message::SetLink(message))
     }
 
-    /// IPv4 addresses, by link.
-    pub(super) fn addresses(&mut self) -> io::Result<Vec<(u32, Ipv4Net)>> {
-        let mut question = AddressMessage::default();
-        question.header.family = AddressFamily::Inet;
-        let answers = self.list(Message::GetAddress(question))?;
+    /// Addresses of both families, by link, without IPv6's link-local ones.
+    pub(super) fn addresses(&mut self) -> io::Result<Vec<(u32, IpNet)>> {
+        let answers = self.list(Message::GetAddress(AddressMessage::default()))?;
         Ok(answers
             .iter()
             .filter_map(|answer| match answer {
                 Message::NewAddress(message) => {
-                    let local = message.attributes.iter().find_map(|a| match a {
-                        AddressAttribute::Local(IpAddr::V4(address)) => Some(*address),
-                        _ => None,
-                    })?;
-                    let net = Ipv4Net::new(local, message.header.prefix_len).ok()?;
+                    let own = message.attributes.iter().find_map(own_address)?;
+                    let net = IpNet::new(own, message.header.prefix_len).ok()?;
                     Some((message.header.index, net))
                 }
                 _ => None,
@@ -200,22 +195,20 @@ impl Netlink {
             .collect())
     }
 
-    pub(super) fn add_address(&mut self, ifindex: u32, net: Ipv4Net) -> io::Result<()> {
+    pub(super) fn add_address(&mut self, ifindex: u32, net: IpNet) -> io::Result<()> {
         self.create(Message::NewAddress(address(ifindex, net)), IfThere::Replace)
     }
 
-    pub(super) fn remove_address(&mut self, ifindex: u32, net: Ipv4Net) -> io::Result<()> {
+    pub(super) fn remove_address(&mut self, ifindex: u32, net: IpNet) -> io::Result<()> {
         match self.change(Message::DelAddress(address(ifindex, net))) {
             Err(e) if e.kind() == io::ErrorKind::AddrNotAvailable => Ok(()),
             done => done,
         }
     }
 
-    /// IPv4 neighbours.
+    /// Neighbours of both families.
     pub(super) fn neighbours(&mut self) -> io::Result<Vec<Neighbour>> {
-        let mut question = NeighbourMessage::default();
-        question.header.family = AddressFamily::Inet;
-        let answers = self.list(Message::GetNeighbour(question))?;
+        let answers = self.list(Message::GetNeighbour(NeighbourMessage::default()))?;
         Ok(answers
             .iter()
             .filter_map(|answer| match answer {
@@ -227,7 +220,7 @@ impl Netlink {
 
     /// From now on the kernel resolves this neighbour by itself and keeps it resolved
     /// (NTF_EXT_MANAGED, Linux 5.16): a data plane that only looks it up finds it.
-    pub(super) fn keep_neighbour(&mut self, ifindex: u32, address: Ipv4Addr) -> io::Result<()> {
+    pub(super) fn keep_neighbour(&mut self, ifindex: u32, address: IpAddr) -> io::Result<()> {
         let mut message = neighbour(ifindex, address);
         message.attributes.extend([
             NeighbourAttribute::ExtFlags(NeighbourExtFlags::Managed),
@@ -236,7 +229,7 @@ impl Netlink {
         self.create(Message::NewNeighbour(message), IfThere::Replace)
     }
 
-    pub(super) fn release_neighbour(&mut self, ifindex: u32, address: Ipv4Addr) -> io::Result<()> {
+    pub(super) fn release_neighbour(&mut self, ifindex: u32, address: IpAddr) -> io::Result<()> {
         match self.change(Message::DelNeighbour(neighbour(ifindex, address))) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
             done => done,
@@ -262,19 +255,40 @@ impl Netlink {
     }
 }
 
-fn address(ifindex: u32, net: Ipv4Net) -> AddressMessage {
-    AddressMessageBuilder::<Ipv4Addr>::new()
-        .index(ifindex)
-        .address(net.addr(), net.prefix_len())
-        .build()
+fn address(ifindex: u32, net: IpNet) -> AddressMessage {
+    match net {
+        IpNet::V4(net) => AddressMessageBuilder::<Ipv4Addr>::new()
+            .index(ifindex)
+            .address(net.addr(), net.prefix_len())
+            .build(),
+        IpNet::V6(net) => AddressMessageBuilder::<Ipv6Addr>::new()
+            .index(ifindex)
+            .address(net.addr(), net.prefix_len())
+            .build(),
+    }
 }
 
-fn neighbour(ifindex: u32, address: Ipv4Addr) -> NeighbourMessage {
+/// IPv4 says its own end as the local one, IPv6 as the only one.
+fn own_address(attribute: &AddressAttribute) -> Option<IpAddr> {
+    match attribute {
+        AddressAttribute::Local(address @ IpAddr::V4(_)) => Some(*address),
+        AddressAttribute::Address(IpAddr::V6(address)) if !address.is_unicast_link_local() => {
+            Some(IpAddr::V6(*address))
+        }
+        _ => None,
+    }
+}
+
+fn neighbour(ifindex: u32, address: IpAddr) -> NeighbourMessage {
     let mut message = NeighbourMessage::default();
-    message.header.family = AddressFamily::Inet;
+    let (family, address) = match address {
+        IpAddr::V4(address) => (AddressFamily::Inet, NeighbourAddress::Inet(address)),
+        IpAddr::V6(address) => (AddressFamily::Inet6, NeighbourAddress::Inet6(address)),
+    };
+    message.header.family = family;
     message.header.ifindex = ifindex;
     message.header.state = NeighbourState::None;
-    message.attributes.push(NeighbourAttribute::Destination(NeighbourAddress::Inet(address)));
+    message.attributes.push(NeighbourAttribute::Destination(address));
     message
 }
 
@@ -283,7 +297,12 @@ fn read_neighbour(message: &NeighbourMessage) -> Option<Neighbour> {
     let (mut found, mut is_managed, mut is_ours) = (None, false, false);
     for attribute in &message.attributes {
         match attribute {
-            NeighbourAttribute::Destination(NeighbourAddress::Inet(a)) => address = Some(*a),
+            NeighbourAttribute::Destination(NeighbourAddress::Inet(a)) => {
+                address = Some(IpAddr::V4(*a));
+            }
+            NeighbourAttribute::Destination(NeighbourAddress::Inet6(a)) => {
+                address = Some(IpAddr::V6(*a));
+            }
             NeighbourAttribute::LinkLayerAddress(bytes) => found = mac(bytes),
             NeighbourAttribute::ExtFlags(flags) => {
                 is_managed = flags.contains(NeighbourExtFlags::Managed);

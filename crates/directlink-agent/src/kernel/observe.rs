@@ -10,7 +10,7 @@ use directlink_model::ids::{InterfaceId, PortName};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs, io,
-    net::Ipv4Addr,
+    net::{IpAddr, Ipv4Addr},
 };
 use thiserror::Error;
 
@@ -87,10 +87,14 @@ impl Kernel {
             return Ok(None);
         };
         let addresses = self.netlink.addresses().map_err(list("addresses"))?;
-        let first = addresses.iter().find(|(ifindex, _)| *ifindex == link.ifindex);
+        let mut own = addresses.iter().filter(|(ifindex, _)| *ifindex == link.ifindex);
+        let first = own.find_map(|(_, net)| match net.addr() {
+            IpAddr::V4(address) => Some(address),
+            IpAddr::V6(_) => None,
+        });
         Ok(Some(Uplink {
             ifindex: link.ifindex,
-            vtep: first.map(|(_, net)| net.addr()),
+            vtep: first,
             attached: self.has_our_program(link),
         }))
     }
@@ -177,7 +181,11 @@ impl Kernel {
         }
         let neighbours = self.netlink.neighbours().map_err(list("neighbours"))?;
         let kept = neighbours.iter().filter(|n| n.ifindex == uplink && n.is_kept_for_us);
-        observed.kept_next_hops = kept.map(|neighbour| neighbour.address).collect();
+        let of_ipv4 = kept.filter_map(|neighbour| match neighbour.address {
+            IpAddr::V4(address) => Some(address),
+            IpAddr::V6(_) => None,
+        });
+        observed.kept_next_hops = of_ipv4.collect();
         Ok(())
     }
 }

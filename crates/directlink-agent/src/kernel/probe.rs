@@ -19,7 +19,7 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::{self, Read as _},
-    net::{Ipv4Addr, SocketAddrV4},
+    net::{IpAddr, Ipv4Addr, SocketAddrV4},
     os::fd::AsRawFd as _,
     time::{Duration, Instant},
 };
@@ -99,9 +99,14 @@ impl Kernel {
         let Some(probe) = self.probes.get_mut(&id) else { return Ok(()) };
         probe.asked_at = Some(now);
         for peer in peers {
-            let (router, customer) = (peer.cell.router.addr(), peer.cell.customer);
+            // Of an IPv6 peer there is what the kernel knows of its neighbour.
+            let (IpAddr::V4(router), IpAddr::V4(customer)) =
+                (peer.cell.router.addr(), peer.cell.customer)
+            else {
+                continue;
+            };
             probe.arp.send(&request(names::mac(id), router, customer))?;
-            if !resolved.contains(&(id, customer)) {
+            if !resolved.contains(&(id, customer.into())) {
                 continue;
             }
             let full = peer.mtu.as_u16();

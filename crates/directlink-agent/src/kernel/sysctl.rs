@@ -21,11 +21,23 @@ const INTERFACE: [(&str, &str); 16] = [
     ("ipv4/tcp_syn_retries", "3"),
     ("ipv4/tcp_synack_retries", "3"),
     ("ipv4/tcp_mtu_probing", "1"),
-    // The session is IPv4: no address, no neighbour discovery, no router solicitation.
+    // No IPv6 but where a peer needs it: `speak_ipv6`.
     ("ipv6/conf/all/disable_ipv6", "1"),
     ("ipv6/conf/default/disable_ipv6", "1"),
     ("ipv6/conf/all/accept_ra", "0"),
     ("ipv6/conf/default/accept_ra", "0"),
+];
+
+/// Of the link of an interface with an IPv6 peer: a host that believes no router. That an address is
+/// another's is not asked first: the addresses are given, and asking would delay the session.
+const IPV6_LINK: [(&str, &str); 7] = [
+    ("accept_ra", "0"),
+    ("accept_redirects", "0"),
+    ("router_solicitations", "0"),
+    ("forwarding", "0"),
+    ("accept_dad", "0"),
+    ("dad_transmits", "0"),
+    ("disable_ipv6", "0"),
 ];
 
 /// Rows that the machine's neighbour table must have room for: a garbage collection below
@@ -48,6 +60,14 @@ pub(super) fn tune() -> io::Result<()> {
     })
 }
 
+/// IPv6 on a link of the calling thread's namespace. It has a link-local address then, which
+/// neighbour discovery needs.
+pub(super) fn speak_ipv6(link: &str) -> io::Result<()> {
+    IPV6_LINK
+        .iter()
+        .try_for_each(|(switch, wanted)| write(&format!("ipv6/conf/{link}/{switch}"), wanted))
+}
+
 /// No IPv6 on the router's end of a veth: it would chatter into the interface's namespace.
 pub(super) fn silence(link: &str) -> io::Result<()> {
     let switch = format!("ipv6/conf/{link}/disable_ipv6");
@@ -61,13 +81,15 @@ pub(super) fn silence(link: &str) -> io::Result<()> {
 /// initial namespace, which alone has these switches.
 pub(super) fn make_room_for_neighbours() -> io::Result<()> {
     for (switch, wanted) in NEIGHBOURS {
-        let switch = format!("ipv4/neigh/default/{switch}");
-        match read(&switch) {
-            Ok(value) if value.parse().is_ok_and(|now: u64| now >= wanted) => {}
-            Ok(_) => write(&switch, &wanted.to_string())?,
-            // Not the initial namespace.
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-            Err(e) => return Err(e),
+        for family in ["ipv4", "ipv6"] {
+            let switch = format!("{family}/neigh/default/{switch}");
+            match read(&switch) {
+                Ok(value) if value.parse().is_ok_and(|now: u64| now >= wanted) => {}
+                Ok(_) => write(&switch, &wanted.to_string())?,
+                // Not the initial namespace, or no IPv6.
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(e) => return Err(e),
+            }
         }
     }
     Ok(())

@@ -16,7 +16,7 @@ use directlink_model::{
     ids::{BgpPeerId, InterfaceId},
     plan::{Document, InterfacePlan, Scope},
 };
-use directlink_net::{IpNet, Mtu};
+use directlink_net::Mtu;
 use std::{
     collections::{BTreeMap, BTreeSet},
     future::Future,
@@ -253,12 +253,7 @@ impl Agent {
             is_established: session.is_some_and(|session| session.since().is_some()),
             // Nobody speaks for an interface whose plan cannot be read.
             is_settled: peer.is_some_and(|peer| self.sessions.is_settled(peer)),
-            learned: accepted
-                .filter_map(|route| match route.prefix {
-                    IpNet::V4(prefix) => Some((prefix, is_best(&route.prefix))),
-                    IpNet::V6(_) => None,
-                })
-                .collect(),
+            learned: accepted.map(|route| (route.prefix, is_best(&route.prefix))).collect(),
         })
     }
 

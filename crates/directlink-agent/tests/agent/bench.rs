@@ -98,6 +98,18 @@ impl Bench {
         });
     }
 
+    /// IPv6 on the VLAN, and a network behind it.
+    pub(crate) fn plug_ipv6(&self) {
+        for (end, command) in [
+            ("c", "ip addr add fd01::2/125 dev v100 nodad"),
+            ("c", "ip addr add 2001:db8:9::1/48 dev lo nodad"),
+            ("h", "ip addr add fd02:0:0:1::5/64 dev vx0 nodad"),
+            ("h", "ip route add default via fd02:0:0:1::1"),
+        ] {
+            self.within(end, command);
+        }
+    }
+
     /// A NIC of the Net, by the kernel's own vxlan device.
     pub(crate) fn plug_host(&self) {
         self.inside("h", || {
@@ -121,6 +133,15 @@ impl Bench {
         let words =
             ["netns", "exec", &netns, "ping", "-c1", "-W1", "-I", "192.168.7.1", "10.1.0.5"];
         Command::new("ip").args(words).output().unwrap().status.success()
+    }
+
+    /// The same over IPv6.
+    pub(crate) fn pings_ipv6(&self) -> bool {
+        let netns = self.netns("c");
+        let words = ["netns", "exec", &netns, "ping", "-6", "-c1", "-W1", "-I"];
+        let ends = ["2001:db8:9::1", "fd02:0:0:1::5"];
+        let output = Command::new("ip").args(words).args(ends).output().unwrap();
+        output.status.success()
     }
 
     pub(crate) async fn eventually(&self, what: &str, mut holds: impl FnMut(&Self) -> bool) {

@@ -34,12 +34,37 @@ protocol bgp directlink {
 }
 ";
 
+/// A session of IPv6 beside; a prefix that is taken, and one that is too long.
+const CONFIG_IPV6: &str = "
+protocol kernel { ipv6 { export where source = RTS_BGP; }; }
+protocol static { ipv6; route 2001:db8:9::/48 unreachable; route 2001:db8:a:1:2::/80 unreachable; }
+protocol bgp six {
+  local fd01::2 as 65001;
+  neighbor fd01::1 as 50624;
+  password \"six26example\";
+  hold time 9;
+  connect delay time 1;
+  connect retry time 2;
+  error wait time 1, 4;
+  ipv6 { import all; export where source = RTS_STATIC; };
+}
+";
+
 impl Bird {
     pub(crate) fn start(bench: &Bench) -> Self {
+        Self::start_with(bench, CONFIG)
+    }
+
+    /// One that speaks IPv6 too.
+    pub(crate) fn start_with_ipv6(bench: &Bench) -> Self {
+        Self::start_with(bench, &format!("{CONFIG}{CONFIG_IPV6}"))
+    }
+
+    fn start_with(bench: &Bench, text: &str) -> Self {
         let dir = bench.dir.path();
         let (config, control, log) =
             (dir.join("bird.conf"), dir.join("bird.ctl"), dir.join("bird.log"));
-        fs::write(&config, CONFIG).unwrap();
+        fs::write(&config, text).unwrap();
         let output = File::create(&log).unwrap();
         let daemon = Command::new("ip")
             .args(["netns", "exec", &bench.netns("c"), "bird", "-f", "-c"])
@@ -60,6 +85,11 @@ impl Bird {
 
     pub(crate) fn log_of_session(&self) -> String {
         self.ask("show protocols all directlink")
+    }
+
+    /// What it learned of us by IPv6, and installed.
+    pub(crate) fn ipv6_routes(&self) -> String {
+        self.ask("show route protocol six")
     }
 
     /// Whether it removed a route of ours, ever.

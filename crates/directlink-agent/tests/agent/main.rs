@@ -16,7 +16,7 @@ use directlink_model::{
     plan::Document,
     report::{InterfaceReport, PortReport},
 };
-use documents::{NET, id, interface, net, one, port};
+use documents::{IPV6_PEER, NET, id, interface, net, net_admitting, of_both_families, one, port};
 use server::{Authority, Process, Server};
 use std::{
     fs,
@@ -239,4 +239,38 @@ async fn a_customers_router_reaches_a_host_and_survives_the_agent() {
     bench.eventually("the routes gone", |_| bird.lost_our_routes()).await;
     assert!(!bench.pings());
     drop(agent);
+}
+
+#[tokio::test]
+async fn a_customers_router_reaches_a_host_over_ipv6_beside_ipv4_once_rules_admit_it() {
+    let (bench, mut server, _agent) = attached().await;
+    bench.plug_vlan();
+    bench.plug_host();
+    bench.plug_ipv6();
+    server.send(NET, 1, &net());
+    server.send("port/p0", 1, &of_both_families());
+    let bird = Bird::start_with_ipv6(&bench);
+    let works = |seen: Seen| seen.forwarding && seen.session_up;
+    let report = server
+        .report("forwarding of both", |report| {
+            let both = [first_peer(id()), IPV6_PEER];
+            let interface = report.interfaces.get(&id());
+            interface.is_some_and(|i| both.into_iter().all(|peer| works(i.seen(id(), peer))))
+        })
+        .await;
+    let interface = &report.interfaces[&id()];
+    let six = interface.peers(id()).find(|(peer, _)| *peer == IPV6_PEER).unwrap().1;
+    let learned: Vec<_> = six.learned.iter().map(|route| route.prefix.to_string()).collect();
+    assert_eq!(learned, ["2001:db8:9::/48"]);
+    assert_eq!(six.refused.len(), 1, "a /80 is too long: {six:#?}");
+    assert!(bird.ipv6_routes().contains("fd02::/48"), "{}", bird.ipv6_routes());
+    bench.eventually("ping", Bench::pings).await;
+    assert!(!bench.pings_ipv6(), "the rules speak of IPv4 alone");
+    server.send(NET, 2, &net_admitting(&["0.0.0.0/0", "2001:db8:9::/48"]));
+    bench.eventually("ping over IPv6", Bench::pings_ipv6).await;
+    assert!(bench.pings());
+    // The peer goes: so does its road, and the other stays.
+    server.send("port/p0", 2, &one());
+    bench.eventually("nothing over IPv6", |bench| !bench.pings_ipv6()).await;
+    assert!(bench.pings());
 }

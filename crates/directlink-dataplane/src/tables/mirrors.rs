@@ -2,6 +2,10 @@
 
 use super::rates::{LimitRow, PortRow};
 use super::rules::RuleCell;
+use super::v6::{
+    Address6, Address6Key, Flow6Key, Peer6Cell, Peers6Row, Prefix6Key, Rule6Cell, Rule6Row,
+    Scoped6, Subnet6Row,
+};
 use super::{
     AddressKey, ChangeRow, FlowKey, FlowRow, ForwardedRow, InterfaceKey, InterfaceRow,
     InterfaceTallies, NeighbourRow, NicRow, PeerCell, PrefixKey, PresenceRow, RouteRow, RouterRow,
@@ -56,7 +60,24 @@ pub(crate) fn mirrors() -> Vec<Mirror> {
         tally = TallyRow { packets, bytes }
         interface_tallies = InterfaceTallies { by_verdict }
         forwarded_row = ForwardedRow { by_verdict }
+        address6 = Address6 { words }
+        peer6_cell = Peer6Cell { way, router, customer, mask }
+        peers6_row = Peers6Row { peers }
+        subnet6_row = Subnet6Row { gateway }
+        address6_key = Address6Key { vni, address }
+        rule6 = Rule6Cell { network, mask, port_from, port_to, protocol, protocol_mask, zero }
+        rule6_row = Rule6Row { count, rules }
+        flow6_key = Flow6Key {
+            vni, outside, inside, outside_port, inside_port, protocol, zero
+        }
     };
+    all.extend(prefix_mirrors());
+    all
+}
+
+/// Keys of the longest-prefix tables.
+fn prefix_mirrors() -> Vec<Mirror> {
+    let mut all = Vec::new();
     let after_length = size_of::<u32>();
     for (name, scope) in [("net_prefix_key", "vni"), ("source_key", "interface")] {
         all.push(Mirror {
@@ -66,6 +87,17 @@ pub(crate) fn mirrors() -> Vec<Mirror> {
                 ("prefix_len", 0),
                 (scope, after_length + offset_of!(Scoped, scope)),
                 ("address", after_length + offset_of!(Scoped, address)),
+            ],
+        });
+    }
+    for (name, scope) in [("net_prefix6_key", "vni"), ("source6_key", "interface")] {
+        all.push(Mirror {
+            name,
+            bytes: size_of::<Prefix6Key>(),
+            fields: vec![
+                ("prefix_len", 0),
+                (scope, after_length + offset_of!(Scoped6, scope)),
+                ("address", after_length + offset_of!(Scoped6, address)),
             ],
         });
     }

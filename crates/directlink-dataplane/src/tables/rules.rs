@@ -2,7 +2,7 @@
 
 use super::Address;
 use crate::rows::{Protocol, Rule, RuleSetNumber};
-use directlink_net::Ipv4Net;
+use directlink_net::{IpNet, Ipv4Net};
 
 pub(crate) const RULES_PER_ROW: usize = 16;
 pub(crate) const RULE_ROWS_PER_SET: usize = 32;
@@ -51,35 +51,49 @@ pub(super) struct RuleCell {
 }
 
 impl RuleCell {
-    fn new(rule: &Rule) -> Self {
-        let (protocol, protocol_mask) = match rule.protocol {
-            Protocol::Any => (0, 0),
-            Protocol::Number(number) => (number, u8::MAX),
-        };
-        let (port_from, port_to) =
-            rule.ports.as_ref().map_or((0, u16::MAX), |ports| (*ports.start(), *ports.end()));
-        Self {
-            network: rule.range.network().octets(),
-            mask: rule.range.netmask().octets(),
+    fn new(rule: &Rule) -> Option<Self> {
+        let IpNet::V4(range) = rule.range else { return None };
+        let ([protocol, protocol_mask], [port_from, port_to]) = words_of(rule);
+        Some(Self {
+            network: range.network().octets(),
+            mask: range.netmask().octets(),
             port_from,
             port_to,
             protocol,
             protocol_mask,
             zero: 0,
-        }
+        })
     }
 
     fn rule(self) -> Option<Rule> {
         let prefix_len = u32::from_be_bytes(self.mask).leading_ones();
-        let every_port = self.port_from == 0 && self.port_to == u16::MAX;
-        Some(Rule {
-            range: Ipv4Net::new(self.network.into(), u8::try_from(prefix_len).ok()?).ok()?,
-            protocol: match self.protocol_mask {
-                0 => Protocol::Any,
-                _ => Protocol::Number(self.protocol),
-            },
-            ports: (!every_port).then_some(self.port_from..=self.port_to),
-        })
+        let range = Ipv4Net::new(self.network.into(), u8::try_from(prefix_len).ok()?).ok()?;
+        let words = ([self.protocol, self.protocol_mask], [self.port_from, self.port_to]);
+        Some(rule_of(range.into(), words))
+    }
+}
+
+/// What a rule's cell says besides its range: protocol with its mask, first and last port.
+type Words = ([u8; 2], [u16; 2]);
+
+pub(super) fn words_of(rule: &Rule) -> Words {
+    let protocol = match rule.protocol {
+        Protocol::Any => [0, 0],
+        Protocol::Number(number) => [number, u8::MAX],
+    };
+    let ports = rule.ports.as_ref();
+    (protocol, ports.map_or([0, u16::MAX], |ports| [*ports.start(), *ports.end()]))
+}
+
+pub(super) fn rule_of(range: IpNet, ([protocol, mask], [from, to]): Words) -> Rule {
+    let every_port = from == 0 && to == u16::MAX;
+    Rule {
+        range,
+        protocol: match mask {
+            0 => Protocol::Any,
+            _ => Protocol::Number(protocol),
+        },
+        ports: (!every_port).then_some(from..=to),
     }
 }
 
@@ -91,11 +105,11 @@ pub(crate) struct RuleRow {
 }
 
 impl RuleRow {
-    /// At most [`RULES_PER_ROW`] of them.
+    /// At most [`RULES_PER_ROW`] of them, all of IPv4.
     pub(crate) fn new(rules: &[Rule]) -> Self {
         let mut row = Self::default();
-        for (cell, rule) in row.rules.iter_mut().zip(rules) {
-            *cell = RuleCell::new(rule);
+        for (cell, rule) in row.rules.iter_mut().zip(rules.iter().filter_map(RuleCell::new)) {
+            *cell = rule;
             row.count += 1;
         }
         row

@@ -26,7 +26,7 @@ fn every_table_lists_what_was_put() {
     assert_eq!(dataplane.sources().unwrap(), [source].into());
     let route = Route { vni: vni(), prefix: net("192.0.2.0/24"), ways: vec![NUMBER] };
     assert_eq!(dataplane.routes().unwrap(), [route]);
-    let gateway = Ipv4Addr::new(10, 0, 1, 1);
+    let gateway = Ipv4Addr::new(10, 0, 1, 1).into();
     let subnet = Subnet { vni: vni(), range: net("10.0.1.0/24"), gateway };
     assert_eq!(dataplane.subnets().unwrap(), [subnet].into());
     assert_eq!(dataplane.rule_sets().unwrap(), [RULES].into());
@@ -176,7 +176,7 @@ fn a_full_table_says_so() {
     let mut world = World::new();
     let error = (0..=255u8)
         .find_map(|host| {
-            let address = Ipv4Addr::new(10, 0, 2, host);
+            let address = Ipv4Addr::new(10, 0, 2, host).into();
             world.dataplane.put_nic(&Nic { address, ..nic() }).err()
         })
         .unwrap();

@@ -5,10 +5,12 @@
 
 mod flows;
 mod frame;
+mod frame6;
 mod layout;
 mod listing;
 mod police;
 mod rates;
 mod shortcuts;
+mod v6;
 mod verdicts;
 mod world;

@@ -144,7 +144,8 @@ pub(super) fn port_rows() -> Vec<Row> {
             tagged(CUSTOMER_MAC, ROUTER_MAC, &[(C_TAG, 101)], IPV4, &q),
             V::UnknownVlan,
         ),
-        row("IPv6", vlan_frame(ROUTER_MAC, IPV6, &[0x60; 60]), V::NotIpv4),
+        row("IPv6, without a peer", vlan_frame(ROUTER_MAC, IPV6, &[0x60; 60]), V::NoIpv6Here),
+        row("another protocol", vlan_frame(ROUTER_MAC, 0x8847, &[0; 60]), V::NotIp),
         row("another station's", vlan_frame(OTHER_MAC, IPV4, &q), V::NotForRouter),
         row("an IP broadcast", vlan_frame(BROADCAST, IPV4, &q), V::NotForRouter),
         row("IP options", on_vlan(&question().with_options()), V::IpOptions),
@@ -256,9 +257,9 @@ pub(super) fn fabric_rows() -> Vec<Row> {
             V::NotForRouter,
         ),
         row(
-            "IPv6 inside",
-            tunnel(VNI, &ethernet(NIC_MAC, GATEWAY_MAC, IPV6, &[0x60; 60])),
-            V::NotIpv4,
+            "another protocol inside",
+            tunnel(VNI, &ethernet(NIC_MAC, GATEWAY_MAC, 0x8847, &[0; 60])),
+            V::NotIp,
         ),
         row(
             "half an IP header inside",
@@ -279,7 +280,7 @@ pub(super) fn fabric_rows() -> Vec<Row> {
 
 /// Verdicts that need a router in another state; tested below, in `rates.rs` and `police.rs`, or with real links
 /// (`tests/traffic.rs`).
-const ELSEWHERE: [Verdict; 19] = [
+const ELSEWHERE: [Verdict; 21] = [
     Verdict::FromRouter,
     Verdict::NotForwarding,
     Verdict::FabricUnresolved,
@@ -300,6 +301,9 @@ const ELSEWHERE: [Verdict; 19] = [
     Verdict::PolicedNeighbour,
     Verdict::PolicedIcmp,
     Verdict::PolicedRest,
+    // `v6.rs`.
+    Verdict::NdAnswered,
+    Verdict::ExtensionHeaders,
 ];
 
 #[test]
@@ -431,15 +435,21 @@ fn a_smaller_mtu_is_told_to_both_sides() {
 #[test]
 fn without_way_or_room_on_the_fabric_nothing_leaves() {
     let mut world = World::new();
-    let far =
-        Nic { address: Ipv4Addr::new(10, 0, 1, 20), vtep: Ipv4Addr::new(10, 9, 0, 77), ..nic() };
+    let far = Nic {
+        address: Ipv4Addr::new(10, 0, 1, 20).into(),
+        vtep: Ipv4Addr::new(10, 9, 0, 77),
+        ..nic()
+    };
     world.dataplane.put_nic(&far).unwrap();
     assert_eq!(world.send(&udp("192.0.2.9:1", "10.0.1.20:53")), Verdict::FabricUnresolved);
     ip("neigh add 10.9.0.77 lladdr 02:00:00:00:03:77 dev up0 nud permanent");
     assert_eq!(world.send(&udp("192.0.2.9:1", "10.0.1.20:53")), Verdict::ForwardedToNet);
     ip("link set up0 mtu 1400");
-    let near =
-        Nic { address: Ipv4Addr::new(10, 0, 1, 30), vtep: Ipv4Addr::new(10, 9, 0, 78), ..nic() };
+    let near = Nic {
+        address: Ipv4Addr::new(10, 0, 1, 30).into(),
+        vtep: Ipv4Addr::new(10, 9, 0, 78),
+        ..nic()
+    };
     ip("neigh add 10.9.0.78 lladdr 02:00:00:00:03:78 dev up0 nud permanent");
     world.dataplane.put_nic(&near).unwrap();
     let large = udp("192.0.2.9:1", "10.0.1.30:53");
@@ -474,7 +484,9 @@ fn a_route_to_a_removed_interface_drops_and_a_new_one_needs_a_neighbour() {
 fn the_slow_path_carries_ipv4_and_arp_of_known_links_only() {
     let mut world = World::new();
     let ipv6 = ethernet(ROUTER_MAC, CUSTOMER_MAC, IPV6, &[0x60; 60]);
-    assert_eq!(world.slow(&ipv6), Verdict::NotIpv4);
+    assert_eq!(world.slow(&ipv6), Verdict::NoIpv6Here);
+    let other = ethernet(ROUTER_MAC, CUSTOMER_MAC, 0x8847, &[0; 60]);
+    assert_eq!(world.slow(&other), Verdict::NotIp);
     let ask = arp(1, (ROUTER_MAC, "203.0.113.1"), (NO_MAC, "203.0.113.2"));
     assert_eq!(world.slow(&ethernet(ROUTER_MAC, BROADCAST, ARP, &ask)), Verdict::FromRouter);
     world.dataplane.put_interface(&Interface { slow_ifindex: 77, ..interface() }).unwrap();
@@ -511,7 +523,7 @@ fn another(number: InterfaceNumber) -> Interface {
 fn two_peers_on_a_vlan_have_a_way_each_and_one_that_goes_takes_its_own_along() {
     let mut world = World::new();
     let way = InterfaceNumber::new(6).unwrap();
-    let customer = Ipv4Addr::new(203, 0, 113, 6);
+    let customer = Ipv4Addr::new(203, 0, 113, 6).into();
     let second = Peer { way, router: net("203.0.113.5/30"), customer };
     let both = Interface { peers: vec![peer(), second], ..interface() };
     world.dataplane.put_interface(&both).unwrap();

@@ -13,7 +13,7 @@ use crate::{
     RuleSetNumber, Source, Subnet, Uplink, Verdict,
 };
 use aya::programs::{SchedClassifier, TestRun as _, TestRunOptions, Xdp};
-use directlink_net::{Ipv4Net, Mac, Mtu, Vlan, Vni};
+use directlink_net::{IpNet, Mac, Mtu, Vlan, Vni};
 use nix::{
     net::if_::if_nametoindex,
     sched::{CloneFlags, unshare},
@@ -93,7 +93,7 @@ impl World {
             .put_subnet(Subnet {
                 vni: vni(),
                 range: net("10.0.1.0/24"),
-                gateway: Ipv4Addr::new(10, 0, 1, 1),
+                gateway: Ipv4Addr::new(10, 0, 1, 1).into(),
             })
             .unwrap();
         dataplane.put_rule_set(RULES, &rules()).unwrap();
@@ -194,13 +194,17 @@ pub(super) fn interface() -> Interface {
 }
 
 pub(super) fn peer() -> Peer {
-    Peer { way: NUMBER, router: net("203.0.113.1/30"), customer: Ipv4Addr::new(203, 0, 113, 2) }
+    Peer {
+        way: NUMBER,
+        router: net("203.0.113.1/30"),
+        customer: Ipv4Addr::new(203, 0, 113, 2).into(),
+    }
 }
 
 pub(super) fn nic() -> Nic {
     Nic {
         vni: vni(),
-        address: Ipv4Addr::new(10, 0, 1, 10),
+        address: Ipv4Addr::new(10, 0, 1, 10).into(),
         mac: NIC_MAC,
         vtep: HOST,
         rule_set: Some(RULES),
@@ -229,7 +233,7 @@ pub(super) fn vni() -> Vni {
     Vni::try_from(VNI).unwrap()
 }
 
-pub(super) fn net(text: &str) -> Ipv4Net {
+pub(super) fn net(text: &str) -> IpNet {
     text.parse().unwrap()
 }
 

@@ -12,7 +12,7 @@ use directlink_dataplane::{
     Cable, Capacity, Dataplane, Interface, InterfaceNumber, Nic, Peer, Protocol, Route, Rule,
     RuleSet, RuleSetNumber, Source, Subnet, Uplink, Verdict, offload,
 };
-use directlink_net::{Ipv4Net, Mac, Mtu, Vlan, Vni};
+use directlink_net::{IpNet, Mac, Mtu, Vlan, Vni};
 use nix::{
     net::if_::if_nametoindex,
     sched::{CloneFlags, setns},
@@ -186,7 +186,7 @@ impl Region {
             peers: vec![Peer {
                 way: NUMBER,
                 router: net("203.0.113.1/30"),
-                customer: Ipv4Addr::new(203, 0, 113, 2),
+                customer: Ipv4Addr::new(203, 0, 113, 2).into(),
             }],
             router_mac: ROUTER_MAC,
             forwards: true,
@@ -227,7 +227,7 @@ impl Region {
         for prefix in [prefix, net("203.0.113.0/30")] {
             dataplane.put_route(&Route { vni: vni(), prefix, ways: vec![NUMBER] }).unwrap();
         }
-        let gateway = Ipv4Addr::new(10, 0, 1, 1);
+        let gateway = Ipv4Addr::new(10, 0, 1, 1).into();
         dataplane.put_net(vni()).unwrap();
         dataplane.put_subnet(Subnet { vni: vni(), range: net("10.0.1.0/24"), gateway }).unwrap();
         dataplane.put_nic(&nic(None)).unwrap();
@@ -323,7 +323,7 @@ pub(crate) fn rule(range: &str, protocol: Protocol, port: Option<u16>) -> Rule {
 fn nic(rule_set: Option<RuleSetNumber>) -> Nic {
     Nic {
         vni: vni(),
-        address: Ipv4Addr::new(10, 0, 1, 10),
+        address: Ipv4Addr::new(10, 0, 1, 10).into(),
         mac: NIC_MAC,
         vtep: Ipv4Addr::new(10, 9, 0, 2),
         rule_set,
@@ -334,7 +334,7 @@ fn vni() -> Vni {
     Vni::try_from(7001).unwrap()
 }
 
-fn net(text: &str) -> Ipv4Net {
+fn net(text: &str) -> IpNet {
     text.parse().unwrap()
 }
 

@@ -2,7 +2,9 @@
 
 use super::{
     App, Context, Refusal,
-    interfaces::{addresses_or_allocated, mark, record, view, visible},
+    interfaces::{
+        addresses_or_allocated, ipv6_addresses_or_allocated, mark, record, view, visible,
+    },
     write_tx,
 };
 use crate::store::{AnyConnection, Tx, bgp_peers, interfaces};
@@ -28,7 +30,15 @@ impl App {
             interface.check_room(c.ipv6, ctx.now)?;
             let taken = taken(tx, connection.wire()).await?;
             let given = (c.router_address, c.customer_address);
-            let addresses = addresses_or_allocated(given, &taken)?;
+            let addresses = match (c.ipv6, self.region().ipv6) {
+                (false, _) => addresses_or_allocated(given, &taken)?,
+                (true, Some(block)) => ipv6_addresses_or_allocated(given, block, &taken)?,
+                (true, None) => {
+                    let why = "this Region has no IPv6";
+                    let interface = c.interface;
+                    return Err(Fault::BgpPeerNotCarried { interface, why }.into());
+                }
+            };
             let proposal = PeerProposal { asn: c.asn, key: c.key.clone(), addresses };
             let id = BgpPeerId::from_bits(rand::random());
             let peer = interface.add_peer(id, proposal, self.region().asn, &taken, ctx.now)?;

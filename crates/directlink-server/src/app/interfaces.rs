@@ -26,7 +26,7 @@ use directlink_model::{
     notice::{Notice, Occasion},
     view::InterfaceView,
 };
-use directlink_net::{BadPeerAddresses, IpNet, PeerAddresses};
+use directlink_net::{BadPeerAddresses, IpNet, Ipv6Block, PeerAddresses};
 use jiff::Timestamp;
 use std::{collections::BTreeMap, net::IpAddr};
 
@@ -310,6 +310,36 @@ pub(super) fn addresses_or_allocated(
     }
 }
 
+/// The same of IPv6, out of the Region's block.
+pub(super) fn ipv6_addresses_or_allocated(
+    (router, customer): (Option<IpNet>, Option<IpNet>),
+    block: Ipv6Block,
+    taken: &[IpNet],
+) -> Result<PeerAddresses, Fault> {
+    let expected = |given: String, expected: &str| Fault::BadValue {
+        parameter: "customerAddress",
+        given,
+        expected: expected.to_owned(),
+    };
+    if let Some(v4) = [router, customer].into_iter().flatten().find(|side| side.addr().is_ipv4()) {
+        return Err(expected(v4.to_string(), "give IPv6 addresses for an ipv6 peer, or none"));
+    }
+    match (router, customer) {
+        (Some(router), Some(customer)) => Ok(PeerAddresses::new(router, customer)?),
+        (Some(router), None) => Ok(PeerAddresses::new(router, neighbour(router)?)?),
+        (None, Some(customer)) => Ok(PeerAddresses::new(neighbour(customer)?, customer)?),
+        (None, None) => (0..=u16::MAX)
+            .filter_map(|n| block.peers(n))
+            .find(|pair| is_free(pair, taken))
+            .ok_or_else(|| expected(String::new(), "all /125 are used up, so give both addresses")),
+    }
+}
+
+fn is_free(pair: &PeerAddresses, taken: &[IpNet]) -> bool {
+    let subnet = pair.router().trunc();
+    !taken.iter().any(|t| t.contains(&subnet) || subnet.contains(&t.trunc()))
+}
+
 /// The pair that was asked for, if any of it was. One alone is completed where its subnet has just
 /// two hosts.
 fn given_addresses(
@@ -350,11 +380,8 @@ fn neighbour(side: IpNet) -> Result<IpNet, Fault> {
 
 /// The lowest pair that meets none of the wire's: what is hosted on it can move then.
 fn allocate_addresses(taken: &[IpNet]) -> Result<PeerAddresses, Fault> {
-    let free = |pair: &PeerAddresses| {
-        let subnet = pair.router().trunc();
-        !taken.iter().any(|t| t.contains(&subnet) || subnet.contains(&t.trunc()))
-    };
-    (0..).map_while(PeerAddresses::allocated).find(free).ok_or_else(|| Fault::BadValue {
+    let mut all = (0..).map_while(PeerAddresses::allocated);
+    all.find(|pair| is_free(pair, taken)).ok_or_else(|| Fault::BadValue {
         parameter: "OutscalePrivateIp",
         given: String::new(),
         expected: "169.254.0.0/16 is used up on this DirectLink, so give both addresses".into(),

@@ -112,7 +112,7 @@ async fn work_off(app: &App) -> Result<bool, Error> {
         for port in store::plans::dirty_ports(tx, BATCH).await? {
             // First: what is folded below may mark it again.
             store::plans::clean_port(tx, &port).await?;
-            let outcome = plans::plan_port(tx, app.region().asn, &port, now).await?;
+            let outcome = plans::plan_port(tx, app.region(), &port, now).await?;
             if outcome.changed {
                 changed.insert(port.router.clone());
             }
@@ -122,7 +122,7 @@ async fn work_off(app: &App) -> Result<bool, Error> {
             }
         }
         for net in nets {
-            changed.extend(plans::plan_net(tx, net, now).await?);
+            changed.extend(plans::plan_net(tx, app.region(), net, now).await?);
             store::plans::clean_net(tx, net).await?;
         }
         Ok(changed)

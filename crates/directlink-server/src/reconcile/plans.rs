@@ -7,9 +7,9 @@ use crate::store::{
 use directlink_model::{
     connection::PortRef,
     ids::{NetId, RouterName},
+    location::Region,
     plan::{self, Document, NetSnapshot, PortPlan, PortSnapshot, Scope},
 };
-use directlink_net::RegionAsn;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +24,7 @@ pub(super) struct Outcome {
 /// The document of one port, brought to the facts.
 pub(super) async fn plan_port(
     tx: &mut Tx,
-    region: RegionAsn,
+    region: &Region,
     port: &PortRef,
     now: Timestamp,
 ) -> Result<Outcome, Error> {
@@ -50,6 +50,7 @@ pub(super) async fn plan_port(
 /// The documents of one Net, on each router that leads to it. The routers where it is another.
 pub(super) async fn plan_net(
     tx: &mut Tx,
+    region: &Region,
     net: NetId,
     now: Timestamp,
 ) -> Result<Vec<RouterName>, Error> {
@@ -61,6 +62,7 @@ pub(super) async fn plan_net(
         subnets: nets::subnets_of_net(tx, net).await?,
         nics: nics::of_net(tx, net).await?,
         security_groups: security_groups::of_net(tx, net).await?,
+        ipv6: region.ipv6,
         net: facts,
     };
     let document = Document::Net(Some(plan::plan_net(&snapshot)));
@@ -112,7 +114,7 @@ const fn nothing(scope: &Scope) -> Document {
 
 async fn port_snapshot(
     tx: &mut Tx,
-    region: RegionAsn,
+    region: &Region,
     bgp_identifier: std::net::Ipv4Addr,
     port: &PortRef,
 ) -> Result<PortSnapshot, Error> {
@@ -130,7 +132,8 @@ async fn port_snapshot(
         }
     }
     let interfaces = with_nets;
-    Ok(PortSnapshot { connection, hosted, bundle, interfaces, region, bgp_identifier })
+    let (region, ipv6) = (region.asn, region.ipv6);
+    Ok(PortSnapshot { connection, hosted, bundle, interfaces, region, ipv6, bgp_identifier })
 }
 
 /// Stores the document under the next generation, unless it is the stored one to the byte. A

@@ -70,7 +70,8 @@ statements! {
                        OR (c.deleted_us > $2 AND (c.refused_us IS NOT NULL OR h.lapsed_us IS NOT NULL OR h.rejected_us IS NOT NULL))
                     ORDER BY c.requested_us, c.id");
     DARK = lines!("WHERE c.deleted_us IS NULL AND c.delete_asked_us IS NULL
-                     AND w.approved_us IS NOT NULL AND (w.light IS NULL OR w.light = 0)");
+                     AND COALESCE(w.approved_us, c.approved_us) IS NOT NULL
+                     AND COALESCE(w.light, c.light, 0) = 0");
     OVERDUE = lines!("WHERE h.confirm_until_us IS NOT NULL AND h.confirm_until_us <= $1
                       ORDER BY h.confirm_until_us LIMIT 256");
     // An offer is nobody's to count until it is taken.

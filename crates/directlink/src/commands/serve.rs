@@ -7,7 +7,7 @@ use crate::lab::ClockKind;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use directlink_model::{ids::RegionName, location::Region};
-use directlink_net::{Asn, RegionAsn};
+use directlink_net::{Asn, Ipv6Block, RegionAsn};
 use directlink_server::{
     config::{Doors, Listen, ServeConfig},
     throttle::Limit,
@@ -31,6 +31,10 @@ pub(crate) struct Arguments {
     /// The routers' AS number; the guide's for its Regions
     #[arg(long, env = "DIRECTLINK_ASN", value_name = "ASN")]
     asn: Option<i64>,
+    /// The IPv6 range of the Region, a /24, of which each Net has a /48; without, Nets are of IPv4
+    /// alone. It is for good: all addresses follow from it.
+    #[arg(long, value_name = "RANGE")]
+    ipv6: Option<Ipv6Block>,
     /// Customers' APIs: OUTSCALE, and AWS Direct Connect at the same address
     #[arg(
         long,
@@ -136,7 +140,8 @@ fn config(a: Arguments) -> Result<ServeConfig> {
             a.region
         )
     })?;
-    let mut config = ServeConfig::new(a.state, Region { name: a.region, asn: RegionAsn(asn) });
+    let mut config =
+        ServeConfig::new(a.state, Region { name: a.region, asn: RegionAsn(asn), ipv6: a.ipv6 });
     config.virtual_clock = a.clock == ClockKind::Virtual;
     config.listen = Listen {
         api: a.listen,

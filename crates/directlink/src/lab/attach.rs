@@ -5,10 +5,13 @@ use crate::client::Operator;
 use anyhow::{Context as _, Result, anyhow};
 use directlink_lab::{cable::Jack, fabric, host as links};
 use directlink_model::{connection::PortRef, ids::NicId};
-use directlink_net::Ipv4Net;
+use directlink_net::{Ipv4Net, Ipv6Net};
 use serde::Serialize;
 use serde_json::Value;
-use std::{net::Ipv4Addr, str::FromStr};
+use std::{
+    net::{Ipv4Addr, Ipv6Addr},
+    str::FromStr,
+};
 
 /// Printed by `lab host`.
 #[derive(Clone, Debug, Serialize)]
@@ -18,6 +21,7 @@ pub struct Placed {
     pub ifname: String,
     pub address: Ipv4Addr,
     pub gateway: Ipv4Addr,
+    pub ipv6_address: Option<Ipv6Addr>,
     pub vtep: Ipv4Addr,
 }
 
@@ -54,6 +58,7 @@ pub async fn host(
         ifname: attached.ifname,
         address: facts.address.addr(),
         gateway: facts.gateway,
+        ipv6_address: facts.ipv6.map(|(net, _)| net.addr()),
         vtep: attached.vtep,
     })
 }
@@ -68,7 +73,17 @@ fn facts(id: NicId, described: &Value) -> Result<links::Nic> {
         mac: parsed(described, "mac")?,
         address: Ipv4Net::new(address, range.prefix_len())?,
         gateway: parsed(described, "gateway_address")?,
+        ipv6: ipv6(described)?,
     })
+}
+
+fn ipv6(described: &Value) -> Result<Option<(Ipv6Net, Ipv6Addr)>> {
+    if described["ipv6_address"].is_null() {
+        return Ok(None);
+    }
+    let range: Ipv6Net = parsed(described, "ipv6_subnet_range")?;
+    let address = Ipv6Net::new(parsed(described, "ipv6_address")?, range.prefix_len())?;
+    Ok(Some((address, parsed(described, "ipv6_gateway_address")?)))
 }
 
 fn parsed<T: FromStr>(object: &Value, member: &str) -> Result<T> {

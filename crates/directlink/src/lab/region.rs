@@ -10,6 +10,9 @@ use directlink_model::{
 };
 use directlink_net::{Asn, RegionAsn};
 
+/// Unique local (RFC 4193): a lab's Nets are nobody's on the Internet.
+pub(super) const IPV6: &str = "fd44:4c00::/24";
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Site {
     pub(super) code: LocationCode,
@@ -23,7 +26,8 @@ pub(super) fn region(name: &RegionName, asn: Option<Asn>) -> Result<Region> {
     let asn = asn.or_else(|| Region::guide_asn(name)).with_context(|| {
         format!("'{name}' is a Region of your own: say what AS number its routers have (--asn)")
     })?;
-    Ok(Region { name: name.clone(), asn: RegionAsn(asn) })
+    let ipv6 = Some(IPV6.parse()?);
+    Ok(Region { name: name.clone(), asn: RegionAsn(asn), ipv6 })
 }
 
 pub(super) fn sites(region: &RegionName) -> Result<Vec<Site>> {

@@ -14,7 +14,7 @@ use super::{
     record::{
         Account, Described, Lab, Listen, OperatorAccess, RouterRecord, Running, write_secret,
     },
-    region::{Site, region, sites},
+    region::{IPV6, Site, region, sites},
 };
 use crate::{
     client::{Operator, RefusedToOperator},
@@ -253,6 +253,8 @@ impl Parts<'_> {
                 text(self.region),
                 "--asn".into(),
                 text(&self.running.asn),
+                "--ipv6".into(),
+                IPV6.into(),
                 "--clock".into(),
                 clock.into(),
                 "--listen".into(),

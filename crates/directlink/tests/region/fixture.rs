@@ -12,7 +12,7 @@ use directlink_net::Ipv4Net;
 use serde_json::{Value, json};
 use std::{
     cell::Cell,
-    net::Ipv4Addr,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -55,6 +55,7 @@ pub(crate) struct Cloud {
 pub(crate) struct Host {
     pub(crate) netns: String,
     pub(crate) address: Ipv4Addr,
+    pub(crate) ipv6: Ipv6Addr,
 }
 
 /// An interface as it was asked for, and both sides' addresses.
@@ -180,8 +181,11 @@ impl Region {
             json!({ "SubnetId": text(&subnet["Subnet"], "SubnetId"), "SecurityGroupIds": [group] });
         let nic = text(&call("CreateNic", nic)?["Nic"], "NicId");
         let placed: Value = serde_json::from_str(&self.directlink("host", &["--nic", &nic])?)?;
-        let host =
-            Host { netns: text(&placed, "netns"), address: text(&placed, "address").parse()? };
+        let host = Host {
+            netns: text(&placed, "netns"),
+            address: text(&placed, "address").parse()?,
+            ipv6: text(&placed, "ipv6_address").parse()?,
+        };
         Ok(Cloud { account, range: range.to_owned(), gateway, group, table, host })
     }
 
@@ -334,14 +338,16 @@ pub(crate) fn run(words: &[&str]) -> Result<String> {
 }
 
 /// Whether one echo comes back.
-pub(crate) fn reaches(netns: &str, to: Ipv4Addr) -> Result<bool> {
+pub(crate) fn reaches(netns: &str, to: impl Into<IpAddr>) -> Result<bool> {
+    let to = to.into();
     netns::within(netns, || {
         let words = ["-c", "1", "-W", "1", &to.to_string()];
         Ok(Command::new("ping").args(words).output()?.status.success())
     })
 }
 
-pub(crate) fn await_reach(netns: &str, to: Ipv4Addr) -> Result<()> {
+pub(crate) fn await_reach(netns: &str, to: impl Into<IpAddr>) -> Result<()> {
+    let to = to.into();
     clock::until(&format!("{netns} to reach {to}"), SOON, || Ok(reaches(netns, to)?.then_some(())))
 }
 

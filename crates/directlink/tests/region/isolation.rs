@@ -76,7 +76,10 @@ fn a_vlan_without_an_interface_reaches_nothing() -> Result<()> {
     ip(&["link", "set", "vlan101", "down"])?;
     ip(&["address", "add", &own, "dev", "vlan300"])?;
     ip(&["route", "replace", &side.cloud.range, "via", &router, "dev", "vlan300"])?;
-    ensure!(!reaches(netns, router.parse()?)?, "the router answers on VLAN 300");
+    ensure!(
+        !reaches(netns, router.parse::<std::net::IpAddr>()?)?,
+        "the router answers on VLAN 300"
+    );
     ensure!(!reaches(&side.office, host)?, "the host answers by VLAN 300");
     Ok(())
 }

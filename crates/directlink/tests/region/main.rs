@@ -9,6 +9,7 @@ mod diagnosis;
 mod down;
 mod fixture;
 mod hosted;
+mod ipv6;
 mod isolation;
 mod kills;
 mod lag;

@@ -26,7 +26,7 @@ fn walk(region: &Region, location: &str, brand: Brand, key: Option<&str>) -> Res
     })?;
     let office = region.office(&fibre, OFFICE)?;
     await_reach(&office, cloud.host.address)?;
-    await_reach(&cloud.host.netns, "192.168.10.2".parse()?)
+    await_reach(&cloud.host.netns, "192.168.10.2".parse::<std::net::IpAddr>()?)
 }
 
 fn walks_with_and_without_a_key(brand: Brand) -> Result<()> {

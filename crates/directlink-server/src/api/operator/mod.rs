@@ -26,7 +26,7 @@
 //! | `POST /orders/dxcon-…/refuse` | `{"reason":"No room in the meet-me room before June."}` | 200, the connection, `rejected`: its customer is told why |
 //! | `GET /interfaces` | | `{"interfaces":[{"id","connection","owner","name","vlan","asn","mtu","state","gateway","router_address","customer_address","configured","session_up","forwarding"}]}` |
 //! | `GET /interfaces/dxvif-…/diagnosis` | | `{"diagnosis":{"interface","at","customer_address","first_failed":rung or null,"rungs":[{"step","title","outcome","evidence","seen_at","remedy"}]}}`; `outcome` is `passed`, `failed` or `not reached` |
-//! | `GET /nics` | | `{"nics":[{"id","account","net","vni","net_range","subnet","subnet_range","gateway_address","address","mac","vtep"}]}` |
+//! | `GET /nics` | | `{"nics":[{"id","account","net","vni","net_range","subnet","subnet_range","gateway_address","address","mac","vtep","ipv6_subnet_range","ipv6_gateway_address","ipv6_address"}]}` |
 //! | `POST /nics/eni-…/place` | `{"vtep":"10.255.0.9"}`, or `null`: nowhere | 200, the NIC |
 //! | `GET /mail` | | `{"mail":[{"id","kind","subject","account","email","at","created_at","attempts","next_try_at","failure","sent_at","dropped_at"}]}`, the newest first |
 //! | `GET /clock` | | `{"now":"2026-01-01T00:00:00Z","virtual":false}` |
@@ -177,7 +177,8 @@ async fn interfaces(app: &App) -> Result<Vec<Value>, Failure> {
 }
 
 async fn nics(app: &App) -> Result<Vec<Value>, Failure> {
-    Ok(app.all_nics().await?.iter().map(wire::nic).collect())
+    let ipv6 = app.region().ipv6;
+    Ok(app.all_nics().await?.iter().map(|placed| wire::nic(placed, ipv6)).collect())
 }
 
 fn clock(app: &App) -> Value {
@@ -254,7 +255,10 @@ async fn place_nic(app: &App, nic: NicId, place: wire::Place) -> Outcome {
     app.place_nic(PlaceNic { nic, vtep: place.vtep }).await?;
     let all = app.all_nics().await?;
     let placed = all.iter().find(|placed| placed.nic.id == nic);
-    Ok((StatusCode::OK, placed.map(wire::nic).ok_or(Failure::NoSuchAddress)?))
+    Ok((
+        StatusCode::OK,
+        placed.map(|placed| wire::nic(placed, app.region().ipv6)).ok_or(Failure::NoSuchAddress)?,
+    ))
 }
 
 /// An empty body is an empty object.

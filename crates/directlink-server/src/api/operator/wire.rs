@@ -9,6 +9,7 @@ use directlink_model::{
     location::{Location, Port, Region, Router},
     view::{ConnectionView, InterfaceView, QuotaView},
 };
+use directlink_net::Ipv6Block;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -84,7 +85,7 @@ pub(super) struct Advance {
 pub(super) struct Nothing {}
 
 pub(super) fn region(region: &Region) -> Value {
-    json!({ "name": region.name, "asn": region.asn.0 })
+    json!({ "name": region.name, "asn": region.asn.0, "ipv6": region.ipv6 })
 }
 
 pub(super) fn account(account: &Account) -> Value {
@@ -219,9 +220,14 @@ pub(super) fn interface(view: &InterfaceView) -> Value {
     })
 }
 
-pub(super) fn nic(placed: &app::PlacedNic) -> Value {
+/// Of IPv6 nothing, where the Region has none.
+pub(super) fn nic(placed: &app::PlacedNic, ipv6: Option<Ipv6Block>) -> Value {
     let nic = &placed.nic;
+    let (vni, range) = (placed.net.vni, placed.subnet.range);
     json!({
+        "ipv6_subnet_range": ipv6.map(|block| block.subnet(vni, range)),
+        "ipv6_gateway_address": ipv6.map(|block| block.gateway(vni, range)),
+        "ipv6_address": ipv6.map(|block| block.nic(vni, range, nic.address)),
         "id": nic.id,
         "account": nic.account,
         "net": nic.net,

@@ -87,6 +87,7 @@ impl TestRegion {
             region: Region {
                 name: "eu-west-2".parse().unwrap(),
                 asn: RegionAsn(Asn::try_from(50624u32).unwrap()),
+                ipv6: Some("fd44:4c00::/24".parse().unwrap()),
             },
             rules: Rules::default(),
             clock: Clock::stopped_at("2026-11-23T12:00:00Z".parse().unwrap()),
@@ -242,6 +243,7 @@ fn works(prefix: &str) -> InterfaceReport {
         session,
         neighbour: Some(Mac([2, 0, 0, 0, 0, 1])),
         rows_in_kernel: true,
+        advertised: vec!["10.0.0.0/16".parse().unwrap()],
         learned: vec![LearnedRoute { prefix, as_path: vec![65000], med: None, best: true }],
         ..Default::default()
     }

@@ -47,7 +47,7 @@ pub(crate) struct Bench {
 
 pub(crate) fn region() -> Region {
     let asn = RegionAsn(50624u32.try_into().unwrap());
-    Region { name: "eu-west-2".parse().unwrap(), asn }
+    Region { name: "eu-west-2".parse().unwrap(), asn, ipv6: None }
 }
 
 pub(crate) async fn app_in(dir: &TempDir) -> App {

@@ -101,6 +101,36 @@ async fn a_second_peer_comes_up_beside_the_first_and_the_first_can_then_go() {
 }
 
 #[tokio::test]
+async fn ipv6_peers_stand_beside_and_get_a_125_each() {
+    let region = TestRegion::new().await;
+    let keys = &region.owner;
+    let (id, _) = interface(&region, keys).await;
+    let new = json!({"asn": 65001, "authKey": "second", "addressFamily": "ipv6"});
+    let vif = add(&region, keys, &id, new.clone()).await;
+    let shown = &vif["bgpPeers"][1];
+    assert_eq!(shown["addressFamily"], "ipv6");
+    assert_eq!(shown["amazonAddress"], "fd44:4c00::1/125");
+    assert_eq!(shown["customerAddress"], "fd44:4c00::2/125");
+    assert_eq!(vif["addressFamily"], "ipv4", "the first stands for the interface");
+    let second = json!({"asn": 65001, "customerAddress": "2001:db8::2/126"});
+    let vif = add(&region, keys, &id, second).await;
+    let shown = &vif["bgpPeers"][2];
+    assert_eq!(
+        (&shown["addressFamily"], &shown["amazonAddress"]),
+        (&json!("ipv6"), &json!("2001:db8::1/126"))
+    );
+    let third = json!({"virtualInterfaceId": id, "newBGPPeer": new});
+    let refused = region.aws(keys, "CreateBGPPeer", third).await;
+    assert!(refused.refusal().1.contains("two ipv6 peers"), "{}", refused.body);
+    // An interface has its IPv4 peer; those of IPv6 come and go.
+    for n in [1, 2] {
+        let peer = vif["bgpPeers"][n]["bgpPeerId"].clone();
+        let body = json!({"virtualInterfaceId": id, "bgpPeerId": peer});
+        good(&region, keys, "DeleteBGPPeer", body).await;
+    }
+}
+
+#[tokio::test]
 async fn a_failover_test_of_one_peer_names_it_and_leaves_the_other_alone() {
     let region = TestRegion::new().await;
     let keys = &region.owner;
@@ -173,8 +203,19 @@ async fn what_cannot_be_had_is_refused_with_the_reason() {
         (delete(json!({"asn": 65000, "customerAddress": "172.16.0.6/30"})), "does not exist"),
         (delete(json!({"bgpPeerId": "dxpeer-00000000"})), "does not exist"),
         (delete(json!({})), "Field asn is required"),
-        (create(json!({"asn": 65000, "addressFamily": "ipv6"})), "forward IPv4 only"),
-        (create(json!({"asn": 65000, "customerAddress": "fd00::2/126"})), "forward IPv4 only"),
+        (
+            create(
+                json!({"asn": 65000, "addressFamily": "ipv6", "customerAddress": "172.16.0.9/30"}),
+            ),
+            "give IPv6 addresses",
+        ),
+        (
+            create(
+                json!({"asn": 65000, "addressFamily": "ipv4", "customerAddress": "fd00::2/126"}),
+            ),
+            "give IPv4 addresses",
+        ),
+        (create(json!({"asn": 65000, "customerAddress": "fd00::2/64"})), "2 to 256 addresses"),
         (create(json!({"asn": 65000, "customerAddress": "172.16.0.2/30"})), "172.16.0.0/30 meets"),
         (
             create(json!({"asn": 65000, "amazonAddress": "172.16.0.4/30"})),

@@ -1,0 +1,108 @@
+//! Writing and listing sets of rules: what the security groups of NICs admit.
+//!
+//! A set has rows of IPv4, which say that it is there, and rows of IPv6 where it has such rules.
+
+use crate::{
+    handle::{Done, TableError, in_table, listed, present},
+    load::Dataplane,
+    rows::{Rule, RuleSet, RuleSetNumber},
+    tables::{Direction, RULE_ROWS_PER_SET, RULES_PER_ROW, Rule6Row, RuleKey, RuleRow},
+};
+use directlink_net::IpNet;
+use std::collections::BTreeSet;
+
+impl Dataplane {
+    /// Writes a set of rules. Put it before the NIC that names it, and never over a set that
+    /// a NIC names: packets would meet it half written.
+    ///
+    /// # Errors
+    /// More than 512 rules one way, or the kernel refused (a full table).
+    pub fn put_rule_set(&mut self, number: RuleSetNumber, set: &RuleSet) -> Done {
+        for (direction, rules) in Direction::BOTH.into_iter().zip([&set.inbound, &set.outbound]) {
+            let (of_ipv4, of_ipv6): (Vec<_>, Vec<_>) =
+                rules.iter().cloned().partition(|rule| matches!(rule.range, IpNet::V4(_)));
+            for rules in [&of_ipv4, &of_ipv6] {
+                if rules.len() > RULES_PER_ROW * RULE_ROWS_PER_SET {
+                    return Err(TableError::Rules(rules.len()));
+                }
+            }
+            // A set is there once its rows of IPv4 are: those of IPv6 come first.
+            for (row, chunk) in (0..).zip(of_ipv6.chunks(RULES_PER_ROW)) {
+                let key = RuleKey::new(number, direction, row);
+                let written = self.tables.rules6.insert(key, Rule6Row::new(chunk), 0);
+                written.map_err(in_table("rules6"))?;
+            }
+            for (row, chunk) in (0..).zip(rule_chunks(&of_ipv4)) {
+                let key = RuleKey::new(number, direction, row);
+                let written = self.tables.rules.insert(key, RuleRow::new(chunk), 0);
+                written.map_err(in_table("rules"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// # Errors
+    /// The kernel refused.
+    pub fn remove_rule_set(&mut self, number: RuleSetNumber) -> Done {
+        for direction in Direction::BOTH {
+            for row in 0.. {
+                let key = RuleKey::new(number, direction, row);
+                let of_ipv4 = present(self.tables.rules.remove(&key)).map_err(in_table("rules"))?;
+                let of_ipv6 =
+                    present(self.tables.rules6.remove(&key)).map_err(in_table("rules6"))?;
+                if of_ipv4.is_none() && of_ipv6.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// `None` if there is no such set. Rules of IPv4 come first.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    pub fn rule_set(&self, number: RuleSetNumber) -> Result<Option<RuleSet>, TableError> {
+        let inbound = self.rules(number, Direction::Inbound)?;
+        let outbound = self.rules(number, Direction::Outbound)?;
+        Ok(inbound.zip(outbound).map(|(inbound, outbound)| RuleSet { inbound, outbound }))
+    }
+
+    /// The numbers of all sets.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    pub fn rule_sets(&self) -> Result<BTreeSet<RuleSetNumber>, TableError> {
+        listed("rules", self.tables.rules.keys(), |key: RuleKey| key.rule_set())
+    }
+
+    fn rules(
+        &self,
+        number: RuleSetNumber,
+        direction: Direction,
+    ) -> Result<Option<Vec<Rule>>, TableError> {
+        let mut found = None;
+        for row in 0.. {
+            let key = RuleKey::new(number, direction, row);
+            match present(self.tables.rules.get(&key, 0)).map_err(in_table("rules"))? {
+                Some(row) => found.get_or_insert_with(Vec::new).extend(row.rules()),
+                None => break,
+            }
+        }
+        let Some(rules) = &mut found else { return Ok(None) };
+        for row in 0.. {
+            let key = RuleKey::new(number, direction, row);
+            match present(self.tables.rules6.get(&key, 0)).map_err(in_table("rules6"))? {
+                Some(row) => rules.extend(row.rules()),
+                None => break,
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// At least one row, so that an empty set is a set that is there.
+fn rule_chunks(rules: &[Rule]) -> impl Iterator<Item = &[Rule]> {
+    let empty = rules.is_empty().then_some([].as_slice());
+    empty.into_iter().chain(rules.chunks(RULES_PER_ROW))
+}
