@@ -71,7 +71,7 @@ static __always_inline bool write_advertisement(struct xdp_md *ctx, const struct
 	return true;
 }
 
-static __always_inline enum verdict answer_nd(struct xdp_md *ctx, struct arrival *arrival,
+static __noinline enum verdict answer_nd(struct xdp_md *ctx, struct arrival *arrival,
 					      struct trip *trip, const struct tuple6 *tuple)
 {
 	struct neighbour_message *message;
@@ -103,25 +103,25 @@ static __always_inline enum verdict answer_nd(struct xdp_md *ctx, struct arrival
 	return VERDICT_ND_ANSWERED;
 }
 
-static __always_inline enum verdict answer_nic6(struct xdp_md *ctx, const struct arrival *arrival,
-						struct trip *trip, const struct tuple6 *tuple,
-						enum verdict verdict, __u16 mtu)
+static __noinline bool answer_nic6(struct xdp_md *ctx, const struct arrival *arrival,
+				   struct trip *trip, const struct passage6 *passage)
 {
 	const __u32 outer = TUNNEL_BYTES - sizeof(struct ethernet);
+	const struct tuple6 *tuple = &passage->tuple;
 	struct subnet6_row *subnet = find_subnet6(arrival->vni, &tuple->source);
-	struct answer6 answer = { .mtu = mtu };
+	struct answer6 answer = { .mtu = passage->mtu };
 	struct tunnel tunnel;
 	__u32 bytes;
 
 	if (!subnet)
-		return verdict;
+		return false;
 	answer.from = subnet->gateway;
 	bytes = turn_into_answer6(ctx, FABRIC_HEAD, &answer, tuple);
 	if (!bytes || !read_tunnel(ctx, 0, &tunnel))
-		return verdict;
+		return false;
 	turn_tunnel(&tunnel, arrival->router, arrival->nic, outer + bytes);
 	trip->ifindex = ctx->ingress_ifindex;
-	return verdict;
+	return true;
 }
 
 static __always_inline bool has_way6(const struct peers6_row *peers, __u32 number)
@@ -190,7 +190,7 @@ static __always_inline enum verdict decapsulate6(struct xdp_md *ctx, struct trip
 }
 
 // A packet that its NIC really sent.
-static __always_inline enum verdict forward_to_customer6(struct xdp_md *ctx, struct trip *trip,
+static __noinline enum verdict forward_to_customer6(struct xdp_md *ctx, struct trip *trip,
 							 struct arrival *arrival,
 							 struct passage6 *passage)
 {
@@ -207,9 +207,11 @@ static __always_inline enum verdict forward_to_customer6(struct xdp_md *ctx, str
 	if (!(row->flags & INTERFACE_FORWARDS))
 		return VERDICT_NOT_FORWARDING;
 	if (tuple->hop_limit <= 1)
-		return answer_nic6(ctx, arrival, trip, tuple, VERDICT_TTL_EXPIRED, 0);
-	if (tuple->length > row->mtu)
-		return answer_nic6(ctx, arrival, trip, tuple, VERDICT_TOO_BIG, row->mtu);
+		return VERDICT_TTL_EXPIRED;
+	if (tuple->length > row->mtu) {
+		passage->mtu = row->mtu;
+		return VERDICT_TOO_BIG;
+	}
 	passage->vni = arrival->vni;
 	passage->rule_set = arrival->nic->rule_set;
 	passage->direction = DIRECTION_OUTBOUND;
@@ -249,5 +251,8 @@ static __always_inline enum verdict from_fabric6(struct xdp_md *ctx, struct trip
 		return verdict;
 	if (!same_mac(tunnel.inner->destination, arrival.router->gateway_mac))
 		return VERDICT_NOT_FOR_ROUTER;
-	return forward_to_customer6(ctx, trip, &arrival, passage);
+	verdict = forward_to_customer6(ctx, trip, &arrival, passage);
+	if (verdict == VERDICT_TTL_EXPIRED || verdict == VERDICT_TOO_BIG)
+		answer_nic6(ctx, &arrival, trip, passage);
+	return verdict;
 }

@@ -9,6 +9,7 @@ struct passage6 {
 	__u32 vni;
 	__u32 rule_set;
 	__u8 direction;
+	__u16 mtu; // to tell whoever sent it; 0: its hops are spent
 	struct tuple6 tuple;
 };
 

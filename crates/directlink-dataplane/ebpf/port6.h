@@ -5,7 +5,8 @@
 //   for the router ─ from a peer subnet? ─► up, by class
 //   all else ─ source announced? ─ hop left? ─ MTU? ─ NIC? ─ security group? ─ rate? ─► VXLAN
 //
-// Behind a tail call: IPv4's road keeps its registers and its stack.
+// Behind a tail call: IPv4's road keeps its registers and its stack. Its parts are
+// functions of their own, for else all would be on the stack at once, which has 512 bytes.
 #pragma once
 
 #include "flows6.h"
@@ -98,7 +99,7 @@ static __always_inline enum verdict check_nd(struct xdp_md *ctx, const struct in
 		       VERDICT_SPOOFED_SOURCE;
 }
 
-static __always_inline enum verdict check_ip6(struct xdp_md *ctx, const struct interface_row *row,
+static __noinline enum verdict check_ip6(struct xdp_md *ctx, const struct interface_row *row,
 					      const struct peers6_row *peers,
 					      const struct tuple6 *tuple)
 {
@@ -126,27 +127,23 @@ static __always_inline enum verdict check_ip6(struct xdp_md *ctx, const struct i
 	return tuple->length > row->mtu ? VERDICT_TOO_BIG : VERDICT_COUNT;
 }
 
-static __always_inline enum verdict answer_customer6(struct xdp_md *ctx, struct trip *trip,
-						     const struct interface_row *row,
-						     const struct peers6_row *peers,
-						     const struct tuple6 *tuple,
-						     enum verdict verdict)
+static __noinline bool answer_customer6(struct xdp_md *ctx, struct trip *trip,
+					const struct interface_row *row,
+					const struct peers6_row *peers,
+					const struct passage6 *passage)
 {
-	struct answer6 answer = {
-		.from = peers->peers[0].router,
-		.mtu = verdict == VERDICT_TOO_BIG ? row->mtu : 0,
-	};
+	struct answer6 answer = { .from = peers->peers[0].router, .mtu = passage->mtu };
 	struct ethernet *eth;
 
-	if (!turn_into_answer6(ctx, PORT_HEAD, &answer, tuple))
-		return verdict;
+	if (!turn_into_answer6(ctx, PORT_HEAD, &answer, &passage->tuple))
+		return false;
 	eth = at(ctx, 0, sizeof(*eth));
 	if (!eth)
-		return verdict;
+		return false;
 	set_mac(eth->destination, eth->source);
 	set_mac(eth->source, row->router_mac);
 	trip->ifindex = ctx->ingress_ifindex;
-	return verdict;
+	return true;
 }
 
 // Behind extension headers, a fragment's among them, nothing is told apart.
@@ -209,7 +206,7 @@ static __always_inline enum verdict encapsulate6(struct xdp_md *ctx, const struc
 	return VERDICT_FORWARDED_TO_NET;
 }
 
-static __always_inline enum verdict forward_to_net6(struct xdp_md *ctx, struct trip *trip,
+static __noinline enum verdict forward_to_net6(struct xdp_md *ctx, struct trip *trip,
 						    const struct interface_row *row,
 						    struct passage6 *passage)
 {
@@ -261,7 +258,9 @@ static __always_inline enum verdict from_port6(struct xdp_md *ctx, struct trip *
 		return forward_to_net6(ctx, trip, row, passage);
 	case VERDICT_TTL_EXPIRED:
 	case VERDICT_TOO_BIG:
-		return answer_customer6(ctx, trip, row, peers, &passage->tuple, verdict);
+		passage->mtu = verdict == VERDICT_TOO_BIG ? row->mtu : 0;
+		answer_customer6(ctx, trip, row, peers, passage);
+		return verdict;
 	case VERDICT_TO_ROUTER:
 		return police_class(number, class_of_ipv6(ctx, &passage->tuple));
 	default:
