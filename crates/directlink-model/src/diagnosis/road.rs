@@ -12,10 +12,15 @@ use std::net::IpAddr;
 /// Who was heard so long ago is told of: a station asks for its neighbour seldom.
 const HEARD: SignedDuration = SignedDuration::from_mins(10);
 /// Verdicts of frames that arrived with the interface's tag.
-const ARRIVED: [&str; 7] = [
+const ARRIVED: [&str; 12] = [
     "to_router",
     "forwarded_to_net",
-    "not_ipv4",
+    "not_ip",
+    "no_ipv6_here",
+    "policed_neighbour",
+    "policed_bgp_open",
+    "policed_icmp",
+    "policed_rest",
     "not_for_router",
     "not_forwarding",
     "source_not_announced",
