@@ -36,6 +36,8 @@ pub enum TableError {
     Processors(io::Error),
     #[error("a route has 1 to 4 ways, not {0}")]
     Ways(usize),
+    #[error("a prefix is relayed to 1 to 4 VTEPs of routers, not {0:?}")]
+    Routers(Vec<Ipv4Addr>),
     #[error("an interface has 1 or 2 peers, not {0}")]
     Peers(usize),
     #[error("a router has at most 1023 ports with a rate")]
@@ -266,7 +268,8 @@ impl Dataplane {
     pub fn routes(&self) -> Result<Vec<Route>, TableError> {
         let mut found: Vec<_> = listed("routes", self.tables.routes.iter(), |(key, row)| {
             let (vni, prefix) = Scoped::read(&key)?;
-            Some(Route { vni: Vni::try_from(vni).ok()?, prefix, ways: row.ways() })
+            let ways = Some(row.ways()).filter(|ways| !ways.is_empty())?;
+            Some(Route { vni: Vni::try_from(vni).ok()?, prefix, ways })
         })?;
         found.sort_unstable_by_key(|route| (route.vni, route.prefix));
         Ok(found)

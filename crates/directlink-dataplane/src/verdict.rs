@@ -71,6 +71,8 @@ verdicts! {
     36 PolicedNeighbour "policed_neighbour" "was more of ARP than the router takes from one interface",
     37 PolicedIcmp "policed_icmp" "was more of ICMP than the router takes from one interface",
     38 PolicedRest "policed_rest" "was for the router, of no class of its own (fragments), and one of too many",
+    39 Relayed "relayed" "went to another router of the Region, which leads there",
+    40 RelayLoop "relay_loop" "came by another router, and would have been handed on again",
 }
 
 impl Verdict {
@@ -86,6 +88,7 @@ impl Verdict {
                 | Self::FromRouter
                 | Self::ArpAnswered
                 | Self::ToKernel
+                | Self::Relayed
         )
     }
 }

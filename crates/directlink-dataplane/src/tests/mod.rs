@@ -9,6 +9,7 @@ mod layout;
 mod listing;
 mod police;
 mod rates;
+mod relays;
 mod shortcuts;
 mod verdicts;
 mod world;

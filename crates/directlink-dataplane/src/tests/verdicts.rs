@@ -268,9 +268,9 @@ pub(super) fn fabric_rows() -> Vec<Row> {
     ]
 }
 
-/// Verdicts that need a router in another state; tested below, in `rates.rs` and `police.rs`, or with real links
+/// Verdicts that need a router in another state; tested below, in `rates.rs`, `police.rs` and `relays.rs`, or with real links
 /// (`tests/traffic.rs`).
-const ELSEWHERE: [Verdict; 19] = [
+const ELSEWHERE: [Verdict; 21] = [
     Verdict::FromRouter,
     Verdict::NotForwarding,
     Verdict::FabricUnresolved,
@@ -291,6 +291,8 @@ const ELSEWHERE: [Verdict; 19] = [
     Verdict::PolicedNeighbour,
     Verdict::PolicedIcmp,
     Verdict::PolicedRest,
+    Verdict::Relayed,
+    Verdict::RelayLoop,
 ];
 
 #[test]
