@@ -121,6 +121,15 @@ pub(crate) enum Change {
         vni: Vni,
         range: Ipv4Net,
     },
+    /// Another router that carries the Net, and may relay to us.
+    PutRouter {
+        vni: Vni,
+        vtep: Ipv4Addr,
+    },
+    RemoveRouter {
+        vni: Vni,
+        vtep: Ipv4Addr,
+    },
     RemoveNet(Vni),
     RemoveRuleSet(RuleSetNumber),
 }
@@ -194,6 +203,8 @@ impl Change {
             | Self::PutRuleSet { vni, .. }
             | Self::PutNic { vni, .. }
             | Self::RemoveNic { vni, .. }
+            | Self::PutRouter { vni, .. }
+            | Self::RemoveRouter { vni, .. }
             | Self::RemoveSubnet { vni, .. }
             | Self::RemoveNet(vni) => Subject::Net(*vni),
         }

@@ -25,6 +25,7 @@ mod ledger;
 mod link;
 mod names;
 mod observed;
+mod relays;
 mod report;
 mod routes;
 mod run;

@@ -87,6 +87,8 @@ pub(crate) struct Tables {
     pub(crate) nets: BTreeSet<Vni>,
     pub(crate) subnets: BTreeMap<(Vni, Ipv4Net), Ipv4Addr>,
     pub(crate) nics: BTreeMap<(Vni, Ipv4Addr), NicRow>,
+    /// Those that may relay to us, by Net.
+    pub(crate) routers: BTreeSet<(Vni, Ipv4Addr)>,
     pub(crate) rule_sets: BTreeMap<RuleSetNumber, RuleSet>,
 }
 

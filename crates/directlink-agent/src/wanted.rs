@@ -85,6 +85,10 @@ pub(crate) struct Net {
     pub(crate) certainty: Certainty,
     pub(crate) subnets: BTreeMap<Ipv4Net, Ipv4Addr>,
     pub(crate) nics: BTreeMap<Ipv4Addr, Nic>,
+    /// The other routers that carry it, by VTEP.
+    pub(crate) routers: BTreeSet<Ipv4Addr>,
+    /// Where those lead.
+    pub(crate) elsewhere: BTreeMap<Ipv4Net, BTreeSet<Ipv4Addr>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,7 +130,11 @@ impl Wanted {
 
     /// The far ends of all tunnels.
     pub(crate) fn vteps(&self) -> BTreeSet<Ipv4Addr> {
-        self.nets.values().flat_map(|net| net.nics.values().map(|nic| nic.vtep)).collect()
+        let of = |net: &Net| {
+            let hosts: BTreeSet<_> = net.nics.values().map(|nic| nic.vtep).collect();
+            hosts.into_iter().chain(net.routers.clone())
+        };
+        self.nets.values().flat_map(of).collect()
     }
 
     fn add_port(&mut self, port: &PortName, certainty: Certainty, plan: &PortPlan) {
@@ -152,7 +160,13 @@ impl Wanted {
 
     fn add_net(&mut self, certainty: Certainty, plan: &NetPlan) {
         let nics = plan.nics.iter().map(|(&address, nic)| (address, self::nic(nic)));
-        let mut net = Net { certainty, subnets: plan.subnets.clone(), nics: nics.collect() };
+        let mut net = Net {
+            certainty,
+            subnets: plan.subnets.clone(),
+            nics: nics.collect(),
+            routers: plan.routers.clone(),
+            elsewhere: plan.elsewhere.clone(),
+        };
         for (address, nic) in &mut net.nics {
             let rules = nic.rules.inbound.len().max(nic.rules.outbound.len());
             if rules > RULES_MAX {
@@ -314,6 +328,8 @@ mod tests {
             range: "10.1.0.0/16".parse().unwrap(),
             subnets: BTreeMap::new(),
             nics: [(Ipv4Addr::new(10, 1, 0, 5), nic)].into(),
+            routers: BTreeSet::new(),
+            elsewhere: BTreeMap::new(),
         };
         let current = |document| Known::Current { generation: 1, document };
         let wanted = Wanted::of(&scopes(&[

@@ -15,6 +15,7 @@ pub mod account;
 pub mod bgp_peer;
 pub mod command;
 pub mod connection;
+pub mod elsewhere;
 pub mod failover;
 pub mod fault;
 pub mod gateway;

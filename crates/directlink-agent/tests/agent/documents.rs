@@ -6,6 +6,7 @@ use directlink_model::{
     security_group::{Permission, Protocol},
 };
 use directlink_net::{BgpKey, Mac, PeerAddresses};
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) const NET: &str = "net/vpc-00000001";
 
@@ -67,5 +68,7 @@ pub(crate) fn net() -> Document {
         range: "10.1.0.0/16".parse().unwrap(),
         subnets: [("10.1.0.0/24".parse().unwrap(), [10, 1, 0, 1].into())].into(),
         nics: [([10, 1, 0, 5].into(), nic)].into(),
+        routers: BTreeSet::new(),
+        elsewhere: BTreeMap::new(),
     }))
 }
