@@ -11,5 +11,6 @@ mod hosted;
 mod isolation;
 mod kills;
 mod lag;
+mod locations;
 mod peers;
 mod walking;
