@@ -3,8 +3,8 @@
 use super::{
     frame::{ARP, Outer, Packet, arp, ethernet, icmp_error, in_tunnel, udp},
     world::{
-        Action, FROM_HOST, GATEWAY_MAC, HOST, NIC_MAC, NUMBER, TO_HOST, UPLINK_MAC, VNI, VTEP,
-        World, from_nic, ip, net, to_customer, to_nic, vni,
+        Action, FROM_HOST, GATEWAY_MAC, NIC_MAC, NUMBER, UPLINK_MAC, VNI, VTEP, World, from_nic,
+        ip, net, to_customer, to_nic, vni,
     },
 };
 use crate::{Relay, Route, TableError, Verdict};
@@ -118,7 +118,6 @@ fn answers_to_what_was_relayed_go_to_the_nics_own_host() {
         assert_eq!(outcome.action, Action::Redirect);
         let error = icmp_error("10.0.1.1", &packet, mtu);
         assert_eq!(outcome.frame, to_nic(&error, FROM_HOST.source_port));
-        assert_eq!(TO_HOST.addresses, [VTEP, HOST]);
     }
 }
 
@@ -129,7 +128,7 @@ fn the_longest_prefix_wins_over_both_and_a_way_of_our_own_takes_the_relays_place
     world.dataplane.put_relay(&near).unwrap();
     assert_eq!(world.reply(&answer()), Verdict::Relayed);
     assert_eq!(world.reply(&udp("10.0.1.10:53", "192.0.2.99:4000")), Verdict::ForwardedToCustomer);
-    assert_eq!(world.dataplane.relays().unwrap(), [near.clone()]);
+    assert_eq!(world.dataplane.relays().unwrap(), std::slice::from_ref(&near));
     let route = Route { vni: vni(), prefix: near.prefix, ways: vec![NUMBER] };
     world.dataplane.put_route(&route).unwrap();
     assert_eq!(world.reply(&answer()), Verdict::ForwardedToCustomer);
