@@ -125,6 +125,15 @@ pub(crate) enum Change {
         vni: Vni,
         range: IpNet,
     },
+    /// Another router that carries the Net, and may relay to us.
+    PutRouter {
+        vni: Vni,
+        vtep: Ipv4Addr,
+    },
+    RemoveRouter {
+        vni: Vni,
+        vtep: Ipv4Addr,
+    },
     RemoveNet(Vni),
     RemoveRuleSet(RuleSetNumber),
 }
@@ -198,6 +207,8 @@ impl Change {
             | Self::PutRuleSet { vni, .. }
             | Self::PutNic { vni, .. }
             | Self::RemoveNic { vni, .. }
+            | Self::PutRouter { vni, .. }
+            | Self::RemoveRouter { vni, .. }
             | Self::RemoveSubnet { vni, .. }
             | Self::RemoveNet(vni) => Subject::Net(*vni),
         }

@@ -26,6 +26,7 @@ mod ledger;
 mod link;
 mod names;
 mod observed;
+mod relays;
 mod report;
 mod routes;
 mod run;

@@ -88,6 +88,8 @@ pub(crate) struct Tables {
     pub(crate) nets: BTreeSet<Vni>,
     pub(crate) subnets: BTreeMap<(Vni, IpNet), IpAddr>,
     pub(crate) nics: BTreeMap<(Vni, IpAddr), NicRow>,
+    /// Those that may relay to us, by Net.
+    pub(crate) routers: BTreeSet<(Vni, Ipv4Addr)>,
     pub(crate) rule_sets: BTreeMap<RuleSetNumber, RuleSet>,
 }
 

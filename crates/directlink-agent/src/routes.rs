@@ -23,6 +23,8 @@ use std::{
 pub(crate) struct RouteRows {
     /// To 1 to 4 ways, in order.
     pub(crate) routes: BTreeMap<(Vni, IpNet), Vec<InterfaceNumber>>,
+    /// To 1 to 4 other routers, in order; no prefix is here and in `routes`.
+    pub(crate) relays: BTreeMap<(Vni, IpNet), Vec<Ipv4Addr>>,
     pub(crate) sources: BTreeSet<Source>,
 }
 
@@ -50,13 +52,15 @@ pub(crate) type Neighbour = (InterfaceId, IpAddr);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RouteChanges {
     pub(crate) put_routes: Vec<((Vni, IpNet), Vec<InterfaceNumber>)>,
+    pub(crate) put_relays: Vec<((Vni, IpNet), Vec<Ipv4Addr>)>,
+    /// Those to other routers as well.
     pub(crate) remove_routes: Vec<(Vni, IpNet)>,
     pub(crate) put_sources: Vec<Source>,
     pub(crate) remove_sources: Vec<Source>,
 }
 
 /// As many equal ways as a row holds.
-const WAYS_MAX: usize = 4;
+pub(crate) const WAYS_MAX: usize = 4;
 
 impl RouteRows {
     /// What the tables shall hold, given what they do.
@@ -79,14 +83,12 @@ impl RouteRows {
     /// From what is there to this. What is put comes first: a prefix that moves is never
     /// without a way.
     pub(crate) fn changes_from(&self, there: &Self) -> RouteChanges {
-        let differs = |(key, ways): &(&(Vni, IpNet), &Vec<InterfaceNumber>)| {
-            there.routes.get(*key) != Some(*ways)
-        };
-        let put = self.routes.iter().filter(differs).map(|(key, ways)| (*key, ways.clone()));
-        let gone = there.routes.keys().filter(|key| !self.routes.contains_key(*key)).copied();
+        let stays = |key: &&_| self.routes.contains_key(*key) || self.relays.contains_key(*key);
+        let gone = there.routes.keys().chain(there.relays.keys()).filter(|key| !stays(key));
         RouteChanges {
-            put_routes: put.collect(),
-            remove_routes: gone.collect(),
+            put_routes: unlike(&self.routes, &there.routes),
+            put_relays: unlike(&self.relays, &there.relays),
+            remove_routes: gone.copied().collect(),
             put_sources: self.sources.difference(&there.sources).copied().collect(),
             remove_sources: there.sources.difference(&self.sources).copied().collect(),
         }
@@ -168,6 +170,15 @@ impl RouteRows {
             }
         }
     }
+}
+
+/// What is not there, or otherwise.
+fn unlike<K: Ord + Copy, V: PartialEq + Clone>(
+    wanted: &BTreeMap<K, V>,
+    there: &BTreeMap<K, V>,
+) -> Vec<(K, V)> {
+    let differs = |(key, value): &(&K, &V)| there.get(*key) != Some(*value);
+    wanted.iter().filter(differs).map(|(key, value)| (*key, value.clone())).collect()
 }
 
 impl RouteChanges {

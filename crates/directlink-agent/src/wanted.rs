@@ -86,6 +86,10 @@ pub(crate) struct Net {
     pub(crate) subnets: BTreeMap<IpNet, IpAddr>,
     /// By address; one with an IPv6 address too is here twice.
     pub(crate) nics: BTreeMap<IpAddr, Nic>,
+    /// The other routers that carry it, by VTEP.
+    pub(crate) routers: BTreeSet<Ipv4Addr>,
+    /// Where those lead.
+    pub(crate) elsewhere: BTreeMap<Ipv4Net, BTreeSet<Ipv4Addr>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,7 +131,11 @@ impl Wanted {
 
     /// The far ends of all tunnels.
     pub(crate) fn vteps(&self) -> BTreeSet<Ipv4Addr> {
-        self.nets.values().flat_map(|net| net.nics.values().map(|nic| nic.vtep)).collect()
+        let of = |net: &Net| {
+            let hosts: BTreeSet<_> = net.nics.values().map(|nic| nic.vtep).collect();
+            hosts.into_iter().chain(net.routers.clone())
+        };
+        self.nets.values().flat_map(of).collect()
     }
 
     fn add_port(&mut self, port: &PortName, certainty: Certainty, plan: &PortPlan) {
@@ -160,7 +168,13 @@ impl Wanted {
         let subnets6 =
             plan.ipv6_subnets.iter().map(|(&range, &gateway)| (range.into(), gateway.into()));
         let subnets = subnets.chain(subnets6).collect();
-        let mut net = Net { certainty, subnets, nics: nics.collect() };
+        let mut net = Net {
+            certainty,
+            subnets,
+            nics: nics.collect(),
+            routers: plan.routers.clone(),
+            elsewhere: plan.elsewhere.clone(),
+        };
         for (address, nic) in &mut net.nics {
             let rules = nic.rules.inbound.len().max(nic.rules.outbound.len());
             if rules > RULES_MAX {
@@ -337,6 +351,8 @@ mod tests {
             subnets: BTreeMap::new(),
             ipv6_subnets: BTreeMap::new(),
             nics: [(Ipv4Addr::new(10, 1, 0, 5), nic)].into(),
+            routers: BTreeSet::new(),
+            elsewhere: BTreeMap::new(),
         };
         let current = |document| Known::Current { generation: 1, document };
         let wanted = Wanted::of(&scopes(&[

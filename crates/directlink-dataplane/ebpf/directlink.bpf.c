@@ -7,7 +7,7 @@
 //   tables.h rows, verdicts    maps.h the tables       trip.h counting
 //   parse.h  headers           rules.h security groups flows.h state of flows
 //   vxlan.h  tunnels           icmp.h  answers         port.h, fabric.h, slow.h the roads
-//   rate.h   limits            police.h what may go up
+//   rate.h   limits            police.h what may go up relay.h  to another router
 //   …6.h     the same for IPv6, beside IPv4's
 //   shortcuts.h, net_shortcuts.h, customer_shortcuts.h                what a flow's last packet came to
 #include "fabric6.h"
@@ -46,6 +46,7 @@ static __always_inline int act_on_fabric(const struct trip *trip, enum verdict v
 	case VERDICT_FORWARDED_TO_CUSTOMER:
 	case VERDICT_ARP_ANSWERED:
 	case VERDICT_ND_ANSWERED:
+	case VERDICT_RELAYED:
 	case VERDICT_TTL_EXPIRED:
 	case VERDICT_TOO_BIG:
 		return leave(trip);

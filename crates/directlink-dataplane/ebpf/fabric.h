@@ -3,19 +3,13 @@
 //
 //   VXLAN to our VTEP? ─ inner ─┬─ ARP for a gateway ─► answered in place
 //                               └─ the NIC that it says? ─ hop left? ─ route ─ interface
-//                                    ─ MTU? ─ security group? ─ customer's MAC ─► VLAN
+//                                    │  ─ MTU? ─ security group? ─ customer's MAC ─► VLAN
+//                                    └► another router's VTEP (relay.h)
 #pragma once
 
 #include "customer_shortcuts.h"
 #include "icmp.h"
-
-// What a frame is that came through a tunnel, once it is known to be ours.
-struct arrival {
-	__u32 vni;
-	__be32 from; // VTEP
-	const struct router_row *router;
-	const struct nic_row *nic;
-};
+#include "relay.h"
 
 // VERDICT_COUNT for VXLAN to our VTEP; anything else is the kernel's.
 static __always_inline enum verdict check_outer(struct xdp_md *ctx, struct arrival *arrival)
@@ -39,7 +33,8 @@ static __always_inline enum verdict check_outer(struct xdp_md *ctx, struct arriv
 	return VERDICT_COUNT;
 }
 
-// The inner source must be a NIC of that Net, with its MAC, from its VTEP.
+// The inner source must be a NIC of that Net, with its MAC, from its VTEP or through a router
+// that leads to the Net as well.
 static __always_inline enum verdict check_nic(struct arrival *arrival, __be32 source,
 					      const __u8 *mac)
 {
@@ -50,7 +45,8 @@ static __always_inline enum verdict check_nic(struct arrival *arrival, __be32 so
 		return bpf_map_lookup_elem(&nets, &arrival->vni) ? VERDICT_SPOOFED_SOURCE :
 								   VERDICT_UNKNOWN_VNI;
 	arrival->nic = nic;
-	if (nic->vtep != arrival->from || !same_mac(mac, nic->mac))
+	arrival->relayed = nic->vtep != arrival->from;
+	if (!same_mac(mac, nic->mac) || (arrival->relayed && !is_relay(arrival)))
 		return VERDICT_SPOOFED_SOURCE;
 	return VERDICT_COUNT;
 }
@@ -81,6 +77,9 @@ static __always_inline enum verdict answer_arp(struct xdp_md *ctx, struct arriva
 	verdict = check_nic(arrival, arp->sender, tunnel.inner->source);
 	if (verdict != VERDICT_COUNT)
 		return verdict;
+	// Routers relay packets alone.
+	if (arrival->relayed)
+		return VERDICT_SPOOFED_SOURCE;
 	gateway = arp->target;
 	subnet = find_subnet(arrival->vni, gateway);
 	if (arp->operation != bpf_htons(ARP_REQUEST) || !subnet || subnet->gateway != gateway)
@@ -115,7 +114,7 @@ static __always_inline enum verdict answer_nic(struct xdp_md *ctx, const struct 
 	if (!read_tunnel(ctx, 0, &tunnel))
 		return verdict;
 	turn_tunnel(&tunnel, arrival->router, arrival->nic, outer);
-	trip->ifindex = ctx->ingress_ifindex;
+	trip->ifindex = arrival->relayed ? past_relay(ctx, arrival, &tunnel) : ctx->ingress_ifindex;
 	return verdict;
 }
 
@@ -155,6 +154,8 @@ static __always_inline enum verdict find_way(__u32 vni, const struct tuple *tupl
 		choice = flow_hash(tuple) % route->count;
 	number = route->ways[choice & (NEXT_HOPS_PER_ROUTE - 1)];
 	way->number = number;
+	if (number > WAY_MAX)
+		return VERDICT_RELAYED;
 	way->key = bpf_map_lookup_elem(&interface_keys, &number);
 	if (!number || !way->key)
 		return VERDICT_INTERFACE_GONE;
@@ -196,6 +197,8 @@ static __always_inline enum verdict forward_to_customer(struct xdp_md *ctx, stru
 	if (!read_tuple(ctx, FABRIC_HEAD, &passage.tuple))
 		return VERDICT_MALFORMED;
 	verdict = find_way(arrival->vni, &passage.tuple, &way);
+	if (verdict == VERDICT_RELAYED)
+		return relay(ctx, trip, arrival, bpf_htonl(way.number));
 	row = way.row;
 	if (!way.key || !row || verdict != VERDICT_COUNT)
 		return verdict;

@@ -52,6 +52,7 @@ SPARSE_TABLE(sources, BPF_MAP_TYPE_LPM_TRIE, struct source_key, struct source_ro
 SPARSE_TABLE(subnets, BPF_MAP_TYPE_LPM_TRIE, struct net_prefix_key, struct subnet_row, 1048576);
 SPARSE_TABLE(nets, BPF_MAP_TYPE_HASH, __u32, struct net_row, 65536);
 SPARSE_TABLE(nics, BPF_MAP_TYPE_HASH, struct address_key, struct nic_row, 1024);
+SPARSE_TABLE(routers, BPF_MAP_TYPE_HASH, struct address_key, struct relay_row, 65536);
 SPARSE_TABLE(rules, BPF_MAP_TYPE_HASH, struct rule_key, struct rule_row, 1024);
 SPARSE_TABLE(ports, BPF_MAP_TYPE_HASH, __u32, struct port_row, PORT_LIMITS);
 TABLE(limits, BPF_MAP_TYPE_ARRAY, __u32, struct limit_row, LIMITS);

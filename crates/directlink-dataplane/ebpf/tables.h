@@ -65,7 +65,11 @@ enum verdict {
 	VERDICT_ND_ANSWERED = 39,	// as ARP_ANSWERED, in IPv6
 	VERDICT_NO_IPV6_HERE = 40,	// IPv6 on an interface without an IPv6 peer
 	VERDICT_EXTENSION_HEADERS = 41, // more, or longer, than are looked through
-	VERDICT_COUNT = 42,
+	// It went on.
+	VERDICT_RELAYED = 42, // to another router of the Region, which leads there (relay.h)
+	// It was dropped.
+	VERDICT_RELAY_LOOP = 43, // a router relayed it here, and here it would be relayed again
+	VERDICT_COUNT = 44,
 };
 
 // ---- what the agent writes ------------------------------------------------------------
@@ -124,6 +128,9 @@ struct net_prefix_key {
 	__be32 vni;
 	__be32 address;
 };
+// A way above WAY_MAX is no peer but another router of the Region: its VTEP, in host order. No
+// VTEP is as small: 0.0.0.0/8 is nobody's address (RFC 1122 §3.2.1.3).
+#define WAY_MAX 0xffff
 struct route_row {
 	__u32 count; // of equal-cost ways; one is chosen per flow
 	__u32 ways[NEXT_HOPS_PER_ROUTE];
@@ -158,6 +165,12 @@ struct nic_row {
 	__u32 rule_set; // 0: none, everything is denied
 	__u8 mac[6];
 	__u16 zero;
+};
+
+// table `routers`, (VNI, VTEP): the other routers that lead to the Net. They relay what its NICs
+// send; nobody else may speak for a NIC from another VTEP than its own.
+struct relay_row {
+	__u32 zero;
 };
 
 // table `rules`: what a NIC's security groups admit, merged. A set is complete before a

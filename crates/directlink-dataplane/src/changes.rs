@@ -28,7 +28,7 @@ use crate::{
 pub(crate) enum Changed {
     Router,
     Interface,
-    /// NICs, routes, and the sources of an interface, by VNI.
+    /// NICs, routes, routers, and the sources of an interface, by VNI.
     Net(u32),
 }
 

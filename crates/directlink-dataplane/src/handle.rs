@@ -31,7 +31,10 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum TableError {
     #[error("table {table}: {source}")]
-    Map { table: &'static str, source: MapError },
+    Map {
+        table: &'static str,
+        source: MapError,
+    },
     #[error("cannot count this machine's processors: {0}")]
     Processors(io::Error),
     #[error("a route has 1 to 4 ways, not {0}")]
@@ -39,6 +42,8 @@ pub enum TableError {
     #[error("a Subnet's gateway is of its range's family, not {0}")]
     Gateway(IpAddr),
     #[error("an interface has 1 or 2 peers of a family, not {0}")]
+    #[error("a prefix is relayed to 1 to 4 VTEPs of routers, not {0:?}")]
+    Routers(Vec<Ipv4Addr>),
     Peers(usize),
     #[error("a router has at most 1023 ports with a rate")]
     Ports,
@@ -321,7 +326,8 @@ impl Dataplane {
     /// The kernel refused.
     pub fn routes(&self) -> Result<Vec<Route>, TableError> {
         let route = |(vni, prefix), row: RouteRow| {
-            Some(Route { vni: Vni::try_from(vni).ok()?, prefix, ways: row.ways() })
+            let ways = Some(row.ways()).filter(|ways| !ways.is_empty())?;
+            Some(Route { vni: Vni::try_from(vni).ok()?, prefix, ways })
         };
         let mut found: Vec<_> = listed("routes", self.tables.routes.iter(), |(key, row)| {
             route(Scoped::read(&key)?, row)

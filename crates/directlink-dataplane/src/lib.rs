@@ -34,6 +34,7 @@ mod load;
 mod neighbours;
 pub mod offload;
 mod rates;
+mod relays;
 mod rows;
 mod rule_sets;
 mod tables;
@@ -47,7 +48,7 @@ pub use cable::{Cable, CableError};
 pub use handle::TableError;
 pub use load::{Capacity, Dataplane, OpenError};
 pub use rows::{
-    Flow, Interface, InterfaceNumber, Nic, Opened, Peer, Protocol, Rate, Route, Rule, RuleSet,
-    RuleSetNumber, Source, Subnet, Uplink,
+    Flow, Interface, InterfaceNumber, Nic, Opened, Peer, Protocol, Rate, Relay, Route, Rule,
+    RuleSet, RuleSetNumber, Source, Subnet, Uplink,
 };
 pub use verdict::{Tallies, Tally, Verdict};

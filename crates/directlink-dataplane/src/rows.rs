@@ -127,6 +127,15 @@ pub struct Route {
     pub ways: Vec<InterfaceNumber>,
 }
 
+/// A prefix of the customer's network that only other routers of the Region lead to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Relay {
+    pub vni: Vni,
+    pub prefix: Ipv4Net,
+    /// The VTEPs of 1 to 4 of them; each flow keeps to one.
+    pub routers: Vec<Ipv4Addr>,
+}
+
 /// A prefix that packets on this interface may come from. The peer subnets always are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Source {

@@ -32,6 +32,8 @@ pub(crate) const NET_CHANGES: u32 = 1024;
 pub(crate) const FORWARDED_NUMBERS: u32 = 16384;
 const FORWARDED_VERDICTS: usize = 2;
 const INTERFACE_FORWARDS: u16 = 1;
+/// Above it a way is a router's VTEP.
+const WAY_MAX: u32 = 0xffff;
 
 /// An IPv4 address in network order.
 type Address = [u8; 4];
@@ -271,14 +273,32 @@ pub(crate) struct RouteRow {
 impl RouteRow {
     /// `None` for no way, or more than a route can hold.
     pub(crate) fn new(next: &[InterfaceNumber]) -> Option<Self> {
+        Self::of(next.iter().map(|&number| number.into()))
+    }
+
+    /// To other routers. `None` also for an address that none can have.
+    pub(crate) fn relay(vteps: &[Ipv4Addr]) -> Option<Self> {
+        Self::of(vteps.iter().map(|&vtep| vtep.into()))
+            .filter(|row| row.routers().len() == vteps.len())
+    }
+
+    fn of(next: impl ExactSizeIterator<Item = u32>) -> Option<Self> {
         let mut ways = [0; NEXT_HOPS_PER_ROUTE];
-        if next.is_empty() || next.len() > ways.len() {
+        let count = next.len();
+        if count == 0 || count > ways.len() {
             return None;
         }
-        for (slot, &number) in ways.iter_mut().zip(next) {
-            *slot = number.into();
+        for (slot, way) in ways.iter_mut().zip(next) {
+            *slot = way;
         }
-        Some(Self { count: u32::try_from(next.len()).ok()?, ways })
+        Some(Self { count: u32::try_from(count).ok()?, ways })
+    }
+
+    /// The other routers among its ways.
+    pub(crate) fn routers(&self) -> Vec<Ipv4Addr> {
+        let count = usize::try_from(self.count).unwrap_or_default();
+        let ways = self.ways.iter().take(count);
+        ways.filter(|&&way| way > WAY_MAX).map(|&way| way.into()).collect()
     }
 
     pub(crate) fn ways(&self) -> Vec<InterfaceNumber> {
@@ -304,7 +324,7 @@ impl SubnetRow {
     }
 }
 
-/// `source_row` and `net_row`: to be there is all that they say.
+/// `source_row`, `net_row` and `relay_row`: to be there is all that they say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub(crate) struct PresenceRow {
@@ -321,6 +341,10 @@ pub(crate) struct AddressKey {
 impl AddressKey {
     pub(crate) const fn new(vni: Vni, address: Ipv4Addr) -> Self {
         Self { vni: vni.as_u32(), address: address.octets() }
+    }
+
+    pub(crate) fn read(self) -> Option<(Vni, Ipv4Addr)> {
+        Some((Vni::try_from(self.vni).ok()?, self.address.into()))
     }
 }
 

@@ -74,6 +74,8 @@ verdicts! {
     39 NdAnswered "nd_answered" "asked for the gateway's MAC in IPv6, and was told",
     40 NoIpv6Here "no_ipv6_here" "was IPv6 on an interface without an IPv6 peer",
     41 ExtensionHeaders "extension_headers" "had more or longer extension headers than are looked through",
+    42 Relayed "relayed" "went to another router of the Region, which leads there",
+    43 RelayLoop "relay_loop" "came by another router, and would have been handed on again",
 }
 
 impl Verdict {
@@ -90,6 +92,7 @@ impl Verdict {
                 | Self::ArpAnswered
                 | Self::NdAnswered
                 | Self::ToKernel
+                | Self::Relayed
         )
     }
 }

@@ -17,6 +17,7 @@ pub mod bgp_peer;
 pub mod command;
 pub mod connection;
 pub mod diagnosis;
+pub mod elsewhere;
 pub mod evidence;
 pub mod failover;
 pub mod fault;

@@ -14,6 +14,7 @@
 use crate::{
     bgp_peer::{BgpPeer, first_peer},
     connection::{Bandwidth, Connection},
+    elsewhere::{self, Carrier},
     ids::{BgpPeerId, ConnectionId, InterfaceId, LagId, NetId, PortName},
     interface::Interface,
     lag::Bundle,
@@ -193,6 +194,13 @@ pub struct NetPlan {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub ipv6_subnets: BTreeMap<Ipv6Net, Ipv6Addr>,
     pub nics: BTreeMap<Ipv4Addr, NicPlan>,
+    /// The VTEPs of the other routers that carry the Net: what they hand on is as good as from
+    /// the NIC itself. A router that does not know them takes it for spoofed.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub routers: BTreeSet<Ipv4Addr>,
+    /// Where those lead: for what this router has no way to, or none any more.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub elsewhere: BTreeMap<Ipv4Net, BTreeSet<Ipv4Addr>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -232,6 +240,8 @@ pub struct NetSnapshot {
     pub subnets: Vec<Subnet>,
     pub nics: Vec<Nic>,
     pub security_groups: Vec<SecurityGroup>,
+    /// All routers that an interface to it is on.
+    pub carriers: Vec<Carrier>,
 }
 
 /// Which Nets the interfaces of a port lead to.
@@ -320,8 +330,9 @@ fn plan_peer(peer: BgpPeer, interface: &Interface, now: Timestamp) -> PeerPlan {
     }
 }
 
-/// What a router shall know of the Net now. A NIC that lives nowhere yet cannot be sent to.
-pub fn plan_net(snapshot: &NetSnapshot) -> NetPlan {
+/// What the router with this VTEP shall know of the Net now. A NIC that lives nowhere yet cannot be
+/// sent to.
+pub fn plan_net(snapshot: &NetSnapshot, vtep: Ipv4Addr) -> NetPlan {
     let subnets = snapshot.subnets.iter().map(|subnet| (subnet.range, subnet.gateway())).collect();
     let nics = snapshot
         .nics
@@ -334,6 +345,8 @@ pub fn plan_net(snapshot: &NetSnapshot) -> NetPlan {
         subnets,
         ipv6_subnets: ipv6_subnets(snapshot),
         nics,
+        routers: elsewhere::routers(&snapshot.carriers, vtep),
+        elsewhere: elsewhere::elsewhere(&snapshot.carriers, vtep),
     }
 }
 
@@ -392,8 +405,9 @@ mod tests {
         connection::PortRef,
         hosting::{Allocation, Capacity},
         ids::{AccountId, GatewayId, NicId, SecurityGroupId, SecurityGroupRuleId, SubnetId},
-        interface::Proposal,
+        interface::{Proposal, Seen},
         lag::Lag,
+        report::{InterfaceReport, LearnedRoute},
         security_group::{PortRange, Protocol, SecurityGroupRule},
     };
     use proptest::prelude::*;
@@ -525,7 +539,7 @@ mod tests {
     #[test]
     fn a_failover_test_shuts_the_session_and_touches_nothing_else() {
         let mut tested = interface(1, GATEWAY);
-        let works = crate::interface::Seen { configured: true, session_up: true, forwarding: true };
+        let works = Seen { configured: true, session_up: true, forwarding: true };
         tested.see(works, at(4));
         let plan = |i: &Interface, now| {
             let plan = plan_port(&snapshot(Some(connection(true)), vec![i.clone()]), at(now));
@@ -644,13 +658,15 @@ mod tests {
             subregion: "eu-west-2a".parse().unwrap(),
             created_at: at(0),
         };
-        let plan = plan_net(&NetSnapshot {
+        let snapshot = NetSnapshot {
             net: net(),
             ipv6: Some("fd44:4c00::/24".parse().unwrap()),
             subnets: vec![subnet],
             nics: vec![nic(4, Some(Ipv4Addr::new(192, 0, 2, 9))), nic(5, None)],
             security_groups: vec![group(1, &[80, 443]), group(2, &[443]), group(3, &[22])],
-        });
+            carriers: vec![],
+        };
+        let plan = plan_net(&snapshot, Ipv4Addr::new(192, 0, 2, 1));
         let six = &plan.nics[&Ipv4Addr::new(10, 0, 0, 4)].ipv6.unwrap();
         assert!(six.to_string().ends_with("a00:4"), "{six}");
         let (range, gateway) = plan.ipv6_subnets.first_key_value().unwrap();
@@ -660,6 +676,59 @@ mod tests {
             plan.nics[&Ipv4Addr::new(10, 0, 0, 4)].inbound,
             [permission(80), permission(443)]
         );
+    }
+
+    #[test]
+    fn a_router_is_told_of_the_others_and_of_what_is_available_there() {
+        let [one, two, three] = [1, 2, 3].map(|n| Ipv4Addr::new(192, 0, 2, n));
+        let learned = |prefixes: &[&str]| InterfaceReport {
+            learned: prefixes
+                .iter()
+                .map(|prefix| LearnedRoute {
+                    prefix: prefix.parse().unwrap(),
+                    as_path: vec![65000],
+                    med: None,
+                    best: false,
+                })
+                .collect(),
+            ..InterfaceReport::default()
+        };
+        let mut works = interface(1, GATEWAY);
+        let seen = Seen { configured: true, session_up: true, forwarding: true };
+        works.see_peer(works.bgp_peer(), seen, at(4));
+        let mut carriers = [one, two, three].map(Carrier::new);
+        let both = learned(&["10.9.0.0/16", "2001:db8::/48"]);
+        carriers[0].learn((&works, true), &both, at(5));
+        carriers[1].learn((&works, true), &both, at(5));
+        carriers[1].learn((&works, true), &learned(&["10.8.0.0/16"]), at(5));
+        // Dark, not up, or shut for a test: leads nowhere, and is a router of the Net all the same.
+        carriers[2].learn((&works, false), &both, at(5));
+        carriers[2].learn((&interface(2, GATEWAY), true), &both, at(5));
+        works.begin_test(BTreeSet::new(), at(10), at(5)).unwrap();
+        carriers[2].learn((&works, true), &both, at(5));
+        let snapshot = NetSnapshot {
+            net: net(),
+            subnets: vec![],
+            nics: vec![],
+            security_groups: vec![],
+            carriers: carriers.into(),
+        };
+        let told = |own| {
+            let NetPlan { routers, elsewhere, .. } = plan_net(&snapshot, own);
+            let text = |(prefix, to)| format!("{prefix} → {to:?}");
+            (routers, elsewhere.into_iter().map(text).collect::<Vec<_>>())
+        };
+        assert_eq!(
+            told(one),
+            (
+                [two, three].into(),
+                ["10.8.0.0/16 → {192.0.2.2}", "10.9.0.0/16 → {192.0.2.2}"].map(Into::into).into()
+            )
+        );
+        assert_eq!(told(two), ([one, three].into(), vec!["10.9.0.0/16 → {192.0.2.1}".into()]));
+        let alone = NetSnapshot { carriers: vec![Carrier::new(one)], ..snapshot };
+        let text = serde_json::to_string(&plan_net(&alone, one)).unwrap();
+        assert!(!text.contains("elsewhere") && !text.contains("routers"), "as ever: {text}");
     }
 
     #[test]

@@ -81,6 +81,8 @@ fn bring_about(
             changes.first.push(Change::PutNic { vni, address, row });
         }
     }
+    let missing = net.routers.iter().filter(|&&vtep| !tables.routers.contains(&(vni, vtep)));
+    changes.first.extend(missing.map(|&vtep| Change::PutRouter { vni, vtep }));
 }
 
 /// Rows that no document has. Returns the NICs that go or are rewritten, whose rule sets
@@ -110,6 +112,12 @@ fn unwanted(
         let is_wanted = wanted.nets.get(&vni).is_some_and(|net| net.subnets.contains_key(&range));
         if !is_wanted && may_go(vni) {
             changes.last.push(Change::RemoveSubnet { vni, range });
+        }
+    }
+    for &(vni, vtep) in &observed.tables.routers {
+        let is_wanted = wanted.nets.get(&vni).is_some_and(|net| net.routers.contains(&vtep));
+        if !is_wanted && may_go(vni) {
+            changes.last.push(Change::RemoveRouter { vni, vtep });
         }
     }
     judged

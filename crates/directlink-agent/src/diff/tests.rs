@@ -81,6 +81,8 @@ fn apply(kernel: &mut Observed, change: &Change, next_ifindex: &mut u32) {
             tables.nics.insert((vni, address), row);
         }
         Change::RemoveNic { vni, address } => drop(tables.nics.remove(&(vni, address))),
+        Change::PutRouter { vni, vtep } => drop(tables.routers.insert((vni, vtep))),
+        Change::RemoveRouter { vni, vtep } => drop(tables.routers.remove(&(vni, vtep))),
         inside => apply_inside(kernel, &inside),
     }
 }
@@ -181,9 +183,14 @@ fn rules(n: u8) -> RuleSet {
     RuleSet { inbound: (0..n).map(rule).collect(), outbound: vec![] }
 }
 
+/// VTEPs of other routers.
+fn others() -> impl Strategy<Value = BTreeSet<Ipv4Addr>> {
+    prop::collection::btree_set((0..3u8).prop_map(|n| Ipv4Addr::new(192, 0, 2, 10 + n)), 0..3)
+}
+
 prop_compose! {
     fn net()(held: bool, hosts in prop::collection::btree_map(1..6u8, (0..3u8, 0..3u8), 0..4),
-             subnets in prop::collection::btree_set(0..3u8, 0..3)) -> Net {
+             subnets in prop::collection::btree_set(0..3u8, 0..3), routers in others()) -> Net {
         Net {
             certainty: if held { Certainty::Held } else { Certainty::Current },
             subnets: subnets.into_iter().map(|n| (net_of(n).trunc(), net_of(n).addr())).collect(),
@@ -195,6 +202,8 @@ prop_compose! {
                 };
                 (Ipv4Addr::new(10, 1, 0, host).into(), nic)
             }).collect(),
+            routers,
+            elsewhere: BTreeMap::new(),
         }
     }
 }
@@ -260,11 +269,14 @@ prop_compose! {
                 named in prop::collection::btree_set((1..9u16).prop_map(number), 0..3),
                 nics in prop::collection::btree_map((0..3u8, 1..6u8), (0..3u8, proptest::option::of(1..9u32)), 0..5),
                 sets in prop::collection::btree_map(1..9u32, (0..3u8).prop_map(rules), 0..4),
-                nets in prop::collection::btree_set((0..3u8).prop_map(vni), 0..3)) -> Observed {
+                nets in prop::collection::btree_set((0..3u8).prop_map(vni), 0..3),
+                routers in prop::collection::btree_set((0..3u8, 10..13u8), 0..4)) -> Observed {
         for (&id, seen) in &mut interfaces {
             seen.link.iter_mut().for_each(|link| link.ifindex = 100 + id);
         }
-        let mut tables = Tables { named, nets, ..Tables::default() };
+        let router = |(net, n)| (vni(net), Ipv4Addr::new(192, 0, 2, n));
+        let routers = routers.into_iter().map(router).collect();
+        let mut tables = Tables { named, nets, routers, ..Tables::default() };
         let mut keys = BTreeSet::new();
         let mut links = BTreeSet::new();
         for (n, (port, it, link)) in rows {
@@ -483,7 +495,13 @@ fn a_rule_added_is_a_new_set_before_the_nic_names_it() {
     let (mut wanted, mut kernel) = one();
     let nic = |set| Nic { mac: Mac([2; 6]), vtep: Ipv4Addr::new(192, 0, 2, 1), rules: rules(set) };
     let nics = |set| [(Ipv4Addr::new(10, 1, 0, 1).into(), nic(set))].into();
-    let net = |set| Net { certainty: Certainty::Current, subnets: [].into(), nics: nics(set) };
+    let net = |set| Net {
+        certainty: Certainty::Current,
+        subnets: [].into(),
+        nics: nics(set),
+        routers: BTreeSet::new(),
+        elsewhere: BTreeMap::new(),
+    };
     wanted.nets.insert(vni(1), net(1));
     settle(&wanted, &mut kernel);
     wanted.nets.insert(vni(1), net(2));

@@ -115,6 +115,8 @@ impl Kernel {
                 Ok(self.dataplane.put_nic(&nic)?)
             }
             Change::RemoveNic { vni, address } => Ok(self.dataplane.remove_nic(*vni, *address)?),
+            Change::PutRouter { vni, vtep } => Ok(self.dataplane.put_router(*vni, *vtep)?),
+            Change::RemoveRouter { vni, vtep } => Ok(self.dataplane.remove_router(*vni, *vtep)?),
             interface => self.apply_to_interface(interface),
         }
     }

@@ -166,6 +166,7 @@ impl Kernel {
             nets: dataplane.nets()?,
             subnets: subnets.map(|s| ((s.vni, s.range), s.gateway)).collect(),
             nics: nics.collect(),
+            routers: dataplane.routers()?,
             rule_sets,
         })
     }

@@ -10,9 +10,9 @@ use crate::{
     routes::{Neighbour, RouteRows},
     run::Placed,
 };
-use directlink_dataplane::{Peer as PeerCell, Route, TableError};
+use directlink_dataplane::{Peer as PeerCell, Relay, Route, TableError};
 use directlink_model::ids::{InterfaceId, PortName};
-use directlink_net::Mac;
+use directlink_net::{IpNet, Mac};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is seen of interfaces between two reports.
@@ -52,7 +52,13 @@ impl Kernel {
             None => {
                 let routes = self.dataplane.routes()?.into_iter();
                 let routes = routes.map(|route| ((route.vni, route.prefix), route.ways));
-                RouteRows { routes: routes.collect(), sources: self.dataplane.sources()? }
+                let relays = self.dataplane.relays()?.into_iter();
+                let relays = relays.map(|relay| ((relay.vni, relay.prefix.into()), relay.routers));
+                RouteRows {
+                    routes: routes.collect(),
+                    relays: relays.collect(),
+                    sources: self.dataplane.sources()?,
+                }
             }
         };
         Ok(self.rows.insert(rows))
@@ -88,6 +94,12 @@ impl Kernel {
         }
         for ((vni, prefix), ways) in changes.put_routes {
             self.dataplane.put_route(&Route { vni, prefix, ways })?;
+        }
+        for ((vni, prefix), routers) in changes.put_relays {
+            // No other is planned.
+            if let IpNet::V4(prefix) = prefix {
+                self.dataplane.put_relay(&Relay { vni, prefix, routers })?;
+            }
         }
         for (vni, prefix) in changes.remove_routes {
             self.dataplane.remove_route(vni, prefix)?;

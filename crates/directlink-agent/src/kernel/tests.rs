@@ -10,6 +10,7 @@ use directlink_dataplane::RuleSet;
 use directlink_model::ids::{BgpPeerId, PortName};
 use directlink_net::{Mac, Mtu, Vlan};
 use std::{
+    collections::BTreeMap,
     path::PathBuf,
     process::Command,
     sync::atomic::{AtomicU32, Ordering},
@@ -132,6 +133,8 @@ fn wanted() -> Wanted {
         certainty: Certainty::Current,
         subnets: [("10.1.0.0/24".parse().unwrap(), "10.1.0.1".parse().unwrap())].into(),
         nics: [("10.1.0.5".parse().unwrap(), nic)].into(),
+        routers: ["192.0.2.9".parse().unwrap()].into(),
+        elsewhere: BTreeMap::new(),
     };
     Wanted {
         ports: [(port(), Certainty::Current)].into(),

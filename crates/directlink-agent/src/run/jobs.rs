@@ -6,6 +6,7 @@ use crate::{
     diff::diff,
     kernel::{Facts, Insides, Kernel, KernelError, Look, ObserveError, Question},
     observed::{Interface, Observed},
+    relays::Elsewhere,
     report::Outcome,
     routes::{Neighbour, RouteRows, Via},
     schedule::Chore,
@@ -192,11 +193,14 @@ impl Agent {
             return;
         }
         let vias = self.vias();
+        let elsewhere = Elsewhere::of(&self.wanted);
         let kernel = self.kernel.clone();
         self.job = Some(Box::pin(async move {
             let list: Vec<Via> = vias.values().cloned().collect();
             let sync = |kernel: &mut Kernel| {
-                kernel.sync_rows(move |there| RouteRows::wanted(&list, there))
+                kernel.sync_rows(move |there| {
+                    RouteRows::wanted(&list, there).with_relays(&elsewhere, there)
+                })
             };
             Ok(match kernel.run(sync).await? {
                 Ok(rows) => Done::Rows { rows, vias },

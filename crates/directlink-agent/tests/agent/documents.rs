@@ -6,6 +6,7 @@ use directlink_model::{
     security_group::{Permission, Protocol},
 };
 use directlink_net::{BgpKey, Mac, PeerAddresses};
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) const NET: &str = "net/vpc-00000001";
 
@@ -98,5 +99,7 @@ pub(crate) fn net_admitting(ranges: &[&str]) -> Document {
         ipv6_subnets: [("fd02:0:0:1::/64".parse().unwrap(), "fd02:0:0:1::1".parse().unwrap())]
             .into(),
         nics: [([10, 1, 0, 5].into(), nic)].into(),
+        routers: BTreeSet::new(),
+        elsewhere: BTreeMap::new(),
     }))
 }

@@ -46,6 +46,7 @@ pub(crate) fn mirrors() -> Vec<Mirror> {
         subnet_row = SubnetRow { gateway }
         source_row = PresenceRow { zero }
         net_row = PresenceRow { zero }
+        relay_row = PresenceRow { zero }
         address_key = AddressKey { vni, address }
         nic_row = NicRow { vtep, rule_set, mac, zero }
         rule_key = RuleKey { rule_set, row, direction, zero }

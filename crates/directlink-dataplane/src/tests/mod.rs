@@ -10,6 +10,7 @@ mod layout;
 mod listing;
 mod police;
 mod rates;
+mod relays;
 mod shortcuts;
 mod v6;
 mod verdicts;

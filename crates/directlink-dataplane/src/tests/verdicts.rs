@@ -278,9 +278,9 @@ pub(super) fn fabric_rows() -> Vec<Row> {
     ]
 }
 
-/// Verdicts that need a router in another state; tested below, in `rates.rs` and `police.rs`, or with real links
+/// Verdicts that need a router in another state; tested below, in `rates.rs`, `police.rs` and `relays.rs`, or with real links
 /// (`tests/traffic.rs`).
-const ELSEWHERE: [Verdict; 21] = [
+const ELSEWHERE: [Verdict; 23] = [
     Verdict::FromRouter,
     Verdict::NotForwarding,
     Verdict::FabricUnresolved,
@@ -304,6 +304,8 @@ const ELSEWHERE: [Verdict; 21] = [
     // `v6.rs`.
     Verdict::NdAnswered,
     Verdict::ExtensionHeaders,
+    Verdict::Relayed,
+    Verdict::RelayLoop,
 ];
 
 #[test]

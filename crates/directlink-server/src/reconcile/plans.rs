@@ -6,12 +6,16 @@ use crate::store::{
 };
 use directlink_model::{
     connection::PortRef,
+    elsewhere::Carrier,
     ids::{NetId, RouterName},
     location::Region,
     plan::{self, Document, NetSnapshot, PortPlan, PortSnapshot, Scope},
 };
 use jiff::Timestamp;
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::Ipv4Addr,
+};
 
 /// What planning a port has led to.
 pub(super) struct Outcome {
@@ -54,7 +58,10 @@ pub(super) async fn plan_net(
     net: NetId,
     now: Timestamp,
 ) -> Result<Vec<RouterName>, Error> {
-    let routers = plans::routers_of_net(tx, net).await?;
+    let mut routers = Vec::new();
+    for name in plans::routers_of_net(tx, net).await? {
+        routers.extend(sites::router(tx, &name).await?.map(|router| (name, router.vtep)));
+    }
     let Some(facts) = nets::by_id(tx, net).await?.filter(|_| !routers.is_empty()) else {
         return Ok(vec![]);
     };
@@ -63,16 +70,37 @@ pub(super) async fn plan_net(
         nics: nics::of_net(tx, net).await?,
         security_groups: security_groups::of_net(tx, net).await?,
         ipv6: region.ipv6,
+        carriers: carriers(tx, net, &routers, now).await?,
         net: facts,
     };
-    let document = Document::Net(Some(plan::plan_net(&snapshot)));
     let mut changed = Vec::new();
-    for router in routers {
+    for (router, vtep) in routers {
+        let document = Document::Net(Some(plan::plan_net(&snapshot, vtep)));
         if put(tx, &router, &Scope::Net(net), &document, now).await? {
             changed.push(router);
         }
     }
     Ok(changed)
+}
+
+/// What is said on each of the routers; nobody asks about one that is alone.
+async fn carriers(
+    tx: &mut Tx,
+    net: NetId,
+    routers: &[(RouterName, Ipv4Addr)],
+    now: Timestamp,
+) -> Result<Vec<Carrier>, Error> {
+    if routers.len() < 2 {
+        return Ok(vec![]);
+    }
+    let mut carriers: BTreeMap<_, _> =
+        routers.iter().map(|(name, vtep)| (name, Carrier::new(*vtep))).collect();
+    for said in interfaces::reported_leading_to(tx, net).await? {
+        if let Some(carrier) = carriers.get_mut(&said.router) {
+            carrier.learn((&said.interface, said.wire_on), &said.report, now);
+        }
+    }
+    Ok(carriers.into_values().collect())
 }
 
 /// Takes note of what an agent holds. Where it holds a later generation than ours (our database is
@@ -115,7 +143,7 @@ const fn nothing(scope: &Scope) -> Document {
 async fn port_snapshot(
     tx: &mut Tx,
     region: &Region,
-    bgp_identifier: std::net::Ipv4Addr,
+    bgp_identifier: Ipv4Addr,
     port: &PortRef,
 ) -> Result<PortSnapshot, Error> {
     let connection = connections::holding(tx, port).await?;

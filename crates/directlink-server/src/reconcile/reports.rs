@@ -66,8 +66,12 @@ pub(super) async fn fold(
         actor: &actor,
         now,
     };
+    let mut is_news = connection.light != was.light;
     for interface in interfaces::live_on_wire(fold.tx, connection.id).await? {
-        fold.fold(interface).await?;
+        is_news |= fold.fold(interface).await?;
+    }
+    if is_news {
+        tell_other_routers(tx, port).await?;
     }
     if plan.as_ref().is_some_and(|plan| plan.connection.is_none()) && report.interfaces.is_empty() {
         connection.see_released(now);
@@ -84,6 +88,16 @@ pub(super) async fn fold(
         connections::free_port(tx, connection.id, now).await?;
         journal::record(tx, (&actor, now), port, "port free", "no light").await?;
         info!(%port, "free: its connection is deleted and there is no light");
+    }
+    Ok(())
+}
+
+/// What one router leads to is in the plans of the others that carry the same Net.
+async fn tell_other_routers(tx: &mut Tx, port: &PortRef) -> Result<(), Error> {
+    for net in plans::nets_of_port(tx, port).await? {
+        if plans::routers_of_net(tx, net).await?.len() > 1 {
+            plans::mark_net(tx, net).await?;
+        }
     }
     Ok(())
 }
@@ -120,7 +134,8 @@ struct InterfaceFold<'a> {
 }
 
 impl InterfaceFold<'_> {
-    async fn fold(&mut self, mut interface: Interface) -> Result<(), Error> {
+    /// Whether that is news.
+    async fn fold(&mut self, mut interface: Interface) -> Result<bool, Error> {
         let (was, now) = (interface.clone(), self.now);
         let said = self.report.interfaces.get(&interface.id);
         for peer in was.peers() {
@@ -146,18 +161,24 @@ impl InterfaceFold<'_> {
             self.tell_peers(&was, &interface).await?;
             self.tell(&was, &interface).await?;
         }
-        self.keep(interface.id, said).await
+        Ok(self.keep(interface.id, said).await? || interface != was)
     }
 
     /// Stores what was said, if it says more than what is stored: routes, the session, a failure.
-    async fn keep(&mut self, id: InterfaceId, said: Option<&InterfaceReport>) -> Result<(), Error> {
+    /// Whether it does.
+    async fn keep(
+        &mut self,
+        id: InterfaceId,
+        said: Option<&InterfaceReport>,
+    ) -> Result<bool, Error> {
         let said = said.map(without_restless);
         match (self.known.get(&id), said) {
-            (None, None) => Ok(()),
-            (Some(_), None) => interfaces::drop_report(self.tx, id).await,
-            (Some(known), Some(said)) if without_restless(known) == said => Ok(()),
-            (_, Some(said)) => interfaces::put_report(self.tx, id, &said, self.now).await,
+            (None, None) => return Ok(false),
+            (Some(_), None) => interfaces::drop_report(self.tx, id).await?,
+            (Some(known), Some(said)) if without_restless(known) == said => return Ok(false),
+            (_, Some(said)) => interfaces::put_report(self.tx, id, &said, self.now).await?,
         }
+        Ok(true)
     }
 
     async fn tell(&mut self, was: &Interface, is: &Interface) -> Result<(), Error> {

@@ -6,10 +6,15 @@ use crate::{
     store::plans::{Stored, stored},
 };
 use directlink_model::{
-    command::{ChangeInterface, CreateNic, CreateSubnet, LinkGateway, PlaceNic},
+    command::{
+        ApproveOrder, ChangeInterface, CreateNic, CreateSubnet, LinkGateway, OrderConnection,
+        PlaceNic,
+    },
+    connection::Bandwidth,
     ids::InterfaceId,
     plan::{Document, NetPlan, PortPlan, Scope},
-    report::InterfaceReport,
+    report::{InterfaceReport, LearnedRoute, PortReport},
+    tag_set::TagSet,
 };
 use directlink_net::Mtu;
 use std::collections::BTreeMap;
@@ -181,4 +186,60 @@ async fn a_connection_goes_down_on_the_report_that_says_so() {
     let seen = b.app.connections(&b.alice(), Some(&[id])).await.unwrap().remove(0);
     assert_eq!(seen.state.as_str(), "down");
     assert_eq!(b.app.parts().agents.light(&port("par1-r1/p0")), Some(false));
+}
+
+/// What par4-r1 says of p0, which has light.
+async fn say_there(b: &Bench, interfaces: &[(InterfaceId, InterfaceReport)]) {
+    pass(&b.app).await.unwrap();
+    let port = port("par4-r1/p0");
+    let interfaces = interfaces.iter().cloned().collect();
+    let report =
+        PortReport { port: port.port.clone(), applied_generation: 9, light: true, interfaces };
+    take_report(&b.app, &port, report).await.unwrap();
+    pass(&b.app).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_router_is_told_where_another_leads_for_as_long_as_it_does() {
+    let (b, _, net) = with_interface().await;
+    let gateway = b.app.gateways(&b.alice(), None).await.unwrap()[0].gateway.id;
+    let order = OrderConnection {
+        name: "the other way".into(),
+        location: "PAR4".into(),
+        bandwidth: Bandwidth::OneGbps,
+        lag: None,
+        tags: TagSet::default(),
+    };
+    let connection = b.app.order_connection(&b.alice(), order).await.unwrap().connection.id;
+    let approve = ApproveOrder { connection, port: Some(port("par4-r1/p0")) };
+    b.app.approve_order(approve).await.unwrap();
+    say_there(&b, &[]).await;
+    let made = b.app.create_interface(&b.alice(), interface(connection, Some(gateway))).await;
+    let there = made.unwrap().interface.id;
+    pass(&b.app).await.unwrap();
+    let told = async || {
+        let plan = net_plan(&b, net).await.1.unwrap();
+        let routers: Vec<_> = plan.routers.iter().map(ToString::to_string).collect();
+        assert_eq!(routers, ["10.255.0.4"], "the other carries the Net, whatever it has learned");
+        plan.elsewhere.into_iter().map(|(p, to)| format!("{p} {to:?}")).collect::<Vec<_>>()
+    };
+    assert!(told().await.is_empty());
+    let learned = LearnedRoute {
+        prefix: "192.168.10.0/24".parse().unwrap(),
+        as_path: vec![65000],
+        med: None,
+        best: true,
+    };
+    let speaks = InterfaceReport { learned: vec![learned], ..works() };
+    for _ in 0..2 {
+        say_there(&b, &[(there, speaks.clone())]).await;
+        assert_eq!(told().await, ["192.168.10.0/24 {10.255.0.4}"]);
+        let dark = InterfaceReport { rows_in_kernel: false, ..speaks.clone() };
+        say_there(&b, &[(there, dark)]).await;
+        assert!(told().await.is_empty(), "it is not available");
+    }
+    b.app.delete_interface(&b.alice(), there).await.unwrap();
+    pass(&b.app).await.unwrap();
+    let plan = net_plan(&b, net).await.1.unwrap();
+    assert!(plan.routers.is_empty() && plan.elsewhere.is_empty());
 }

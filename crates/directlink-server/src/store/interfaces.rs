@@ -9,7 +9,7 @@ use directlink_model::{
     bgp_peer::Deletion,
     connection::Connection,
     hosting::Holder,
-    ids::{AccountId, ConnectionId, GatewayId, InterfaceId, LagId, NetId},
+    ids::{AccountId, ConnectionId, GatewayId, InterfaceId, LagId, NetId, RouterName},
     interface::{Confirmation, Interface},
     report::InterfaceReport,
 };
@@ -82,6 +82,14 @@ statements! {
                        JOIN interface i ON i.id = r.interface
                        WHERE i.connection = $1
                           OR i.connection IN (SELECT connection FROM hosted_connection WHERE parent = $1)";
+    // With what its router last said, and that router.
+    REPORTED_LEADING_TO = "SELECT i.*, r.document, c.router AS wire_router, c.light AS wire_light FROM interface i
+                           JOIN gateway g ON g.id = i.gateway
+                           JOIN interface_report r ON r.interface = i.id
+                           LEFT JOIN hosted_connection h ON h.connection = i.connection
+                           JOIN connection c ON c.id = COALESCE(h.parent, i.connection)
+                           WHERE g.net = $1 AND c.router IS NOT NULL AND c.port_freed_us IS NULL
+                             AND i.deleted_us IS NULL AND i.expired_us IS NULL AND i.rejected_us IS NULL";
     REPORTS_OF_PROPAGATED = "SELECT DISTINCT i.gateway, r.interface, r.document FROM interface_report r
                              JOIN interface i ON i.id = r.interface
                              JOIN propagation p ON p.gateway = i.gateway
@@ -377,6 +385,28 @@ pub(crate) async fn reports_on_wire(
 ) -> Result<BTreeMap<InterfaceId, InterfaceReport>, Error> {
     let rows = query(REPORTS_ON_WIRE).bind(wire.to_string()).fetch_all(db).await?;
     rows.iter().map(|row| Ok((row.word("interface")?, document(row)?))).collect()
+}
+
+/// A live interface that leads to a Net, and what its router last said of it.
+pub(crate) struct Reported {
+    pub(crate) router: RouterName,
+    pub(crate) wire_on: bool,
+    pub(crate) interface: Interface,
+    pub(crate) report: InterfaceReport,
+}
+
+pub(crate) async fn reported_leading_to(
+    db: &mut AnyConnection,
+    net: NetId,
+) -> Result<Vec<Reported>, Error> {
+    let rows = query(REPORTED_LEADING_TO).bind(net.to_string()).fetch_all(&mut *db).await?;
+    let interfaces = all(db, &rows).await?;
+    let reported = |(row, interface): (&AnyRow, Interface)| {
+        let wire_on = row.number_or_null("wire_light")?.is_some_and(|light| light != 0);
+        let (router, report) = (row.word("wire_router")?, document(row)?);
+        Ok(Reported { router, wire_on, interface, report })
+    };
+    rows.iter().zip(interfaces).map(reported).collect()
 }
 
 /// The prefixes that each gateway has learned, for the gateways that propagate into the account's tables.

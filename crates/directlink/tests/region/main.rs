@@ -13,5 +13,6 @@ mod ipv6;
 mod isolation;
 mod kills;
 mod lag;
+mod locations;
 mod peers;
 mod walking;
