@@ -15,7 +15,7 @@ use directlink_model::ids::InterfaceId;
 use directlink_net::{IpNet, Vni};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
+    net::{IpAddr, Ipv4Addr},
 };
 
 /// Rows, wanted or in the kernel.

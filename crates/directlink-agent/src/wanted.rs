@@ -17,7 +17,7 @@ use directlink_model::{
     plan::{Document, InterfacePlan, NetPlan, NicPlan, PeerPlan, PortPlan, Scope},
     security_group::{Permission, PortRange, Protocol as Admitted},
 };
-use directlink_net::{IpNet, Mac, Mtu, Vlan, Vni};
+use directlink_net::{IpNet, Ipv4Net, Mac, Mtu, Vlan, Vni};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::{IpAddr, Ipv4Addr},
@@ -460,6 +460,8 @@ mod tests {
             subnets: [("10.1.0.0/24".parse().unwrap(), Ipv4Addr::new(10, 1, 0, 1))].into(),
             ipv6_subnets: [("fd00::/64".parse().unwrap(), "fd00::1".parse().unwrap())].into(),
             nics: [(Ipv4Addr::new(10, 1, 0, 5), nic)].into(),
+            routers: BTreeSet::new(),
+            elsewhere: BTreeMap::new(),
         };
         let document = Document::Net(Some(net));
         let known = Known::Current { generation: 1, document };

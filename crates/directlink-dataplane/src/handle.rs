@@ -25,25 +25,26 @@ use crate::{
 };
 use aya::maps::MapError;
 use directlink_net::{IpNet, Vlan, Vni};
-use std::{collections::BTreeSet, io, net::IpAddr};
+use std::{
+    collections::BTreeSet,
+    io,
+    net::{IpAddr, Ipv4Addr},
+};
 use thiserror::Error;
 
 #[derive(Debug, Error)]
 pub enum TableError {
     #[error("table {table}: {source}")]
-    Map {
-        table: &'static str,
-        source: MapError,
-    },
+    Map { table: &'static str, source: MapError },
     #[error("cannot count this machine's processors: {0}")]
     Processors(io::Error),
     #[error("a route has 1 to 4 ways, not {0}")]
     Ways(usize),
     #[error("a Subnet's gateway is of its range's family, not {0}")]
     Gateway(IpAddr),
-    #[error("an interface has 1 or 2 peers of a family, not {0}")]
     #[error("a prefix is relayed to 1 to 4 VTEPs of routers, not {0:?}")]
     Routers(Vec<Ipv4Addr>),
+    #[error("an interface has 1 or 2 peers of a family, not {0}")]
     Peers(usize),
     #[error("a router has at most 1023 ports with a rate")]
     Ports,

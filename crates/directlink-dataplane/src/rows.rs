@@ -1,6 +1,6 @@
 //! What the router is told, and what it says: the tables' rows in the words of the field.
 
-use directlink_net::{IpNet, Mac, Mtu, Vlan, Vni};
+use directlink_net::{IpNet, Ipv4Net, Mac, Mtu, Vlan, Vni};
 use std::{
     fmt,
     net::{IpAddr, Ipv4Addr, SocketAddr},

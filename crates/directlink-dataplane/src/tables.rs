@@ -10,6 +10,7 @@
 //! verdict number.
 
 mod rates;
+mod routes;
 mod rules;
 mod v6;
 
@@ -20,6 +21,7 @@ use crate::verdict::Verdict;
 use aya::{Pod, maps::lpm_trie};
 use directlink_net::{IpNet, Ipv4Net, Mac, Mtu, Vlan, Vni};
 pub(crate) use rates::{CREDIT_LIMITS, LimitRow, PORT_LIMITS, PortRow};
+pub(crate) use routes::RouteRow;
 pub(crate) use rules::{Direction, RULE_ROWS_PER_SET, RULES_PER_ROW, RuleKey, RuleRow};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 pub(crate) use v6::{Address6Key, Flow6Key, Peers6Row, Rule6Row, Scoped6, Subnet6Row};
@@ -32,8 +34,6 @@ pub(crate) const NET_CHANGES: u32 = 1024;
 pub(crate) const FORWARDED_NUMBERS: u32 = 16384;
 const FORWARDED_VERDICTS: usize = 2;
 const INTERFACE_FORWARDS: u16 = 1;
-/// Above it a way is a router's VTEP.
-const WAY_MAX: u32 = 0xffff;
 
 /// An IPv4 address in network order.
 type Address = [u8; 4];
@@ -260,51 +260,6 @@ impl Scoped {
         let Self { scope, address } = key.data();
         let prefix = Ipv4Net::new(address.into(), prefix_len).ok()?;
         Some((u32::from_be_bytes(scope), prefix.into()))
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(C)]
-pub(crate) struct RouteRow {
-    count: u32,
-    ways: [u32; NEXT_HOPS_PER_ROUTE],
-}
-
-impl RouteRow {
-    /// `None` for no way, or more than a route can hold.
-    pub(crate) fn new(next: &[InterfaceNumber]) -> Option<Self> {
-        Self::of(next.iter().map(|&number| number.into()))
-    }
-
-    /// To other routers. `None` also for an address that none can have.
-    pub(crate) fn relay(vteps: &[Ipv4Addr]) -> Option<Self> {
-        Self::of(vteps.iter().map(|&vtep| vtep.into()))
-            .filter(|row| row.routers().len() == vteps.len())
-    }
-
-    fn of(next: impl ExactSizeIterator<Item = u32>) -> Option<Self> {
-        let mut ways = [0; NEXT_HOPS_PER_ROUTE];
-        let count = next.len();
-        if count == 0 || count > ways.len() {
-            return None;
-        }
-        for (slot, way) in ways.iter_mut().zip(next) {
-            *slot = way;
-        }
-        Some(Self { count: u32::try_from(count).ok()?, ways })
-    }
-
-    /// The other routers among its ways.
-    pub(crate) fn routers(&self) -> Vec<Ipv4Addr> {
-        let count = usize::try_from(self.count).unwrap_or_default();
-        let ways = self.ways.iter().take(count);
-        ways.filter(|&&way| way > WAY_MAX).map(|&way| way.into()).collect()
-    }
-
-    pub(crate) fn ways(&self) -> Vec<InterfaceNumber> {
-        let count = usize::try_from(self.count).unwrap_or_default();
-        let numbers = self.ways.iter().take(count);
-        numbers.filter_map(|&n| InterfaceNumber::try_from(n).ok()).collect()
     }
 }
 

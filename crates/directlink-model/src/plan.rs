@@ -707,6 +707,7 @@ mod tests {
         works.begin_test(BTreeSet::new(), at(10), at(5)).unwrap();
         carriers[2].learn((&works, true), &both, at(5));
         let snapshot = NetSnapshot {
+            ipv6: None,
             net: net(),
             subnets: vec![],
             nics: vec![],

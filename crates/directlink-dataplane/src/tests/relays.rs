@@ -4,7 +4,7 @@ use super::{
     frame::{ARP, Outer, Packet, arp, ethernet, icmp_error, in_tunnel, udp},
     world::{
         Action, FROM_HOST, GATEWAY_MAC, NIC_MAC, NUMBER, UPLINK_MAC, VNI, VTEP, World, from_nic,
-        ip, net, to_customer, to_nic, vni,
+        ip, to_customer, to_nic, vni,
     },
 };
 use crate::{Relay, Route, TableError, Verdict};
@@ -46,7 +46,7 @@ fn bereft() -> World {
 }
 
 fn relay(routers: Vec<Ipv4Addr>) -> Relay {
-    Relay { vni: vni(), prefix: net("192.0.2.0/24"), routers }
+    Relay { vni: vni(), prefix: "192.0.2.0/24".parse().unwrap(), routers }
 }
 
 #[test]
@@ -124,18 +124,18 @@ fn answers_to_what_was_relayed_go_to_the_nics_own_host() {
 #[test]
 fn the_longest_prefix_wins_over_both_and_a_way_of_our_own_takes_the_relays_place() {
     let mut world = world();
-    let near = Relay { prefix: net("192.0.2.8/29"), ..relay(vec![OTHER]) };
+    let near = Relay { prefix: "192.0.2.8/29".parse().unwrap(), ..relay(vec![OTHER]) };
     world.dataplane.put_relay(&near).unwrap();
     assert_eq!(world.reply(&answer()), Verdict::Relayed);
     assert_eq!(world.reply(&udp("10.0.1.10:53", "192.0.2.99:4000")), Verdict::ForwardedToCustomer);
     assert_eq!(world.dataplane.relays().unwrap(), std::slice::from_ref(&near));
-    let route = Route { vni: vni(), prefix: near.prefix, ways: vec![NUMBER] };
+    let route = Route { vni: vni(), prefix: near.prefix.into(), ways: vec![NUMBER] };
     world.dataplane.put_route(&route).unwrap();
     assert_eq!(world.reply(&answer()), Verdict::ForwardedToCustomer);
     assert_eq!(world.dataplane.relays().unwrap(), []);
     world.dataplane.put_relay(&near).unwrap();
     assert_eq!(world.reply(&answer()), Verdict::Relayed);
-    world.dataplane.remove_route(vni(), near.prefix).unwrap();
+    world.dataplane.remove_route(vni(), near.prefix.into()).unwrap();
     assert_eq!(world.dataplane.relays().unwrap(), []);
     assert_eq!(world.reply(&answer()), Verdict::ForwardedToCustomer);
 }

@@ -193,8 +193,13 @@ async fn say_there(b: &Bench, interfaces: &[(InterfaceId, InterfaceReport)]) {
     pass(&b.app).await.unwrap();
     let port = port("par4-r1/p0");
     let interfaces = interfaces.iter().cloned().collect();
-    let report =
-        PortReport { port: port.port.clone(), applied_generation: 9, light: true, interfaces };
+    let report = PortReport {
+        port: port.port.clone(),
+        applied_generation: 9,
+        light: true,
+        interfaces,
+        evidence: Default::default(),
+    };
     take_report(&b.app, &port, report).await.unwrap();
     pass(&b.app).await.unwrap();
 }

@@ -169,7 +169,10 @@ async fn sites_accounts_identities_and_the_clock() {
     let later = post("clock/advance", json!({"seconds": 604_800})).await;
     assert!(shows(&later.body, "2026-11-30T12:00:00"), "{}", later.body);
     let state = region.operator(Method::GET, "state", json!({})).await;
-    assert_eq!(state.body["region"], json!({"name": "eu-west-2", "asn": 50624, "ipv6": "fd44:4c00::/24"}));
+    assert_eq!(
+        state.body["region"],
+        json!({"name": "eu-west-2", "asn": 50624, "ipv6": "fd44:4c00::/24"})
+    );
     assert_eq!(state.body["routers"].as_array().unwrap().len(), 3);
     assert!(!state.body.to_string().contains("PRIVATE KEY"));
 }
