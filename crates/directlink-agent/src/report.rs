@@ -191,11 +191,21 @@ fn bfd_report(status: &bfd::Status) -> Option<BfdReport> {
 mod tests {
     use super::*;
     use crate::{diff::Change, wanted::Interface};
+    use directlink_dataplane::Verdict;
     use directlink_model::ids::BgpPeerId;
     use directlink_net::Mac;
 
     fn id(n: u32) -> InterfaceId {
         InterfaceId::from_bits(n)
+    }
+
+    /// One that got another name would never be seen again.
+    #[test]
+    fn the_diagnosis_reads_verdicts_that_there_are() {
+        let names = Verdict::ALL.map(Verdict::name);
+        for read in directlink_model::diagnosis::verdicts() {
+            assert!(names.contains(&read), "{read}");
+        }
     }
 
     fn p0() -> PortName {

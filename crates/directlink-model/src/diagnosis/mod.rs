@@ -204,6 +204,11 @@ const TELLING: SignedDuration = SignedDuration::from_secs(60);
 const OURS: &str =
     "This is ours. It takes seconds; if it stays, tell the operator what stands here.";
 
+/// The packet programs' verdicts that it reads in reports, by name.
+pub fn verdicts() -> impl Iterator<Item = &'static str> {
+    road::ARRIVED.into_iter().chain([net::DENIED])
+}
+
 /// The diagnosis of an interface.
 pub fn diagnose(facts: &Facts<'_>, now: Timestamp) -> Diagnosis {
     let of = |peer| {

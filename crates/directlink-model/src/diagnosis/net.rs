@@ -29,6 +29,9 @@ const ONE_WAY: SignedDuration = SignedDuration::from_secs(60);
 /// Fewer packets say nothing.
 const ONE_WAY_PACKETS: u64 = 5;
 
+/// The verdict on packets that no security group admits.
+pub(super) const DENIED: &str = "denied_by_security_group";
+
 impl Case<'_> {
     fn net(&self) -> Result<(&Behind, &Net), Judgement> {
         let behind = self.facts.behind.ok_or_else(|| open("the Net is its owner's to see"))?;
@@ -144,8 +147,8 @@ impl Case<'_> {
         };
         let theirs: Vec<IpNet> = self.said.learned.iter().map(|route| route.prefix).collect();
         let admits = |group: &&SecurityGroup| group.admits_any_of(&theirs);
-        let denied = self.facts.report.verdicts.get("denied_by_security_group").copied();
-        let denied_at = self.facts.report.evidence.rose_at.get("denied_by_security_group");
+        let denied = self.facts.report.verdicts.get(DENIED).copied();
+        let denied_at = self.facts.report.evidence.rose_at.get(DENIED);
         let denied = denied.map_or(String::new(), |n| format!("; {n} packets were denied"));
         match behind.groups.iter().filter(in_use).find(admits) {
             Some(group) => good(format!("{} does{denied}", group.id)),

@@ -12,7 +12,7 @@ use std::net::IpAddr;
 /// Who was heard so long ago is told of: a station asks for its neighbour seldom.
 const HEARD: SignedDuration = SignedDuration::from_mins(10);
 /// Verdicts of frames that arrived with the interface's tag.
-const ARRIVED: [&str; 12] = [
+pub(super) const ARRIVED: [&str; 12] = [
     "to_router",
     "forwarded_to_net",
     "not_ip",

@@ -1,8 +1,8 @@
 //! What the log of calls remembers of a request: everything but its secrets.
 //!
 //! Only calls of a proven caller are logged: the log is the caller's own. Keys of BGP sessions,
-//! secret keys and passwords are masked before anything leaves this file, and a body that is not
-//! JSON is not kept at all, for nobody knows what is in it.
+//! secret keys and passwords are masked before anything leaves this file, and a body that cannot be
+//! read is not kept at all, for nobody knows what is in it.
 
 use super::{Front, Incoming, aws::Protocol, oapi};
 use crate::app::api_logs::ApiLog;
@@ -56,7 +56,7 @@ pub(super) fn remember(
         user_agent: cut(incoming.header("user-agent").unwrap_or_default()),
         headers_size: size(headers.len()),
         headers: cut(&headers),
-        payload: cut(&payload(&incoming.body)),
+        payload: cut(&payload(api, &incoming.body)),
         payload_size: size(incoming.body.len()),
         response_size: size(response.body().size_hint().exact().map_or(0, saturated)),
         status: response.status().as_u16().into(),
@@ -75,8 +75,12 @@ fn headers(incoming: &Incoming) -> String {
     incoming.headers.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-fn payload(body: &[u8]) -> String {
-    match serde_json::from_slice::<Value>(body) {
+fn payload(api: Api, body: &[u8]) -> String {
+    let protocol = match api {
+        Api::Oapi => Protocol::Json,
+        Api::Aws(protocol) => protocol,
+    };
+    match protocol.read(body) {
         Ok(mut value) => {
             mask(&mut value);
             value.to_string()
@@ -126,10 +130,18 @@ mod tests {
             (r#"{"BgpKey":"tops","Vlan":5"#, false),
             ("BgpKey=tops", false),
         ] {
-            let text = payload(body.as_bytes());
+            let text = payload(Api::Oapi, body.as_bytes());
             assert!(!text.contains("tops"), "{text}");
             assert_eq!(text.contains('5'), kept, "{text}");
         }
+    }
+
+    #[test]
+    fn a_body_in_cbor_is_kept_as_json_without_its_secrets() {
+        // {"authKey": "tops", "vlan": 5}
+        let body = b"\xa2\x67authKey\x64tops\x64vlan\x05";
+        let text = payload(Api::Aws(Protocol::Cbor), body);
+        assert_eq!(text, r#"{"authKey":"*****","vlan":5}"#);
     }
 
     #[test]

@@ -69,9 +69,11 @@ statements! {
     EVERY = lines!("WHERE c.deleted_us IS NULL OR c.deleted_us > $1
                        OR (c.deleted_us > $2 AND (c.refused_us IS NOT NULL OR h.lapsed_us IS NOT NULL OR h.rejected_us IS NOT NULL))
                     ORDER BY c.requested_us, c.id");
-    DARK = lines!("WHERE c.deleted_us IS NULL AND c.delete_asked_us IS NULL
-                     AND COALESCE(w.approved_us, c.approved_us) IS NOT NULL
-                     AND COALESCE(w.light, c.light, 0) = 0");
+    DARK = lines!("WHERE c.deleted_us IS NULL AND c.delete_asked_us IS NULL AND c.id IN (
+                     SELECT d.id FROM connection d WHERE d.approved_us IS NOT NULL AND COALESCE(d.light, 0) = 0
+                        AND d.deleted_us IS NULL
+                     UNION SELECT o.connection FROM connection d JOIN hosted_connection o ON o.parent = d.id
+                      WHERE d.approved_us IS NOT NULL AND COALESCE(d.light, 0) = 0 AND d.deleted_us IS NULL)");
     OVERDUE = lines!("WHERE h.confirm_until_us IS NOT NULL AND h.confirm_until_us <= $1
                       ORDER BY h.confirm_until_us LIMIT 256");
     // An offer is nobody's to count until it is taken.

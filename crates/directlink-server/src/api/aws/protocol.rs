@@ -63,14 +63,22 @@ impl Protocol {
         if body.trim_ascii().is_empty() {
             return Ok(Map::new());
         }
-        let (name, read) = match self {
-            Self::Json => ("JSON", serde_json::from_slice(body).map_err(|e| e.to_string())),
-            Self::Cbor => ("CBOR", cbor::read(body)),
+        let name = match self {
+            Self::Json => "JSON",
+            Self::Cbor => "CBOR",
         };
-        match read {
+        match self.read(body) {
             Ok(Value::Object(members)) => Ok(members),
             Ok(_) => Err(Failure::serialization(format!("The body must be a {name} object."))),
             Err(why) => Err(Failure::serialization(format!("The body is not {name}: {why}."))),
+        }
+    }
+
+    /// A body as JSON; an error says what is wrong with it.
+    pub(in crate::api) fn read(self, body: &[u8]) -> Result<Value, String> {
+        match self {
+            Self::Json => serde_json::from_slice(body).map_err(|error| error.to_string()),
+            Self::Cbor => cbor::read(body),
         }
     }
 
