@@ -21,6 +21,7 @@ use directlink_net::{IpNet, Ipv4Net, Mac, Mtu, Vlan, Vni};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::{IpAddr, Ipv4Addr},
+    ops::RangeInclusive,
 };
 
 /// What is known of a scope.
@@ -191,7 +192,7 @@ impl Wanted {
 }
 
 /// Of one NIC, one way, in the data plane's table.
-const RULES_MAX: usize = 512;
+const RULES_MAX: usize = 1024;
 
 fn interface(id: InterfaceId, port: &PortName, plan: &InterfacePlan) -> Result<Interface, String> {
     let peers: Vec<_> = plan.peers(id).map(|(id, plan)| peer(id, &plan)).collect();
@@ -243,24 +244,36 @@ fn rule(permission: &Permission) -> Option<Rule> {
         Admitted::Any => (Protocol::Any, None),
         Admitted::Tcp(range) => (Protocol::TCP, ports(range)),
         Admitted::Udp(range) => (Protocol::UDP, ports(range)),
-        // Of ICMP only an echo request begins anything; errors pass with the flow that they
-        // are about. So a rule about another type has nothing to admit. To who writes rules ICMP is
-        // that of the range's family.
-        Admitted::Icmp { kind, code: None | Some(0) } => match (is_ipv6, kind) {
-            (false, None | Some(ECHO)) => (Protocol::ICMP, None),
-            (true, None | Some(ECHO | ECHO_V6)) => (Protocol::ICMPV6, None),
-            _ => return None,
+        Admitted::Icmp { kind, code } => match is_ipv6 {
+            false => (Protocol::ICMP, icmp_kinds(kind, code)?),
+            true => (Protocol::ICMPV6, icmp_kinds(kind.map(icmpv6_type), code)?),
         },
-        Admitted::Icmp { .. } => return None,
         Admitted::Other(number) => (Protocol::Number(number), None),
     };
     Some(Rule { range: permission.range.trunc(), protocol, ports })
 }
 
-/// Echo request, RFC 792.
-const ECHO: u8 = 8;
-/// RFC 4443.
-const ECHO_V6: u8 = 128;
+/// Type and code as a rule of the data plane has them: `type << 8 | code`. The outer `None`: a code
+/// of whatever type is no range of these.
+fn icmp_kinds(kind: Option<u8>, code: Option<u8>) -> Option<Option<RangeInclusive<u16>>> {
+    match (kind, code) {
+        (None, None) => Some(None),
+        (None, Some(_)) => None,
+        (Some(kind), code) => {
+            let [from, to] = [code.unwrap_or(0), code.unwrap_or(u8::MAX)];
+            Some(Some(u16::from_be_bytes([kind, from])..=u16::from_be_bytes([kind, to])))
+        }
+    }
+}
+
+/// To who writes rules ICMP is one protocol: an echo is meant by either number (RFC 792, RFC 4443).
+const fn icmpv6_type(kind: u8) -> u8 {
+    match kind {
+        8 => 128,
+        0 => 129,
+        other => other,
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -286,17 +299,16 @@ mod tests {
             ),
             (Admitted::Udp(ports(1, 9)), "10.0.0.0/8", Some("Number(17) Some(1..=9) 10.0.0.0/8")),
             (icmp(None, None), "10.0.0.0/8", Some("Number(1) None 10.0.0.0/8")),
-            (icmp(Some(8), None), "10.0.0.0/8", Some("Number(1) None 10.0.0.0/8")),
-            (icmp(Some(8), Some(0)), "10.0.0.0/8", Some("Number(1) None 10.0.0.0/8")),
-            (icmp(Some(0), None), "10.0.0.0/8", None),
-            (icmp(Some(8), Some(3)), "10.0.0.0/8", None),
+            (icmp(Some(8), None), "10.0.0.0/8", Some("Number(1) Some(2048..=2303) 10.0.0.0/8")),
+            (icmp(Some(8), Some(0)), "10.0.0.0/8", Some("Number(1) Some(2048..=2048) 10.0.0.0/8")),
+            (icmp(Some(3), Some(4)), "10.0.0.0/8", Some("Number(1) Some(772..=772) 10.0.0.0/8")),
+            (icmp(None, Some(3)), "10.0.0.0/8", None),
             (Admitted::Other(50), "10.0.0.0/8", Some("Number(50) None 10.0.0.0/8")),
             (Admitted::Any, "::/0", Some("Any None ::/0")),
             (icmp(None, None), "2001:db8::9/32", Some("Number(58) None 2001:db8::/32")),
-            (icmp(Some(8), None), "::/0", Some("Number(58) None ::/0")),
-            (icmp(Some(128), Some(0)), "::/0", Some("Number(58) None ::/0")),
-            (icmp(Some(128), None), "10.0.0.0/8", None),
-            (icmp(Some(129), None), "::/0", None),
+            (icmp(Some(8), None), "::/0", Some("Number(58) Some(32768..=33023) ::/0")),
+            (icmp(Some(128), Some(0)), "::/0", Some("Number(58) Some(32768..=32768) ::/0")),
+            (icmp(Some(1), None), "::/0", Some("Number(58) Some(256..=511) ::/0")),
             (Admitted::Other(58), "::/0", Some("Number(58) None ::/0")),
             (Admitted::Tcp(ports(80, 80)), "::/0", Some("Number(6) Some(80..=80) ::/0")),
         ] {

@@ -6,6 +6,7 @@
 //
 //   tables.h rows, verdicts    maps.h the tables       trip.h counting
 //   parse.h  headers           rules.h security groups flows.h state of flows
+//   flow_table.h               room for flows, and their age
 //   vxlan.h  tunnels           icmp.h  answers         port.h, fabric.h, slow.h the roads
 //   rate.h   limits            police.h what may go up relay.h  to another router
 //   …6.h     the same for IPv6, beside IPv4's
@@ -120,6 +121,13 @@ int directlink_slow_port(struct __sk_buff *skb)
 
 	count(&trip, verdict);
 	return verdict == VERDICT_FROM_ROUTER ? bpf_redirect(trip.ifindex, 0) : TC_ACT_SHOT;
+}
+
+// Not for packets: user space runs it once (load.rs).
+SEC("xdp")
+int directlink_clock(struct xdp_md *ctx)
+{
+	return wind_clock(CLOCK_IPV4) == XDP_PASS ? wind_clock(CLOCK_IPV6) : XDP_ABORTED;
 }
 
 char _license[] SEC("license") = "Dual MIT/GPL";

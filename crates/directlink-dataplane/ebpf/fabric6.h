@@ -81,7 +81,7 @@ static __noinline enum verdict answer_nd(struct xdp_md *ctx, struct arrival *arr
 	enum verdict verdict;
 
 	// What a host says to its own link (RFC 4862, RFC 3810) is nobody's attempt at fraud.
-	if (tuple->rest.icmp_type != ND_SOLICITATION || stays_on_link6(&tuple->source))
+	if (icmp6_type(tuple) != ND_SOLICITATION || stays_on_link6(&tuple->source))
 		return VERDICT_NOT_FOR_ROUTER;
 	if (tuple->offset > EXTENSION_BYTES_MAX)
 		return VERDICT_MALFORMED;

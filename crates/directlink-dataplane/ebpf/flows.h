@@ -12,9 +12,9 @@
 // judged by its own direction's rules.
 #pragma once
 
+#include "flow_table.h"
 #include "rules.h"
 
-#define SECOND_NS 1000000000ull
 #define FRAGMENT_SECONDS 30 // RFC 791: reassembly takes 15 seconds at least
 
 struct passage {
@@ -24,27 +24,6 @@ struct passage {
 	__u8 direction;
 	struct tuple tuple;
 };
-
-// How long a silent flow is remembered.
-static __always_inline __u64 idle_limit_ns(__u8 protocol, bool closing)
-{
-	switch (protocol) {
-	case IPPROTO_TCP:
-		return closing ? 120 * SECOND_NS : 86400 * SECOND_NS;
-	case IPPROTO_UDP:
-		return 180 * SECOND_NS;
-	case IPPROTO_ICMP:
-	case IPPROTO_ICMPV6:
-		return 60 * SECOND_NS;
-	default:
-		return 600 * SECOND_NS;
-	}
-}
-
-static __always_inline bool is_fresh(const struct flow_row *row, __u8 protocol, __u64 now)
-{
-	return now - row->last_seen_ns < idle_limit_ns(protocol, row->closing);
-}
 
 static __always_inline void flow_key(const struct passage *passage, struct flow_key *key)
 {
@@ -59,25 +38,38 @@ static __always_inline void flow_key(const struct passage *passage, struct flow_
 	key->inside_port = inbound ? tuple->destination_port : tuple->source_port;
 }
 
-// The rules' word on a flow that began in `direction`.
-static __always_inline bool judge(const struct flow_key *key, __u32 rule_set, __u8 direction)
+static __always_inline bool has_ports(__u8 protocol)
+{
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP;
+}
+
+// The rules' word on a flow that began in `direction`, or on a packet of ICMP: of that only an echo
+// request begins a flow.
+static __always_inline bool judge(const struct flow_key *key, __u32 rule_set, __u8 direction,
+				  __u16 icmp_kind)
 {
 	bool inbound = direction == DIRECTION_INBOUND;
-	bool has_ports = key->protocol == IPPROTO_TCP || key->protocol == IPPROTO_UDP;
 	struct request request = {
 		.rule_set = rule_set,
 		.far = key->outside,
 		.port = bpf_ntohs(inbound ? key->inside_port : key->outside_port),
 		.direction = direction,
 		.protocol = key->protocol,
-		.ports_count = has_ports ? ~0 : 0,
+		.ports_count = has_ports(key->protocol) ? ~0 : 0,
 	};
 
+	if (key->protocol == IPPROTO_ICMP) {
+		request.port = icmp_kind;
+		request.ports_count = ~0;
+	}
 	return rule_set && rules_admit(&request);
 }
 
-static __always_inline void touch(struct flow_row *row, const struct tuple *tuple, __u64 now)
+static __always_inline void touch(struct flow_row *row, const struct tuple *tuple, __u8 direction,
+				  __u64 now)
 {
+	if (!row->answered && row->opened != direction)
+		row->answered = 1;
 	// Not for each packet: the row is shared by all processors.
 	if (now - row->last_seen_ns > SECOND_NS)
 		row->last_seen_ns = now;
@@ -87,8 +79,9 @@ static __always_inline void touch(struct flow_row *row, const struct tuple *tupl
 		row->closing = 0;
 }
 
-static __always_inline bool admit_new(const struct passage *passage, const struct flow_key *key,
-				      __u64 now)
+// VERDICT_COUNT if the packet may pass.
+static __always_inline enum verdict admit_new(const struct passage *passage,
+					      const struct flow_key *key, __u64 now)
 {
 	struct flow_row row = {
 		.last_seen_ns = now,
@@ -97,26 +90,28 @@ static __always_inline bool admit_new(const struct passage *passage, const struc
 		.admitted = 1,
 	};
 
-	if (!judge(key, passage->rule_set, passage->direction))
-		return false;
-	if (passage->tuple.opens)
-		bpf_map_update_elem(&flows, key, &row, BPF_ANY);
-	return true;
+	if (!judge(key, passage->rule_set, passage->direction, passage->tuple.icmp_kind))
+		return VERDICT_DENIED_BY_SECURITY_GROUP;
+	if (passage->tuple.opens && !begin_flow(key, &row))
+		return VERDICT_FLOWS_FULL;
+	return VERDICT_COUNT;
 }
 
-static __always_inline bool admit_known(const struct passage *passage, const struct flow_key *key,
-					struct flow_row *row, __u64 now)
+static __always_inline enum verdict admit_known(const struct passage *passage,
+						const struct flow_key *key, struct flow_row *row,
+						__u64 now)
 {
 	if (row->rule_set != passage->rule_set) {
-		row->admitted = judge(key, passage->rule_set, row->opened);
+		row->admitted = judge(key, passage->rule_set, row->opened, ICMP_ECHO << 8);
 		row->rule_set = passage->rule_set;
 	}
 	if (row->admitted) {
-		touch(row, &passage->tuple, now);
-		return true;
+		touch(row, &passage->tuple, passage->direction, now);
+		return VERDICT_COUNT;
 	}
-	return passage->tuple.begins && row->opened != passage->direction &&
-	       admit_new(passage, key, now);
+	if (passage->tuple.begins && row->opened != passage->direction)
+		return admit_new(passage, key, now);
+	return VERDICT_DENIED_BY_SECURITY_GROUP;
 }
 
 // An ICMP error belongs to the flow of the packet that it quotes (RFC 792), which went
@@ -159,9 +154,10 @@ static __always_inline bool is_related(struct xdp_md *ctx, const struct passage 
 
 static __always_inline bool is_icmp_error(const struct tuple *tuple)
 {
+	__u8 type = tuple->icmp_kind >> 8;
+
 	return tuple->protocol == IPPROTO_ICMP &&
-	       (tuple->icmp_type == ICMP_UNREACHABLE || tuple->icmp_type == ICMP_EXCEEDED ||
-		tuple->icmp_type == ICMP_PARAMETER);
+	       (type == ICMP_UNREACHABLE || type == ICMP_EXCEEDED || type == ICMP_PARAMETER);
 }
 
 static __always_inline void fragment_key(const struct passage *passage, struct fragment_key *key)
@@ -200,22 +196,20 @@ static __always_inline enum verdict admit(struct xdp_md *ctx, const struct passa
 	__u64 now = bpf_ktime_get_coarse_ns();
 	const struct tuple *tuple = &passage->tuple;
 	struct flow_key key = {};
+	enum verdict verdict;
 	struct flow_row *row;
-	bool admitted;
 
 	if (tuple->later_fragment)
 		return admit_fragment(passage, now);
 	if (is_icmp_error(tuple) && is_related(ctx, passage, now))
 		return VERDICT_COUNT;
 	flow_key(passage, &key);
-	row = bpf_map_lookup_elem(&flows, &key);
+	row = tuple->alone ? NULL : bpf_map_lookup_elem(&flows, &key);
 	if (row && is_fresh(row, key.protocol, now))
-		admitted = admit_known(passage, &key, row, now);
+		verdict = admit_known(passage, &key, row, now);
 	else
-		admitted = admit_new(passage, &key, now);
-	if (!admitted)
-		return VERDICT_DENIED_BY_SECURITY_GROUP;
-	if (tuple->first_fragment)
+		verdict = admit_new(passage, &key, now);
+	if (verdict == VERDICT_COUNT && tuple->first_fragment)
 		remember_fragment(passage, now);
-	return VERDICT_COUNT;
+	return verdict;
 }

@@ -44,10 +44,10 @@ static __always_inline void flow6_key(const struct passage6 *passage, struct flo
 	key->inside_port = inbound ? tuple->rest.destination_port : tuple->rest.source_port;
 }
 
-static __always_inline bool judge6(const struct flow6_key *key, __u32 rule_set, __u8 direction)
+static __always_inline bool judge6(const struct flow6_key *key, __u32 rule_set, __u8 direction,
+				   __u16 icmp_kind)
 {
 	bool inbound = direction == DIRECTION_INBOUND;
-	bool has_ports = key->protocol == IPPROTO_TCP || key->protocol == IPPROTO_UDP;
 	struct request6 request = {
 		.far = key->outside,
 		.rest = {
@@ -55,15 +55,20 @@ static __always_inline bool judge6(const struct flow6_key *key, __u32 rule_set, 
 			.port = bpf_ntohs(inbound ? key->inside_port : key->outside_port),
 			.direction = direction,
 			.protocol = key->protocol,
-			.ports_count = has_ports ? ~0 : 0,
+			.ports_count = has_ports(key->protocol) ? ~0 : 0,
 		},
 	};
 
+	if (key->protocol == IPPROTO_ICMPV6) {
+		request.rest.port = icmp_kind;
+		request.rest.ports_count = ~0;
+	}
 	return rule_set && rules6_admit(&request);
 }
 
-static __always_inline bool admit_new6(const struct passage6 *passage, const struct flow6_key *key,
-				       __u64 now)
+// VERDICT_COUNT if the packet may pass.
+static __always_inline enum verdict admit_new6(const struct passage6 *passage,
+					       const struct flow6_key *key, __u64 now)
 {
 	struct flow_row row = {
 		.last_seen_ns = now,
@@ -72,27 +77,28 @@ static __always_inline bool admit_new6(const struct passage6 *passage, const str
 		.admitted = 1,
 	};
 
-	if (!judge6(key, passage->rule_set, passage->direction))
-		return false;
-	if (passage->tuple.rest.opens)
-		bpf_map_update_elem(&flows6, key, &row, BPF_ANY);
-	return true;
+	if (!judge6(key, passage->rule_set, passage->direction, passage->tuple.rest.icmp_kind))
+		return VERDICT_DENIED_BY_SECURITY_GROUP;
+	if (passage->tuple.rest.opens && !begin_flow6(key, &row))
+		return VERDICT_FLOWS_FULL;
+	return VERDICT_COUNT;
 }
 
-static __always_inline bool admit_known6(const struct passage6 *passage,
-					 const struct flow6_key *key, struct flow_row *row,
-					 __u64 now)
+static __always_inline enum verdict admit_known6(const struct passage6 *passage,
+						 const struct flow6_key *key, struct flow_row *row,
+						 __u64 now)
 {
 	if (row->rule_set != passage->rule_set) {
-		row->admitted = judge6(key, passage->rule_set, row->opened);
+		row->admitted = judge6(key, passage->rule_set, row->opened, ICMP6_ECHO << 8);
 		row->rule_set = passage->rule_set;
 	}
 	if (row->admitted) {
-		touch(row, &passage->tuple.rest, now);
-		return true;
+		touch(row, &passage->tuple.rest, passage->direction, now);
+		return VERDICT_COUNT;
 	}
-	return passage->tuple.rest.begins && row->opened != passage->direction &&
-	       admit_new6(passage, key, now);
+	if (passage->tuple.rest.begins && row->opened != passage->direction)
+		return admit_new6(passage, key, now);
+	return VERDICT_DENIED_BY_SECURITY_GROUP;
 }
 
 // An ICMPv6 error belongs to the flow of the packet that it quotes (RFC 4443 §2.4), which went
@@ -175,22 +181,20 @@ static __always_inline enum verdict admit6(struct xdp_md *ctx, const struct pass
 {
 	__u64 now = bpf_ktime_get_coarse_ns();
 	struct flow6_key key = {};
+	enum verdict verdict;
 	struct flow_row *row;
-	bool admitted;
 
 	if (passage->tuple.rest.later_fragment)
 		return admit_fragment6(passage, now);
 	if (is_icmp6_error(&passage->tuple) && is_related6(ctx, passage, &key, now))
 		return VERDICT_COUNT;
 	flow6_key(passage, &key);
-	row = bpf_map_lookup_elem(&flows6, &key);
+	row = passage->tuple.rest.alone ? NULL : bpf_map_lookup_elem(&flows6, &key);
 	if (row && is_fresh(row, key.protocol, now))
-		admitted = admit_known6(passage, &key, row, now);
+		verdict = admit_known6(passage, &key, row, now);
 	else
-		admitted = admit_new6(passage, &key, now);
-	if (!admitted)
-		return VERDICT_DENIED_BY_SECURITY_GROUP;
-	if (passage->tuple.rest.first_fragment)
+		verdict = admit_new6(passage, &key, now);
+	if (verdict == VERDICT_COUNT && passage->tuple.rest.first_fragment)
 		remember_fragment6(passage, now);
-	return VERDICT_COUNT;
+	return verdict;
 }

@@ -42,6 +42,14 @@ struct {
 		__uint(pinning, LIBBPF_PIN_BY_NAME);                                              \
 	} name SEC(".maps")
 
+#define QUEUE(name, row_type, rows)                                                               \
+	struct {                                                                                  \
+		__uint(type, BPF_MAP_TYPE_QUEUE);                                                 \
+		__type(value, row_type);                                                          \
+		__uint(max_entries, rows);                                                        \
+		__uint(pinning, LIBBPF_PIN_BY_NAME);                                              \
+	} name SEC(".maps")
+
 TABLE(router, BPF_MAP_TYPE_ARRAY, __u32, struct router_row, 1);
 SPARSE_TABLE(interfaces, BPF_MAP_TYPE_HASH, struct interface_key, struct interface_row, 1024);
 TABLE(interface_keys, BPF_MAP_TYPE_ARRAY, __u32, struct interface_key, 65536);
@@ -57,7 +65,12 @@ SPARSE_TABLE(rules, BPF_MAP_TYPE_HASH, struct rule_key, struct rule_row, 1024);
 SPARSE_TABLE(ports, BPF_MAP_TYPE_HASH, __u32, struct port_row, PORT_LIMITS);
 TABLE(limits, BPF_MAP_TYPE_ARRAY, __u32, struct limit_row, LIMITS);
 TABLE(changes, BPF_MAP_TYPE_ARRAY, __u32, struct change_row, 1 + NET_CHANGES);
-TABLE(flows, BPF_MAP_TYPE_LRU_HASH, struct flow_key, struct flow_row, 1024);
+TABLE(flows, BPF_MAP_TYPE_HASH, struct flow_key, struct flow_row, 1024);
+TABLE(flow_places, BPF_MAP_TYPE_ARRAY, __u32, struct flow_place, 1024);
+QUEUE(free_places, __u32, 1024);
+TABLE(flow_limits, BPF_MAP_TYPE_ARRAY, __u32, struct flow_limits_row, 2);
+TABLE(flow_clock, BPF_MAP_TYPE_ARRAY, __u32, struct flow_clock_row, 2);
+TABLE(net_flows, BPF_MAP_TYPE_ARRAY, __u32, __u64, NET_FLOWS);
 TABLE(fragments, BPF_MAP_TYPE_LRU_HASH, struct fragment_key, struct fragment_row, 16384);
 TABLE(strays, BPF_MAP_TYPE_LRU_HASH, struct interface_key, __u64, 4096);
 TABLE(router_tallies, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, struct tally, VERDICT_COUNT);

@@ -72,12 +72,13 @@ struct tuple {
 	__be16 destination_port;
 	__be16 id;
 	__u8 protocol;
-	__u8 icmp_type;
+	__u16 icmp_kind; // type << 8 | code
 	bool first_fragment;
 	bool later_fragment;
 	bool opens;  // may begin a flow: not the second packet of one, not an answer
 	bool closes; // TCP FIN or RST
 	bool begins; // certainly the first of a flow: TCP SYN, echo request
+	bool alone;  // of no flow: ICMP that is neither echo nor its reply
 };
 
 // The bytes at an offset, or NULL if the frame ends before.
@@ -140,12 +141,14 @@ static __always_inline bool read_icmp(struct xdp_md *ctx, __u32 offset, struct t
 
 	if (!icmp)
 		return false;
-	tuple->icmp_type = icmp->type;
+	tuple->icmp_kind = icmp->type << 8 | icmp->code;
 	if (icmp->type == ICMP_ECHO || icmp->type == ICMP_ECHO_REPLY) {
 		tuple->source_port = icmp->id;
 		tuple->destination_port = icmp->id;
+	} else {
+		tuple->alone = true;
 	}
-	tuple->opens = icmp->type == ICMP_ECHO;
+	tuple->opens = tuple->icmp_kind == ICMP_ECHO << 8;
 	tuple->begins = tuple->opens;
 	return true;
 }

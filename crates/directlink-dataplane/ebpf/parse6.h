@@ -103,16 +103,21 @@ static __always_inline __be32 fold_address6(const struct address6 *a)
 	return a->words[0] ^ a->words[1] * 3 ^ a->words[2] * 5 ^ a->words[3];
 }
 
+static __always_inline __u8 icmp6_type(const struct tuple6 *tuple)
+{
+	return tuple->rest.icmp_kind >> 8;
+}
+
 static __always_inline bool is_nd(const struct tuple6 *tuple)
 {
 	return tuple->rest.protocol == IPPROTO_ICMPV6 && !tuple->rest.later_fragment &&
-	       tuple->rest.icmp_type >= ND_FIRST && tuple->rest.icmp_type <= ND_LAST;
+	       icmp6_type(tuple) >= ND_FIRST && icmp6_type(tuple) <= ND_LAST;
 }
 
 static __always_inline bool is_icmp6_error(const struct tuple6 *tuple)
 {
 	return tuple->rest.protocol == IPPROTO_ICMPV6 && !tuple->rest.later_fragment &&
-	       tuple->rest.icmp_type < ICMP6_FIRST_INFORMATION;
+	       icmp6_type(tuple) < ICMP6_FIRST_INFORMATION;
 }
 
 static __always_inline bool read_icmp6(struct xdp_md *ctx, __u32 offset, struct tuple *tuple)
@@ -121,12 +126,14 @@ static __always_inline bool read_icmp6(struct xdp_md *ctx, __u32 offset, struct 
 
 	if (!icmp)
 		return false;
-	tuple->icmp_type = icmp->type;
+	tuple->icmp_kind = icmp->type << 8 | icmp->code;
 	if (icmp->type == ICMP6_ECHO || icmp->type == ICMP6_ECHO_REPLY) {
 		tuple->source_port = icmp->id;
 		tuple->destination_port = icmp->id;
+	} else {
+		tuple->alone = true;
 	}
-	tuple->opens = icmp->type == ICMP6_ECHO;
+	tuple->opens = tuple->icmp_kind == ICMP6_ECHO << 8;
 	tuple->begins = tuple->opens;
 	return true;
 }

@@ -73,7 +73,7 @@ static __always_inline enum verdict check_nd(struct xdp_md *ctx, const struct in
 	struct address6 target;
 	bool is_near = is_link_local6(&tuple->source) || in_peer_subnet6(peers, &tuple->source);
 
-	if (tuple->rest.icmp_type != ND_SOLICITATION && tuple->rest.icmp_type != ND_ADVERTISEMENT)
+	if (icmp6_type(tuple) != ND_SOLICITATION && icmp6_type(tuple) != ND_ADVERTISEMENT)
 		return VERDICT_NOT_FOR_ROUTER;
 	if (tuple->offset > EXTENSION_BYTES_MAX)
 		return VERDICT_MALFORMED;
@@ -83,7 +83,7 @@ static __always_inline enum verdict check_nd(struct xdp_md *ctx, const struct in
 	target = message->target;
 	if (tuple->hop_limit != ND_HOP_LIMIT || is_routers6(peers, row, &tuple->source))
 		return VERDICT_SPOOFED_SOURCE;
-	if (tuple->rest.icmp_type == ND_SOLICITATION) {
+	if (icmp6_type(tuple) == ND_SOLICITATION) {
 		if (!is_routers6(peers, row, &target))
 			return VERDICT_NOT_FOR_ROUTER;
 		// From no address yet: whether ours is taken (RFC 4862). It is told so.

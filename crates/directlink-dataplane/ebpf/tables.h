@@ -10,11 +10,12 @@
 // read are in host order. Every row is without hidden padding: user space compares bytes.
 #pragma once
 
+#include <linux/bpf.h>
 #include <linux/types.h>
 
 #define NEXT_HOPS_PER_ROUTE 4
 #define RULES_PER_ROW 16
-#define RULE_ROWS_PER_SET 32 // per direction: 512 rules
+#define RULE_ROWS_PER_SET 64 // per direction: 1,024 rules
 
 // What became of a packet. Every packet that a program of ours sees gets exactly one.
 enum verdict {
@@ -69,7 +70,8 @@ enum verdict {
 	VERDICT_RELAYED = 42, // to another router of the Region, which leads there (relay.h)
 	// It was dropped.
 	VERDICT_RELAY_LOOP = 43, // a router relayed it here, and here it would be relayed again
-	VERDICT_COUNT = 44,
+	VERDICT_FLOWS_FULL = 44, // would begin a flow, and there are as many as may be (flow_table.h)
+	VERDICT_COUNT = 45,
 };
 
 // ---- what the agent writes ------------------------------------------------------------
@@ -188,7 +190,7 @@ struct rule_key {
 struct rule {
 	__be32 network; // the far end's range
 	__be32 mask;
-	__u16 port_from; // destination port, host order; any for protocols without ports
+	__u16 port_from; // destination port, host order; ICMP: type << 8 | code; else any
 	__u16 port_to;
 	__u8 protocol;
 	__u8 protocol_mask; // 0: any
@@ -224,6 +226,12 @@ struct change_row {
 	__u64 count;
 };
 
+// table `flow_limits`, array: how many flows of a family there may be.
+struct flow_limits_row {
+	__u32 places;	  // of `flow_places` and `flows`; 0: no flow begins
+	__u32 net_places; // for one Net, both families together
+};
+
 // ---- what the packets write -----------------------------------------------------------
 
 // table `flows`: outside is the customer's network, inside the NIC, whoever began.
@@ -243,8 +251,26 @@ struct flow_row {
 	__u8 opened;	    // enum direction of the packet that began it
 	__u8 admitted;	    // 0: was admitted once, and its rule is gone
 	__u8 closing;	    // TCP: a FIN or RST was seen
-	__u8 zero;
+	__u8 answered;	    // a packet came the other way
 };
+
+// table `flow_places`, array: each flow in `flows` has one place here, by which it is found again
+// when it is old (flow_table.h). `free_places` is a queue of those that were left.
+struct flow_place {
+	__u64 taken_ns; // 0: nobody's
+	struct flow_key key;
+};
+// table `flow_clock`, array: a row for each family.
+#define CLOCK_IPV4 0
+#define CLOCK_IPV6 1
+struct flow_clock_row {
+	struct bpf_timer timer;
+	__u64 taken; // places that have been somebody's at some time: all below it
+	__u64 swept; // counts up: the place to be looked at next, modulo how many there are
+};
+
+// table `net_flows`, array by the lower bits of the VNI: how many flows of both families.
+#define NET_FLOWS 65536
 
 // table `fragments`: datagrams whose first fragment was admitted.
 struct fragment_key {

@@ -74,6 +74,13 @@ struct flow6_key {
 	__u8 zero[3];
 };
 
+// table `flow6_places`.
+struct flow6_place {
+	__u64 taken_ns; // 0: nobody's
+	struct flow6_key key;
+	__u32 zero;
+};
+
 // table `fragments6`. Rows as those of `fragments`.
 struct fragment6_key {
 	__u32 vni;

@@ -48,7 +48,7 @@ pub enum TableError {
     Peers(usize),
     #[error("a router has at most 1023 ports with a rate")]
     Ports,
-    #[error("a rule set holds at most 512 rules each way, not {0}")]
+    #[error("a rule set holds at most 1,024 rules each way, not {0}")]
     Rules(usize),
 }
 

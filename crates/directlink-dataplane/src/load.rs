@@ -17,9 +17,9 @@ use crate::{
     bpffs::{self, BpffsError},
     tables::{
         Address6Key, AddressKey, CREDIT_LIMITS, ChangeRow, FORWARDED_NUMBERS, Flow6Key, FlowKey,
-        FlowRow, ForwardedRow, InterfaceKey, InterfaceRow, InterfaceTallies, LimitRow,
-        NeighbourRow, NicRow, Peers6Row, PortRow, PresenceRow, RouteRow, RouterRow, Rule6Row,
-        RuleKey, RuleRow, Scoped, Scoped6, Subnet6Row, SubnetRow, TallyRow,
+        FlowLimitsRow, FlowRow, ForwardedRow, InterfaceKey, InterfaceRow, InterfaceTallies,
+        LimitRow, NeighbourRow, NicRow, Peers6Row, PortRow, PresenceRow, RouteRow, RouterRow,
+        Rule6Row, RuleKey, RuleRow, Scoped, Scoped6, Subnet6Row, SubnetRow, TallyRow,
     },
 };
 use aya::{
@@ -27,7 +27,7 @@ use aya::{
     maps::{
         Array, HashMap, LpmTrie, Map, MapData, MapError, PerCpuArray, PerCpuHashMap, ProgramArray,
     },
-    programs::{ProgramError, SchedClassifier, Xdp},
+    programs::{ProgramError, SchedClassifier, TestRun as _, TestRunOptions, Xdp},
     util::nr_cpus,
 };
 use std::{
@@ -65,8 +65,10 @@ pub struct Capacity {
     pub nics: u32,
     /// Rows of 16 rules.
     pub rule_rows: u32,
-    /// Takes its memory at once, about 100 bytes each.
+    /// Of each family. Takes its memory at once, about 150 bytes each.
     pub flows: u32,
+    /// Of these, what one Net may have, both families together.
+    pub flows_per_net: u32,
 }
 
 impl Default for Capacity {
@@ -77,6 +79,7 @@ impl Default for Capacity {
             nics: 1024 * 1024,
             rule_rows: 1024 * 1024,
             flows: 256 * 1024,
+            flows_per_net: 64 * 1024,
         }
     }
 }
@@ -93,6 +96,8 @@ pub enum OpenError {
     Program { name: &'static str, source: ProgramError },
     #[error("cannot count this machine's processors: {0}")]
     Processors(io::Error),
+    #[error("the kernel starts no timer for a packet program")]
+    Clock,
     #[error("the packet programs lack {0}: they were not built from this source")]
     Missing(&'static str),
     #[error("the pinned table {name} is not what this program made: {source}")]
@@ -131,12 +136,16 @@ impl Dataplane {
             .map_max_entries("nics", capacity.nics)
             .map_max_entries("rules", capacity.rule_rows)
             .map_max_entries("flows", capacity.flows)
+            .map_max_entries("flow_places", capacity.flows)
+            .map_max_entries("free_places", capacity.flows)
             .map_max_entries("peers6", capacity.interfaces)
             .map_max_entries("routes6", capacity.routes)
             .map_max_entries("sources6", capacity.routes)
             .map_max_entries("nics6", capacity.nics)
             .map_max_entries("rules6", capacity.rule_rows)
             .map_max_entries("flows6", capacity.flows)
+            .map_max_entries("flow6_places", capacity.flows)
+            .map_max_entries("free_places6", capacity.flows)
             .map_max_entries("forwarded", processors * FORWARDED_NUMBERS)
             .map_max_entries("credits", processors * CREDIT_LIMITS)
             .map_max_entries("net_shortcuts", processors * SHORTCUT_SETS)
@@ -156,7 +165,9 @@ impl Dataplane {
         for name in ["directlink_port_slow", "directlink_slow_port"] {
             load(name, classifier(&mut programs, name)?.load())?;
         }
-        let tables = Tables::open(&tables_dir)?;
+        let mut tables = Tables::open(&tables_dir)?;
+        tables.limit_flows(&tables_dir, capacity.flows_per_net)?;
+        start_clock(&mut programs)?;
         Ok(Self { pin_dir: pin_dir.to_owned(), programs, tables })
     }
 
@@ -239,6 +250,7 @@ pub(crate) struct Tables {
     pub(crate) ports: HashMap<MapData, u32, PortRow>,
     pub(crate) limits: Array<MapData, LimitRow>,
     pub(crate) changes: Array<MapData, ChangeRow>,
+    pub(crate) flow_limits: Array<MapData, FlowLimitsRow>,
     pub(crate) flows: HashMap<MapData, FlowKey, FlowRow>,
     pub(crate) strays: HashMap<MapData, InterfaceKey, u64>,
     pub(crate) router_tallies: PerCpuArray<MapData, TallyRow>,
@@ -271,6 +283,7 @@ impl Tables {
             ports: pinned(dir, "ports")?,
             limits: pinned(dir, "limits")?,
             changes: pinned(dir, "changes")?,
+            flow_limits: pinned(dir, "flow_limits")?,
             flows: pinned(dir, "flows")?,
             strays: pinned(dir, "strays")?,
             router_tallies: pinned(dir, "router_tallies")?,
@@ -284,6 +297,35 @@ impl Tables {
             rules6: pinned(dir, "rules6")?,
             flows6: pinned(dir, "flows6")?,
         })
+    }
+
+    /// Tables that were pinned before keep their size.
+    fn limit_flows(&mut self, dir: &Path, net_places: u32) -> Result<(), OpenError> {
+        const NAME: &str = "flow_limits";
+        let failed = |name| move |source| OpenError::Table { name, source };
+        for (family, table) in (0..).zip(["flow_places", "flow6_places"]) {
+            let found = MapData::from_pin(dir.join(table)).map_err(failed(table))?;
+            let places = found.info().map_err(failed(table))?.max_entries();
+            let row = FlowLimitsRow { places, net_places };
+            self.flow_limits.set(family, row, 0).map_err(failed(NAME))?;
+        }
+        Ok(())
+    }
+}
+
+/// Old flows are put out by a timer of the kernel's (`ebpf/flow_table.h`), which a program of ours
+/// must set: this runs it once. One that an older program set goes on with the new one's code.
+fn start_clock(programs: &mut Ebpf) -> Result<(), OpenError> {
+    const NAME: &str = "directlink_clock";
+    const XDP_PASS: u32 = 2;
+    let program = xdp(programs, NAME)?;
+    load(NAME, program.load())?;
+    let frame = [0; 64];
+    let options = TestRunOptions { data_in: Some(&frame), ..TestRunOptions::default() };
+    let failed = |source| OpenError::Program { name: NAME, source };
+    match program.test_run(options).map_err(failed)?.return_value {
+        XDP_PASS => Ok(()),
+        _ => Err(OpenError::Clock),
     }
 }
 

@@ -189,7 +189,7 @@ impl fmt::Display for RuleSetNumber {
     }
 }
 
-/// What the security groups of a NIC admit, merged: at most 512 rules each way and family.
+/// What the security groups of a NIC admit, merged: at most 1,024 rules each way and family.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RuleSet {
     /// From the customer's network to the NIC.

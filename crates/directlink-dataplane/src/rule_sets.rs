@@ -16,7 +16,7 @@ impl Dataplane {
     /// a NIC names: packets would meet it half written.
     ///
     /// # Errors
-    /// More than 512 rules one way, or the kernel refused (a full table).
+    /// More than 1,024 rules one way, or the kernel refused (a full table).
     pub fn put_rule_set(&mut self, number: RuleSetNumber, set: &RuleSet) -> Done {
         for (direction, rules) in Direction::BOTH.into_iter().zip([&set.inbound, &set.outbound]) {
             let (of_ipv4, of_ipv6): (Vec<_>, Vec<_>) =

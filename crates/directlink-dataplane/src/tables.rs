@@ -353,10 +353,24 @@ pub(crate) struct FlowRow {
     opened: u8,
     admitted: u8,
     closing: u8,
-    zero: u8,
+    answered: u8,
+}
+
+/// How many flows there may be, of a family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub(crate) struct FlowLimitsRow {
+    pub(crate) places: u32,
+    pub(crate) net_places: u32,
 }
 
 impl FlowRow {
+    /// As it is, seen last so much earlier; the clock may be younger than that, and all is modulo 2^64.
+    #[cfg(test)]
+    pub(crate) const fn older(self, ns: u64) -> Self {
+        Self { last_seen_ns: self.last_seen_ns.wrapping_sub(ns), ..self }
+    }
+
     pub(crate) fn flow(self, key: FlowKey) -> Option<Flow> {
         let end = |address: Address, port| {
             SocketAddr::new(Ipv4Addr::from(address).into(), u16::from_be_bytes(port))
@@ -447,6 +461,7 @@ plain_bytes!(
     RuleRow,
     FlowKey,
     FlowRow,
+    FlowLimitsRow,
     TallyRow,
     InterfaceTallies,
     ForwardedRow,

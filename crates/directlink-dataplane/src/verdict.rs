@@ -76,6 +76,7 @@ verdicts! {
     41 ExtensionHeaders "extension_headers" "had more or longer extension headers than are looked through",
     42 Relayed "relayed" "went to another router of the Region, which leads there",
     43 RelayLoop "relay_loop" "came by another router, and would have been handed on again",
+    44 FlowsFull "flows_full" "would begin a flow, and there are as many as the router or one Net may have",
 }
 
 impl Verdict {

@@ -7,9 +7,9 @@ use super::v6::{
     Scoped6, Subnet6Row,
 };
 use super::{
-    AddressKey, ChangeRow, FlowKey, FlowRow, ForwardedRow, InterfaceKey, InterfaceRow,
-    InterfaceTallies, NeighbourRow, NicRow, PeerCell, PrefixKey, PresenceRow, RouteRow, RouterRow,
-    RuleKey, RuleRow, Scoped, SubnetRow, TallyRow,
+    AddressKey, ChangeRow, FlowKey, FlowLimitsRow, FlowRow, ForwardedRow, InterfaceKey,
+    InterfaceRow, InterfaceTallies, NeighbourRow, NicRow, PeerCell, PrefixKey, PresenceRow,
+    RouteRow, RouterRow, RuleKey, RuleRow, Scoped, SubnetRow, TallyRow,
 };
 use std::mem::offset_of;
 
@@ -57,7 +57,8 @@ pub(crate) fn mirrors() -> Vec<Mirror> {
         flow_key = FlowKey {
             vni, outside, inside, outside_port, inside_port, protocol, zero
         }
-        flow_row = FlowRow { last_seen_ns, rule_set, opened, admitted, closing, zero }
+        flow_row = FlowRow { last_seen_ns, rule_set, opened, admitted, closing, answered }
+        flow_limits_row = FlowLimitsRow { places, net_places }
         tally = TallyRow { packets, bytes }
         interface_tallies = InterfaceTallies { by_verdict }
         forwarded_row = ForwardedRow { by_verdict }

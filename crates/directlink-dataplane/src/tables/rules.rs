@@ -5,7 +5,7 @@ use crate::rows::{Protocol, Rule, RuleSetNumber};
 use directlink_net::{IpNet, Ipv4Net};
 
 pub(crate) const RULES_PER_ROW: usize = 16;
-pub(crate) const RULE_ROWS_PER_SET: usize = 32;
+pub(crate) const RULE_ROWS_PER_SET: usize = 64;
 
 /// `enum direction`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -104,10 +104,16 @@ fn rules_admit_by_range_protocol_and_port() {
             ADMITTED,
         ),
         (
-            "ICMP has no ports",
-            rule("192.0.2.0/24", Protocol::ICMP, range(8, 8)),
+            "echo, by its type and any code",
+            rule("192.0.2.0/24", Protocol::ICMP, range(8 << 8, 8 << 8 | 255)),
             echo("192.0.2.9", "10.0.1.10", 1),
             ADMITTED,
+        ),
+        (
+            "another type",
+            rule("192.0.2.0/24", Protocol::ICMP, range(13 << 8, 13 << 8 | 255)),
+            echo("192.0.2.9", "10.0.1.10", 1),
+            DENIED,
         ),
         (
             "one address",
@@ -131,13 +137,13 @@ fn rules_admit_by_range_protocol_and_port() {
 }
 
 #[test]
-fn the_last_of_512_rules_counts_and_a_513th_is_refused() {
+fn the_last_of_1024_rules_counts_and_another_is_refused() {
     let mut world = World::new();
     let mut many: Vec<_> =
-        (0..512).map(|port| rule("192.0.2.0/24", Protocol::TCP, Some(port..=port))).collect();
+        (0..1024).map(|port| rule("192.0.2.0/24", Protocol::TCP, Some(port..=port))).collect();
     change_rules(&mut world, OTHER_RULES, &inbound_only(many.clone()));
-    assert_eq!(world.send(&tcp("192.0.2.9:1", "10.0.1.10:511", SYN)), ADMITTED);
-    assert_eq!(world.send(&tcp("192.0.2.9:1", "10.0.1.10:512", SYN)), DENIED);
+    assert_eq!(world.send(&tcp("192.0.2.9:1", "10.0.1.10:1023", SYN)), ADMITTED);
+    assert_eq!(world.send(&tcp("192.0.2.9:1", "10.0.1.10:1024", SYN)), DENIED);
     many.push(rule("192.0.2.0/24", Protocol::TCP, None));
     assert!(world.dataplane.put_rule_set(RULES, &inbound_only(many)).is_err());
 }

@@ -12,13 +12,13 @@ use super::{
         error, neighbour, router_solicitation, tcp, udp,
     },
     world::{
-        Action, CUSTOMER_MAC, FROM_HOST, GATEWAY_MAC, NIC_MAC, NUMBER, Outcome, ROUTER_MAC,
+        Action, CUSTOMER_MAC, FROM_HOST, GATEWAY_MAC, NIC_MAC, NUMBER, Outcome, ROUTER_MAC, SMALL,
         TO_HOST, VLAN, VNI, World, interface, net, nic, peer, source_port, vni,
     },
 };
 use crate::{
-    Interface, InterfaceNumber, Nic, Peer, Protocol, Route, Rule, RuleSet, RuleSetNumber, Source,
-    Subnet, Verdict,
+    Capacity, Interface, InterfaceNumber, Nic, Peer, Protocol, Route, Rule, RuleSet, RuleSetNumber,
+    Source, Subnet, Verdict,
 };
 use directlink_net::Mac;
 
@@ -63,7 +63,11 @@ fn rules6() -> RuleSet {
 
 /// The usual world, with IPv6 beside.
 fn world() -> World {
-    let mut world = World::new();
+    world_with(SMALL)
+}
+
+fn world_with(capacity: Capacity) -> World {
+    let mut world = World::with(capacity);
     let dataplane = &mut world.dataplane;
     let both = Interface { peers: vec![peer(), peer6()], ..interface() };
     dataplane.put_interface(&both).unwrap();
@@ -380,6 +384,17 @@ fn errors_are_never_answered() {
     let about = error(FAR, &echo(NIC, FAR, 1), 0, 48).hops(1);
     let outcome = world.port(&on_vlan(&about));
     assert_eq!((outcome.verdict, outcome.action), (Verdict::TtlExpired, Action::Drop));
+}
+
+#[test]
+fn a_full_table_refuses_new_flows_and_keeps_those_that_stand() {
+    let mut world = world_with(Capacity { flows: 5, ..SMALL });
+    let ask = |n| on_vlan(&udp(&format!("[2001:db8:9::9]:{}", 4000 + n), "[fd02:0:0:1::10]:53"));
+    for n in 0..8 {
+        let verdict = if n < 5 { Verdict::ForwardedToNet } else { Verdict::FlowsFull };
+        assert_eq!(world.port(&ask(n)).verdict, verdict, "{n}");
+    }
+    assert_eq!(world.fabric(&from_nic(&answer())).verdict, Verdict::ForwardedToCustomer);
 }
 
 #[test]

@@ -58,6 +58,10 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new() -> Self {
+        Self::with(SMALL)
+    }
+
+    pub(super) fn with(capacity: Capacity) -> Self {
         unshare(CloneFlags::CLONE_NEWNET).expect("root is needed to make a network namespace");
         // The kernel's own neighbour discovery would be counted on the uplink.
         let _ = fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
@@ -72,7 +76,8 @@ impl World {
             ip(line);
         }
         let pins = TempDir::new().unwrap();
-        let dataplane = Dataplane::open_with(pins.path(), SMALL).unwrap_or_else(|e| panic!("{e}"));
+        let dataplane =
+            Dataplane::open_with(pins.path(), capacity).unwrap_or_else(|e| panic!("{e}"));
         let mut world = Self { dataplane, pins };
         world.furnish();
         world
@@ -175,8 +180,14 @@ impl Drop for World {
     }
 }
 
-pub(super) const SMALL: Capacity =
-    Capacity { interfaces: 64, routes: 1024, nics: 64, rule_rows: 256, flows: 1024 };
+pub(super) const SMALL: Capacity = Capacity {
+    interfaces: 64,
+    routes: 1024,
+    nics: 64,
+    rule_rows: 256,
+    flows: 4096,
+    flows_per_net: 4096,
+};
 
 pub(super) fn interface() -> Interface {
     Interface {

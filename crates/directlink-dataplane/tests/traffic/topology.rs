@@ -32,8 +32,14 @@ pub(crate) const ANOTHER: InterfaceNumber = InterfaceNumber::new(2).unwrap();
 pub(crate) const GATEWAY_MAC: Mac = Mac([2, 0, 0, 0, 2, 1]);
 const ROUTER_MAC: Mac = Mac([2, 0, 0, 0, 1, 2]);
 const NIC_MAC: Mac = Mac([2, 0, 0, 0, 2, 2]);
-const SMALL: Capacity =
-    Capacity { interfaces: 64, routes: 1024, nics: 64, rule_rows: 256, flows: 1024 };
+const SMALL: Capacity = Capacity {
+    interfaces: 64,
+    routes: 1024,
+    nics: 64,
+    rule_rows: 256,
+    flows: 1024,
+    flows_per_net: 512,
+};
 
 /// A network namespace that ends with this value.
 pub(crate) struct Namespace {
