@@ -15,7 +15,9 @@
 //! ratio, as other load comes and goes.
 //!
 //! `cargo bench -p directlink-dataplane --bench forwarding` as root; with `-- NAME`, only the
-//! roads with that in their name (for a profiler), or with `-- flood` what a flood costs (`flood/`).
+//! roads with that in their name (for a profiler), or one part: `-- flood` what a flood costs
+//! (`flood/`), `-- matrix` how the speed changes from a small router to a full one (`matrix/`),
+//! `-- latency` a question and its answer (`latency/`).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 #[path = "../tests/traffic/topology.rs"]
@@ -24,6 +26,10 @@ mod topology;
 
 #[path = "flood/mod.rs"]
 mod flood;
+#[path = "latency/mod.rs"]
+mod latency;
+#[path = "matrix/mod.rs"]
+mod matrix;
 #[path = "../tests/traffic/flood.rs"]
 mod traffic_flood;
 
@@ -58,6 +64,21 @@ const TARGET: f64 = 3.0;
 /// Every connection has a bandwidth; this one is not reached.
 const BANDWIDTH: Rate = Rate::new(100_000_000_000).unwrap();
 
+/// How large a router is, and how many flows go through it.
+#[derive(Clone, Copy)]
+struct Setup {
+    name: &'static str,
+    interfaces: u16,
+    /// Of each interface.
+    prefixes: u16,
+    rules: u16,
+    flows: u32,
+}
+
+impl Setup {
+    const USUAL: Self = Self { name: "usual", interfaces: 1, prefixes: 1, rules: 1, flows: 1024 };
+}
+
 /// Something that frames go through, from `source` to a sink of its own.
 struct Road {
     name: &'static str,
@@ -65,6 +86,7 @@ struct Road {
     bpf: Ebpf,
     /// The program that makes the frames, and how long they are.
     generator: (&'static str, usize),
+    flows: u32,
     mpps: Vec<f64>,
     /// Where the generator runs.
     source: Namespace,
@@ -78,33 +100,51 @@ fn main() {
         return;
     }
     pin_to_one_processor();
-    let (mut directlink, mut region) = directlink();
     let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    if only.as_ref().is_none_or(|name| name == "flood") {
-        flood::measure(&mut directlink, &mut region);
+    match only.as_deref() {
+        Some("flood") => measure_flood(),
+        Some("matrix") => matrix::measure(),
+        Some("latency") => latency::measure(),
+        Some(name) => measure_roads(|road| road.name.contains(name)),
+        None => {
+            measure_roads(|_| true);
+            matrix::measure();
+            latency::measure();
+            measure_flood();
+        }
     }
-    if only.as_ref().is_some_and(|name| name == "flood") {
-        return;
-    }
+}
+
+fn measure_flood() {
+    let (mut directlink, mut region) = directlink();
+    flood::measure(&mut directlink, &mut region);
+}
+
+fn measure_roads(is_wanted: impl Fn(&Road) -> bool) {
+    let (directlink, _region) = directlink();
     let (back, _other_region) = directlink_back();
     let mut roads = vec![
         wire(),
         directlink,
         back,
-        kernel(Kernel::Plain),
-        kernel(Kernel::Vxlan),
-        kernel(Kernel::Whole),
+        kernel(Kernel::Plain, &Setup::USUAL),
+        kernel(Kernel::Vxlan, &Setup::USUAL),
+        kernel(Kernel::Whole, &Setup::USUAL),
     ];
-    roads.retain(|road| only.as_ref().is_none_or(|name| road.name.contains(name)));
-    // Once to warm up.
-    for road in &mut roads {
+    roads.retain(is_wanted);
+    measure_rounds(&mut roads, ROUNDS);
+    report(&roads);
+}
+
+/// Interleaved, after one of each to warm up.
+fn measure_rounds(roads: &mut [Road], rounds: usize) {
+    for road in roads.iter_mut() {
         road.round();
         road.mpps.clear();
     }
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         roads.iter_mut().for_each(Road::round);
     }
-    report(&roads);
 }
 
 fn report(roads: &[Road]) {
@@ -134,11 +174,16 @@ fn percentile(rounds: &[f64], percent: usize) -> f64 {
 
 impl Road {
     /// The generator redirects into `link`, a veth end of the namespace `source`.
-    fn new(
+    fn new(name: &'static str, does: &'static str, end: (Namespace, &str), frame: &[u8]) -> Self {
+        Self::with(name, does, end, frame, &Setup::USUAL)
+    }
+
+    fn with(
         name: &'static str,
         does: &'static str,
         (source, link): (Namespace, &str),
         frame: &[u8],
+        setup: &Setup,
     ) -> Self {
         let mut bpf = Ebpf::load(GENERATOR).unwrap();
         let generate = if frame.len() == FRAME_BYTES { "generate" } else { "generate_tunnelled" };
@@ -148,9 +193,11 @@ impl Road {
         }
         let ifindex = source.ifindex(link);
         let mut templates = Array::try_from(bpf.map_mut("templates").unwrap()).unwrap();
-        templates.set(0, Template::new(frame, ifindex), 0).unwrap();
+        let Setup { flows, interfaces, .. } = *setup;
+        let template = Template::with(frame, ifindex, flows, interfaces.into());
+        templates.set(0, template, 0).unwrap();
         let generator = (generate, frame.len());
-        Self { name, does, bpf, generator, mpps: vec![], source, _rest: vec![] }
+        Self { name, does, bpf, generator, flows, mpps: vec![], source, _rest: vec![] }
     }
 
     /// Drops what XDP sends out at `link` of `namespace`.
@@ -180,24 +227,32 @@ impl Road {
     }
 
     fn run(&mut self) -> Option<f64> {
-        let Self { bpf, source, generator: (generate, bytes), .. } = self;
-        let before = arrived(bpf);
-        let program: &Xdp = bpf.program(generate).unwrap().try_into().unwrap();
-        let elapsed = source.enter(|| {
+        // One of each flow, as every road keeps something of flows that are under way.
+        if self.flows > PACKETS / 10 {
+            self.send(self.flows);
+        }
+        let before = arrived(&self.bpf);
+        let seconds = self.send(PACKETS);
+        let packets = arrived(&self.bpf) - before;
+        let most = packets > u64::from(PACKETS) / 2;
+        most.then(|| packets as f64 / seconds / 1e6)
+    }
+
+    fn send(&self, packets: u32) -> f64 {
+        let (generate, bytes) = self.generator;
+        let program: &Xdp = self.bpf.program(generate).unwrap().try_into().unwrap();
+        self.source.enter(|| {
             let start = Instant::now();
             program
                 .test_run(TestRunOptions {
-                    data_in: Some(&vec![0; *bytes]),
-                    repeat: PACKETS,
+                    data_in: Some(&vec![0; bytes]),
+                    repeat: packets,
                     attrs: aya::programs::TestRunAttrs::new().xdp_live_frames(64),
                     ..TestRunOptions::default()
                 })
                 .unwrap();
-            start.elapsed()
-        });
-        let packets = arrived(bpf) - before;
-        let most = packets > u64::from(PACKETS) / 2;
-        most.then(|| packets as f64 / elapsed.as_secs_f64() / 1e6)
+            start.elapsed().as_secs_f64()
+        })
     }
 }
 
@@ -253,7 +308,7 @@ enum Kernel {
     Whole,
 }
 
-fn kernel(job: Kernel) -> Road {
+fn kernel(job: Kernel, setup: &Setup) -> Road {
     let [source, router, sink] = ["source", "kernel", "sink"].map(Namespace::new);
     router.ip(&format!("link add k0 type veth peer name g0 netns {}", source.name()));
     router.ip(&format!("link add k1 mtu 1600 type veth peer name s0 netns {}", sink.name()));
@@ -273,36 +328,57 @@ fn kernel(job: Kernel) -> Road {
     } else {
         router.ip("route add 10.0.1.0/24 via 10.9.0.2");
     }
+    for n in 1..setup.prefixes {
+        router.ip(&format!("route add {} via 203.0.113.2", prefix(n)));
+    }
     router.enter(|| {
         std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").unwrap();
         offload::poll("k0").unwrap();
     });
     let to = mac(&router, "k0").parse::<Mac>().unwrap().0;
     if job == Kernel::Whole {
-        admit_with_nftables(&router);
+        admit_with_nftables(&router, setup.rules);
     }
     let (name, does) = match job {
         Kernel::Plain => ("kernel plain", "ip_forward: route, TTL"),
         Kernel::Vxlan => ("kernel vxlan", "the same, and the vxlan device"),
         Kernel::Whole => ("kernel whole", "the same, and nftables with connection tracking"),
     };
-    let mut road = Road::new(name, does, (source, "g0"), &frame(None, to));
+    // The kernel has no VLAN devices here: one interface.
+    let setup = Setup { interfaces: 1, ..*setup };
+    let mut road = Road::with(name, does, (source, "g0"), &frame(None, to), &setup);
     road.sink_packets(&sink, "s0");
     road._rest = vec![router, sink];
     road
 }
 
-/// The security group of our road, as the kernel's own filter has it.
-fn admit_with_nftables(router: &Namespace) {
-    for line in [
-        "add table ip group",
-        "add chain ip group forward { type filter hook forward priority 0 ; policy drop ; }",
-        "add rule ip group forward ct state established accept",
-        "add rule ip group forward ip saddr 192.0.2.0/24 udp dport 53 accept",
-    ] {
-        router.output(&format!("nft {line}"));
+/// The security group of our road, as the kernel's own filter has it: the last rule is the one. What it
+/// admitted is marked, as conntrack calls no flow established that nobody answers.
+fn admit_with_nftables(router: &Namespace, rules: u16) {
+    let mut script = "table ip group {\n chain forward {\n  type filter hook forward priority 0; \
+                      policy drop;\n  ct mark 1 accept\n"
+        .to_owned();
+    for port in others(rules) {
+        script += &format!("  ip saddr 192.0.2.0/24 tcp dport {port} accept\n");
     }
+    script += "  ip saddr 192.0.2.0/24 udp dport 53 ct mark set 1 accept\n }\n}\n";
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), script).unwrap();
+    router.output(&format!("nft -f {}", file.path().display()));
     assert!(router.output("nft list ruleset").contains("dport 53"), "nftables is needed");
+}
+
+/// Ports of rules that do not match, before the one that does.
+fn others(rules: u16) -> impl Iterator<Item = u16> {
+    1000..1000 + rules - 1
+}
+
+/// The n-th of a customer's prefixes; the 0th is that of its packets.
+fn prefix(n: u16) -> String {
+    match n {
+        0 => "192.0.2.0/24".to_owned(),
+        n => format!("172.{}.{}.0/24", 16 + n / 256, n % 256),
+    }
 }
 
 const CUSTOMER: [u8; 4] = [192, 0, 2, 9];

@@ -16,34 +16,52 @@
 // What a frame shrinks by: the tunnel goes, Ethernet and tag come.
 #define CUSTOMER_SHRINKAGE (TUNNEL_BYTES - sizeof(struct tagged))
 
-#define CUSTOMER_SHORTCUT_WORDS 7
+#define END_WORDS 5 // what the frames of a NIC have in common; the rest tells the flow
+#define FLOW_WORDS 2
 #define TYPE_VERSION 0xffffff0000000000ull // of the 8 bytes behind the outer MACs
 #define TYPE_AT 12
 
 struct customer_shortcut {
-	__u64 words[CUSTOMER_SHORTCUT_WORDS];
+	__u64 words[FLOW_WORDS];
 	struct shortcut_age age;
 	__u32 ifindex;
+	__u32 way; // whose MAC it goes to
+	__u32 end; // row of `customer_ends`, and its number
+	__u32 end_number;
+	__u8 router_mac[6];
 	__u16 interface;
 	__u16 limits;
 	__u16 mtu; // of the interface
 	__be16 tci;
-	__u8 router_mac[6];
 	__u16 zero;
-	__u32 way; // whose MAC it goes to
 };
 
 struct customer_shortcut_set {
-	struct customer_shortcut shortcuts[2];
+	struct customer_shortcut shortcuts[SHORTCUT_WAYS];
 };
 
-// User space makes room for each processor (`load.rs`).
+struct customer_end {
+	__u64 words[END_WORDS];
+	__u32 number;
+	__u32 ticks; // when it was pointed to last
+	__u64 zero[2];
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__type(key, __u32);
 	__type(value, struct customer_shortcut_set);
-	__uint(max_entries, 1 << SHORTCUT_SET_BITS);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
 } customer_shortcuts SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, struct customer_end);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+} customer_ends SEC(".maps");
 
 static __always_inline bool is_tunnel(const struct tunnel *tunnel)
 {
@@ -66,24 +84,22 @@ static __always_inline void note_fabric_frame(struct xdp_md *ctx, struct notes *
 	ip = tunnel.payload;
 	ports = *(const __be32 *)(ip + 1);
 	notes->words[0] = load_word((void *)tunnel.eth + TYPE_AT) & bpf_cpu_to_be64(TYPE_VERSION);
-	notes->words[0] |= bpf_cpu_to_be64((__u64) * (const __u8 *)ip << 8 | ip->protocol);
+	notes->words[0] |= bpf_cpu_to_be64((__u64) * (const __u8 *)ip);
 	notes->words[1] = load_word(&tunnel.ip->saddr);
 	notes->words[2] = load_word(tunnel.vxlan);
 	notes->words[3] = load_word(tunnel.inner->destination);
 	notes->words[4] = load_word(tunnel.inner->source);
 	notes->words[5] = load_word(&ip->saddr);
-	notes->words[6] = ports;
-	notes->set = shortcut_set((notes->words[2] + notes->words[5]) * 0x85ebca77c2b2ae3dull ^
-			     notes->words[6]);
+	notes->words[6] = (__u64)(tunnel.vxlan->vni | bpf_htonl(ip->protocol)) << 32 | ports;
+	notes->set = shortcut_set(notes->words[5] * 0x85ebca77c2b2ae3dull ^ notes->words[6]);
 }
 
 static __always_inline bool is_customer_shortcut(const struct customer_shortcut *shortcut,
-					    const struct notes *notes)
+						 const struct notes *notes)
 {
-	const __u64 *a = shortcut->words, *b = notes->words;
+	const __u64 *a = shortcut->words, *b = notes->words + END_WORDS;
 
-	return !((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3]) | (a[4] ^ b[4]) |
-		 (a[5] ^ b[5]) | (a[6] ^ b[6]));
+	return !((a[0] ^ b[0]) | (a[1] ^ b[1]));
 }
 
 static __always_inline struct customer_shortcut *find_customer_shortcut(const struct notes *notes)
@@ -94,28 +110,89 @@ static __always_inline struct customer_shortcut *find_customer_shortcut(const st
 		return NULL;
 	if (is_customer_shortcut(&set->shortcuts[0], notes))
 		return &set->shortcuts[0];
-	return is_customer_shortcut(&set->shortcuts[1], notes) ? &set->shortcuts[1] : NULL;
+	if (is_customer_shortcut(&set->shortcuts[1], notes))
+		return &set->shortcuts[1];
+	if (is_customer_shortcut(&set->shortcuts[2], notes))
+		return &set->shortcuts[2];
+	return is_customer_shortcut(&set->shortcuts[3], notes) ? &set->shortcuts[3] : NULL;
+}
+
+static __always_inline bool customer_can_take(const struct customer_shortcut *shortcut,
+					      const struct notes *notes)
+{
+	return is_customer_shortcut(shortcut, notes) || !is_current(&shortcut->age);
+}
+
+static __always_inline struct customer_shortcut *place_customer_shortcut(const struct notes *notes)
+{
+	struct customer_shortcut_set *set = bpf_map_lookup_elem(&customer_shortcuts, &notes->set);
+
+	if (!set)
+		return NULL;
+	if (customer_can_take(&set->shortcuts[0], notes))
+		return &set->shortcuts[0];
+	if (customer_can_take(&set->shortcuts[1], notes))
+		return &set->shortcuts[1];
+	if (customer_can_take(&set->shortcuts[2], notes))
+		return &set->shortcuts[2];
+	return &set->shortcuts[3];
+}
+
+static __always_inline bool is_customer_end(const struct customer_end *end, const struct notes *notes)
+{
+	const __u64 *a = end->words, *b = notes->words;
+
+	return !((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3]) | (a[4] ^ b[4]));
+}
+
+// The row that has this packet's end from now on, or NULL.
+static __always_inline struct customer_end *share_customer_end(const struct notes *notes,
+							       __u32 *index)
+{
+	__u64 hash = notes->words[2] ^ notes->words[4] * 3 ^ notes->words[1] * 5;
+	__u32 indices[2] = { end_row(hash, false), end_row(hash, true) };
+	struct customer_end *first = bpf_map_lookup_elem(&customer_ends, &indices[0]);
+	struct customer_end *second = bpf_map_lookup_elem(&customer_ends, &indices[1]);
+	__u32 ticks = bpf_jiffies64();
+	struct customer_end *row = first;
+
+	if (!first || !second)
+		return NULL;
+	*index = indices[0];
+	if (!is_customer_end(first, notes) &&
+	    (is_customer_end(second, notes) || ticks - second->ticks > ticks - first->ticks)) {
+		*index = indices[1];
+		row = second;
+	}
+	if (!is_customer_end(row, notes)) {
+		row->words[0] = notes->words[0];
+		row->words[1] = notes->words[1];
+		row->words[2] = notes->words[2];
+		row->words[3] = notes->words[3];
+		row->words[4] = notes->words[4];
+		row->number += 1;
+	}
+	row->ticks = ticks;
+	return row;
 }
 
 static __always_inline void leave_customer_shortcut(const struct notes *notes,
-					       const struct trip *trip,
-					       const struct interface_key *key,
-					       const struct interface_row *row, __u32 way)
+						    const struct trip *trip,
+						    const struct interface_key *key,
+						    const struct interface_row *row, __u32 way)
 {
-	struct customer_shortcut_set *set;
 	struct customer_shortcut *shortcut;
+	struct customer_end *end;
+	__u32 index;
 
 	if (!notes->eligible)
 		return;
-	set = bpf_map_lookup_elem(&customer_shortcuts, &notes->set);
-	if (!set)
+	end = share_customer_end(notes, &index);
+	shortcut = place_customer_shortcut(notes);
+	if (!end || !shortcut)
 		return;
-	shortcut = &set->shortcuts[0];
-	if (is_current(&shortcut->age) && !is_customer_shortcut(shortcut, notes))
-		shortcut = &set->shortcuts[1];
-#pragma unroll
-	for (int i = 0; i < CUSTOMER_SHORTCUT_WORDS; i++)
-		shortcut->words[i] = notes->words[i];
+	shortcut->words[0] = notes->words[END_WORDS];
+	shortcut->words[1] = notes->words[END_WORDS + 1];
 	shortcut->age = age_now(notes);
 	shortcut->ifindex = key->port_ifindex;
 	shortcut->interface = row->number;
@@ -124,6 +201,8 @@ static __always_inline void leave_customer_shortcut(const struct notes *notes,
 	shortcut->mtu = row->mtu;
 	shortcut->tci = bpf_htons(key->vlan);
 	set_mac(shortcut->router_mac, row->router_mac);
+	shortcut->end = index;
+	shortcut->end_number = end->number;
 }
 
 // Out of the tunnel, with a tag. False: the frame is not as long as it was.
@@ -154,6 +233,7 @@ static __always_inline enum verdict go_customer_shortcut(struct xdp_md *ctx, str
 {
 	struct neighbour_row neighbour;
 	struct customer_shortcut *shortcut;
+	struct customer_end *end;
 	enum verdict verdict;
 	struct iphdr *ip;
 
@@ -162,6 +242,9 @@ static __always_inline enum verdict go_customer_shortcut(struct xdp_md *ctx, str
 		return VERDICT_COUNT;
 	shortcut = find_customer_shortcut(notes);
 	if (!shortcut || !is_current(&shortcut->age))
+		return VERDICT_COUNT;
+	end = bpf_map_lookup_elem(&customer_ends, &shortcut->end);
+	if (!end || end->number != shortcut->end_number || !is_customer_end(end, notes))
 		return VERDICT_COUNT;
 	ip = at(ctx, FABRIC_HEAD, sizeof(*ip));
 	if (!ip || !is_usual(ip, trip->bytes - FABRIC_HEAD, shortcut->mtu) ||

@@ -14,20 +14,31 @@
 // packets, what will be answered or dropped. So none but the road says no; of the rate alone
 // (rate.h), which every packet is asked about, a shortcut says it as well.
 //
-// Each processor has its own shortcuts, in sets of two by the flow's hash. A third flow in a set
-// takes another's place: memory is bounded, and a crowd of flows goes as fast as the road.
+// Each processor has its own shortcuts, in sets of four by the flow's hash, as many as there may be
+// flows (`load.rs`). A fifth flow in a set takes another's place.
+//
+// A shortcut is one cache line, for of a hundred thousand flows none has it at hand. What all flows
+// of a NIC have in common, its end of the tunnel, is a row of its own that shortcuts point to:
+//
+//   shortcut: what tells the flow ─ age ─ limits ─ end, and its number ──► end: number, addresses
+//
+// Each content of a row has another number, so a shortcut never finds another NIC's end.
 #pragma once
 
 #include "parse.h"
 
-// Of the kernel's tick: half a second at 100 Hz, a fifth at 250 Hz.
-#define FRESH_TICKS 50
-#define SHORTCUT_SET_BITS 12
+// Of the kernel's tick: half a second at 250 Hz, a second and a quarter at 100 Hz.
+#define FRESH_TICKS 125
 #define SHORTCUT_WORDS_MAX 7
+#define SHORTCUT_WAYS 4
+#define END_BITS 14 // rows of a processor for ends of tunnels
 
 #define TCP_FLAGS_AT 13
 #define TCP_FIN_SYN_RST 0x07
 #define FRAGMENT_AND_PROTOCOL 0x3fff00ff // of the IP header's bytes 6 to 9
+
+// Sets of a processor; user space says how many when it loads the programs.
+const volatile __u32 shortcut_set_bits = 12;
 
 // What the road writes down, to leave a shortcut behind.
 struct notes {
@@ -87,11 +98,18 @@ static __always_inline struct shortcut_age age_now(const struct notes *notes)
 	};
 }
 
+// Where the end of a tunnel may be, of this processor: one of two rows.
+static __always_inline __u32 end_row(__u64 hash, bool second)
+{
+	hash *= second ? 0xc2b2ae3d27d4eb4full : 0x9e3779b97f4a7c15ull;
+	return bpf_get_smp_processor_id() << END_BITS | hash >> (64 - END_BITS);
+}
+
 // Of this processor. A processor without sets has no shortcuts.
 static __always_inline __u32 shortcut_set(__u64 hash)
 {
 	hash *= 0x9e3779b97f4a7c15ull;
-	return bpf_get_smp_processor_id() << SHORTCUT_SET_BITS | hash >> (64 - SHORTCUT_SET_BITS);
+	return bpf_get_smp_processor_id() << shortcut_set_bits | hash >> (64 - shortcut_set_bits);
 }
 
 // Whether the packet with this IP header, 28 bytes of which are there, is in the midst of a

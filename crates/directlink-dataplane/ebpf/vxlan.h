@@ -78,15 +78,27 @@ struct endpoint {
 	const struct next_hop *hop;
 };
 
-static __always_inline __u32 flow_hash(const struct tuple *tuple)
+static __always_inline __u32 mix_flow(__be32 source, __be32 destination, __u32 ports, __u8 protocol)
 {
-	__u32 hash = tuple->source * 0x9e3779b1 ^ tuple->destination * 0x85ebca77;
+	__u32 hash = source * 0x9e3779b1 ^ destination * 0x85ebca77;
 
-	hash ^= ((__u32)tuple->source_port << 16 | tuple->destination_port) * 0xc2b2ae3d;
-	hash ^= tuple->protocol;
+	hash ^= ports * 0xc2b2ae3d;
+	hash ^= protocol;
 	hash ^= hash >> 15;
 	hash *= 0x27d4eb2f;
 	return hash ^ hash >> 13;
+}
+
+static __always_inline __u32 flow_hash(const struct tuple *tuple)
+{
+	return mix_flow(tuple->source, tuple->destination,
+			(__u32)tuple->source_port << 16 | tuple->destination_port,
+			tuple->protocol);
+}
+
+static __always_inline __be16 source_port(__u32 hash)
+{
+	return bpf_htons(SOURCE_PORT_FIRST + (hash & SOURCE_PORT_MASK));
 }
 
 // `bytes`: of the outer IP packet.
@@ -113,7 +125,7 @@ static __always_inline void write_tunnel(const struct tunnel *tunnel, const stru
 	set_mac(tunnel->eth->source, end->hop->source_mac);
 	tunnel->eth->protocol = bpf_htons(ETH_P_IP);
 	write_outer_ip(tunnel, end->router->vtep, end->nic->vtep, bytes);
-	tunnel->udp->source = bpf_htons(SOURCE_PORT_FIRST + (end->hash & SOURCE_PORT_MASK));
+	tunnel->udp->source = source_port(end->hash);
 	tunnel->udp->dest = bpf_htons(VXLAN_PORT);
 	tunnel->udp->len = bpf_htons(bytes - sizeof(struct iphdr));
 	tunnel->udp->check = 0;

@@ -48,6 +48,8 @@ pub enum TableError {
     Peers(usize),
     #[error("a router has at most 1023 ports with a rate")]
     Ports,
+    #[error("the kernel has no memory for a row of table {0}")]
+    Memory(&'static str),
     #[error("a rule set holds at most 1,024 rules each way, not {0}")]
     Rules(usize),
 }

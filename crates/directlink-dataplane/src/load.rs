@@ -126,6 +126,7 @@ impl Dataplane {
                 .map_err(|source| OpenError::Pins { path: dir.clone(), source })?;
         }
         let processors = processors()?;
+        let set_bits = shortcut_set_bits(capacity.flows, processors);
         let mut programs = EbpfLoader::new()
             .default_map_pin_directory(&tables_dir)
             .map_max_entries("interfaces", capacity.interfaces)
@@ -148,8 +149,11 @@ impl Dataplane {
             .map_max_entries("free_places6", capacity.flows)
             .map_max_entries("forwarded", processors * FORWARDED_NUMBERS)
             .map_max_entries("credits", processors * CREDIT_LIMITS)
-            .map_max_entries("net_shortcuts", processors * SHORTCUT_SETS)
-            .map_max_entries("customer_shortcuts", processors * SHORTCUT_SETS)
+            .map_max_entries("net_shortcuts", processors << set_bits)
+            .map_max_entries("customer_shortcuts", processors << set_bits)
+            .map_max_entries("net_ends", processors << END_BITS)
+            .map_max_entries("customer_ends", processors << END_BITS)
+            .override_global("shortcut_set_bits", &set_bits, true)
             .load(OBJECT)?;
         let mut roads6 = ProgramArray::try_from(pinned_map(&tables_dir, ROADS6)?)
             .map_err(|source| OpenError::Table { name: ROADS6, source })?;
@@ -333,8 +337,15 @@ fn start_clock(programs: &mut Ebpf) -> Result<(), OpenError> {
 /// the old before the new callers do, so each packet goes one whole road.
 const ROADS6: &str = "roads6";
 
-/// Each processor's share of the tables of ways: `WAY_SET_BITS` of `ebpf/shortcuts.h`.
-const SHORTCUT_SETS: u32 = 1 << 12;
+/// So that all flows together have a shortcut each, if they are dealt out evenly. A set holds four, in
+/// 256 bytes, for each direction; half full on purpose, as a set's luck varies.
+fn shortcut_set_bits(flows: u32, processors: u32) -> u32 {
+    const LEAST: u32 = 10;
+    (flows / 2 / processors).max(1 << LEAST).ilog2()
+}
+
+/// Of `ebpf/shortcuts.h`.
+const END_BITS: u32 = 14;
 
 fn processors() -> Result<u32, OpenError> {
     let count = nr_cpus().map_err(|(_, source)| OpenError::Processors(source))?;

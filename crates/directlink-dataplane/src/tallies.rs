@@ -17,8 +17,13 @@ use crate::{
     tables::{FORWARDED_NUMBERS, ForwardedRow, InterfaceTallies},
     verdict::{Tallies, Verdict},
 };
-use aya::{maps::PerCpuValues, util::nr_cpus};
-use std::collections::BTreeMap;
+use aya::{
+    maps::{MapError, PerCpuValues},
+    util::nr_cpus,
+};
+use std::{collections::BTreeMap, io, thread};
+
+const TRIES: usize = 1000;
 
 impl Dataplane {
     /// What became of every packet that the router saw.
@@ -83,10 +88,16 @@ impl Dataplane {
     /// All from 0: for an interface that is new.
     pub(crate) fn start_tallies(&mut self, interface: InterfaceNumber) -> Done {
         self.clear_forwarded(interface)?;
-        self.tables
-            .interface_tallies
-            .insert(u32::from(interface), zero_tallies()?, 0)
-            .map_err(in_table("interface_tallies"))
+        // Of memory for each processor the kernel has little at hand, and fetches more in a moment:
+        // who puts thousands of interfaces at once is refused in between.
+        for _ in 0..TRIES {
+            let zero = zero_tallies()?;
+            match self.tables.interface_tallies.insert(u32::from(interface), zero, 0) {
+                Err(e) if is_out_of_memory(&e) => thread::yield_now(),
+                done => return done.map_err(in_table("interface_tallies")),
+            }
+        }
+        Err(TableError::Memory("interface_tallies"))
     }
 
     pub(crate) fn remove_tallies(&mut self, interface: InterfaceNumber) -> Done {
@@ -113,6 +124,10 @@ impl Dataplane {
         let processors = self.tables.forwarded.len() / FORWARDED_NUMBERS;
         (0..processors).map(|processor| processor * FORWARDED_NUMBERS + number).collect()
     }
+}
+
+fn is_out_of_memory(error: &MapError) -> bool {
+    matches!(error, MapError::SyscallError(e) if e.io_error.kind() == io::ErrorKind::OutOfMemory)
 }
 
 fn zero_tallies() -> Result<PerCpuValues<InterfaceTallies>, TableError> {

@@ -29,16 +29,25 @@ pub(crate) struct Template {
     frame: [u8; TEMPLATE_BYTES],
     ifindex: u32,
     tagged: u32,
+    flows: u32,
+    interfaces: u32,
 }
 
-// SAFETY: integers and arrays of them, repr(C), 120 + 4 + 4 bytes without padding.
+// SAFETY: integers and arrays of them, repr(C), 120 + 4 * 4 bytes without padding.
 #[allow(unsafe_code)]
 unsafe impl Pod for Template {}
 
 impl Template {
+    /// With 1,024 flows.
     pub(crate) fn new(frame: &[u8], ifindex: u32) -> Self {
+        Self::with(frame, ifindex, 1024, 1)
+    }
+
+    /// With so many flows, dealt out to so many VLANs or VNIs from that of the frame on.
+    pub(crate) fn with(frame: &[u8], ifindex: u32, flows: u32, interfaces: u32) -> Self {
         let tagged = (frame[12..14] == [0x81, 0]).into();
-        let mut template = Self { frame: [0; TEMPLATE_BYTES], ifindex, tagged };
+        let frame_bytes = [0; TEMPLATE_BYTES];
+        let mut template = Self { frame: frame_bytes, ifindex, tagged, flows, interfaces };
         template.frame[..frame.len()].copy_from_slice(frame);
         template
     }

@@ -32,7 +32,7 @@ pub(crate) const ANOTHER: InterfaceNumber = InterfaceNumber::new(2).unwrap();
 pub(crate) const GATEWAY_MAC: Mac = Mac([2, 0, 0, 0, 2, 1]);
 const ROUTER_MAC: Mac = Mac([2, 0, 0, 0, 1, 2]);
 const NIC_MAC: Mac = Mac([2, 0, 0, 0, 2, 2]);
-const SMALL: Capacity = Capacity {
+pub(crate) const SMALL: Capacity = Capacity {
     interfaces: 64,
     routes: 1024,
     nics: 64,
@@ -125,11 +125,15 @@ impl Region {
     }
 
     pub(crate) fn with(tags: Tags) -> Self {
+        Self::sized(tags, SMALL)
+    }
+
+    pub(crate) fn sized(tags: Tags, capacity: Capacity) -> Self {
         let [customer, router, host, instance] =
             ["customer", "router", "host", "interface"].map(Namespace::new);
         connect(&customer, &router, &host, &instance);
         let pins = TempDir::new().unwrap();
-        let dataplane = router.enter(|| Dataplane::open_with(pins.path(), SMALL).unwrap());
+        let dataplane = router.enter(|| Dataplane::open_with(pins.path(), capacity).unwrap());
         let mut region = Self { dataplane, customer, router, host, instance, pins };
         region.attach();
         region.furnish();
@@ -326,7 +330,7 @@ pub(crate) fn rule(range: &str, protocol: Protocol, port: Option<u16>) -> Rule {
     Rule { range: net(range), protocol, ports: port.map(|port| port..=port) }
 }
 
-fn nic(rule_set: Option<RuleSetNumber>) -> Nic {
+pub(crate) fn nic(rule_set: Option<RuleSetNumber>) -> Nic {
     Nic {
         vni: vni(),
         address: Ipv4Addr::new(10, 0, 1, 10).into(),
@@ -340,7 +344,7 @@ fn vni() -> Vni {
     Vni::try_from(7001).unwrap()
 }
 
-fn net(text: &str) -> IpNet {
+pub(crate) fn net(text: &str) -> IpNet {
     text.parse().unwrap()
 }
 
