@@ -15,7 +15,7 @@ pub(crate) const fn line(brand: Brand) -> Option<&'static str> {
     match brand {
         Brand::Bird => Some("bfd on;"),
         Brand::Frr => Some("neighbor 172.16.0.1 bfd"),
-        Brand::Gobgp => None,
+        Brand::Gobgp | Brand::Exabgp => None,
     }
 }
 
@@ -48,7 +48,7 @@ async fn down_after(speaker: &Speaker, stop: impl FnOnce() -> Instant) -> Durati
 
 async fn silence_is_noticed_in_a_second(brand: Brand) {
     let place = Place::new();
-    let customer = Customer::start_with(&place, brand, None, line(brand).unwrap());
+    let customer = Customer::start_with(&place, brand, line(brand).unwrap());
     let speaker = Speaker::new(Handle::current()).unwrap();
     speaker.set(config(&place, None));
     all_up(&speaker).await;
@@ -95,7 +95,7 @@ async fn a_customer_without_bfd_hears_none() {
 async fn our_own_restart_is_no_dead_path() {
     let place = Place::new();
     // With `bfd on` BIRD 2.0.12 takes AdminDown for a failure, which RFC 5882 §3.2 does not.
-    let customer = Customer::start_with(&place, Brand::Bird, None, "bfd graceful;");
+    let customer = Customer::start_with(&place, Brand::Bird, "bfd graceful;");
     let speaker = Speaker::new(Handle::current()).unwrap();
     speaker.set(config(&place, None));
     all_up(&speaker).await;
@@ -114,7 +114,7 @@ async fn our_own_restart_is_no_dead_path() {
 #[tokio::test]
 async fn a_session_that_is_shut_is_not_watched() {
     let place = Place::new();
-    let _customer = Customer::start_with(&place, Brand::Bird, None, "bfd on;");
+    let _customer = Customer::start_with(&place, Brand::Bird, "bfd on;");
     let speaker = Speaker::new(Handle::current()).unwrap();
     speaker.set(config(&place, None));
     all_up(&speaker).await;

@@ -1,6 +1,8 @@
 //! The customer's router: a real daemon, configured by file and asked by its own command.
 
-use crate::place::{CUSTOMER, CUSTOMER_ASN, Place, ROUTER, ROUTER_ASN};
+mod config;
+
+use crate::place::{CUSTOMER, Ends, Place, V4, V6};
 use directlink_net::{BgpKey, IpNet};
 use nix::{
     sys::signal::{Signal, kill},
@@ -8,7 +10,9 @@ use nix::{
 };
 use serde_json::Value;
 use std::{
+    collections::BTreeSet,
     fs::{self, File, Permissions},
+    io::Write as _,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command},
@@ -20,10 +24,23 @@ pub(crate) enum Brand {
     Bird,
     Frr,
     Gobgp,
+    Exabgp,
+}
+
+/// How a customer's session is to be.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Wish<'a> {
+    pub(crate) key: Option<&'a BgpKey>,
+    /// A line more in the session's configuration.
+    pub(crate) more: &'a str,
+    pub(crate) is_ipv6: bool,
+    /// It was here before, and says so: R and F bit of RFC 4724.
+    pub(crate) is_back: bool,
 }
 
 pub(crate) struct Customer {
     brand: Brand,
+    is_ipv6: bool,
     netns: String,
     dir: PathBuf,
     daemon: Child,
@@ -31,61 +48,99 @@ pub(crate) struct Customer {
     helpers: Vec<Child>,
 }
 
-/// What is announced and good, the second with the community of a high preference. A host route,
-/// which is not good, comes with them.
-pub(crate) const ANNOUNCED: [&str; 2] = ["192.168.0.0/16", "192.168.7.0/24"];
-const REFUSED: &str = "192.168.9.1/32";
+/// What is announced and good, the second with the community of a high preference. A prefix too
+/// long, which is not good, comes with them.
+pub(crate) struct Announced {
+    pub(crate) good: [&'static str; 2],
+    pub(crate) refused: &'static str,
+}
+
+pub(crate) const ANNOUNCED: [&str; 2] = IPV4.good;
+const IPV4: Announced =
+    Announced { good: ["192.168.0.0/16", "192.168.7.0/24"], refused: "192.168.9.1/32" };
+const IPV6: Announced =
+    Announced { good: ["2001:db8:9::/48", "2001:db8:9:7::/64"], refused: "2001:db8:9::1/128" };
 const HIGH: &str = "7224:7300";
+
+impl Wish<'_> {
+    fn ends(&self) -> Ends {
+        if self.is_ipv6 { V6 } else { V4 }
+    }
+
+    pub(crate) fn announced(&self) -> Announced {
+        if self.is_ipv6 { IPV6 } else { IPV4 }
+    }
+
+    fn channel(&self) -> &'static str {
+        if self.is_ipv6 { "ipv6" } else { "ipv4" }
+    }
+}
 
 impl Customer {
     pub(crate) fn start(place: &Place, brand: Brand, key: Option<&BgpKey>) -> Self {
-        Self::start_with(place, brand, key, "")
+        Self::start_as(place, brand, Wish { key, ..Wish::default() })
     }
 
     /// With a line more in the session's configuration.
-    pub(crate) fn start_with(
-        place: &Place,
-        brand: Brand,
-        key: Option<&BgpKey>,
-        more: &str,
-    ) -> Self {
+    pub(crate) fn start_with(place: &Place, brand: Brand, more: &str) -> Self {
+        Self::start_as(place, brand, Wish { more, ..Wish::default() })
+    }
+
+    pub(crate) fn start_as(place: &Place, brand: Brand, wish: Wish<'_>) -> Self {
         let (netns, dir) = (place.customer(), place.dir.path().to_owned());
         let config = dir.join("config");
-        fs::write(&config, brand.config(key.map(BgpKey::expose), more)).unwrap();
+        fs::write(&config, config::config(brand, &wish, &dir)).unwrap();
         let helpers = match brand {
-            Brand::Frr if more.contains("bfd") => frr_helpers(&netns, &dir),
+            // To IPv6 it needs to know its links.
+            Brand::Frr if wish.more.contains("bfd") || wish.is_ipv6 => frr_helpers(&netns, &dir),
+            Brand::Exabgp => {
+                fs::write(dir.join("watch"), config::exabgp_watch(&dir)).unwrap();
+                for file in ["commands", "seen"] {
+                    File::create(dir.join(file)).unwrap();
+                }
+                vec![]
+            }
             Brand::Bird | Brand::Frr | Brand::Gobgp => vec![],
         };
-        let daemon = start(&netns, &dir, "log", &brand.command(&dir, &config, !helpers.is_empty()));
-        let mut customer = Self { brand, netns, dir, daemon, helpers };
+        let mut command = brand.command(&dir, &config, !helpers.is_empty());
+        if wish.is_back {
+            command += brand.recovery();
+        }
+        let daemon = start(&netns, &dir, "log", &command);
+        let mut customer = Self { brand, is_ipv6: wish.is_ipv6, netns, dir, daemon, helpers };
         customer.wait_for_socket();
         if brand == Brand::Gobgp {
-            let [plain, preferred] = ANNOUNCED;
-            for route in [plain, &format!("{preferred} community {HIGH}"), REFUSED] {
-                customer.ask(&format!("global rib add {route}"));
+            let Announced { good: [plain, preferred], refused } = wish.announced();
+            for route in [plain, &format!("{preferred} community {HIGH}"), refused] {
+                customer.ask(&format!("global rib -a {} add {route}", wish.channel()));
             }
         }
         customer
     }
 
+    fn wish(&self) -> Wish<'static> {
+        Wish { is_ipv6: self.is_ipv6, ..Wish::default() }
+    }
+
     /// What it has from us, in order.
     pub(crate) fn learned(&self) -> Vec<IpNet> {
+        let (Ends { router, .. }, channel) = (self.wish().ends(), self.wish().channel());
         let mut prefixes = match self.brand {
             Brand::Bird => {
                 let text = self.ask("show route protocol directlink");
                 text.lines().filter_map(|l| l.split_whitespace().next()?.parse().ok()).collect()
             }
             Brand::Frr => {
-                let text =
-                    self.ask(&format!("show bgp ipv4 unicast neighbors {ROUTER} routes json"));
-                let json: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
+                let question = format!("show bgp {channel} unicast neighbors {router} routes json");
+                let json: Value = serde_json::from_str(&self.ask(&question)).unwrap_or(Value::Null);
                 let routes = json["routes"].as_object().into_iter().flatten();
                 routes.filter_map(|(prefix, _)| prefix.parse().ok()).collect()
             }
             Brand::Gobgp => {
-                let text = self.ask(&format!("neighbor {ROUTER} adj-in"));
+                let text = self.ask(&format!("neighbor {router} adj-in -a {channel}"));
                 text.split_whitespace().filter_map(|word| word.parse().ok()).collect::<Vec<_>>()
             }
+            Brand::Exabgp => exabgp_table(&self.seen()),
         };
         prefixes.sort_unstable();
         prefixes
@@ -94,10 +149,12 @@ impl Customer {
     /// Asks us for our table again; false if the daemon never does: GoBGP's `softresetin` looks at
     /// what it has.
     pub(crate) fn asks_for_refresh(&self) -> bool {
+        let Ends { router, .. } = self.wish().ends();
         let question = match self.brand {
             Brand::Bird => "reload in directlink".to_owned(),
-            Brand::Frr => format!("clear bgp {ROUTER} soft in"),
+            Brand::Frr => format!("clear bgp {router} soft in"),
             Brand::Gobgp => return false,
+            Brand::Exabgp => format!("announce route-refresh {} unicast", self.wish().channel()),
         };
         self.ask(&question);
         true
@@ -105,6 +162,7 @@ impl Customer {
 
     /// How many routes, or messages with some, it has taken from us.
     pub(crate) fn updates_received(&self) -> u64 {
+        let Ends { router, .. } = self.wish().ends();
         let json = |question: &str| {
             serde_json::from_str::<Value>(&self.ask(question)).unwrap_or(Value::Null)
         };
@@ -114,12 +172,23 @@ impl Customer {
                 let line = table.lines().find_map(|line| line.trim().strip_prefix("Import updates:"));
                 line.and_then(|line| line.split_whitespace().next()?.parse().ok())
             }
-            Brand::Frr => json(&format!("show bgp neighbors {ROUTER} json"))[ROUTER]
-                ["messageStats"]["updatesRecv"]
+            Brand::Frr => json(&format!("show bgp neighbors {router} json"))[router]["messageStats"]
+                ["updatesRecv"]
                 .as_u64(),
             Brand::Gobgp => None,
+            Brand::Exabgp => {
+                let seen = self.seen();
+                let updates = seen.iter().filter(|line| !line["neighbor"]["message"]["update"].is_null());
+                u64::try_from(updates.count()).ok()
+            }
         };
         count.unwrap_or_else(|| panic!("{:?} does not count", self.brand))
+    }
+
+    /// All that ExaBGP told.
+    fn seen(&self) -> Vec<Value> {
+        let text = fs::read_to_string(self.dir.join("seen")).unwrap();
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
     /// All that BIRD says of the session.
@@ -157,19 +226,27 @@ impl Customer {
                 .args(["netns", "exec", &self.netns, "gobgp"])
                 .args(question.split(' '))
                 .output(),
+            Brand::Exabgp => {
+                let mut commands = File::options().append(true).open(self.dir.join("commands"));
+                writeln!(commands.as_mut().unwrap(), "{question}").unwrap();
+                return String::new();
+            }
         };
         String::from_utf8(output.unwrap().stdout).unwrap()
     }
 
     fn wait_for_socket(&mut self) {
         let deadline = Instant::now() + Duration::from_secs(10);
+        let log = |customer: &Self| fs::read_to_string(customer.dir.join("log")).unwrap();
         let answers = |customer: &Self| match customer.brand {
             Brand::Bird => customer.table().contains("directlink"),
             Brand::Frr => customer.ask("show bgp summary json").contains("peers"),
-            Brand::Gobgp => customer.ask("neighbor").contains(ROUTER),
+            Brand::Gobgp => customer.ask("neighbor").contains(customer.wish().ends().router),
+            // It says so of each neighbour as it reads them, or once it is there.
+            Brand::Exabgp => log(customer).contains("loaded new configuration successfully"),
         };
         while !answers(self) {
-            let log = fs::read_to_string(self.dir.join("log")).unwrap();
+            let log = log(self);
             assert!(self.daemon.try_wait().unwrap().is_none(), "{:?} ended: {log}", self.brand);
             assert!(Instant::now() < deadline, "{:?} does not answer: {log}", self.brand);
             std::thread::sleep(Duration::from_millis(20));
@@ -194,10 +271,20 @@ impl Brand {
             Self::Bird => ("/usr/sbin/bird", "--version"),
             Self::Frr => ("/usr/lib/frr/bgpd", "--version"),
             Self::Gobgp => ("/usr/bin/gobgpd", "--version"),
+            Self::Exabgp => ("/usr/sbin/exabgp", "--version"),
         };
         let output = Command::new(program).arg(argument).output().unwrap();
         let said = [output.stdout, output.stderr].concat();
         String::from_utf8_lossy(&said).lines().next().unwrap_or_default().trim().to_owned()
+    }
+
+    /// FRR and ExaBGP say by themselves that they are back.
+    const fn recovery(self) -> &'static str {
+        match self {
+            Self::Bird => " -R",
+            Self::Gobgp => " --graceful-restart",
+            Self::Frr | Self::Exabgp => "",
+        }
     }
 
     fn command(self, dir: &Path, config: &Path, with_zebra: bool) -> String {
@@ -210,47 +297,36 @@ impl Brand {
                 if with_zebra { "" } else { "-Z" }
             ),
             Self::Gobgp => format!("/usr/bin/gobgpd -f {config} --api-hosts 127.0.0.1:50051"),
-        }
-    }
-
-    fn config(self, key: Option<&str>, more: &str) -> String {
-        match self {
-            Self::Bird => bird(key, more),
-            Self::Frr => frr(key, more),
-            Self::Gobgp => gobgp(key),
+            Self::Exabgp => format!(
+                "env exabgp.daemon.user=root exabgp.api.cli=false exabgp.api.ack=false \
+                 exabgp.log.destination=stdout /usr/sbin/exabgp {config}"
+            ),
         }
     }
 }
 
-fn bird(key: Option<&str>, more: &str) -> String {
-    let password = key.map(|key| format!("password \"{key}\";")).unwrap_or_default();
-    let (preferred, community) = (ANNOUNCED[1], HIGH.replace(':', ", "));
-    let statics: String = ANNOUNCED
-        .into_iter()
-        .chain([REFUSED])
-        .map(|prefix| format!("route {prefix} unreachable;\n"))
-        .collect();
-    format!(
-        "router id {CUSTOMER};
-         log stderr all;
-         protocol device {{ scan time 1; }}
-         protocol bfd {{ interface \"v0\" {{ interval 300 ms; multiplier 3; }}; }}
-         protocol static {{ ipv4; {statics} }}
-         protocol bgp directlink {{
-           local {CUSTOMER} as {CUSTOMER_ASN};
-           neighbor {ROUTER} as {ROUTER_ASN};
-           {password} {more}
-           hold time 9;
-           connect delay time 1;
-           connect retry time 2;
-           error wait time 1, 4;
-           ipv4 {{ import all; export filter {{
-             if source != RTS_STATIC then reject;
-             if net = {preferred} then bgp_community.add(({community}));
-             accept;
-           }}; }};
-         }}\n"
-    )
+/// What is left of all that was announced and withdrawn, on the last session.
+fn exabgp_table(seen: &[Value]) -> Vec<IpNet> {
+    let mut table = BTreeSet::new();
+    for line in seen {
+        if line["neighbor"]["state"] == "down" {
+            table.clear();
+        }
+        let update = &line["neighbor"]["message"]["update"];
+        let families = update["withdraw"].as_object().into_iter().flatten();
+        for prefix in families.flat_map(|(_, prefixes)| nlri(prefixes)) {
+            table.remove(&prefix);
+        }
+        let families = update["announce"].as_object().into_iter().flatten();
+        let next_hops = families.flat_map(|(_, next_hops)| next_hops.as_object()).flatten();
+        table.extend(next_hops.flat_map(|(_, prefixes)| nlri(prefixes)));
+    }
+    table.into_iter().collect()
+}
+
+fn nlri(prefixes: &Value) -> Vec<IpNet> {
+    let prefixes = prefixes.as_array().into_iter().flatten();
+    prefixes.filter_map(|prefix| prefix["nlri"].as_str()?.parse().ok()).collect()
 }
 
 /// A program of the customer's, in its namespace.
@@ -285,56 +361,4 @@ fn frr_helpers(netns: &str, dir: &Path) -> Vec<Child> {
     };
     let zebra = helper("zebra", "", "zserv.api");
     vec![zebra, helper("bfdd", &format!("--bfdctl {shown}/bfdd.ctl"), "bfdd.vty")]
-}
-
-fn frr(key: Option<&str>, more: &str) -> String {
-    let password =
-        key.map(|key| format!(" neighbor {ROUTER} password {key}\n")).unwrap_or_default();
-    let networks: String = ANNOUNCED
-        .into_iter()
-        .chain([REFUSED])
-        .map(|prefix| {
-            let preferred = if prefix == ANNOUNCED[1] { " route-map high" } else { "" };
-            format!("  network {prefix}{preferred}\n")
-        })
-        .collect();
-    format!(
-        "router bgp {CUSTOMER_ASN}
- bgp router-id {CUSTOMER}
- no bgp network import-check
- no bgp ebgp-requires-policy
- neighbor {ROUTER} remote-as {ROUTER_ASN}
- neighbor {ROUTER} timers 3 9
- neighbor {ROUTER} timers connect 1
- {more}
-{password} address-family ipv4 unicast
-{networks} exit-address-family
-route-map high permit 10
- set community {HIGH}
-"
-    )
-}
-
-fn gobgp(key: Option<&str>) -> String {
-    let password = key.map(|key| format!("auth-password = {key:?}")).unwrap_or_default();
-    format!(
-        "[global.config]
-as = {CUSTOMER_ASN}
-router-id = \"{CUSTOMER}\"
-local-address-list = [\"{CUSTOMER}\"]
-[[neighbors]]
-[neighbors.config]
-neighbor-address = \"{ROUTER}\"
-peer-as = {ROUTER_ASN}
-{password}
-[neighbors.timers.config]
-connect-retry = 1
-hold-time = 9
-keepalive-interval = 3
-idle-hold-time-after-reset = 1
-[[neighbors.afi-safis]]
-[neighbors.afi-safis.config]
-afi-safi-name = \"ipv4-unicast\"
-"
-    )
 }

@@ -306,7 +306,7 @@ async fn two_customers_with_the_same_addresses_do_not_meet() {
 #[tokio::test]
 async fn ttl_security_works_with_a_customer_that_has_it_too() {
     let place = Place::new();
-    let _customer = Customer::start_with(&place, Brand::Bird, None, "ttl security on;");
+    let _customer = Customer::start_with(&place, Brand::Bird, "ttl security on;");
     let speaker = Speaker::new(Handle::current()).unwrap();
     speaker.set(SessionConfig { ttl_security: true, ..config(&place, None) });
     up(&speaker).await;

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   dlsp-PID-N-r: v0 172.16.0.1/30 ════════ v0 172.16.0.2/30 :dlsp-PID-N-c
+//!                    fd01::1/64                 fd01::2/64
 //! ```
 
 use std::{
@@ -40,7 +41,9 @@ impl Place {
     }
 
     pub(crate) fn give_address(&self) {
-        ip(&format!("-n {} address add {ROUTER}/30 dev v0", self.router()));
+        for address in [format!("{ROUTER}/30"), format!("{}/64 nodad", V6.router)] {
+            ip(&format!("-n {} address add {address} dev v0", self.router()));
+        }
     }
 
     /// As when the agent makes the interface anew.
@@ -102,7 +105,9 @@ impl Place {
         ip(&format!("-n {router} link add v0 type veth peer name v0 netns {customer}"));
         ip(&format!("-n {router} link set v0 up"));
         ip(&format!("-n {customer} link set v0 up"));
-        ip(&format!("-n {customer} address add {CUSTOMER}/30 dev v0"));
+        for address in [format!("{CUSTOMER}/30"), format!("{}/64 nodad", V6.customer)] {
+            ip(&format!("-n {customer} address add {address} dev v0"));
+        }
     }
 }
 
@@ -133,6 +138,15 @@ fn ip(arguments: &str) {
     assert!(output.status.success(), "ip {arguments}: {said}");
 }
 
+/// The addresses of a session.
+#[derive(Clone, Copy)]
+pub(crate) struct Ends {
+    pub(crate) router: &'static str,
+    pub(crate) customer: &'static str,
+}
+
+pub(crate) const V4: Ends = Ends { router: ROUTER, customer: CUSTOMER };
+pub(crate) const V6: Ends = Ends { router: "fd01::1", customer: "fd01::2" };
 pub(crate) const ROUTER: &str = "172.16.0.1";
 pub(crate) const CUSTOMER: &str = "172.16.0.2";
 pub(crate) const ROUTER_ASN: u32 = 50624;
