@@ -63,6 +63,12 @@ clients: build ## AWS CLI, boto3, osc-cli, osc-sdk-python, npm's and Rust's SDK 
 	@scripts/setup-clients
 	DIRECTLINK=$(abspath $(DIRECTLINK)) $(PYTEST) clients --numprocesses 2
 
+FUZZ_SECONDS := 60
+
+.PHONY: fuzz
+fuzz: setup ## coverage-guided fuzzing of BGP, BFD and plans: FUZZ_SECONDS each (60)
+	@scripts/fuzz $(FUZZ_SECONDS)
+
 ##@ Measure it
 
 .PHONY: bench bench-forwarding bench-api

@@ -1,5 +1,5 @@
-//! What the fuzzer does with a nightly compiler, done with any: its check of plan documents over
-//! its corpus, and over what becomes of that when octets change.
+//! What `make fuzz` does for as long as one likes, for some seconds: its check of plan documents
+//! over its corpus, and over what becomes of that when octets change.
 
 // Helpers outside of #[test] functions are tests as well.
 #![allow(clippy::unwrap_used, clippy::expect_used)]

@@ -9,6 +9,7 @@ mod frame;
 mod frame6;
 mod layout;
 mod listing;
+mod mutations;
 mod police;
 mod rates;
 mod relays;

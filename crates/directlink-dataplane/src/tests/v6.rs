@@ -32,7 +32,7 @@ const SOLICITED: &str = "ff02::1:ff00:1";
 const ROUTER_LINK_LOCAL: &str = "fe80::ff:fe00:102";
 const CUSTOMER_LINK_LOCAL: &str = "fe80::1234";
 const FAR: &str = "2001:db8:9::9";
-const NIC: &str = "fd02:0:0:1::10";
+pub(super) const NIC: &str = "fd02:0:0:1::10";
 const GATEWAY: &str = "fd02:0:0:1::1";
 
 fn peer6() -> Peer {
@@ -62,7 +62,7 @@ fn rules6() -> RuleSet {
 }
 
 /// The usual world, with IPv6 beside.
-fn world() -> World {
+pub(super) fn world() -> World {
     world_with(SMALL)
 }
 
@@ -86,7 +86,7 @@ fn vlan_frame(to: Mac, packet: &[u8]) -> Vec<u8> {
     tagged(CUSTOMER_MAC, to, &[(C_TAG, VLAN)], IPV6, packet)
 }
 
-fn on_vlan(packet: &Packet6) -> Vec<u8> {
+pub(super) fn on_vlan(packet: &Packet6) -> Vec<u8> {
     vlan_frame(ROUTER_MAC, &packet.bytes())
 }
 
@@ -102,7 +102,7 @@ fn by_nic(from: Mac, to: Mac, packet: &Packet6) -> Vec<u8> {
     in_tunnel(&FROM_HOST, VNI, &ethernet(from, to, IPV6, &packet.bytes()))
 }
 
-fn from_nic(packet: &Packet6) -> Vec<u8> {
+pub(super) fn from_nic(packet: &Packet6) -> Vec<u8> {
     by_nic(NIC_MAC, GATEWAY_MAC, packet)
 }
 
@@ -111,11 +111,11 @@ fn to_nic(packet: &Packet6, source_port: u16) -> Vec<u8> {
     in_tunnel(&super::frame::Outer { source_port, ..TO_HOST }, VNI, &inner)
 }
 
-fn question() -> Packet6 {
+pub(super) fn question() -> Packet6 {
     udp("[2001:db8:9::9]:4000", "[fd02:0:0:1::10]:53")
 }
 
-fn answer() -> Packet6 {
+pub(super) fn answer() -> Packet6 {
     udp("[fd02:0:0:1::10]:53", "[2001:db8:9::9]:4000")
 }
 
