@@ -8,10 +8,12 @@
 //   parse.h  headers           rules.h security groups flows.h state of flows
 //   vxlan.h  tunnels           icmp.h  answers         port.h, fabric.h, slow.h the roads
 //   rate.h   limits            police.h what may go up relay.h  to another router
+//   bfd.h    in the agent's place
 //   …6.h     the same for IPv6, beside IPv4's
 //   shortcuts.h, net_shortcuts.h, customer_shortcuts.h                what a flow's last packet came to
 #include "fabric6.h"
 #include "port6.h"
+#include "bfd.h"
 #include "slow.h"
 #include "strays.h"
 
@@ -30,6 +32,7 @@ static __always_inline int act_on_port(struct xdp_md *ctx, const struct trip *tr
 	case VERDICT_FORWARDED_TO_NET:
 	case VERDICT_TTL_EXPIRED:
 	case VERDICT_TOO_BIG:
+	case VERDICT_BFD_ANSWERED:
 		return leave(trip);
 	case VERDICT_TO_ROUTER:
 		return XDP_PASS;
@@ -76,6 +79,15 @@ int directlink_port6(struct xdp_md *ctx)
 	struct trip trip = { .bytes = ctx->data_end - ctx->data };
 
 	return act_on_port(ctx, &trip, from_port6(ctx, &trip));
+}
+
+// Where `directlink_port` finds who speaks for an agent that is silent.
+SEC("xdp")
+int directlink_bfd(struct xdp_md *ctx)
+{
+	struct trip trip = { .bytes = ctx->data_end - ctx->data };
+
+	return act_on_port(ctx, &trip, stand_in(ctx, &trip));
 }
 
 SEC("xdp")

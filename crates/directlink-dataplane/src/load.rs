@@ -4,22 +4,25 @@
 //! PIN_DIR/                      on a BPF file system
 //!   tables-FINGERPRINT/         one pin per table; the fingerprint is that of tables.h, tables6.h
 //!     interfaces routes nics …
+//!   filling-FINGERPRINT/        the same, while a new layout's tables are filled
 //!   links/                      XDP attachments; the programs live as long as these
 //!     port-IFINDEX fabric-IFINDEX
 //! ```
 //!
 //! Programs are loaded anew at every start (milliseconds) over the tables that are there;
 //! attaching puts the new program into the old attachment, in one step. Tables of another
-//! layout are another directory: they are never read, and go on serving the old programs
-//! until every attachment has been replaced and [`Dataplane::drop_other_layouts`] is called.
+//! layout are another directory. They serve the old programs until every attachment has been
+//! replaced and [`Dataplane::drop_other_layouts`] is called; the new ones are filled from them
+//! (`carry.rs`) before they get their name, so that half-filled ones are never taken for whole.
 
 use crate::{
     bpffs::{self, BpffsError},
+    carry,
     tables::{
-        Address6Key, AddressKey, CREDIT_LIMITS, ChangeRow, FORWARDED_NUMBERS, Flow6Key, FlowKey,
-        FlowRow, ForwardedRow, InterfaceKey, InterfaceRow, InterfaceTallies, LimitRow,
-        NeighbourRow, NicRow, Peers6Row, PortRow, PresenceRow, RouteRow, RouterRow, Rule6Row,
-        RuleKey, RuleRow, Scoped, Scoped6, Subnet6Row, SubnetRow, TallyRow,
+        Address6Key, AddressKey, BfdKey, BfdRow, CREDIT_LIMITS, ChangeRow, FORWARDED_NUMBERS,
+        Flow6Key, FlowKey, FlowRow, ForwardedRow, InterfaceKey, InterfaceRow, InterfaceTallies,
+        LimitRow, NeighbourRow, NicRow, Peers6Row, PortRow, PresenceRow, RouteRow, RouterRow,
+        Rule6Row, RuleKey, RuleRow, Scoped, Scoped6, Subnet6Row, SubnetRow, TallyRow,
     },
 };
 use aya::{
@@ -41,10 +44,24 @@ pub(crate) static OBJECT: &[u8] =
     aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/directlink.bpf.o"));
 
 /// Of the rows in `tables.h` and `tables6.h`, comments aside.
-const LAYOUT: &str = env!("DIRECTLINK_LAYOUT");
+pub(crate) const LAYOUT: &str = env!("DIRECTLINK_LAYOUT");
 
 const LINKS: &str = "links";
 const TABLES: &str = "tables-";
+const FILLING: &str = "filling-";
+
+/// Compiled programs, and the layout of the tables that they work on.
+#[derive(Clone, Copy, Debug)]
+pub struct Build<'a> {
+    pub object: &'a [u8],
+    /// Unlike that of every build whose rows are others.
+    pub layout: &'a str,
+}
+
+impl Build<'static> {
+    /// This one.
+    pub const OWN: Self = Self { object: OBJECT, layout: LAYOUT };
+}
 
 /// The router's packet programs and tables.
 ///
@@ -114,49 +131,8 @@ impl Dataplane {
     /// # Errors
     /// As [`Dataplane::open`].
     pub fn open_with(pin_dir: &Path, capacity: Capacity) -> Result<Self, OpenError> {
-        bpffs::ensure(pin_dir)?;
-        let tables_dir = tables_dir(pin_dir);
-        for dir in [&tables_dir, &links_dir(pin_dir)] {
-            fs::create_dir_all(dir)
-                .map_err(|source| OpenError::Pins { path: dir.clone(), source })?;
-        }
-        let processors = processors()?;
-        let mut programs = EbpfLoader::new()
-            .default_map_pin_directory(&tables_dir)
-            .map_max_entries("interfaces", capacity.interfaces)
-            .map_max_entries("slow_links", capacity.interfaces)
-            .map_max_entries("interface_tallies", capacity.interfaces)
-            .map_max_entries("routes", capacity.routes)
-            .map_max_entries("sources", capacity.routes)
-            .map_max_entries("nics", capacity.nics)
-            .map_max_entries("rules", capacity.rule_rows)
-            .map_max_entries("flows", capacity.flows)
-            .map_max_entries("peers6", capacity.interfaces)
-            .map_max_entries("routes6", capacity.routes)
-            .map_max_entries("sources6", capacity.routes)
-            .map_max_entries("nics6", capacity.nics)
-            .map_max_entries("rules6", capacity.rule_rows)
-            .map_max_entries("flows6", capacity.flows)
-            .map_max_entries("forwarded", processors * FORWARDED_NUMBERS)
-            .map_max_entries("credits", processors * CREDIT_LIMITS)
-            .map_max_entries("net_shortcuts", processors * SHORTCUT_SETS)
-            .map_max_entries("customer_shortcuts", processors * SHORTCUT_SETS)
-            .load(OBJECT)?;
-        let mut roads6 = ProgramArray::try_from(pinned_map(&tables_dir, ROADS6)?)
-            .map_err(|source| OpenError::Table { name: ROADS6, source })?;
-        for (slot, name) in (0..).zip(["directlink_port6", "directlink_fabric6"]) {
-            let program = xdp(&mut programs, name)?;
-            load(name, program.load())?;
-            let fd = program.fd().map_err(|source| OpenError::Program { name, source })?;
-            roads6.set(slot, fd, 0).map_err(|source| OpenError::Table { name: ROADS6, source })?;
-        }
-        for name in ["directlink_port", "directlink_fabric"] {
-            load(name, xdp(&mut programs, name)?.load())?;
-        }
-        for name in ["directlink_port_slow", "directlink_slow_port"] {
-            load(name, classifier(&mut programs, name)?.load())?;
-        }
-        let tables = Tables::open(&tables_dir)?;
+        let programs = load_build(Build::OWN, pin_dir, capacity)?;
+        let tables = Tables::open(&tables_dir(pin_dir, LAYOUT))?;
         Ok(Self { pin_dir: pin_dir.to_owned(), programs, tables })
     }
 
@@ -167,14 +143,25 @@ impl Dataplane {
     /// The directory cannot be read.
     pub fn other_layouts(&self) -> Result<Vec<String>, OpenError> {
         let failed = |source| OpenError::Pins { path: self.pin_dir.clone(), source };
-        let mut found = Vec::new();
-        for entry in fs::read_dir(&self.pin_dir).map_err(failed)? {
-            let name = entry.map_err(failed)?.file_name();
-            let layout = name.to_str().and_then(|name| name.strip_prefix(TABLES));
-            found.extend(layout.filter(|&layout| layout != LAYOUT).map(str::to_owned));
-        }
+        let mut found: Vec<_> = layouts(&self.pin_dir).map_err(failed)?;
+        found.retain(|layout| layout != LAYOUT);
         found.sort_unstable();
         Ok(found)
+    }
+
+    /// Takes over the flows that began while another layout's programs still had the packets.
+    /// To be called when every attachment has been replaced.
+    ///
+    /// # Errors
+    /// A table cannot be read or written.
+    pub fn take_late_flows(&mut self) -> Result<(), OpenError> {
+        let own = tables_dir(&self.pin_dir, LAYOUT);
+        for layout in self.other_layouts()? {
+            let path = tables_dir(&self.pin_dir, &layout);
+            carry::late_flows(&path, &own, processors()? as usize)
+                .map_err(|source| OpenError::Pins { path, source })?;
+        }
+        Ok(())
     }
 
     /// Forgets the tables of other layouts. Programs that are still attached keep theirs.
@@ -183,7 +170,7 @@ impl Dataplane {
     /// A pin cannot be removed.
     pub fn drop_other_layouts(&self) -> Result<(), OpenError> {
         for layout in self.other_layouts()? {
-            let path = self.pin_dir.join(format!("{TABLES}{layout}"));
+            let path = tables_dir(&self.pin_dir, &layout);
             remove_tree(&path).map_err(|source| OpenError::Pins { path, source })?;
         }
         Ok(())
@@ -205,7 +192,9 @@ impl Dataplane {
         for entry in entries {
             let entry = entry.map_err(failed)?;
             match entry.file_name().to_str() {
-                Some(name) if name == LINKS || name.starts_with(TABLES) => {
+                Some(name)
+                    if name == LINKS || name.starts_with(TABLES) || name.starts_with(FILLING) =>
+                {
                     remove_tree(&entry.path()).map_err(failed)?;
                 }
                 // The kernel's own, in every BPF file system; nobody can remove them.
@@ -236,6 +225,7 @@ pub(crate) struct Tables {
     pub(crate) nics: HashMap<MapData, AddressKey, NicRow>,
     pub(crate) routers: HashMap<MapData, AddressKey, PresenceRow>,
     pub(crate) rules: HashMap<MapData, RuleKey, RuleRow>,
+    pub(crate) bfd_sessions: HashMap<MapData, BfdKey, BfdRow>,
     pub(crate) ports: HashMap<MapData, u32, PortRow>,
     pub(crate) limits: Array<MapData, LimitRow>,
     pub(crate) changes: Array<MapData, ChangeRow>,
@@ -268,6 +258,7 @@ impl Tables {
             nics: pinned(dir, "nics")?,
             routers: pinned(dir, "routers")?,
             rules: pinned(dir, "rules")?,
+            bfd_sessions: pinned(dir, "bfd_sessions")?,
             ports: pinned(dir, "ports")?,
             limits: pinned(dir, "limits")?,
             changes: pinned(dir, "changes")?,
@@ -287,9 +278,84 @@ impl Tables {
     }
 }
 
-/// IPv6's programs, which the attached ones call: `ebpf/maps.h`. The new ones take the place of
+/// Loads a build's programs over its tables. Where another build's are pinned that were filled
+/// later, or are alone, its own are made anew and filled from those.
+pub(crate) fn load_build(
+    build: Build<'_>,
+    pin_dir: &Path,
+    capacity: Capacity,
+) -> Result<Ebpf, OpenError> {
+    bpffs::ensure(pin_dir)?;
+    let failed = |source| OpenError::Pins { path: pin_dir.to_owned(), source };
+    fs::create_dir_all(links_dir(pin_dir)).map_err(failed)?;
+    let tables = tables_dir(pin_dir, build.layout);
+    let latest = layouts(pin_dir).map_err(failed)?.into_iter().next();
+    let Some(former) = latest.filter(|latest| latest != build.layout) else {
+        fs::create_dir_all(&tables).map_err(failed)?;
+        return load_over(build, &tables, capacity);
+    };
+    let filling = pin_dir.join(format!("{FILLING}{}", build.layout));
+    remove_tree(&filling).map_err(failed)?;
+    fs::create_dir(&filling).map_err(failed)?;
+    let programs = load_over(build, &filling, capacity)?;
+    let left = carry::all(&tables_dir(pin_dir, &former), &filling, processors()? as usize);
+    let left = left.map_err(failed)?;
+    tracing::info!(former, layout = build.layout, ?left, "tables of another layout were carried");
+    if tables.exists() {
+        // A build that was gone for a while, and whose tables say what was so then. Its programs
+        // may still be on a link: these tables count as another layout's until none is.
+        let stale = tables_dir(pin_dir, &format!("{}-stale", build.layout));
+        remove_tree(&stale).map_err(failed)?;
+        fs::rename(&tables, stale).map_err(failed)?;
+    }
+    fs::rename(&filling, &tables).map_err(failed)?;
+    Ok(programs)
+}
+
+fn load_over(build: Build<'_>, tables: &Path, capacity: Capacity) -> Result<Ebpf, OpenError> {
+    let processors = processors()?;
+    let mut programs = EbpfLoader::new()
+        .default_map_pin_directory(tables)
+        .map_max_entries("interfaces", capacity.interfaces)
+        .map_max_entries("slow_links", capacity.interfaces)
+        .map_max_entries("bfd_sessions", capacity.interfaces * 2)
+        .map_max_entries("interface_tallies", capacity.interfaces)
+        .map_max_entries("routes", capacity.routes)
+        .map_max_entries("sources", capacity.routes)
+        .map_max_entries("nics", capacity.nics)
+        .map_max_entries("rules", capacity.rule_rows)
+        .map_max_entries("flows", capacity.flows)
+        .map_max_entries("peers6", capacity.interfaces)
+        .map_max_entries("routes6", capacity.routes)
+        .map_max_entries("sources6", capacity.routes)
+        .map_max_entries("nics6", capacity.nics)
+        .map_max_entries("rules6", capacity.rule_rows)
+        .map_max_entries("flows6", capacity.flows)
+        .map_max_entries("forwarded", processors * FORWARDED_NUMBERS)
+        .map_max_entries("credits", processors * CREDIT_LIMITS)
+        .map_max_entries("net_shortcuts", processors * SHORTCUT_SETS)
+        .map_max_entries("customer_shortcuts", processors * SHORTCUT_SETS)
+        .load(build.object)?;
+    let mut roads = ProgramArray::try_from(pinned_map(tables, ROADS)?)
+        .map_err(|source| OpenError::Table { name: ROADS, source })?;
+    for (slot, name) in (0..).zip(["directlink_port6", "directlink_fabric6", "directlink_bfd"]) {
+        let program = xdp(&mut programs, name)?;
+        load(name, program.load())?;
+        let fd = program.fd().map_err(|source| OpenError::Program { name, source })?;
+        roads.set(slot, fd, 0).map_err(|source| OpenError::Table { name: ROADS, source })?;
+    }
+    for name in ["directlink_port", "directlink_fabric"] {
+        load(name, xdp(&mut programs, name)?.load())?;
+    }
+    for name in ["directlink_port_slow", "directlink_slow_port"] {
+        load(name, classifier(&mut programs, name)?.load())?;
+    }
+    Ok(programs)
+}
+
+/// The programs of IPv6 and BFD, which the attached ones call: `ebpf/maps.h`. The new ones take the place of
 /// the old before the new callers do, so each packet goes one whole road.
-const ROADS6: &str = "roads6";
+const ROADS: &str = "roads";
 
 /// Each processor's share of the tables of ways: `WAY_SET_BITS` of `ebpf/shortcuts.h`.
 const SHORTCUT_SETS: u32 = 1 << 12;
@@ -299,7 +365,7 @@ fn processors() -> Result<u32, OpenError> {
     u32::try_from(count).map_err(|e| OpenError::Processors(io::Error::other(e)))
 }
 
-fn pinned<T: TryFrom<Map, Error = MapError>>(
+pub(crate) fn pinned<T: TryFrom<Map, Error = MapError>>(
     dir: &Path,
     name: &'static str,
 ) -> Result<T, OpenError> {
@@ -316,8 +382,22 @@ pub(crate) fn links_dir(pin_dir: &Path) -> PathBuf {
     pin_dir.join(LINKS)
 }
 
-fn tables_dir(pin_dir: &Path) -> PathBuf {
-    pin_dir.join(format!("{TABLES}{LAYOUT}"))
+pub(crate) fn tables_dir(pin_dir: &Path, layout: &str) -> PathBuf {
+    pin_dir.join(format!("{TABLES}{layout}"))
+}
+
+/// Whose tables are pinned, from the latest made to the first.
+fn layouts(pin_dir: &Path) -> io::Result<Vec<String>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(pin_dir)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if let Some(layout) = name.to_str().and_then(|name| name.strip_prefix(TABLES)) {
+            found.push((entry.metadata()?.modified()?, layout.to_owned()));
+        }
+    }
+    found.sort_unstable_by(|a, b| b.cmp(a));
+    Ok(found.into_iter().map(|(_, layout)| layout).collect())
 }
 
 fn remove_tree(path: &Path) -> io::Result<()> {

@@ -76,6 +76,7 @@ verdicts! {
     41 ExtensionHeaders "extension_headers" "had more or longer extension headers than are looked through",
     42 Relayed "relayed" "went to another router of the Region, which leads there",
     43 RelayLoop "relay_loop" "came by another router, and would have been handed on again",
+    44 BfdAnswered "bfd_answered" "was BFD for an agent that was silent, and was answered in its place",
 }
 
 impl Verdict {
@@ -93,6 +94,7 @@ impl Verdict {
                 | Self::NdAnswered
                 | Self::ToKernel
                 | Self::Relayed
+                | Self::BfdAnswered
         )
     }
 }

@@ -12,6 +12,7 @@ mod police;
 mod rates;
 mod relays;
 mod shortcuts;
+mod stand_ins;
 mod v6;
 mod verdicts;
 mod world;

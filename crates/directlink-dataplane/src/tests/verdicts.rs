@@ -280,7 +280,7 @@ pub(super) fn fabric_rows() -> Vec<Row> {
 
 /// Verdicts that need a router in another state; tested below, in `rates.rs`, `police.rs` and `relays.rs`, or with real links
 /// (`tests/traffic.rs`).
-const ELSEWHERE: [Verdict; 23] = [
+const ELSEWHERE: [Verdict; 24] = [
     Verdict::FromRouter,
     Verdict::NotForwarding,
     Verdict::FabricUnresolved,
@@ -306,6 +306,8 @@ const ELSEWHERE: [Verdict; 23] = [
     Verdict::ExtensionHeaders,
     Verdict::Relayed,
     Verdict::RelayLoop,
+    // `stand_ins.rs`.
+    Verdict::BfdAnswered,
 ];
 
 #[test]
