@@ -39,7 +39,7 @@ use crate::{
     names::Namespaces,
     routes::RouteRows,
 };
-use directlink_dataplane::{Dataplane, OpenError};
+use directlink_dataplane::{Dataplane, OpenError, StandIns};
 use directlink_model::ids::InterfaceId;
 use netlink::Netlink;
 use std::{
@@ -165,6 +165,11 @@ impl Kernel {
     /// Listens to the router's links. Before anything is read, so that nothing is missed.
     pub(crate) fn subscribe(&mut self) -> io::Result<Subscription> {
         Subscription::open()
+    }
+
+    /// Where BFD sessions are written down for the packet programs.
+    pub(crate) fn stand_ins(&mut self) -> Result<StandIns, OpenError> {
+        self.dataplane.stand_ins()
     }
 
     /// Works inside an interface's own namespace, and comes back.

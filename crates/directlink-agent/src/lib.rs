@@ -36,6 +36,7 @@ pub mod speaker;
 mod wanted;
 
 pub use config::{AgentConfig, KernelConfig, NETNS_DIR};
+pub use directlink_bgp::bfd::{BadSettings as BadBfdSettings, Settings as BfdSettings};
 pub use kernel::{CleanError, KernelError, clean};
 pub use ledger::LedgerError;
 pub use run::{AgentError, run};

@@ -26,7 +26,7 @@ use crate::{
     report::{Outcome, Seen, interfaces_of, port_report},
     routes::{Neighbour, RouteRows, Via},
     schedule::{Chore, Schedule},
-    sessions::Sessions,
+    sessions::{News, Sessions},
     wanted::{Known, Wanted},
 };
 use answers::Answers;
@@ -123,7 +123,8 @@ impl Agent {
         let subscription = kernel.run(Kernel::subscribe).await?.map_err(listen)?;
         let watch = Watch::new(subscription).map_err(listen)?;
         let lights = kernel.run(Kernel::lights).await?.map_err(listen)?;
-        let sessions = Sessions::new()
+        let stand_ins = kernel.run(Kernel::stand_ins).await?.map_err(KernelError::from)?;
+        let sessions = Sessions::new(config.bfd, stand_ins)
             .map_err(|source| AgentError::Io { doing: "start the BGP speaker", source })?;
         let prefix = &config.kernel.netns_prefix;
         let namespaces = Namespaces::new(Path::new(crate::NETNS_DIR), prefix);
@@ -171,13 +172,8 @@ impl Agent {
                     self.link_event(event);
                 }
                 () = self.sessions.changed() => {
-                    if self.sessions.listen().await {
-                        let now = clock::instant();
-                        self.schedule.after(Chore::Rows, now, COLLECT);
-                        // A session that came up is how most neighbours become known.
-                        self.schedule.after(Chore::Facts, now, COLLECT);
-                        self.report_soon();
-                    }
+                    let news = self.sessions.listen().await;
+                    self.sessions_said(news);
                 }
                 Some(said) = self.link.from_server.recv() => self.server_said(said).await,
                 () = sleep_until(wake) => {}
@@ -237,6 +233,19 @@ impl Agent {
                 self.schedule.after(chore, clock::instant(), RETRY);
             }
         }
+    }
+
+    fn sessions_said(&mut self, news: News) {
+        let now = clock::instant();
+        let wait = match news {
+            News::None => return,
+            News::Some => COLLECT,
+            News::Lost => Duration::ZERO,
+        };
+        self.schedule.after(Chore::Rows, now, wait);
+        // A session that came up is how most neighbours become known.
+        self.schedule.after(Chore::Facts, now, COLLECT);
+        self.report_soon();
     }
 
     fn link_event(&mut self, event: LinkEvent) {

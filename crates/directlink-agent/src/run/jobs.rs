@@ -298,11 +298,15 @@ fn pass(
         return Ok((Outcome { observed, difference, ..Outcome::default() }, before));
     }
     let (done, failures) = kernel.apply(&difference.changes, clock::instant() + PASS_TIME);
+    kernel.take_late_flows();
     let tried = difference.changes.iter().take(done);
     let ids = tried.filter_map(|change| change.subject().interface()).collect();
     let insides = Insides::Only { ids, before: into_interfaces(observed) };
     let observed = kernel.observe(&Look { insides, ..look })?;
     let difference = diff(wanted, &observed);
+    if difference.changes.is_empty() && failures.is_empty() {
+        kernel.forget_former_layouts();
+    }
     let failures = failures.into_iter().map(|(subject, e)| (subject, e.to_string())).collect();
     Ok((Outcome { observed, difference, failures }, before))
 }
