@@ -23,14 +23,20 @@ use std::{fs, io, path::Path};
 /// What packets write and a later packet is judged by.
 const OF_FLOWS: [&str; 4] = ["flows", "flows6", "fragments", "fragments6"];
 
-/// All that a build's tables have of another's. Names of tables that could not be carried.
+/// All that a build's tables have of another's. Which tables could not be carried whole, and why: for
+/// them it is as on a new router, where the plan fills them.
 pub(crate) fn all(from: &Path, to: &Path, processors: usize) -> io::Result<Vec<String>> {
     let mut left = Vec::new();
     for entry in fs::read_dir(to)? {
         let name = entry?.file_name();
-        let old = from.join(&name);
-        if old.exists() && !table(&old, &to.join(&name), processors, Existing::Replace)? {
-            left.push(name.to_string_lossy().into_owned());
+        let (old, shown) = (from.join(&name), name.to_string_lossy());
+        if !old.exists() {
+            continue;
+        }
+        match table(&old, &to.join(&name), processors, Existing::Replace) {
+            Ok(true) => {}
+            Ok(false) => left.push(format!("{shown}: its rows are others")),
+            Err(error) => left.push(format!("{shown}: {error}")),
         }
     }
     Ok(left)

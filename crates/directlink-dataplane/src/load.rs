@@ -300,7 +300,10 @@ pub(crate) fn load_build(
     let programs = load_over(build, &filling, capacity)?;
     let left = carry::all(&tables_dir(pin_dir, &former), &filling, processors()? as usize);
     let left = left.map_err(failed)?;
-    tracing::info!(former, layout = build.layout, ?left, "tables of another layout were carried");
+    tracing::info!(former, layout = build.layout, "tables of another layout were carried");
+    for table in left {
+        tracing::warn!(table, "not carried from another layout");
+    }
     if tables.exists() {
         // A build that was gone for a while, and whose tables say what was so then. Its programs
         // may still be on a link: these tables count as another layout's until none is.
