@@ -32,6 +32,7 @@ mod routes;
 mod run;
 mod schedule;
 mod sessions;
+mod siblings;
 pub mod speaker;
 mod wanted;
 

@@ -2,7 +2,7 @@
 //!
 //! The kernel tells of carriers too, but of a loss up to a second late (linkwatch batches them),
 //! and a cable that was pulled is to be seen at once: until it is, packets go into it. So what
-//! the kernel tells is only a reason to look now. The driver is asked, which costs a few
+//! the kernel tells is taken as it comes (`watch.rs`), and is a reason to look as well. The driver is asked, which costs a few
 //! microseconds for a port. A thread of its own, because a look may wait for whatever else
 //! changes links.
 
@@ -47,6 +47,8 @@ impl Lookout {
         drop(self.orders.send(Order::Ports(ports)));
     }
 
+    /// Tells of all of them, whatever was told before: what the kernel said meanwhile may be older
+    /// than what was seen.
     pub(super) fn look(&self) {
         drop(self.orders.send(Order::Look));
     }
@@ -55,12 +57,14 @@ impl Lookout {
 fn look_out(mut netlink: Netlink, orders: &Receiver<Order>, events: &UnboundedSender<LinkEvent>) {
     let mut lights: BTreeMap<PortName, Option<bool>> = BTreeMap::new();
     loop {
+        let mut tells_all = false;
         match orders.recv_timeout(PERIOD) {
             Ok(Order::Ports(ports)) => {
                 lights =
                     ports.into_iter().map(|p| (p.clone(), lights.remove(&p).flatten())).collect();
             }
-            Ok(Order::Look) | Err(RecvTimeoutError::Timeout) => {}
+            Ok(Order::Look) => tells_all = true,
+            Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }
         for (port, known) in &mut lights {
@@ -71,7 +75,7 @@ fn look_out(mut netlink: Netlink, orders: &Receiver<Order>, events: &UnboundedSe
                     continue;
                 }
             };
-            if *known != seen {
+            if tells_all || *known != seen {
                 *known = seen;
                 let light = seen.unwrap_or_default();
                 drop(events.send(LinkEvent::Light { port: port.clone(), light }));

@@ -135,6 +135,10 @@ impl Agent {
         let Passed { wanted, generations, outcome, before } = passed;
         let now = clock::instant();
         self.wanted = wanted;
+        let siblings = self.wanted.nets.values().flat_map(|net| net.routers.iter().copied());
+        let siblings: BTreeSet<_> = siblings.collect();
+        self.seen.dead.retain(|router| siblings.contains(router));
+        self.watch.ask(siblings);
         if !self.seen.has_passed {
             self.seen.has_passed = true;
             let peers = |id| self.wanted.interfaces.get(id).into_iter().flat_map(|it| &it.peers);
@@ -193,7 +197,7 @@ impl Agent {
             return;
         }
         let vias = self.vias();
-        let elsewhere = Elsewhere::of(&self.wanted);
+        let elsewhere = Elsewhere::of(&self.wanted, &self.seen.dead);
         let kernel = self.kernel.clone();
         self.job = Some(Box::pin(async move {
             let list: Vec<Via> = vias.values().cloned().collect();

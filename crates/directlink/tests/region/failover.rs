@@ -128,13 +128,7 @@ impl Ours {
         let region = Region::up_in(&fast, &[])?;
         let cloud: Cloud = region.cloud(0, "10.7.0.0/16")?;
         region.admit(&cloud, LAN)?;
-        let legs = Legs::new(&region, &cloud, ["PAR1", "PAR1"], |interfaces, asn| {
-            let [one, two] = [0, 1].map(|n: usize| {
-                let Interface { customer, router, .. } = &interfaces[n];
-                (customer.addr(), router.addr())
-            });
-            customer_config([one, two], asn, LAN)
-        })?;
+        let legs = Legs::new(&region, &cloud, ["PAR1", "PAR1"], watched_legs)?;
         let office = region.office(&legs.fibres[0], LAN)?;
         let host = End { netns: cloud.host.netns.clone(), address: cloud.host.address.into() };
         Ok(Self { region, legs, ends: [host, End { netns: office, address: OFFICE.into() }] })
@@ -168,6 +162,15 @@ impl Ways for Ours {
 }
 
 const BFD: &str = "interval 50 ms; multiplier 3; idle tx interval 300 ms;";
+
+/// The customer's BIRD: leg0 as long as it is one, and BFD on both.
+pub(crate) fn watched_legs(interfaces: &[Interface], asn: u32) -> String {
+    let [one, two] = [0, 1].map(|n: usize| {
+        let Interface { customer, router, .. } = &interfaces[n];
+        (customer.addr(), router.addr())
+    });
+    customer_config([one, two], asn, LAN)
+}
 
 /// What both brands of router have as their customer. Own and router's address of each leg.
 pub(crate) fn customer_config(

@@ -10,6 +10,7 @@
 //! The customer prefers PAR1, as a customer may. So the host hears from PAR1, and sends there.
 
 use crate::{
+    failover::watched_legs,
     fixture::{ASN, Interface, Region, SOON, await_reach, run},
     legs::{Legs, plug},
 };
@@ -191,4 +192,42 @@ fn traffic_of_two_locations_goes_on_by_the_other_when_a_cable_is_pulled() -> Res
     ensure!(lost < 100, "{lost} of {sent} lost");
     ensure!(sends_to(host)? == VTEPS[0], "they were relayed");
     Ok(())
+}
+
+/// Its machine, with all that ends there.
+fn lose_router(region: &Region, router: &str) -> Result<()> {
+    let netns = region.lab.name.router(&router.parse()?);
+    let said = run(&["ip", "-n", &netns, "-o", "link", "show", "type", "veth"])?;
+    let links = said.lines().filter_map(|line| line.split(": ").nth(1)?.split('@').next());
+    let down: String = links.map(|link| format!("ip -n {netns} link set {link} down\n")).collect();
+    region.kill(&format!("agent-{router}"))?;
+    run(&["sh", "-ec", &down]).map(drop)
+}
+
+#[test]
+fn when_a_whole_router_is_lost_the_other_locations_calls_its_hosts() -> Result<()> {
+    let region = Region::up_in(&[("DIRECTLINK_BFD_INTERVAL_MILLISECONDS", "50")], &[])?;
+    let cloud = region.cloud(0, "10.7.0.0/16")?;
+    region.admit(&cloud, LAN)?;
+    let customer = Legs::new(&region, &cloud, LOCATIONS, watched_legs)?;
+    customer.await_both(&region)?;
+    customer.bird.await_bfd(2, "0.150")?;
+    let host = cloud.host.netns.as_str();
+    let office = region.office(&customer.fibres[0], LAN)?;
+    await_reach(&office, cloud.host.address)?;
+    ensure!(sends_to(host)? == VTEPS[0], "the customer prefers PAR1");
+
+    // The host hears nothing of the customer's: nobody else tells it where to send.
+    mute(&office, OFFICE)?;
+    let pings = ping(host, OFFICE, 6)?;
+    clock::until("pings at the office", SOON, || Ok((counted(&office)? > 20).then_some(())))?;
+    lose_router(&region, "par1-r1")?;
+    let (sent, _) = pings.longest_gap()?;
+    let lost = sent.saturating_sub(counted(&office)?);
+    eprintln!("host to a silent office, PAR1's router lost: {lost} of {sent} lost, 10 ms each");
+    ensure!(lost < 100, "{lost} of {sent} lost");
+    ensure!(sends_to(host)? == VTEPS[1], "it was called");
+    run(&["ip", "netns", "exec", &office, "nft", "delete table ip mute"])?;
+    await_reach(&office, cloud.host.address)?;
+    await_reach(host, OFFICE)
 }
