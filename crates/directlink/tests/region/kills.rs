@@ -49,13 +49,15 @@ fn watched_road(brand: Brand, bfd: bool) -> Result<Road> {
     Ok(Road { region, fibre, cloud, interface, router, office })
 }
 
-/// Packets both ways, of a flow that the host began.
-fn stream(road: &Road) -> Result<Stream> {
+/// Packets both ways, one each so often, of a flow that the host began.
+fn stream(road: &Road, each: Duration) -> Result<Stream> {
     let host = &road.cloud.host;
     let host = End { netns: host.netns.clone(), address: host.address.into() };
     let office = End { netns: road.office.clone(), address: OFFICE.into() };
-    Stream::start([&host, &office], Duration::from_millis(1))
+    Stream::start([&host, &office], each)
 }
+
+const OFTEN: Duration = Duration::from_micros(500);
 
 /// So many went each way while it happened, and all came.
 fn lost_none(stream: Stream) -> Result<()> {
@@ -107,7 +109,7 @@ fn without_the_server_traffic_and_bgp_go_on_and_nothing_acknowledged_is_lost() -
 
     // Longer than the hold time of 9 s: a session that nobody keeps up would be gone.
     let routes = Monitor::start(&fibre.netns)?;
-    lost_none(stream(&road)?)?;
+    lost_none(stream(&road, OFTEN * 2)?)?;
     routes.lost_no_route(&road.cloud)?;
     ensure!(road.router.is_established()?, "the session did not outlive the server");
 
@@ -137,7 +139,7 @@ fn without_the_agent_not_a_packet_is_lost_and_it_comes_back() -> Result<()> {
     let agent = agent_of(&road);
     let before = region.pid(&agent)?;
     let routes = Monitor::start(&fibre.netns)?;
-    let stream = stream(&road)?;
+    let stream = stream(&road, OFTEN)?;
     region.kill(&agent)?;
     region.directlink("up", &[])?;
     ensure!(region.pid(&agent)? != before);
@@ -171,7 +173,7 @@ fn a_build_whose_tables_are_others_takes_over_without_a_lost_packet() -> Result<
     let own = layouts()?;
     ensure!(own.len() == 1, "{own:?}");
     let routes = Monitor::start(&fibre.netns)?;
-    let stream = stream(&road)?;
+    let stream = stream(&road, OFTEN)?;
     clock::until("an established flow", SOON, || Ok((stream.sent() > 100).then_some(())))?;
     region.kill(&agent)?;
     another_build::put_in(&object, &netns, &pins)?;
@@ -194,7 +196,7 @@ fn no_customer_with_bfd_notices(brand: Brand) -> Result<()> {
     let history = clock::until("BFD to be up", SOON, || router.bfd_history())?;
     let agent = agent_of(&road);
     let routes = Monitor::start(&fibre.netns)?;
-    let stream = stream(&road)?;
+    let stream = stream(&road, OFTEN)?;
     region.kill(&agent)?;
     let dead_at = stream.elapsed();
     clock::until("three detection times", SOON, || {
