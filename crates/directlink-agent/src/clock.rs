@@ -1,7 +1,8 @@
 //! The only place of the router that asks the machine what time it is.
 
 use jiff::Timestamp;
-use std::time::Instant;
+use nix::time::{ClockId, clock_gettime};
+use std::time::{Duration, Instant};
 
 /// Civil time, for people.
 #[allow(clippy::disallowed_methods)]
@@ -13,4 +14,12 @@ pub(crate) fn now() -> Timestamp {
 #[allow(clippy::disallowed_methods)]
 pub(crate) fn instant() -> Instant {
     Instant::now()
+}
+
+/// The same as the packet programs read it: since the zero of CLOCK_MONOTONIC.
+pub(crate) fn monotonic() -> Duration {
+    match clock_gettime(ClockId::CLOCK_MONOTONIC) {
+        Ok(time) => time.into(),
+        Err(error) => unreachable!("every Linux has CLOCK_MONOTONIC: {error}"),
+    }
 }

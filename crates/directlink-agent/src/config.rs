@@ -1,5 +1,6 @@
 //! What an agent is told at its start.
 
+use directlink_bgp::bfd;
 use directlink_model::ids::RouterName;
 use std::path::PathBuf;
 
@@ -16,6 +17,8 @@ pub struct AgentConfig {
     pub identity_dir: PathBuf,
     /// Holds the ledger; must survive a reboot.
     pub state_dir: PathBuf,
+    /// How fast a dead path is noticed where the customer's router has BFD.
+    pub bfd: bfd::Settings,
     pub kernel: KernelConfig,
 }
 

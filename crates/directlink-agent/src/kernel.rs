@@ -22,6 +22,7 @@ mod observe;
 mod open_files;
 mod probe;
 mod rows;
+mod siblings;
 mod sysctl;
 mod watch;
 
@@ -39,7 +40,8 @@ use crate::{
     names::Namespaces,
     routes::RouteRows,
 };
-use directlink_dataplane::{Dataplane, OpenError};
+use directlink_bgp::bfd;
+use directlink_dataplane::{Dataplane, OpenError, StandIns};
 use directlink_model::ids::InterfaceId;
 use netlink::Netlink;
 use std::{
@@ -163,8 +165,14 @@ impl Kernel {
     }
 
     /// Listens to the router's links. Before anything is read, so that nothing is missed.
-    pub(crate) fn subscribe(&mut self) -> io::Result<Subscription> {
-        Subscription::open()
+    /// `pace`: how often other routers are asked whether they live, and when they are dead.
+    pub(crate) fn subscribe(&mut self, pace: bfd::Settings) -> io::Result<Subscription> {
+        Subscription::open(pace)
+    }
+
+    /// Where BFD sessions are written down for the packet programs.
+    pub(crate) fn stand_ins(&mut self) -> Result<StandIns, OpenError> {
+        self.dataplane.stand_ins()
     }
 
     /// Works inside an interface's own namespace, and comes back.

@@ -32,10 +32,12 @@ mod routes;
 mod run;
 mod schedule;
 mod sessions;
+mod siblings;
 pub mod speaker;
 mod wanted;
 
 pub use config::{AgentConfig, KernelConfig, NETNS_DIR};
+pub use directlink_bgp::bfd::{BadSettings as BadBfdSettings, Settings as BfdSettings};
 pub use kernel::{CleanError, KernelError, clean};
 pub use ledger::LedgerError;
 pub use run::{AgentError, run};

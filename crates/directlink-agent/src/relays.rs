@@ -28,9 +28,11 @@ pub(crate) struct Elsewhere {
 }
 
 impl Elsewhere {
-    pub(crate) fn of(wanted: &Wanted) -> Self {
+    /// Dead routers lead nowhere.
+    pub(crate) fn of(wanted: &Wanted, dead: &BTreeSet<Ipv4Addr>) -> Self {
         let routers = wanted.nets.iter().flat_map(|(&vni, net)| {
-            net.elsewhere.iter().map(move |(&prefix, to)| ((vni, prefix.into()), to.clone()))
+            let living = |to: &BTreeSet<Ipv4Addr>| to.difference(dead).copied().collect();
+            net.elsewhere.iter().map(move |(&prefix, to)| ((vni, prefix.into()), living(to)))
         });
         Self {
             routers: routers.collect(),
@@ -101,7 +103,7 @@ mod tests {
     }
 
     fn rows(own: RouteRows, wanted: &Wanted, there: &RouteRows) -> RouteRows {
-        own.with_relays(&Elsewhere::of(wanted), there)
+        own.with_relays(&Elsewhere::of(wanted, &BTreeSet::new()), there)
     }
 
     #[test]
@@ -118,6 +120,14 @@ mod tests {
         let changes = with.changes_from(&without);
         assert_eq!((changes.put_routes.len(), changes.remove_routes.len()), (1, 0));
         assert!(changes.put_relays.is_empty());
+    }
+
+    #[test]
+    fn nothing_is_relayed_to_a_dead_router() {
+        let wanted = wanted(Certainty::Current, &[(OFFICE, &[4]), ("10.9.0.0/16", &[4, 5])]);
+        let elsewhere = Elsewhere::of(&wanted, &[router(4)].into());
+        let with = own(&[]).with_relays(&elsewhere, &RouteRows::default());
+        assert_eq!(relays(&with), ["10.9.0.0/16 → [10.255.0.5]"]);
     }
 
     #[test]

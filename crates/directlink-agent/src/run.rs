@@ -26,7 +26,8 @@ use crate::{
     report::{Outcome, Seen, interfaces_of, port_report},
     routes::{Neighbour, RouteRows, Via},
     schedule::{Chore, Schedule},
-    sessions::Sessions,
+    sessions::{News, Sessions},
+    siblings::announcements,
     wanted::{Known, Wanted},
 };
 use answers::Answers;
@@ -40,6 +41,7 @@ use jobs::{Done, Job};
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
+    net::Ipv4Addr,
     path::Path,
     sync::Arc,
     time::Duration,
@@ -73,6 +75,7 @@ const COLLECT: Duration = Duration::from_millis(20);
 const FAREWELL: Duration = Duration::from_millis(50);
 /// Between tries at what failed.
 const RETRY: Duration = Duration::from_secs(5);
+const ANNOUNCE_PERIOD: Duration = Duration::from_secs(1);
 const FACTS_PERIOD: Duration = Duration::from_secs(2);
 const REPORT_PERIOD: Duration = Duration::from_secs(5);
 const AUDIT_PERIOD: Duration = Duration::from_secs(60);
@@ -107,6 +110,8 @@ struct Memory {
     evidence: Evidence,
     rows: RouteRows,
     vias: BTreeMap<Neighbour, Via>,
+    /// Other routers that lived and do not answer any more.
+    dead: BTreeSet<Ipv4Addr>,
     /// Where each interface that is there was last known to be.
     ports: BTreeMap<InterfaceId, PortName>,
     /// The generation that each port was last brought to.
@@ -120,10 +125,13 @@ impl Agent {
         let plans::Read { scopes, unreadable } = plans::read(&ledger)?;
         let kernel = KernelThread::start(config.kernel.clone()).await?;
         let listen = |source| AgentError::Io { doing: "listen to the router's links", source };
-        let subscription = kernel.run(Kernel::subscribe).await?.map_err(listen)?;
+        let pace = config.bfd;
+        let subscription = kernel.run(move |kernel| kernel.subscribe(pace)).await?;
+        let subscription = subscription.map_err(listen)?;
         let watch = Watch::new(subscription).map_err(listen)?;
         let lights = kernel.run(Kernel::lights).await?.map_err(listen)?;
-        let sessions = Sessions::new()
+        let stand_ins = kernel.run(Kernel::stand_ins).await?.map_err(KernelError::from)?;
+        let sessions = Sessions::new(config.bfd, stand_ins)
             .map_err(|source| AgentError::Io { doing: "start the BGP speaker", source })?;
         let prefix = &config.kernel.netns_prefix;
         let namespaces = Namespaces::new(Path::new(crate::NETNS_DIR), prefix);
@@ -171,13 +179,8 @@ impl Agent {
                     self.link_event(event);
                 }
                 () = self.sessions.changed() => {
-                    if self.sessions.listen().await {
-                        let now = clock::instant();
-                        self.schedule.after(Chore::Rows, now, COLLECT);
-                        // A session that came up is how most neighbours become known.
-                        self.schedule.after(Chore::Facts, now, COLLECT);
-                        self.report_soon();
-                    }
+                    let news = self.sessions.listen().await;
+                    self.sessions_said(news);
                 }
                 Some(said) = self.link.from_server.recv() => self.server_said(said).await,
                 () = sleep_until(wake) => {}
@@ -208,6 +211,7 @@ impl Agent {
                     self.sessions.give_up_unsettled();
                     self.schedule.at(Chore::Rows, now);
                 }
+                Chore::Announce => self.announce(),
                 Chore::Report => {
                     self.report();
                     self.schedule.after(Chore::Report, now, REPORT_PERIOD);
@@ -239,6 +243,19 @@ impl Agent {
         }
     }
 
+    fn sessions_said(&mut self, news: News) {
+        let now = clock::instant();
+        let wait = match news {
+            News::None => return,
+            News::Some => COLLECT,
+            News::Lost => Duration::ZERO,
+        };
+        self.schedule.after(Chore::Rows, now, wait);
+        // A session that came up is how most neighbours become known.
+        self.schedule.after(Chore::Facts, now, COLLECT);
+        self.report_soon();
+    }
+
     fn link_event(&mut self, event: LinkEvent) {
         let observed = &self.seen.outcome.observed;
         match event {
@@ -265,10 +282,32 @@ impl Agent {
                     self.schedule.at(Chore::Report, clock::instant());
                 }
             }
+            LinkEvent::Router { vtep, lives } => {
+                let is_news = match lives {
+                    true => self.seen.dead.remove(&vtep),
+                    false => self.seen.dead.insert(vtep),
+                };
+                if is_news {
+                    tracing::info!(%vtep, lives, "another router");
+                    let now = clock::instant();
+                    self.schedule.at(Chore::Announce, now);
+                    self.schedule.at(Chore::Rows, now);
+                }
+            }
             LinkEvent::Overrun => {
                 self.look_everywhere = true;
                 self.look_again();
             }
+        }
+    }
+
+    /// Calls the hosts of dead routers here, again and again: one may come, or not have heard.
+    fn announce(&mut self) {
+        let dead = &self.seen.dead;
+        let own = self.seen.outcome.observed.uplink.and_then(|uplink| uplink.vtep);
+        if let Some(own) = own.filter(|_| !dead.is_empty()) {
+            self.watch.announce(own, announcements(&self.wanted, own, dead));
+            self.schedule.after(Chore::Announce, clock::instant(), ANNOUNCE_PERIOD);
         }
     }
 

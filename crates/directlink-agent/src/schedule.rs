@@ -18,6 +18,8 @@ pub(crate) enum Chore {
     Audit,
     /// Rows from before a restart that nobody confirmed.
     Settle,
+    /// The hosts of routers that are dead.
+    Announce,
     /// Every port, to the server.
     Report,
 }

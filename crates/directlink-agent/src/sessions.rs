@@ -5,6 +5,7 @@ use crate::{
     speaker::{Netns, SessionConfig, SessionRoutes, SessionStatus, Speaker},
 };
 use directlink_bgp::{HoldTime, PrefixLimits, bfd};
+use directlink_dataplane::{InterfaceNumber, StandIns};
 use directlink_model::{
     ids::{BgpPeerId, InterfaceId},
     plan::{InterfacePlan, PeerPlan},
@@ -34,8 +35,20 @@ pub(crate) struct Heard {
     pub(crate) best: BTreeMap<Vni, BTreeMap<IpNet, Vec<BgpPeerId>>>,
 }
 
+/// How soon the kernel has to hear of what sessions say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum News {
+    /// Nothing that others wait for.
+    None,
+    /// With what else comes in a moment.
+    Some,
+    /// A session is lost: packets go where they are lost too, until its ways are taken away.
+    Lost,
+}
+
 #[derive(Debug)]
 pub(crate) struct Sessions {
+    bfd: bfd::Settings,
     speaker: Speaker,
     told: BTreeMap<BgpPeerId, Told>,
     heard: Heard,
@@ -49,6 +62,8 @@ struct Told {
     plan: InterfacePlan,
     /// The veth that it was for.
     ifindex: u32,
+    /// What the tables call the interface.
+    forwarding: Option<InterfaceNumber>,
 }
 
 /// Peers of interfaces that forwarded before this process began, until their customers have spoken.
@@ -79,9 +94,11 @@ impl Heard {
 }
 
 impl Sessions {
-    pub(crate) fn new() -> io::Result<Self> {
+    /// `bfd`: what is offered to customers who have it.
+    pub(crate) fn new(bfd: bfd::Settings, stand_ins: StandIns) -> io::Result<Self> {
         Ok(Self {
-            speaker: Speaker::new(Handle::current())?,
+            bfd,
+            speaker: Speaker::with_stand_ins(Handle::current(), Some(stand_ins))?,
             told: BTreeMap::new(),
             heard: Heard::default(),
             restart: Restart::default(),
@@ -116,15 +133,17 @@ impl Sessions {
         observed: &Observed,
         path: impl Fn(InterfaceId) -> std::path::PathBuf,
     ) {
+        let numbers = observed.numbers();
         for (interface, plan) in plans {
             let seen = observed.interfaces.get(&interface).filter(|seen| seen.inside.is_some());
             let Some(link) = seen.and_then(|seen| seen.link.as_ref()) else { continue };
-            let told = Told { interface, plan: plan.clone(), ifindex: link.ifindex };
+            let (ifindex, forwarding) = (link.ifindex, numbers.get(&interface).copied());
+            let told = Told { interface, plan: plan.clone(), ifindex, forwarding };
             for (id, peer) in plan.peers(interface) {
                 if self.told.get(&id) == Some(&told) {
                     continue;
                 }
-                match self.config((id, &peer), plan, &path(interface)) {
+                match self.config((id, &peer), plan, forwarding, &path(interface)) {
                     Ok(config) => {
                         if config.shutdown.is_some() {
                             // Nothing of before the restart is waited for from a session that is
@@ -163,11 +182,11 @@ impl Sessions {
         self.speaker.changed().await;
     }
 
-    /// Takes the news. True if there is some that others wait for: a session that is up, or no
-    /// longer, or routes. That one dials again is told in its time.
-    pub(crate) async fn listen(&mut self) -> bool {
+    /// Takes the news: of a session that is up, or no longer, and of routes. That one dials again
+    /// is told in its time.
+    pub(crate) async fn listen(&mut self) -> News {
         let changes = self.speaker.take_changes();
-        let mut is_news = !changes.routes.is_empty();
+        let mut news = if changes.routes.is_empty() { News::None } else { News::Some };
         for (vni, prefixes) in changes.routes {
             let net = self.heard.best.entry(vni).or_default();
             net.extend(prefixes);
@@ -175,24 +194,34 @@ impl Sessions {
         }
         for id in changes.sessions {
             let Some(status) = self.speaker.status(id) else {
-                is_news |= self.heard.sessions.remove(&id).is_some();
+                if self.heard.sessions.remove(&id).is_some() {
+                    news = news.max(News::Some);
+                }
                 continue;
             };
-            if status.bgp.converged {
-                is_news |= self.restart.unsettled.remove(&id);
+            // Nothing that was forwarded before a restart is kept where there is no path any more.
+            let is_dead = status.bfd.is_some_and(|path| {
+                path.diagnostic == bfd::Diagnostic::ControlDetectionTimeExpired
+            });
+            if (status.bgp.converged || is_dead) && self.restart.unsettled.remove(&id) {
+                news = news.max(News::Some);
             }
             let routes = self.speaker.routes(id).await.unwrap_or_default();
             let session = Session { status: Some(status), routes };
             let before = self.heard.sessions.insert(id, session.clone()).unwrap_or_default();
-            is_news |= before.since() != session.since() || before.routes != session.routes;
+            if before.since() != session.since() || before.routes != session.routes {
+                let is_lost = before.since().is_some() && session.since().is_none();
+                news = news.max(if is_lost { News::Lost } else { News::Some });
+            }
         }
-        is_news
+        news
     }
 
     fn config(
         &self,
         (id, peer): (BgpPeerId, &PeerPlan),
         plan: &InterfacePlan,
+        forwarding: Option<InterfaceNumber>,
         netns: &Path,
     ) -> io::Result<SessionConfig> {
         Ok(SessionConfig {
@@ -210,7 +239,8 @@ impl Sessions {
             hold_time: HoldTime::default(),
             restarting: self.restart.restarted.contains(&id),
             ttl_security: false,
-            bfd: Some(bfd::Settings::default()),
+            bfd: Some(self.bfd),
+            forwarding,
             shutdown: peer.shutdown.clone(),
         })
     }

@@ -34,6 +34,7 @@ use crate::clock;
 use bfd::Bfd;
 use board::Board;
 use directlink_bgp::Stop;
+use directlink_dataplane::StandIns;
 use directlink_model::ids::BgpPeerId;
 use directlink_net::{IpNet, Vni};
 use netns::Doorway;
@@ -46,8 +47,9 @@ use std::{
 use tokio::{runtime::Handle, sync::oneshot, task::JoinHandle};
 
 /// All BGP sessions of a router. Dropping it closes them without a word, as a crash would: the
-/// customers keep our routes for the restart time (RFC 4724). Only BFD says that it goes, lest
-/// customers take that for a dead path.
+/// customers keep our routes for the restart time (RFC 4724). So is BFD closed where the forwarding
+/// speaks it in the meantime; where not, it says that it goes, lest customers take that for a dead
+/// path.
 #[derive(Debug)]
 pub struct Speaker {
     runtime: Handle,
@@ -85,10 +87,18 @@ impl Speaker {
     /// # Errors
     /// The thread that enters namespaces, or BFD's, cannot be started.
     pub fn new(runtime: Handle) -> io::Result<Self> {
+        Self::with_stand_ins(runtime, None)
+    }
+
+    /// As [`Speaker::new`]; where there are stand-ins, BFD outlives this process for a while.
+    ///
+    /// # Errors
+    /// As [`Speaker::new`].
+    pub fn with_stand_ins(runtime: Handle, stand_ins: Option<StandIns>) -> io::Result<Self> {
         let epoch = clock::instant();
         let board = Arc::new(Board::new(clock::now()));
         let doorway = Doorway::open()?;
-        let bfd = Arc::new(Bfd::start(doorway.clone(), epoch)?);
+        let bfd = Arc::new(Bfd::start(doorway.clone(), epoch, stand_ins)?);
         let shared = Shared { board, doorway, bfd, epoch };
         Ok(Self { runtime, shared, tasks: Mutex::default() })
     }

@@ -21,5 +21,5 @@ mod session;
 mod timing;
 
 pub use packet::{Diagnostic, Discard, PACKET_BYTES, Packet, State};
-pub use session::{Input, Output, Role, Session, Status};
+pub use session::{Input, Kept, Output, Role, Session, Status};
 pub use timing::{BadSettings, Settings};

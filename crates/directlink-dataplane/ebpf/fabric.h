@@ -241,7 +241,7 @@ static __always_inline enum verdict from_fabric(struct xdp_md *ctx, struct trip 
 	if (tunnel.inner->protocol == bpf_htons(ETH_P_ARP))
 		return answer_arp(ctx, &arrival, trip);
 	if (tunnel.inner->protocol == bpf_htons(ETH_P_IPV6))
-		bpf_tail_call(ctx, &roads6, ROAD6_FABRIC);
+		bpf_tail_call(ctx, &roads, ROAD6_FABRIC);
 	if (tunnel.inner->protocol != bpf_htons(ETH_P_IP))
 		return VERDICT_NOT_IP;
 	ip = at(ctx, FABRIC_HEAD, sizeof(*ip));

@@ -10,17 +10,19 @@
 
 #include "tables.h"
 
-// The roads of IPv6 are programs of their own (directlink.bpf.c), for a stack of their own.
+// The roads of IPv6 and of BFD are programs of their own (directlink.bpf.c), for a stack of their
+// own.
 // User space fills it (`load.rs`); pinned, as a table that nobody holds is emptied.
 #define ROAD6_PORT 0
 #define ROAD6_FABRIC 1
+#define ROAD_BFD 2
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__type(key, __u32);
 	__type(value, __u32);
-	__uint(max_entries, 2);
+	__uint(max_entries, 3);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
-} roads6 SEC(".maps");
+} roads SEC(".maps");
 
 #define TABLE(name, map_type, key_type, row_type, rows)                                           \
 	struct {                                                                                  \
@@ -62,6 +64,7 @@ SPARSE_TABLE(nets, BPF_MAP_TYPE_HASH, __u32, struct net_row, 65536);
 SPARSE_TABLE(nics, BPF_MAP_TYPE_HASH, struct address_key, struct nic_row, 1024);
 SPARSE_TABLE(routers, BPF_MAP_TYPE_HASH, struct address_key, struct relay_row, 65536);
 SPARSE_TABLE(rules, BPF_MAP_TYPE_HASH, struct rule_key, struct rule_row, 1024);
+SPARSE_TABLE(bfd_sessions, BPF_MAP_TYPE_HASH, struct bfd_key, struct bfd_row, 1024);
 SPARSE_TABLE(ports, BPF_MAP_TYPE_HASH, __u32, struct port_row, PORT_LIMITS);
 TABLE(limits, BPF_MAP_TYPE_ARRAY, __u32, struct limit_row, LIMITS);
 TABLE(changes, BPF_MAP_TYPE_ARRAY, __u32, struct change_row, 1 + NET_CHANGES);

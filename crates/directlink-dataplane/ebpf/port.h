@@ -220,6 +220,16 @@ static __always_inline enum verdict check_ip(struct xdp_md *ctx, const struct in
 	return bpf_ntohs(ip->tot_len) > row->mtu ? VERDICT_TOO_BIG : VERDICT_COUNT;
 }
 
+static __always_inline enum verdict send_up(struct xdp_md *ctx, const struct interface_row *row)
+{
+	const enum class class = class_of_ipv4(ctx, PORT_HEAD);
+	const enum verdict verdict = police_class(row->number, class);
+
+	if (class == CLASS_BFD && verdict == VERDICT_TO_ROUTER)
+		bpf_tail_call(ctx, &roads, ROAD_BFD);
+	return verdict;
+}
+
 static __always_inline enum verdict from_port(struct xdp_md *ctx, struct trip *trip,
 					      struct notes *notes)
 {
@@ -238,7 +248,7 @@ static __always_inline enum verdict from_port(struct xdp_md *ctx, struct trip *t
 	if (frame->protocol == bpf_htons(ETH_P_ARP))
 		return check_arp(ctx, row);
 	if (frame->protocol == bpf_htons(ETH_P_IPV6))
-		bpf_tail_call(ctx, &roads6, ROAD6_PORT);
+		bpf_tail_call(ctx, &roads, ROAD6_PORT);
 	if (frame->protocol != bpf_htons(ETH_P_IP))
 		return VERDICT_NOT_IP;
 	verdict = check_ip(ctx, row);
@@ -249,7 +259,7 @@ static __always_inline enum verdict from_port(struct xdp_md *ctx, struct trip *t
 	case VERDICT_TOO_BIG:
 		return answer_customer(ctx, trip, row, verdict);
 	case VERDICT_TO_ROUTER:
-		return police_class(row->number, class_of_ipv4(ctx, PORT_HEAD));
+		return send_up(ctx, row);
 	default:
 		return verdict;
 	}

@@ -71,7 +71,9 @@ enum verdict {
 	// It was dropped.
 	VERDICT_RELAY_LOOP = 43, // a router relayed it here, and here it would be relayed again
 	VERDICT_FLOWS_FULL = 44, // would begin a flow, and there are as many as may be (flow_table.h)
-	VERDICT_COUNT = 45,
+	// It was answered.
+	VERDICT_BFD_ANSWERED = 45, // in the place of an agent that is silent (bfd.h)
+	VERDICT_COUNT = 46,
 };
 
 // ---- what the agent writes ------------------------------------------------------------
@@ -230,6 +232,32 @@ struct change_row {
 struct flow_limits_row {
 	__u32 places;	  // of `flow_places` and `flows`; 0: no flow begins
 	__u32 net_places; // for one Net, both families together
+};
+
+// table `bfd_sessions`, by interface and customer's address: BFD sessions that are Up, as the
+// agent last spoke in them, and what the forwarding heard in its place (bfd.h). Intervals are in
+// microseconds, as in the packets.
+struct bfd_key {
+	__u32 interface;
+	__be32 customer;
+};
+struct bfd_row {
+	__u64 sent_ns;	   // CLOCK_MONOTONIC: when the agent last spoke
+	__u64 silence_ns;  // after so much silence of its the forwarding speaks
+	__u64 patience_ns; // after so much no longer
+	__u64 heard_ns;	   // when the customer was last heard
+	__be32 router;
+	__be32 discriminator; // ours
+	__be32 desired_tx;
+	__be32 required_rx;
+	__be32 their_discriminator;
+	__be32 their_desired_tx;
+	__be32 their_required_rx;
+	__be16 source_port;
+	__u8 detect_mult;
+	__u8 their_detect_mult;
+	__u32 over; // the customer said that it is not Up any more
+	__u32 zero;
 };
 
 // ---- what the packets write -----------------------------------------------------------

@@ -10,7 +10,7 @@
 use crate::{
     changes::Changed,
     handle::{TableError, in_table},
-    load::{Dataplane, OpenError, classifier, links_dir, xdp},
+    load::{Build, Capacity, Dataplane, OpenError, classifier, links_dir, load_build, xdp},
     rows::Uplink,
     tables::RouterRow,
 };
@@ -131,22 +131,11 @@ impl Dataplane {
     /// # Errors
     /// The pins cannot be read.
     pub fn attached(&self) -> Result<Attached, AttachError> {
-        let path = links_dir(&self.pin_dir);
-        let failed = |source| AttachError::File { path: path.clone(), source };
-        let mut attached = Attached::default();
-        for entry in fs::read_dir(&path).map_err(failed)? {
-            let name = entry.map_err(failed)?.file_name();
-            match name.to_str().and_then(|name| name.split_once('-')) {
-                Some(("port", ifindex)) => attached.ports.extend(ifindex.parse::<u32>()),
-                Some(("fabric", ifindex)) => attached.uplinks.extend(ifindex.parse::<u32>()),
-                _ => {}
-            }
-        }
-        Ok(attached)
+        attached(&self.pin_dir)
     }
 
     fn link_pin(&self, kind: &str, ifindex: u32) -> PathBuf {
-        links_dir(&self.pin_dir).join(format!("{kind}-{ifindex}"))
+        link_pin(&self.pin_dir, kind, ifindex)
     }
 
     fn attach_xdp(
@@ -177,6 +166,50 @@ impl Dataplane {
         let program = classifier(&mut self.programs, name)?;
         put_filter(program, ifindex)
     }
+}
+
+/// Puts a build over what is pinned, without looking at a row: its tables are filled from the
+/// latest that are there, and each XDP attachment and each port's filter, and those of these slow
+/// links, take its program in one step. So can a build be put in whose rows this one does not know.
+///
+/// # Errors
+/// The kernel refuses a program, or a pin or a link cannot be worked with.
+pub fn upgrade(build: Build<'_>, pin_dir: &Path, slow: &[u32]) -> Result<(), AttachError> {
+    let mut programs = load_build(build, pin_dir, Capacity::default())?;
+    let Attached { ports, uplinks } = attached(pin_dir)?;
+    let kinds = [("directlink_port", "port", &ports), ("directlink_fabric", "fabric", &uplinks)];
+    for (name, kind, links) in kinds {
+        for &ifindex in links {
+            replace_xdp(xdp(&mut programs, name)?, &link_pin(pin_dir, kind, ifindex), ifindex)?;
+        }
+    }
+    let filters =
+        [("directlink_port_slow", ports), ("directlink_slow_port", slow.iter().copied().collect())];
+    for (name, links) in filters {
+        for ifindex in links {
+            put_filter(classifier(&mut programs, name)?, ifindex)?;
+        }
+    }
+    Ok(())
+}
+
+fn attached(pin_dir: &Path) -> Result<Attached, AttachError> {
+    let path = links_dir(pin_dir);
+    let failed = |source| AttachError::File { path: path.clone(), source };
+    let mut attached = Attached::default();
+    for entry in fs::read_dir(&path).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        match name.to_str().and_then(|name| name.split_once('-')) {
+            Some(("port", ifindex)) => attached.ports.extend(ifindex.parse::<u32>()),
+            Some(("fabric", ifindex)) => attached.uplinks.extend(ifindex.parse::<u32>()),
+            _ => {}
+        }
+    }
+    Ok(attached)
+}
+
+fn link_pin(pin_dir: &Path, kind: &str, ifindex: u32) -> PathBuf {
+    links_dir(pin_dir).join(format!("{kind}-{ifindex}"))
 }
 
 /// False if the pinned attachment is that of a link that is gone.

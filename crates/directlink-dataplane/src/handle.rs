@@ -19,8 +19,8 @@ use crate::{
     load::Dataplane,
     rows::{Flow, Interface, InterfaceNumber, Nic, Route, Source, Subnet, Uplink},
     tables::{
-        Address6Key, AddressKey, InterfaceKey, InterfaceRow, NicRow, Peers6Row, PresenceRow,
-        RouteRow, Scoped, Scoped6, Subnet6Row, SubnetRow,
+        Address6Key, AddressKey, BfdKey, InterfaceKey, InterfaceRow, NicRow, Peers6Row,
+        PresenceRow, RouteRow, Scoped, Scoped6, Subnet6Row, SubnetRow,
     },
 };
 use aya::maps::MapError;
@@ -121,6 +121,11 @@ impl Dataplane {
             absent(self.tables.interfaces.remove(&key)).map_err(in_table("interfaces"))?;
             absent(self.tables.slow_links.remove(&row.slow_ifindex()))
                 .map_err(in_table("slow_links"))?;
+            for customer in row.customers() {
+                let session = BfdKey::new(number.into(), customer);
+                absent(self.tables.bfd_sessions.remove(&session))
+                    .map_err(in_table("bfd_sessions"))?;
+            }
             let peers6 = self.peers6(u32::from(number))?;
             for way in row.ways().chain(peers6.iter().flat_map(Peers6Row::ways)) {
                 self.forget_way(way, InterfaceKey::NONE)?;

@@ -27,9 +27,13 @@
 
 mod attach;
 mod bpffs;
+mod btf;
 mod cable;
+mod carry;
 mod changes;
+mod flow_room;
 mod handle;
+mod kernel_maps;
 mod load;
 mod neighbours;
 pub mod offload;
@@ -37,18 +41,20 @@ mod rates;
 mod relays;
 mod rows;
 mod rule_sets;
+mod stand_ins;
 mod tables;
 mod tallies;
 #[cfg(test)]
 mod tests;
 mod verdict;
 
-pub use attach::{AttachError, Attached};
+pub use attach::{AttachError, Attached, upgrade};
 pub use cable::{Cable, CableError};
 pub use handle::TableError;
-pub use load::{Capacity, Dataplane, OpenError};
+pub use load::{Build, Capacity, Dataplane, OpenError};
 pub use rows::{
     Flow, Interface, InterfaceNumber, Nic, Opened, Peer, Protocol, Rate, Relay, Route, Rule,
     RuleSet, RuleSetNumber, Source, Subnet, Uplink,
 };
+pub use stand_ins::{StandIn, StandIns};
 pub use verdict::{Tallies, Tally, Verdict};

@@ -4,20 +4,23 @@
 //! PIN_DIR/                      on a BPF file system
 //!   tables-FINGERPRINT/         one pin per table; the fingerprint is that of tables.h, tables6.h
 //!     interfaces routes nics …
+//!   filling-FINGERPRINT/        the same, while a new layout's tables are filled
 //!   links/                      XDP attachments; the programs live as long as these
 //!     port-IFINDEX fabric-IFINDEX
 //! ```
 //!
 //! Programs are loaded anew at every start (milliseconds) over the tables that are there;
 //! attaching puts the new program into the old attachment, in one step. Tables of another
-//! layout are another directory: they are never read, and go on serving the old programs
-//! until every attachment has been replaced and [`Dataplane::drop_other_layouts`] is called.
+//! layout are another directory. They serve the old programs until every attachment has been
+//! replaced and [`Dataplane::drop_other_layouts`] is called; the new ones are filled from them
+//! (`carry.rs`) before they get their name, so that half-filled ones are never taken for whole.
 
 use crate::{
     bpffs::{self, BpffsError},
+    carry, flow_room,
     tables::{
-        Address6Key, AddressKey, CREDIT_LIMITS, ChangeRow, FORWARDED_NUMBERS, Flow6Key, FlowKey,
-        FlowLimitsRow, FlowRow, ForwardedRow, InterfaceKey, InterfaceRow, InterfaceTallies,
+        Address6Key, AddressKey, BfdKey, BfdRow, CREDIT_LIMITS, ChangeRow, FORWARDED_NUMBERS,
+        Flow6Key, FlowKey, FlowRow, ForwardedRow, InterfaceKey, InterfaceRow, InterfaceTallies,
         LimitRow, NeighbourRow, NicRow, Peers6Row, PortRow, PresenceRow, RouteRow, RouterRow,
         Rule6Row, RuleKey, RuleRow, Scoped, Scoped6, Subnet6Row, SubnetRow, TallyRow,
     },
@@ -27,7 +30,7 @@ use aya::{
     maps::{
         Array, HashMap, LpmTrie, Map, MapData, MapError, PerCpuArray, PerCpuHashMap, ProgramArray,
     },
-    programs::{ProgramError, SchedClassifier, TestRun as _, TestRunOptions, Xdp},
+    programs::{ProgramError, SchedClassifier, Xdp},
     util::nr_cpus,
 };
 use std::{
@@ -41,10 +44,24 @@ pub(crate) static OBJECT: &[u8] =
     aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/directlink.bpf.o"));
 
 /// Of the rows in `tables.h` and `tables6.h`, comments aside.
-const LAYOUT: &str = env!("DIRECTLINK_LAYOUT");
+pub(crate) const LAYOUT: &str = env!("DIRECTLINK_LAYOUT");
 
 const LINKS: &str = "links";
 const TABLES: &str = "tables-";
+const FILLING: &str = "filling-";
+
+/// Compiled programs, and the layout of the tables that they work on.
+#[derive(Clone, Copy, Debug)]
+pub struct Build<'a> {
+    pub object: &'a [u8],
+    /// Unlike that of every build whose rows are others.
+    pub layout: &'a str,
+}
+
+impl Build<'static> {
+    /// This one.
+    pub const OWN: Self = Self { object: OBJECT, layout: LAYOUT };
+}
 
 /// The router's packet programs and tables.
 ///
@@ -119,59 +136,8 @@ impl Dataplane {
     /// # Errors
     /// As [`Dataplane::open`].
     pub fn open_with(pin_dir: &Path, capacity: Capacity) -> Result<Self, OpenError> {
-        bpffs::ensure(pin_dir)?;
-        let tables_dir = tables_dir(pin_dir);
-        for dir in [&tables_dir, &links_dir(pin_dir)] {
-            fs::create_dir_all(dir)
-                .map_err(|source| OpenError::Pins { path: dir.clone(), source })?;
-        }
-        let processors = processors()?;
-        let set_bits = shortcut_set_bits(capacity.flows, processors);
-        let mut programs = EbpfLoader::new()
-            .default_map_pin_directory(&tables_dir)
-            .map_max_entries("interfaces", capacity.interfaces)
-            .map_max_entries("slow_links", capacity.interfaces)
-            .map_max_entries("interface_tallies", capacity.interfaces)
-            .map_max_entries("routes", capacity.routes)
-            .map_max_entries("sources", capacity.routes)
-            .map_max_entries("nics", capacity.nics)
-            .map_max_entries("rules", capacity.rule_rows)
-            .map_max_entries("flows", capacity.flows)
-            .map_max_entries("flow_places", capacity.flows)
-            .map_max_entries("free_places", capacity.flows)
-            .map_max_entries("peers6", capacity.interfaces)
-            .map_max_entries("routes6", capacity.routes)
-            .map_max_entries("sources6", capacity.routes)
-            .map_max_entries("nics6", capacity.nics)
-            .map_max_entries("rules6", capacity.rule_rows)
-            .map_max_entries("flows6", capacity.flows)
-            .map_max_entries("flow6_places", capacity.flows)
-            .map_max_entries("free_places6", capacity.flows)
-            .map_max_entries("forwarded", processors * FORWARDED_NUMBERS)
-            .map_max_entries("credits", processors * CREDIT_LIMITS)
-            .map_max_entries("net_shortcuts", processors << set_bits)
-            .map_max_entries("customer_shortcuts", processors << set_bits)
-            .map_max_entries("net_ends", processors << END_BITS)
-            .map_max_entries("customer_ends", processors << END_BITS)
-            .override_global("shortcut_set_bits", &set_bits, true)
-            .load(OBJECT)?;
-        let mut roads6 = ProgramArray::try_from(pinned_map(&tables_dir, ROADS6)?)
-            .map_err(|source| OpenError::Table { name: ROADS6, source })?;
-        for (slot, name) in (0..).zip(["directlink_port6", "directlink_fabric6"]) {
-            let program = xdp(&mut programs, name)?;
-            load(name, program.load())?;
-            let fd = program.fd().map_err(|source| OpenError::Program { name, source })?;
-            roads6.set(slot, fd, 0).map_err(|source| OpenError::Table { name: ROADS6, source })?;
-        }
-        for name in ["directlink_port", "directlink_fabric"] {
-            load(name, xdp(&mut programs, name)?.load())?;
-        }
-        for name in ["directlink_port_slow", "directlink_slow_port"] {
-            load(name, classifier(&mut programs, name)?.load())?;
-        }
-        let mut tables = Tables::open(&tables_dir)?;
-        tables.limit_flows(&tables_dir, capacity.flows_per_net)?;
-        start_clock(&mut programs)?;
+        let programs = load_build(Build::OWN, pin_dir, capacity)?;
+        let tables = Tables::open(&tables_dir(pin_dir, LAYOUT))?;
         Ok(Self { pin_dir: pin_dir.to_owned(), programs, tables })
     }
 
@@ -182,14 +148,25 @@ impl Dataplane {
     /// The directory cannot be read.
     pub fn other_layouts(&self) -> Result<Vec<String>, OpenError> {
         let failed = |source| OpenError::Pins { path: self.pin_dir.clone(), source };
-        let mut found = Vec::new();
-        for entry in fs::read_dir(&self.pin_dir).map_err(failed)? {
-            let name = entry.map_err(failed)?.file_name();
-            let layout = name.to_str().and_then(|name| name.strip_prefix(TABLES));
-            found.extend(layout.filter(|&layout| layout != LAYOUT).map(str::to_owned));
-        }
+        let mut found: Vec<_> = layouts(&self.pin_dir).map_err(failed)?;
+        found.retain(|layout| layout != LAYOUT);
         found.sort_unstable();
         Ok(found)
+    }
+
+    /// Takes over the flows that began while another layout's programs still had the packets.
+    /// To be called when every attachment has been replaced.
+    ///
+    /// # Errors
+    /// A table cannot be read or written.
+    pub fn take_late_flows(&mut self) -> Result<(), OpenError> {
+        let own = tables_dir(&self.pin_dir, LAYOUT);
+        for layout in self.other_layouts()? {
+            let path = tables_dir(&self.pin_dir, &layout);
+            carry::late_flows(&path, &own, &self.programs)
+                .map_err(|source| OpenError::Pins { path, source })?;
+        }
+        Ok(())
     }
 
     /// Forgets the tables of other layouts. Programs that are still attached keep theirs.
@@ -198,7 +175,7 @@ impl Dataplane {
     /// A pin cannot be removed.
     pub fn drop_other_layouts(&self) -> Result<(), OpenError> {
         for layout in self.other_layouts()? {
-            let path = self.pin_dir.join(format!("{TABLES}{layout}"));
+            let path = tables_dir(&self.pin_dir, &layout);
             remove_tree(&path).map_err(|source| OpenError::Pins { path, source })?;
         }
         Ok(())
@@ -220,7 +197,9 @@ impl Dataplane {
         for entry in entries {
             let entry = entry.map_err(failed)?;
             match entry.file_name().to_str() {
-                Some(name) if name == LINKS || name.starts_with(TABLES) => {
+                Some(name)
+                    if name == LINKS || name.starts_with(TABLES) || name.starts_with(FILLING) =>
+                {
                     remove_tree(&entry.path()).map_err(failed)?;
                 }
                 // The kernel's own, in every BPF file system; nobody can remove them.
@@ -251,10 +230,10 @@ pub(crate) struct Tables {
     pub(crate) nics: HashMap<MapData, AddressKey, NicRow>,
     pub(crate) routers: HashMap<MapData, AddressKey, PresenceRow>,
     pub(crate) rules: HashMap<MapData, RuleKey, RuleRow>,
+    pub(crate) bfd_sessions: HashMap<MapData, BfdKey, BfdRow>,
     pub(crate) ports: HashMap<MapData, u32, PortRow>,
     pub(crate) limits: Array<MapData, LimitRow>,
     pub(crate) changes: Array<MapData, ChangeRow>,
-    pub(crate) flow_limits: Array<MapData, FlowLimitsRow>,
     pub(crate) flows: HashMap<MapData, FlowKey, FlowRow>,
     pub(crate) strays: HashMap<MapData, InterfaceKey, u64>,
     pub(crate) router_tallies: PerCpuArray<MapData, TallyRow>,
@@ -284,10 +263,10 @@ impl Tables {
             nics: pinned(dir, "nics")?,
             routers: pinned(dir, "routers")?,
             rules: pinned(dir, "rules")?,
+            bfd_sessions: pinned(dir, "bfd_sessions")?,
             ports: pinned(dir, "ports")?,
             limits: pinned(dir, "limits")?,
             changes: pinned(dir, "changes")?,
-            flow_limits: pinned(dir, "flow_limits")?,
             flows: pinned(dir, "flows")?,
             strays: pinned(dir, "strays")?,
             router_tallies: pinned(dir, "router_tallies")?,
@@ -302,40 +281,101 @@ impl Tables {
             flows6: pinned(dir, "flows6")?,
         })
     }
-
-    /// Tables that were pinned before keep their size.
-    fn limit_flows(&mut self, dir: &Path, net_places: u32) -> Result<(), OpenError> {
-        const NAME: &str = "flow_limits";
-        let failed = |name| move |source| OpenError::Table { name, source };
-        for (family, table) in (0..).zip(["flow_places", "flow6_places"]) {
-            let found = MapData::from_pin(dir.join(table)).map_err(failed(table))?;
-            let places = found.info().map_err(failed(table))?.max_entries();
-            let row = FlowLimitsRow { places, net_places };
-            self.flow_limits.set(family, row, 0).map_err(failed(NAME))?;
-        }
-        Ok(())
-    }
 }
 
-/// Old flows are put out by a timer of the kernel's (`ebpf/flow_table.h`), which a program of ours
-/// must set: this runs it once. One that an older program set goes on with the new one's code.
-fn start_clock(programs: &mut Ebpf) -> Result<(), OpenError> {
-    const NAME: &str = "directlink_clock";
-    const XDP_PASS: u32 = 2;
-    let program = xdp(programs, NAME)?;
-    load(NAME, program.load())?;
-    let frame = [0; 64];
-    let options = TestRunOptions { data_in: Some(&frame), ..TestRunOptions::default() };
-    let failed = |source| OpenError::Program { name: NAME, source };
-    match program.test_run(options).map_err(failed)?.return_value {
-        XDP_PASS => Ok(()),
-        _ => Err(OpenError::Clock),
+/// Loads a build's programs over its tables. Where another build's are pinned that were filled
+/// later, or are alone, its own are made anew and filled from those.
+pub(crate) fn load_build(
+    build: Build<'_>,
+    pin_dir: &Path,
+    capacity: Capacity,
+) -> Result<Ebpf, OpenError> {
+    bpffs::ensure(pin_dir)?;
+    let failed = |source| OpenError::Pins { path: pin_dir.to_owned(), source };
+    fs::create_dir_all(links_dir(pin_dir)).map_err(failed)?;
+    let tables = tables_dir(pin_dir, build.layout);
+    let latest = layouts(pin_dir).map_err(failed)?.into_iter().next();
+    let Some(former) = latest.filter(|latest| latest != build.layout) else {
+        fs::create_dir_all(&tables).map_err(failed)?;
+        let mut programs = load_over(build, &tables, capacity)?;
+        flow_room::start_clock(&mut programs)?;
+        return Ok(programs);
+    };
+    let filling = pin_dir.join(format!("{FILLING}{}", build.layout));
+    remove_tree(&filling).map_err(failed)?;
+    fs::create_dir(&filling).map_err(failed)?;
+    let mut programs = load_over(build, &filling, capacity)?;
+    let left = carry::all(&tables_dir(pin_dir, &former), &filling, &programs);
+    let left = left.map_err(failed)?;
+    flow_room::start_clock(&mut programs)?;
+    tracing::info!(former, layout = build.layout, "tables of another layout were carried");
+    for table in left {
+        tracing::warn!(table, "not carried from another layout");
     }
+    if tables.exists() {
+        // A build that was gone for a while, and whose tables say what was so then. Its programs
+        // may still be on a link: these tables count as another layout's until none is.
+        let stale = tables_dir(pin_dir, &format!("{}-stale", build.layout));
+        remove_tree(&stale).map_err(failed)?;
+        fs::rename(&tables, stale).map_err(failed)?;
+    }
+    fs::rename(&filling, &tables).map_err(failed)?;
+    Ok(programs)
 }
 
-/// IPv6's programs, which the attached ones call: `ebpf/maps.h`. The new ones take the place of
+fn load_over(build: Build<'_>, tables: &Path, capacity: Capacity) -> Result<Ebpf, OpenError> {
+    let processors = processors()?;
+    let set_bits = shortcut_set_bits(capacity.flows, processors);
+    let mut programs = EbpfLoader::new()
+        .default_map_pin_directory(tables)
+        .map_max_entries("interfaces", capacity.interfaces)
+        .map_max_entries("slow_links", capacity.interfaces)
+        .map_max_entries("bfd_sessions", capacity.interfaces * 2)
+        .map_max_entries("interface_tallies", capacity.interfaces)
+        .map_max_entries("routes", capacity.routes)
+        .map_max_entries("sources", capacity.routes)
+        .map_max_entries("nics", capacity.nics)
+        .map_max_entries("rules", capacity.rule_rows)
+        .map_max_entries("flows", capacity.flows)
+        .map_max_entries("flow_places", capacity.flows)
+        .map_max_entries("free_places", capacity.flows)
+        .map_max_entries("peers6", capacity.interfaces)
+        .map_max_entries("routes6", capacity.routes)
+        .map_max_entries("sources6", capacity.routes)
+        .map_max_entries("nics6", capacity.nics)
+        .map_max_entries("rules6", capacity.rule_rows)
+        .map_max_entries("flows6", capacity.flows)
+        .map_max_entries("flow6_places", capacity.flows)
+        .map_max_entries("free_places6", capacity.flows)
+        .map_max_entries("forwarded", processors * FORWARDED_NUMBERS)
+        .map_max_entries("credits", processors * CREDIT_LIMITS)
+        .map_max_entries("net_shortcuts", processors << set_bits)
+        .map_max_entries("customer_shortcuts", processors << set_bits)
+        .map_max_entries("net_ends", processors << END_BITS)
+        .map_max_entries("customer_ends", processors << END_BITS)
+        .override_global("shortcut_set_bits", &set_bits, true)
+        .load(build.object)?;
+    let mut roads = ProgramArray::try_from(pinned_map(tables, ROADS)?)
+        .map_err(|source| OpenError::Table { name: ROADS, source })?;
+    for (slot, name) in (0..).zip(["directlink_port6", "directlink_fabric6", "directlink_bfd"]) {
+        let program = xdp(&mut programs, name)?;
+        load(name, program.load())?;
+        let fd = program.fd().map_err(|source| OpenError::Program { name, source })?;
+        roads.set(slot, fd, 0).map_err(|source| OpenError::Table { name: ROADS, source })?;
+    }
+    for name in ["directlink_port", "directlink_fabric"] {
+        load(name, xdp(&mut programs, name)?.load())?;
+    }
+    for name in ["directlink_port_slow", "directlink_slow_port"] {
+        load(name, classifier(&mut programs, name)?.load())?;
+    }
+    flow_room::furnish(&mut programs, tables, capacity.flows_per_net)?;
+    Ok(programs)
+}
+
+/// The programs of IPv6 and BFD, which the attached ones call: `ebpf/maps.h`. The new ones take the place of
 /// the old before the new callers do, so each packet goes one whole road.
-const ROADS6: &str = "roads6";
+const ROADS: &str = "roads";
 
 /// So that all flows together have a shortcut each, if they are dealt out evenly. A set holds four, in
 /// 256 bytes, for each direction; half full on purpose, as a set's luck varies.
@@ -347,12 +387,12 @@ fn shortcut_set_bits(flows: u32, processors: u32) -> u32 {
 /// Of `ebpf/shortcuts.h`.
 const END_BITS: u32 = 14;
 
-fn processors() -> Result<u32, OpenError> {
+pub(crate) fn processors() -> Result<u32, OpenError> {
     let count = nr_cpus().map_err(|(_, source)| OpenError::Processors(source))?;
     u32::try_from(count).map_err(|e| OpenError::Processors(io::Error::other(e)))
 }
 
-fn pinned<T: TryFrom<Map, Error = MapError>>(
+pub(crate) fn pinned<T: TryFrom<Map, Error = MapError>>(
     dir: &Path,
     name: &'static str,
 ) -> Result<T, OpenError> {
@@ -369,8 +409,22 @@ pub(crate) fn links_dir(pin_dir: &Path) -> PathBuf {
     pin_dir.join(LINKS)
 }
 
-fn tables_dir(pin_dir: &Path) -> PathBuf {
-    pin_dir.join(format!("{TABLES}{LAYOUT}"))
+pub(crate) fn tables_dir(pin_dir: &Path, layout: &str) -> PathBuf {
+    pin_dir.join(format!("{TABLES}{layout}"))
+}
+
+/// Whose tables are pinned, from the latest made to the first.
+fn layouts(pin_dir: &Path) -> io::Result<Vec<String>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(pin_dir)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if let Some(layout) = name.to_str().and_then(|name| name.strip_prefix(TABLES)) {
+            found.push((entry.metadata()?.modified()?, layout.to_owned()));
+        }
+    }
+    found.sort_unstable_by(|a, b| b.cmp(a));
+    Ok(found.into_iter().map(|(_, layout)| layout).collect())
 }
 
 fn remove_tree(path: &Path) -> io::Result<()> {
@@ -380,7 +434,7 @@ fn remove_tree(path: &Path) -> io::Result<()> {
     }
 }
 
-fn load(name: &'static str, outcome: Result<(), ProgramError>) -> Result<(), OpenError> {
+pub(crate) fn load(name: &'static str, outcome: Result<(), ProgramError>) -> Result<(), OpenError> {
     outcome.map_err(|source| OpenError::Program { name, source })
 }
 

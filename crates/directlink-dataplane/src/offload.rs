@@ -4,6 +4,8 @@
 //! for hardware to do that it does not have. XDP sees neither. And a frame that XDP redirects
 //! into a veth is taken by the far end only if that polls (NAPI), which it does with XDP or
 //! GRO on. These are ethtool's switches for that (`ethtool -K IF tx off txvlan off gro on`).
+//!
+//! And whether a link has light, by the same call.
 
 use nix::{
     errno::Errno,
@@ -13,6 +15,7 @@ use nix::{
 use std::{io, os::fd::AsRawFd as _};
 use thiserror::Error;
 
+const ETHTOOL_GLINK: u32 = 0x0a;
 const ETHTOOL_STXCSUM: u32 = 0x17;
 const ETHTOOL_SGRO: u32 = 0x2c;
 const ETHTOOL_GFLAGS: u32 = 0x25;
@@ -50,6 +53,15 @@ pub fn poll(link: &str) -> Result<(), OffloadError> {
         link: link.to_owned(),
         source,
     })
+}
+
+/// Whether a link is up and its driver sees the far end: at once, where the kernel's own news of it
+/// may be a second old (linkwatch). Costs a few microseconds.
+///
+/// # Errors
+/// No such link in this network namespace, or its driver does not say.
+pub fn has_light(link: &str) -> io::Result<bool> {
+    ethtool(link, ETHTOOL_GLINK, 0).map(|seen| seen != 0)
 }
 
 /// `struct ethtool_value` of linux/ethtool.h.

@@ -9,6 +9,7 @@
 //! `tests/layout.rs` reads the compiled object's BTF and compares every size, offset and
 //! verdict number.
 
+mod bfd;
 mod rates;
 mod routes;
 mod rules;
@@ -19,6 +20,7 @@ use crate::rows::{
 };
 use crate::verdict::Verdict;
 use aya::{Pod, maps::lpm_trie};
+pub(crate) use bfd::{BfdKey, BfdRow};
 use directlink_net::{IpNet, Ipv4Net, Mac, Mtu, Vlan, Vni};
 pub(crate) use rates::{CREDIT_LIMITS, LimitRow, PORT_LIMITS, PortRow};
 pub(crate) use routes::RouteRow;
@@ -138,6 +140,12 @@ impl PeerCell {
 }
 
 impl InterfaceRow {
+    /// Those of IPv4.
+    pub(crate) fn customers(&self) -> impl Iterator<Item = Ipv4Addr> + use<> {
+        let peers = self.peers.into_iter().filter(|peer| peer.way != 0);
+        peers.map(|peer| peer.customer.into())
+    }
+
     /// With the peers of IPv4. `None` for no peer at all, or more than a row can hold.
     pub(crate) fn new(interface: &Interface) -> Option<Self> {
         let mut peers = [PeerCell::default(); PEERS_PER_INTERFACE];
@@ -467,6 +475,8 @@ plain_bytes!(
     ForwardedRow,
     CableTagRow,
     PortRow,
+    BfdKey,
+    BfdRow,
     LimitRow,
     Peers6Row,
     Scoped6,

@@ -77,6 +77,7 @@ verdicts! {
     42 Relayed "relayed" "went to another router of the Region, which leads there",
     43 RelayLoop "relay_loop" "came by another router, and would have been handed on again",
     44 FlowsFull "flows_full" "would begin a flow, and there are as many as the router or one Net may have",
+    45 BfdAnswered "bfd_answered" "was BFD for an agent that was silent, and was answered in its place",
 }
 
 impl Verdict {
@@ -94,6 +95,7 @@ impl Verdict {
                 | Self::NdAnswered
                 | Self::ToKernel
                 | Self::Relayed
+                | Self::BfdAnswered
         )
     }
 }

@@ -283,6 +283,7 @@ fn speaks(brand: Brand, key: Option<&str>) -> Result<()> {
         neighbour_asn: 50624_u32.try_into()?,
         key: key.map(TryInto::try_into).transpose()?,
         announced: vec![net("192.168.10.0/24")?],
+        bfd: false,
     };
     let far_side = Session {
         address: net("169.254.7.1/30")?,

@@ -69,6 +69,13 @@ impl Kernel {
         self.rows = None;
     }
 
+    /// What began while programs of another layout still had some of the packets.
+    pub(crate) fn take_late_flows(&mut self) {
+        if let Err(error) = self.dataplane.take_late_flows() {
+            tracing::warn!(%error, "flows of another layout are lost");
+        }
+    }
+
     /// Tables of another build's layout serve nobody once every program is this one's.
     pub(crate) fn forget_former_layouts(&self) {
         if let Err(error) = self.dataplane.drop_other_layouts() {

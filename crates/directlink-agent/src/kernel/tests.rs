@@ -6,6 +6,7 @@ use crate::{
     names,
     wanted::{Certainty, Interface, Net, Nic, Peer, Wanted},
 };
+use directlink_bgp::bfd;
 use directlink_dataplane::RuleSet;
 use directlink_model::ids::{BgpPeerId, PortName};
 use directlink_net::{Mac, Mtu, Vlan};
@@ -314,7 +315,10 @@ async fn routes_are_seen_in_the_tables_and_go() {
 async fn light_is_seen_as_it_comes_and_goes() {
     let bench = Bench::new();
     let kernel = bench.kernel().await;
-    let mut watch = Watch::new(kernel.run(Kernel::subscribe).await.unwrap().unwrap()).unwrap();
+    let mut watch = Watch::new(
+        kernel.run(|kernel| kernel.subscribe(bfd::Settings::default())).await.unwrap().unwrap(),
+    )
+    .unwrap();
     let lights = kernel.run(Kernel::lights).await.unwrap().unwrap();
     assert!(lights[&port()]);
     watch.look_at([port()].into());

@@ -1,6 +1,9 @@
-//! Watching the router's links: light on and off, ports that come and go, as it happens.
+//! Watching the router's links: light on and off, ports that come and go, as it happens; and the
+//! other routers.
 
-use super::{light::Lookout, links::Link, netlink::messages};
+use super::{light::Lookout, links::Link, netlink::messages, siblings::Siblings};
+use crate::siblings::Announcement;
+use directlink_bgp::bfd;
 use directlink_model::ids::PortName;
 use nix::errno::Errno;
 use rtnetlink::{
@@ -9,7 +12,7 @@ use rtnetlink::{
     packet_route::RouteNetlinkMessage as Message,
     sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE},
 };
-use std::{collections::BTreeSet, io};
+use std::{collections::BTreeSet, io, net::Ipv4Addr};
 use tokio::{
     io::unix::AsyncFd,
     sync::mpsc::{UnboundedReceiver, unbounded_channel},
@@ -31,6 +34,11 @@ pub(crate) enum LinkEvent {
         port: PortName,
         light: bool,
     },
+    /// Whether another router answers ([`Watch::ask`]); first told when it does.
+    Router {
+        vtep: Ipv4Addr,
+        lives: bool,
+    },
     /// Too much happened at once, and some of it was lost: look at everything.
     Overrun,
 }
@@ -40,12 +48,13 @@ pub(crate) enum LinkEvent {
 pub(crate) struct Subscription {
     socket: Socket,
     lookout: Lookout,
+    siblings: Siblings,
     lights: UnboundedReceiver<LinkEvent>,
 }
 
 impl Subscription {
     /// In the calling thread's namespace.
-    pub(super) fn open() -> io::Result<Self> {
+    pub(super) fn open(pace: bfd::Settings) -> io::Result<Self> {
         let mut socket = Socket::new(NETLINK_ROUTE)?;
         let groups = 1 << (MulticastGroup::Link as u32 - 1);
         socket.bind(&SocketAddr::new(0, groups))?;
@@ -53,7 +62,8 @@ impl Subscription {
         // Thousands of interfaces may come up at once.
         socket.set_rx_buf_sz(BUFFER_BYTES)?;
         let (events, lights) = unbounded_channel();
-        Ok(Self { socket, lookout: Lookout::start(events)?, lights })
+        let siblings = Siblings::start(pace, events.clone())?;
+        Ok(Self { socket, lookout: Lookout::start(events)?, siblings, lights })
     }
 }
 
@@ -62,6 +72,8 @@ impl Subscription {
 pub(crate) struct Watch {
     socket: AsyncFd<Socket>,
     lookout: Lookout,
+    siblings: Siblings,
+    ports: BTreeSet<PortName>,
     lights: UnboundedReceiver<LinkEvent>,
     buffer: Vec<u8>,
     pending: Vec<LinkEvent>,
@@ -69,17 +81,28 @@ pub(crate) struct Watch {
 
 impl Watch {
     pub(crate) fn new(subscription: Subscription) -> io::Result<Self> {
-        let Subscription { socket, lookout, lights } = subscription;
+        let Subscription { socket, lookout, siblings, lights } = subscription;
         // Deprecated for sources that change their descriptor; a netlink socket keeps its own.
         #[allow(deprecated)]
         let socket = AsyncFd::new(socket)?;
-        let buffer = Vec::with_capacity(DATAGRAM_BYTES);
-        Ok(Self { socket, lookout, lights, buffer, pending: Vec::new() })
+        let (ports, buffer) = (BTreeSet::new(), Vec::with_capacity(DATAGRAM_BYTES));
+        Ok(Self { socket, lookout, siblings, ports, lights, buffer, pending: Vec::new() })
     }
 
     /// The ports whose light is told from now on.
-    pub(crate) fn look_at(&self, ports: BTreeSet<PortName>) {
+    pub(crate) fn look_at(&mut self, ports: BTreeSet<PortName>) {
+        self.ports.clone_from(&ports);
         self.lookout.ports(ports);
+    }
+
+    /// The other routers that are asked from now on whether they live.
+    pub(crate) fn ask(&self, routers: BTreeSet<Ipv4Addr>) {
+        self.siblings.ask(routers);
+    }
+
+    /// Tells hosts, from our VTEP, that gateways are here.
+    pub(crate) fn announce(&self, own: Ipv4Addr, announcements: Vec<Announcement>) {
+        self.siblings.announce(own, announcements);
     }
 
     /// Cancelling it loses nothing.
@@ -95,13 +118,18 @@ impl Watch {
             self.buffer.clear();
             match ready.try_io(|socket| socket.get_ref().recv(&mut self.buffer, 0)) {
                 Ok(Ok(_)) => {
+                    // Its answer comes after these, and is newer.
                     self.lookout.look();
-                    self.pending.extend(messages(&self.buffer).flatten().filter_map(|message| {
-                        match message.payload {
-                            NetlinkPayload::InnerMessage(message) => event(&message),
-                            _ => None,
-                        }
-                    }));
+                    let messages = messages(&self.buffer).flatten();
+                    let ports = &self.ports;
+                    self.pending.extend(
+                        messages
+                            .flat_map(|message| match message.payload {
+                                NetlinkPayload::InnerMessage(message) => events(&message, ports),
+                                _ => [None, None],
+                            })
+                            .flatten(),
+                    );
                     self.pending.reverse();
                 }
                 Ok(Err(e)) if e.raw_os_error() == Some(Errno::ENOBUFS as i32) => {
@@ -117,13 +145,15 @@ impl Watch {
 const BUFFER_BYTES: i32 = 4 << 20;
 const DATAGRAM_BYTES: usize = 64 * 1024;
 
-fn event(message: &Message) -> Option<LinkEvent> {
+fn events(message: &Message, ports: &BTreeSet<PortName>) -> [Option<LinkEvent>; 2] {
     match message {
         Message::NewLink(link) => {
-            let Link { name, ifindex, .. } = Link::read(link);
-            Some(LinkEvent::Changed { name, ifindex })
+            let Link { name, ifindex, light, .. } = Link::read(link);
+            let port = name.parse().ok().filter(|port| ports.contains(port));
+            let light = port.map(|port| LinkEvent::Light { port, light });
+            [light, Some(LinkEvent::Changed { name, ifindex })]
         }
-        Message::DelLink(link) => Some(LinkEvent::Gone { name: Link::read(link).name }),
-        _ => None,
+        Message::DelLink(link) => [Some(LinkEvent::Gone { name: Link::read(link).name }), None],
+        _ => [None, None],
     }
 }

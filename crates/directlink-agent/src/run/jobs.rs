@@ -135,6 +135,10 @@ impl Agent {
         let Passed { wanted, generations, outcome, before } = passed;
         let now = clock::instant();
         self.wanted = wanted;
+        let siblings = self.wanted.nets.values().flat_map(|net| net.routers.iter().copied());
+        let siblings: BTreeSet<_> = siblings.collect();
+        self.seen.dead.retain(|router| siblings.contains(router));
+        self.watch.ask(siblings);
         if !self.seen.has_passed {
             self.seen.has_passed = true;
             let peers = |id| self.wanted.interfaces.get(id).into_iter().flat_map(|it| &it.peers);
@@ -193,7 +197,7 @@ impl Agent {
             return;
         }
         let vias = self.vias();
-        let elsewhere = Elsewhere::of(&self.wanted);
+        let elsewhere = Elsewhere::of(&self.wanted, &self.seen.dead);
         let kernel = self.kernel.clone();
         self.job = Some(Box::pin(async move {
             let list: Vec<Via> = vias.values().cloned().collect();
@@ -298,11 +302,15 @@ fn pass(
         return Ok((Outcome { observed, difference, ..Outcome::default() }, before));
     }
     let (done, failures) = kernel.apply(&difference.changes, clock::instant() + PASS_TIME);
+    kernel.take_late_flows();
     let tried = difference.changes.iter().take(done);
     let ids = tried.filter_map(|change| change.subject().interface()).collect();
     let insides = Insides::Only { ids, before: into_interfaces(observed) };
     let observed = kernel.observe(&Look { insides, ..look })?;
     let difference = diff(wanted, &observed);
+    if difference.changes.is_empty() && failures.is_empty() {
+        kernel.forget_former_layouts();
+    }
     let failures = failures.into_iter().map(|(subject, e)| (subject, e.to_string())).collect();
     Ok((Outcome { observed, difference, failures }, before))
 }

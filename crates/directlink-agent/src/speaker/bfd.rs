@@ -11,21 +11,26 @@
 //! A session that fails is told to its BGP peer as a number that grew, so that a customer who
 //! flaps costs no memory.
 //!
-//! This is part of the control plane and dies with it (C bit clear): who ends on purpose says
-//! AdminDown first, or customers would take the restart for a dead path (RFC 5882 §4.3).
+//! A session that the forwarding can keep Up is written down for it with each packet
+//! ([`keeper`]); such a one just stops when this process does, and goes on with the next (C bit
+//! set). Any other is part of the control plane and dies with it: who ends on purpose says AdminDown
+//! first, or customers would take the restart for a dead path (RFC 5882 §4.3).
 
+mod keeper;
 mod socket;
 
 use super::{Netns, netns::Doorway};
 use crate::clock;
 use directlink_bgp::bfd::{Input, Output, Role, Session, Settings, Status};
+use directlink_dataplane::{InterfaceNumber, StandIns};
+use keeper::Keeper;
 use socket::Sockets;
 use std::{
     io,
     net::IpAddr,
     num::NonZeroU32,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
     thread::{self, JoinHandle},
@@ -42,6 +47,8 @@ pub(super) struct Place {
     pub(super) netns: Netns,
     pub(super) local: IpAddr,
     pub(super) peer: IpAddr,
+    /// The interface, where the forwarding may speak for us.
+    pub(super) forwarding: Option<InterfaceNumber>,
 }
 
 /// What a BGP peer knows of its path.
@@ -72,6 +79,7 @@ pub(super) struct Bfd {
     doorway: Doorway,
     epoch: Instant,
     next_discriminator: AtomicU32,
+    stand_ins: Option<Arc<Mutex<StandIns>>>,
     /// True: say goodbye and end.
     leave: watch::Sender<bool>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -80,7 +88,11 @@ pub(super) struct Bfd {
 impl Bfd {
     /// # Errors
     /// The thread cannot be started.
-    pub(super) fn start(doorway: Doorway, epoch: Instant) -> io::Result<Self> {
+    pub(super) fn start(
+        doorway: Doorway,
+        epoch: Instant,
+        stand_ins: Option<StandIns>,
+    ) -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let leave = watch::Sender::new(false);
@@ -98,18 +110,23 @@ impl Bfd {
             doorway,
             epoch,
             next_discriminator: AtomicU32::new(rand::random()),
+            stand_ins: stand_ins.map(|table| Arc::new(Mutex::new(table))),
             leave,
             thread: Mutex::new(Some(thread)),
         })
     }
 
     pub(super) fn watch(&self, place: Place, settings: Settings) -> Watched {
-        let session = Session::new(self.discriminator(), Role::Passive, settings);
+        let keeper =
+            self.stand_ins.as_ref().and_then(|table| Keeper::new(Arc::clone(table), &place));
+        let mut sockets = Sockets::new(place, self.doorway.clone());
+        let session = self.session(settings, keeper.as_ref(), &mut sockets);
         let (view, seen) = watch::channel(View { status: session.status(), failures: 0 });
         let (wishes, inbox) = mpsc::unbounded_channel();
         let runner = Runner {
             session,
-            sockets: Sockets::new(place, self.doorway.clone()),
+            sockets,
+            keeper,
             epoch: self.epoch,
             view,
             inbox,
@@ -119,7 +136,30 @@ impl Bfd {
         Watched { wishes, view: seen }
     }
 
-    /// Every customer is told that this was on purpose; the thread is gone when this returns.
+    /// The one that the forwarding kept, or a new one.
+    fn session(
+        &self,
+        settings: Settings,
+        keeper: Option<&Keeper>,
+        sockets: &mut Sockets,
+    ) -> Session {
+        let now = clock::instant().saturating_duration_since(self.epoch);
+        let mut session = match keeper.and_then(|keeper| keeper.kept(now)) {
+            Some((kept, source_port)) => {
+                tracing::info!(heard = ?now.saturating_sub(kept.heard_at),
+                    "a BFD session that the forwarding kept goes on");
+                sockets.prefer(source_port);
+                Session::resume(&kept, Role::Passive, settings)
+            }
+            None => Session::new(self.discriminator(), Role::Passive, settings),
+        };
+        if keeper.is_some() {
+            session.make_independent();
+        }
+        session
+    }
+
+    /// Every customer whose session nobody keeps is told that this was on purpose; the thread is gone when this returns.
     pub(super) fn leave(&self) {
         self.leave.send_replace(true);
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -154,6 +194,7 @@ impl Watched {
 struct Runner {
     session: Session,
     sockets: Sockets,
+    keeper: Option<Keeper>,
     epoch: Instant,
     view: watch::Sender<View>,
     inbox: mpsc::UnboundedReceiver<Wish>,
@@ -163,35 +204,51 @@ struct Runner {
 impl Runner {
     async fn run(mut self) {
         let mut buffer = [0; socket::PAYLOAD_MAX];
-        loop {
+        let is_over = loop {
             let deadline = self.session.next_deadline().map(|at| self.epoch + at);
             tokio::select! {
                 wish = self.inbox.recv() => match wish {
                     Some(Wish::Enabled(true)) => self.handle(Input::Enable).await,
                     Some(Wish::Enabled(false)) => self.handle(Input::Disable).await,
                     Some(Wish::Settings(settings)) => self.handle(Input::Configure(settings)).await,
-                    None => break,
+                    None => break true,
                 },
-                _ = self.leave.changed() => break,
+                _ = self.leave.changed() => break false,
                 length = self.sockets.receive(&mut buffer) => {
                     self.handle(Input::Received(&buffer[..length])).await;
                 }
-                () = sleep_until(deadline) => self.handle(Input::Tick).await,
+                () = sleep_until(deadline) => {
+                    // Whoever was late may have been spoken for.
+                    let heard = self.keeper.as_ref().and_then(|keeper| keeper.heard(self.now()));
+                    self.handle(heard.map_or(Input::Tick, Input::HeardElsewhere)).await;
+                }
             }
+        };
+        if is_over || self.session.kept().is_none() {
+            self.say_goodbye().await;
         }
-        self.say_goodbye().await;
+    }
+
+    fn now(&self) -> Duration {
+        clock::instant().saturating_duration_since(self.epoch)
     }
 
     async fn handle(&mut self, input: Input<'_>) {
-        let now = clock::instant().saturating_duration_since(self.epoch);
+        let now = self.now();
         let outputs = self.session.handle(now, input, rand::random());
-        let mut failures = 0;
+        let (mut failures, mut has_sent) = (0, false);
         for output in outputs {
             match output {
-                Output::Send(packet) => self.sockets.send(&packet).await,
+                Output::Send(packet) => {
+                    self.sockets.send(&packet).await;
+                    has_sent = true;
+                }
                 Output::Failed(_) => failures += 1,
                 Output::Up | Output::Ended => {}
             }
+        }
+        if let Some(keeper) = &mut self.keeper {
+            keeper.keep(self.session.kept(), has_sent, self.sockets.source_port(), now);
         }
         let status = self.session.status();
         self.view.send_if_modified(|view| {

@@ -60,6 +60,7 @@ impl Path {
 }
 
 fn place(config: &SessionConfig) -> Place {
-    let SessionConfig { netns, local_addr, peer_addr, .. } = config;
-    Place { netns: netns.clone(), local: *local_addr, peer: *peer_addr }
+    let SessionConfig { netns, local_addr, peer_addr, forwarding, .. } = config;
+    let netns = netns.clone();
+    Place { netns, local: *local_addr, peer: *peer_addr, forwarding: *forwarding }
 }

@@ -3,6 +3,7 @@
 use super::Netns;
 use directlink_bgp::bfd;
 use directlink_bgp::{GracefulRestart, HoldTime, LearnedRoute, PeerConfig, PrefixLimits, Timings};
+use directlink_dataplane::InterfaceNumber;
 use directlink_model::ids::BgpPeerId;
 use directlink_net::{Asn, BgpKey, IpNet, Vni};
 use std::{
@@ -36,6 +37,9 @@ pub struct SessionConfig {
     pub ttl_security: bool,
     /// How fast BFD is, once the customer speaks it; `None`: never.
     pub bfd: Option<bfd::Settings>,
+    /// Under which number the forwarding knows the interface, and may speak BFD while this process
+    /// cannot; `None`: nobody does.
+    pub forwarding: Option<InterfaceNumber>,
     /// While these words stand here the session is administratively shut: the customer is told
     /// them (RFC 9003), and let in again when they are gone.
     pub shutdown: Option<String>,

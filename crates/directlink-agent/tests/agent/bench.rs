@@ -6,7 +6,7 @@
 //! ```
 
 use crate::server::url;
-use directlink_agent::{AgentConfig, KernelConfig, clean};
+use directlink_agent::{AgentConfig, BfdSettings, KernelConfig, clean};
 use directlink_dataplane::{Cable, offload};
 use nix::sched::{CloneFlags, setns};
 use std::{
@@ -59,6 +59,7 @@ impl Bench {
 
     pub(crate) fn config(&self, server: SocketAddr) -> AgentConfig {
         AgentConfig {
+            bfd: BfdSettings::default(),
             router: "par1-r1".parse().unwrap(),
             server: url(server),
             identity_dir: self.dir.path().to_owned(),

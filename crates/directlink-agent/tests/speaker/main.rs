@@ -51,6 +51,7 @@ fn config(place: &Place, key: Option<BgpKey>) -> SessionConfig {
         restarting: false,
         ttl_security: false,
         bfd: Some(bfd::Settings::default()),
+        forwarding: None,
         shutdown: None,
     }
 }

@@ -17,7 +17,10 @@
 
 use super::packet::{Diagnostic, Discard, PACKET_BYTES, Packet, State};
 use super::timing::{Interval, SLOW_MICROS, Settings, duration, jittered};
-use std::{num::NonZeroU32, time::Duration};
+use std::{
+    num::{NonZeroU8, NonZeroU32},
+    time::Duration,
+};
 
 /// Who speaks first (RFC 5880 §6.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +35,8 @@ pub enum Role {
 pub enum Input<'a> {
     /// The payload of a packet that the shell found to come from this peer, over one hop.
     Received(&'a [u8]),
+    /// When the forwarding last heard the peer in this session's place ([`Kept`]).
+    HeardElsewhere(Duration),
     Configure(Settings),
     /// On purpose, for a while or for good: says so, for as long as the peer needs to hear it.
     Disable,
@@ -70,9 +75,27 @@ pub struct Status {
     pub last_discard: Option<Discard>,
 }
 
+/// What it takes to keep a session Up where it is not: in the forwarding, while the control plane is
+/// away (RFC 5882 §4.3), and to go on with it afterwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    pub discriminator: NonZeroU32,
+    pub detect_mult: NonZeroU8,
+    /// As the peer was told.
+    pub desired_min_tx_micros: u32,
+    pub required_min_rx_micros: u32,
+    /// The longest that the peer waits for a packet of ours while all is well.
+    pub transmit_interval: Duration,
+    /// The peer's last.
+    pub remote: Packet,
+    pub heard_at: Duration,
+}
+
 /// See the module's documentation.
 #[derive(Debug)]
 pub struct Session {
+    /// Somebody keeps it Up when the control plane does not (RFC 5880 §4.1, C).
+    independent: bool,
     discriminator: NonZeroU32,
     role: Role,
     settings: Settings,
@@ -110,6 +133,7 @@ impl Session {
     /// `discriminator`: unlike that of any other session of this system.
     pub const fn new(discriminator: NonZeroU32, role: Role, settings: Settings) -> Self {
         Self {
+            independent: false,
             discriminator,
             role,
             settings,
@@ -125,6 +149,51 @@ impl Session {
             discarded: 0,
             last_discard: None,
         }
+    }
+
+    /// Goes on with a session that was kept Up: the peer has noticed nothing.
+    pub fn resume(kept: &Kept, role: Role, settings: Settings) -> Self {
+        let Kept { discriminator, heard_at, .. } = *kept;
+        let mut session = Self {
+            state: State::Up,
+            up_since: Some(heard_at),
+            desired_tx: Interval::new(kept.desired_min_tx_micros),
+            required_rx: Interval::new(kept.required_min_rx_micros),
+            remote: Some(Remote { heard_at, packet: kept.remote }),
+            ..Self::new(discriminator, role, settings)
+        };
+        session.configure(settings);
+        session
+    }
+
+    /// From now on somebody will keep it Up, if it can be kept.
+    pub const fn make_independent(&mut self) {
+        self.independent = true;
+    }
+
+    /// What is to be kept. `None`: it is not Up, nobody keeps it, or it cannot be kept by
+    /// answering. Who keeps a session only answers, so the peer has to speak twice at least in the
+    /// time that it waits for us.
+    pub fn kept(&self) -> Option<Kept> {
+        let Remote { heard_at, packet: remote } = self.remote?;
+        if !self.independent || (self.state, remote.state) != (State::Up, State::Up) {
+            return None;
+        }
+        let (tx, rx) = (self.desired_tx.told_micros, self.required_rx.told_micros);
+        let detect_mult = self.settings.detect_mult;
+        let patience = u64::from(tx.min(self.desired_tx.used()).max(remote.required_min_rx_micros))
+            * u64::from(detect_mult.get());
+        let silence = u64::from(rx.max(self.required_rx.used()).max(remote.desired_min_tx_micros));
+        let wants_any = remote.required_min_rx_micros != 0 && !remote.demand;
+        (wants_any && silence * 2 <= patience).then_some(Kept {
+            discriminator: self.discriminator,
+            detect_mult,
+            desired_min_tx_micros: tx,
+            required_min_rx_micros: rx,
+            transmit_interval: self.transmit_interval(),
+            remote,
+            heard_at,
+        })
     }
 
     pub fn status(&self) -> Status {
@@ -145,6 +214,7 @@ impl Session {
         let mut outputs = Vec::new();
         match input {
             Input::Received(payload) => self.received(now, payload, random, &mut outputs),
+            Input::HeardElsewhere(at) => self.heard_elsewhere(at.min(now)),
             Input::Configure(settings) => self.configure(settings),
             Input::Disable => self.disable(now, random, &mut outputs),
             Input::Enable => self.enable(),
@@ -187,6 +257,14 @@ impl Session {
             outputs.push(Output::Send(self.packet(true)));
         } else if next != before {
             self.transmit(now, random, outputs);
+        }
+    }
+
+    const fn heard_elsewhere(&mut self, at: Duration) {
+        if let Some(remote) = &mut self.remote
+            && at.as_nanos() > remote.heard_at.as_nanos()
+        {
+            remote.heard_at = at;
         }
     }
 
@@ -309,7 +387,7 @@ impl Session {
             state: self.state,
             poll: !r#final && self.poll.is_some(),
             r#final,
-            control_plane_independent: false,
+            control_plane_independent: self.kept().is_some(),
             demand: false,
             detect_mult: self.settings.detect_mult,
             my_discriminator: self.discriminator,

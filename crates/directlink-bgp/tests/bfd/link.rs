@@ -5,7 +5,9 @@
 //! ```
 
 use crate::{ms, number, settings};
-use directlink_bgp::bfd::{Diagnostic, Input, Output, Role, Session, Settings, State};
+use directlink_bgp::bfd::{
+    Diagnostic, Input, Kept, Output, Packet, Role, Session, Settings, State,
+};
 use proptest::prelude::*;
 use std::{collections::BTreeMap, time::Duration};
 
@@ -20,6 +22,8 @@ struct Link {
     latency: Duration,
     /// In hundredths, per direction: to the router, to the customer.
     loss: [u64; 2],
+    /// Who answers in the router's place, and since when it does.
+    keeper: Option<(Kept, Duration)>,
 }
 
 const ROUTER: usize = 0;
@@ -39,6 +43,7 @@ impl Link {
             dice: seed,
             latency: ms(2),
             loss: [0, 0],
+            keeper: None,
         }
     }
 
@@ -67,20 +72,56 @@ impl Link {
         }
     }
 
+    /// As the forwarding does: each packet of the customer's once, as soon as the router has been
+    /// silent for an interval.
+    fn answer(&mut self, bytes: &[u8]) {
+        let Some((kept, since)) = &mut self.keeper else { return };
+        let theirs = Packet::parse(bytes, |number| number == kept.discriminator).unwrap();
+        assert_eq!(theirs.state, State::Up, "the customer has noticed");
+        if self.now <= *since {
+            return;
+        }
+        (kept.remote, kept.heard_at) = (theirs, self.now);
+        let answer = Packet {
+            diagnostic: Diagnostic::None,
+            state: State::Up,
+            poll: false,
+            r#final: theirs.poll,
+            control_plane_independent: true,
+            demand: false,
+            detect_mult: kept.detect_mult,
+            my_discriminator: kept.discriminator,
+            your_discriminator: Some(theirs.my_discriminator),
+            desired_min_tx_micros: kept.desired_min_tx_micros,
+            required_min_rx_micros: kept.required_min_rx_micros,
+            required_min_echo_rx_micros: 0,
+        };
+        self.packets += 1;
+        let at = self.now + self.latency;
+        self.network.insert((at, self.packets), (CUSTOMER, answer.encode().to_vec()));
+    }
+
     fn run(&mut self, time: Duration) {
         let until = self.now + time;
         loop {
             let arrival = self.network.first_key_value().map(|((at, _), _)| *at);
-            let ticks = self.ends.iter().filter_map(Session::next_deadline);
+            let who = if self.keeper.is_some() { &self.ends[CUSTOMER..] } else { &self.ends[..] };
+            let ticks = who.iter().filter_map(Session::next_deadline);
             let Some(next) = ticks.chain(arrival).min().filter(|next| *next <= until) else {
                 break;
             };
             self.now = self.now.max(next);
             if arrival.is_some_and(|at| at <= self.now) {
                 let (_, (to, bytes)) = self.network.pop_first().unwrap();
-                self.input(to, Input::Received(&bytes));
+                match self.keeper {
+                    Some(_) if to == ROUTER => self.answer(&bytes),
+                    _ => self.input(to, Input::Received(&bytes)),
+                }
             }
             for end in [ROUTER, CUSTOMER] {
+                if end == ROUTER && self.keeper.is_some() {
+                    continue;
+                }
                 if self.ends[end].next_deadline().is_some_and(|at| at <= self.now) {
                     self.input(end, Input::Tick);
                 }
@@ -200,5 +241,28 @@ proptest! {
         let told = link.told.each_ref().map(|told| told.last().unwrap().1);
         prop_assert_eq!(told[deaf], Output::Failed(Diagnostic::ControlDetectionTimeExpired));
         prop_assert_eq!(told[1 - deaf], Output::Failed(Diagnostic::NeighborSignaledSessionDown));
+    }
+
+    /// The router's process is away for a while, and another one goes on.
+    #[test]
+    fn a_session_that_is_kept_by_answers_goes_on_and_the_customer_notices_nothing(
+        both in [any_settings(), any_settings()],
+        seed in any::<u64>(),
+        up_for in 0..5000u64,
+        away in 0..60_000u64,
+    ) {
+        let mut link = Link::up(both, seed);
+        link.ends[ROUTER].make_independent();
+        link.run(ms(15_000 + up_for));
+        let kept = link.ends[ROUTER].kept();
+        prop_assume!(kept.is_some());
+        let kept = kept.unwrap();
+        link.keeper = Some((kept, link.now + kept.transmit_interval));
+        link.run(ms(away));
+        let (kept, _) = link.keeper.take().unwrap();
+        link.ends[ROUTER] = Session::resume(&kept, Role::Passive, both[ROUTER]);
+        link.run(ms(30_000));
+        prop_assert_eq!(link.states(), [State::Up; 2]);
+        prop_assert_eq!(link.told.each_ref().map(Vec::len), [1, 1], "no flap on either side");
     }
 }

@@ -1,6 +1,6 @@
 //! RFC 5880 §6.8.6, sentence by sentence.
 
-use crate::{OURS, THEIRS, Typed, number, packet, sent, told};
+use crate::{OURS, THEIRS, Typed, ms, number, packet, sent, told};
 use directlink_bgp::bfd::{
     Diagnostic, Discard, Input, Output, PACKET_BYTES, Packet, Role, Session, Settings, State,
 };
@@ -138,6 +138,43 @@ fn a_poll_is_answered_at_once_and_only_once() {
     let mut typed = Typed::in_state(State::AdminDown);
     let outputs = typed.hear(Packet { poll: true, ..packet(State::Down, OURS) });
     assert!(sent(&outputs).iter().all(|packet| !packet.r#final), "it was discarded");
+}
+
+#[test]
+fn only_a_session_that_can_be_kept_by_answers_says_that_it_is_independent() {
+    let says = |make: bool, theirs: Packet| {
+        let mut typed = Typed::in_state(State::Up);
+        if make {
+            typed.session.make_independent();
+        }
+        let outputs = typed.input(Input::Received(&Packet { poll: true, ..theirs }.encode()));
+        sent(&outputs)[0].control_plane_independent
+    };
+    let up = packet(State::Up, OURS);
+    assert!(says(true, up));
+    assert!(!says(false, up), "nobody keeps it");
+    // Our 3 x 300 ms of patience are theirs to speak twice in.
+    assert!(says(true, Packet { desired_min_tx_micros: 450_000, ..up }));
+    assert!(!says(true, Packet { desired_min_tx_micros: 460_000, ..up }));
+    assert!(!says(true, Packet { demand: true, ..up }), "who may be silent cannot be answered");
+    assert!(!says(true, packet(State::Init, OURS)));
+}
+
+#[test]
+fn a_kept_session_whose_peer_fell_silent_meanwhile_fails() {
+    let mut typed = Typed::in_state(State::Up);
+    typed.session.make_independent();
+    let kept = typed.session.kept().unwrap();
+    let resumed = Session::resume(&kept, Role::Passive, Settings::default());
+    let mut later = Typed { session: resumed, now: typed.now + ms(899) };
+    assert_eq!(told(&later.input(Input::Tick)), []);
+    let elsewhere = Input::HeardElsewhere(later.now);
+    later.input(elsewhere);
+    later.now += ms(899);
+    assert_eq!(told(&later.input(Input::Tick)), [], "it was heard in our place");
+    later.now += ms(2);
+    let failed = Output::Failed(Diagnostic::ControlDetectionTimeExpired);
+    assert_eq!(told(&later.input(Input::Tick)), [failed]);
 }
 
 #[test]

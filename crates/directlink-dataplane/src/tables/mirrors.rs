@@ -1,5 +1,6 @@
 //! Where each row's fields lie, for the test that compares them with the compiled object.
 
+use super::bfd::{BfdKey, BfdRow};
 use super::rates::{LimitRow, PortRow};
 use super::rules::RuleCell;
 use super::v6::{
@@ -41,6 +42,12 @@ pub(crate) fn mirrors() -> Vec<Mirror> {
         neighbour_row = NeighbourRow { mac, zero }
         change_row = ChangeRow { count }
         port_row = PortRow { limit }
+        bfd_key = BfdKey { interface, customer }
+        bfd_row = BfdRow {
+            sent_ns, silence_ns, patience_ns, heard_ns, router, discriminator, desired_tx,
+            required_rx, their_discriminator, their_desired_tx, their_required_rx, source_port,
+            detect_mult, their_detect_mult, over, zero
+        }
         limit_row = LimitRow { bits_per_second, byte_time, burst_ns, grain, zero }
         route_row = RouteRow { count, ways }
         subnet_row = SubnetRow { gateway }

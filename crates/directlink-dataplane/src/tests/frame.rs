@@ -38,6 +38,16 @@ pub(super) fn udp(source: &str, destination: &str) -> Packet {
     Packet::new(*source.ip(), *destination.ip(), UDP, header)
 }
 
+/// A datagram with this payload, as a router sends it to its neighbour.
+pub(super) fn to_neighbour(source: &str, destination: &str, payload: &[u8]) -> Packet {
+    let (source, destination) = endpoints(source, destination);
+    let mut datagram = ports(source, destination);
+    datagram.extend(u16::try_from(8 + payload.len()).unwrap().to_be_bytes());
+    datagram.extend([0, 0]);
+    datagram.extend(payload);
+    Packet::new(*source.ip(), *destination.ip(), UDP, datagram).ttl(255)
+}
+
 /// Flags as in the header's 14th byte: [`SYN`], [`ACK`], ….
 pub(super) fn tcp(source: &str, destination: &str, flags: u8) -> Packet {
     let (source, destination) = endpoints(source, destination);

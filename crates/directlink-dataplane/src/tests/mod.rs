@@ -14,6 +14,7 @@ mod police;
 mod rates;
 mod relays;
 mod shortcuts;
+mod stand_ins;
 mod v6;
 mod verdicts;
 mod world;

@@ -280,7 +280,7 @@ pub(super) fn fabric_rows() -> Vec<Row> {
 
 /// Verdicts that need a router in another state; tested below, in `rates.rs`, `police.rs` and `relays.rs`, or with real links
 /// (`tests/traffic.rs`).
-const ELSEWHERE: [Verdict; 24] = [
+const ELSEWHERE: [Verdict; 25] = [
     Verdict::FromRouter,
     Verdict::NotForwarding,
     Verdict::FabricUnresolved,
@@ -308,6 +308,8 @@ const ELSEWHERE: [Verdict; 24] = [
     Verdict::RelayLoop,
     // `flow_table.rs`.
     Verdict::FlowsFull,
+    // `stand_ins.rs`.
+    Verdict::BfdAnswered,
 ];
 
 #[test]

@@ -26,6 +26,15 @@ pub(super) fn is_established(dir: &Path) -> Result<bool> {
     Ok(ask(dir, "show protocols directlink")?.contains("Established"))
 }
 
+/// Since when it is up.
+pub(super) fn bfd_history(dir: &Path) -> Result<Option<String>> {
+    let said = ask(dir, "show bfd sessions")?;
+    let lines = said.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    // IP address, interface, state, since, …
+    let mut up = lines.filter(|words| words.get(2) == Some(&"Up"));
+    Ok(up.next().and_then(|words| words.get(3).map(|since| (*since).to_owned())))
+}
+
 pub(super) fn learned(dir: &Path) -> Result<Vec<Ipv4Net>> {
     Ok(prefixes(&ask(dir, "show route protocol directlink")?))
 }
@@ -41,6 +50,16 @@ fn config(session: &Session) -> String {
         Some(key) => format!("  password \"{}\";\n", key.expose()),
         None => String::new(),
     };
+    let (watched, watches) = match session.bfd {
+        true => (
+            "  bfd on;\n",
+            format!(
+                "protocol bfd {{\n  interface \"{interface}\" \
+                 {{ interval 300 ms; multiplier 3; }};\n}}\n\n"
+            ),
+        ),
+        false => ("", String::new()),
+    };
     let statics: String =
         session.announced.iter().map(|p| format!("  route {p} unreachable;\n")).collect();
     format!(
@@ -52,13 +71,14 @@ fn config(session: &Session) -> String {
          protocol static announced {{\n  ipv4;\n{statics}}}\n\n\
          # What it learns goes to the kernel, and the announced stays here.\n\
          protocol kernel {{\n  ipv4 {{ import none; export where source = RTS_BGP; }};\n}}\n\n\
+         {watches}\
          protocol bgp directlink {{\n\
          \x20 local {own} as {asn};\n\
          \x20 neighbor {neighbour} as {neighbour_asn};\n\
          \x20 interface \"{interface}\";\n\
          \x20 check link yes;\n\
          \x20 strict bind yes;\n\
-         {password}\
+         {password}{watched}\
          \x20 hold time 9;\n\
          \x20 connect delay time 1;\n\
          \x20 connect retry time 2;\n\

@@ -18,7 +18,7 @@ const ZEBRA_SOCKET: &str = "zserv.api";
 const ENTER: &str = r#"mount --bind "$0" /etc/group && exec "$@""#;
 
 pub(super) fn start(place: &Place<'_>, session: &Session) -> Result<Vec<Process>> {
-    for socket in ["zebra.vty", "bgpd.vty", ZEBRA_SOCKET] {
+    for socket in ["zebra.vty", "bfdd.vty", "bgpd.vty", "bfdd.ctl", ZEBRA_SOCKET] {
         // One of the daemons before these would be taken for theirs.
         let _ = fs::remove_file(place.dir.join(socket));
     }
@@ -28,10 +28,19 @@ pub(super) fn start(place: &Place<'_>, session: &Session) -> Result<Vec<Process>
         true => ask(place.dir, "show version").map(drop),
         false => bail!("zebra does not listen yet"),
     })?;
+    let mut daemons = vec![zebra];
+    if session.bfd {
+        let control = place.dir.join("bfdd.ctl");
+        let words = ["--bfdctl", &control.to_string_lossy()];
+        let bfdd = run(place, "bfdd", "! Its sessions are bgpd's.\n", &words)?;
+        place.answers(&bfdd, || ask(place.dir, "show bfd peers").map(drop))?;
+        daemons.push(bfdd);
+    }
     let bgpd =
         run(place, "bgpd", &config(session), &["--listenon", &session.address.addr().to_string()])?;
     place.answers(&bgpd, || ask(place.dir, "show bgp ipv4 unicast summary json").map(drop))?;
-    Ok(vec![zebra, bgpd])
+    daemons.push(bgpd);
+    Ok(daemons)
 }
 
 pub(super) fn shell(dir: &Path) -> String {
@@ -43,6 +52,17 @@ pub(super) fn is_established(dir: &Path, neighbour: Ipv4Addr) -> Result<bool> {
     let peers = said.get("peers").or_else(|| said.get("ipv4Unicast")?.get("peers"));
     let state = peers.and_then(|peers| peers.get(neighbour.to_string())?.get("state")?.as_str());
     Ok(state == Some("Established"))
+}
+
+/// How often it went up and down.
+pub(super) fn bfd_history(dir: &Path) -> Result<Option<String>> {
+    let is_up = |peers: &Value| peers[0]["status"] == "up";
+    if !is_up(&ask_json(dir, "show bfd peers json")?) {
+        return Ok(None);
+    }
+    let counted = ask_json(dir, "show bfd peers counters json")?;
+    let count = |of: &str| counted[0][of].to_string();
+    Ok(Some(format!("{} up, {} down", count("session-up"), count("session-down"))))
 }
 
 pub(super) fn learned(dir: &Path) -> Result<Vec<Ipv4Net>> {
@@ -91,6 +111,10 @@ fn config(session: &Session) -> String {
         Some(key) => format!(" neighbor {neighbour} password {}\n", key.expose()),
         None => String::new(),
     };
+    let watched = match session.bfd {
+        true => format!(" neighbor {neighbour} bfd\n"),
+        false => String::new(),
+    };
     let networks: String =
         session.announced.iter().map(|prefix| format!("  network {prefix}\n")).collect();
     format!(
@@ -102,7 +126,7 @@ fn config(session: &Session) -> String {
          \x20neighbor {neighbour} remote-as {neighbour_asn}\n\
          \x20neighbor {neighbour} timers 3 9\n\
          \x20neighbor {neighbour} timers connect 1\n\
-         {password}\
+         {password}{watched}\
          \x20address-family ipv4 unicast\n\
          {networks}\
          \x20exit-address-family\n"

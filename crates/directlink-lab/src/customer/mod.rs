@@ -70,6 +70,8 @@ pub struct Session {
     pub neighbour_asn: Asn,
     pub key: Option<BgpKey>,
     pub announced: Vec<Ipv4Net>,
+    /// The path is watched by BFD, 300 ms x 3. GoBGP has none.
+    pub bfd: bool,
 }
 
 /// A customer's router that runs.
@@ -142,6 +144,19 @@ impl Router {
             Brand::Bird => bird::is_established(&self.dir),
             Brand::Frr => frr::is_established(&self.dir, self.neighbour),
             Brand::Gobgp => gobgp::is_established(&self.netns, self.neighbour),
+        }
+    }
+
+    /// Something that stays as it is until BFD fails, in the router's own words; `None` while its
+    /// session is not up.
+    ///
+    /// # Errors
+    /// The daemon does not answer.
+    pub fn bfd_history(&self) -> Result<Option<String>> {
+        match self.brand {
+            Brand::Bird => bird::bfd_history(&self.dir),
+            Brand::Frr => frr::bfd_history(&self.dir),
+            Brand::Gobgp => Ok(None),
         }
     }
 

@@ -3,9 +3,12 @@
 use super::LogArguments;
 use anyhow::Result;
 use clap::Args;
-use directlink_agent::{AgentConfig, KernelConfig, NETNS_DIR};
+use directlink_agent::{AgentConfig, BfdSettings, KernelConfig, NETNS_DIR};
 use directlink_model::ids::RouterName;
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -38,17 +41,30 @@ pub(crate) struct Arguments {
     /// The link towards the fabric; its first IPv4 address is the router's VTEP
     #[arg(long, env = "DIRECTLINK_UPLINK", default_value = "uplink0", value_name = "IFNAME")]
     uplink: String,
+    /// How often BFD packets go each way where the customer's router has BFD: 50 to 60000
+    #[arg(
+        long,
+        env = "DIRECTLINK_BFD_INTERVAL_MILLISECONDS",
+        default_value_t = 300,
+        value_name = "MS"
+    )]
+    bfd_interval_milliseconds: u64,
+    /// So many BFD packets missing in a row are a dead path: 3 to 255
+    #[arg(long, env = "DIRECTLINK_BFD_MULTIPLIER", default_value_t = 3, value_name = "N")]
+    bfd_multiplier: u8,
     #[command(flatten)]
     log: LogArguments,
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<()> {
     arguments.log.start();
+    let bfd_interval = Duration::from_millis(arguments.bfd_interval_milliseconds);
     let config = AgentConfig {
         router: arguments.router,
         server: arguments.server,
         identity_dir: arguments.identity,
         state_dir: arguments.state,
+        bfd: BfdSettings::new(bfd_interval, arguments.bfd_multiplier)?,
         kernel: KernelConfig {
             netns: arguments.netns.map(|netns| namespace(&netns)),
             netns_prefix: arguments.netns_prefix,

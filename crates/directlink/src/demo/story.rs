@@ -235,6 +235,7 @@ async fn configure(stage: &mut Stage, actors: &Actors, interface: &Value) -> Res
         neighbour_asn: actors.lab.running.asn.try_into()?,
         key: Some(BgpKey::try_from(KEY)?),
         announced: vec![OFFICE.parse()?],
+        bfd: false,
     };
     let router =
         Router::start(&actors.lab.name, "router", &actors.customer_netns, Brand::Bird, &session)?;

@@ -72,9 +72,20 @@ impl Region {
     }
 
     pub(crate) fn up_with(arguments: &[&str]) -> Result<Self> {
+        Self::up_in(&[], arguments)
+    }
+
+    /// With these variables in the environment of its server and agents, which their command lines read.
+    pub(crate) fn up_in(environment: &[(&str, &str)], arguments: &[&str]) -> Result<Self> {
         let around = tempfile::tempdir()?;
         let dir = around.path().join("lab");
-        let up = directlink_in(&dir, "up", arguments);
+        let mut words = vec!["env".to_owned()];
+        words.extend(environment.iter().map(|(name, value)| format!("{name}={value}")));
+        let command = [env!("CARGO_BIN_EXE_directlink"), "lab", "up", "--state"];
+        words.extend(command.map(str::to_owned));
+        words.push(dir.to_str().context("a directory's name")?.to_owned());
+        words.extend(arguments.iter().map(|&word| word.to_owned()));
+        let up = run(&words.iter().map(String::as_str).collect::<Vec<_>>());
         let lab = up.and_then(|_| Lab::open(&dir));
         if lab.is_err() {
             directlink_in(&dir, "down", &[])?;
@@ -239,6 +250,7 @@ impl Region {
             neighbour_asn: self.lab.running.asn.try_into()?,
             key: key.map(TryInto::try_into).transpose()?,
             announced: vec![announced.parse()?],
+            bfd: false,
         })
     }
 

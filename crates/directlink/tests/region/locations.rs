@@ -9,16 +9,15 @@
 //!
 //! The customer prefers PAR1, as a customer may. So the host hears from PAR1, and sends there.
 
-use crate::fixture::{
-    ASN, BGP_SOON, Cloud, Fibre, Interface, Region, SOON, await_reach, run, text,
+use crate::{
+    failover::watched_legs,
+    fixture::{ASN, Interface, Region, SOON, await_reach, run},
+    legs::{Legs, plug},
 };
 use anyhow::{Context as _, Result, ensure};
 use directlink_lab::{clock, netns};
-use serde_json::json;
 use std::{
-    fs,
     net::Ipv4Addr,
-    path::PathBuf,
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -30,54 +29,6 @@ const BRANCH: &str = "192.168.44.0/24";
 const BRANCHS: Ipv4Addr = Ipv4Addr::new(192, 168, 44, 1);
 const LOCATIONS: [&str; 2] = ["PAR1", "PAR4"];
 const BETWEEN_PINGS: Duration = Duration::from_millis(10);
-
-/// Both cables, what leads over each, and a customer's router that speaks on both.
-struct Customer {
-    fibres: Vec<Fibre>,
-    interfaces: Vec<Interface>,
-    bird: Child,
-    control: PathBuf,
-}
-
-impl Drop for Customer {
-    fn drop(&mut self) {
-        let _ = self.bird.kill();
-        let _ = self.bird.wait();
-    }
-}
-
-fn order(region: &Region, location: &str, netns: &str) -> Result<Fibre> {
-    let wish = json!({ "Location": location, "Bandwidth": "1Gbps", "DirectLinkName": location });
-    let ordered = region.call(0, "CreateDirectLink", wish)?;
-    let connection = text(&ordered["DirectLink"], "DirectLinkId");
-    let port = text(&region.approve(&connection)?, "port");
-    Ok(Fibre { account: 0, connection, port, netns: netns.to_owned() })
-}
-
-fn plug(region: &Region, fibres: &[Fibre], n: usize) -> Result<()> {
-    let Fibre { port, netns, .. } = &fibres[n];
-    let (fibre, vlan) = (format!("fibre{n}"), format!("--vlan=101=leg{n}"));
-    region.directlink("cable", &["--port", port, "--netns", netns, "--ifname", &fibre, &vlan])?;
-    region.await_connection(&fibres[n], "available")
-}
-
-/// Each cable is an order of its own, which may be given the same addresses: here it must not.
-fn lead(region: &Region, fibre: &Fibre, cloud: &Cloud, n: usize) -> Result<Interface> {
-    let (router, customer) = (format!("169.254.77.{}/30", 4 * n + 1), 4 * n + 2);
-    let described = json!({
-        "DirectLinkInterfaceName": LOCATIONS[n], "Vlan": 101, "BgpAsn": ASN,
-        "VirtualGatewayId": cloud.gateway, "OutscalePrivateIp": router,
-        "ClientPrivateIp": format!("169.254.77.{customer}/30"),
-    });
-    let asked = json!({ "DirectLinkId": fibre.connection, "DirectLinkInterface": described });
-    let made = region.call(0, "CreateDirectLinkInterface", asked)?["DirectLinkInterface"].clone();
-    Ok(Interface {
-        id: text(&made, "DirectLinkInterfaceId"),
-        vlan: 101,
-        router: text(&made, "OutscalePrivateIp").parse()?,
-        customer: text(&made, "ClientPrivateIp").parse()?,
-    })
-}
 
 /// One BIRD with a session on each leg, which prefers the first.
 fn config(interfaces: &[Interface], asn: u32) -> String {
@@ -103,59 +54,6 @@ fn config(interfaces: &[Interface], asn: u32) -> String {
          protocol kernel {{ ipv4 {{ import none; export where source = RTS_BGP; }}; }}\n{sessions}",
         interfaces[0].customer.addr()
     )
-}
-
-fn speak(region: &Region, netns: &str, interfaces: &[Interface]) -> Result<(Child, PathBuf)> {
-    for (n, interface) in interfaces.iter().enumerate() {
-        let (address, leg) = (interface.customer.to_string(), format!("leg{n}"));
-        run(&["ip", "-n", netns, "address", "add", &address, "dev", &leg])?;
-    }
-    netns::within(netns, || {
-        fs::write("/proc/sys/net/ipv4/ip_forward", "1").context("a router forwards")
-    })?;
-    let file = region.dir.join("two-legs.conf");
-    fs::write(&file, config(interfaces, region.lab.running.asn))?;
-    let (control, log) =
-        (region.dir.join("two-legs.ctl"), fs::File::create(region.dir.join("two-legs.log"))?);
-    let bird = Command::new("ip")
-        .args(["netns", "exec", netns, "/usr/sbin/bird", "-f", "-c"])
-        .arg(&file)
-        .arg("-s")
-        .arg(&control)
-        .stderr(log)
-        .spawn()
-        .context("bird")?;
-    Ok((bird, control))
-}
-
-fn customer(region: &Region, cloud: &Cloud) -> Result<Customer> {
-    let netns = region.namespace("router")?;
-    let fibres: Vec<_> =
-        LOCATIONS.iter().map(|at| order(region, at, &netns)).collect::<Result<_>>()?;
-    (0..fibres.len()).try_for_each(|n| plug(region, &fibres, n))?;
-    let interfaces: Vec<_> = fibres
-        .iter()
-        .enumerate()
-        .map(|(n, fibre)| lead(region, fibre, cloud, n))
-        .collect::<Result<_>>()?;
-    let (bird, control) = speak(region, &netns, &interfaces)?;
-    Ok(Customer { fibres, interfaces, bird, control })
-}
-
-impl Customer {
-    fn ask(&self, words: &[&str]) -> Result<String> {
-        let socket = self.control.to_str().context("a path")?;
-        run(&[&["birdc", "-s", socket], words].concat())
-    }
-
-    fn await_both(&self, region: &Region) -> Result<()> {
-        self.interfaces.iter().try_for_each(|it| region.await_interface(0, it, "available"))?;
-        clock::until("both sessions of the customer's router", BGP_SOON, || {
-            let said = self.ask(&["show", "protocols"])?;
-            let up = said.lines().filter(|line| line.contains("Established")).count();
-            Ok((up == self.interfaces.len()).then_some(()))
-        })
-    }
 }
 
 /// The VTEP that a host sends to.
@@ -245,7 +143,7 @@ fn traffic_of_two_locations_goes_on_by_the_other_when_a_cable_is_pulled() -> Res
     let region = Region::up()?;
     let cloud = region.cloud(0, "10.7.0.0/16")?;
     region.admit(&cloud, LAN)?;
-    let customer = customer(&region, &cloud)?;
+    let customer = Legs::new(&region, &cloud, LOCATIONS, config)?;
     customer.await_both(&region)?;
     let (fibres, host) = (&customer.fibres, cloud.host.netns.as_str());
     let router = fibres[0].netns.as_str();
@@ -277,7 +175,7 @@ fn traffic_of_two_locations_goes_on_by_the_other_when_a_cable_is_pulled() -> Res
     }
 
     // Light stays, the session goes.
-    let leg0 = |verb| customer.ask(&[verb, "leg0"]).map(drop);
+    let leg0 = |verb| customer.bird.ask(&[verb, "leg0"]).map(drop);
     through("host to office, session shut", ways[1].1, || leg0("disable"))?;
     leg0("enable")?;
     customer.await_both(&region)?;
@@ -294,4 +192,42 @@ fn traffic_of_two_locations_goes_on_by_the_other_when_a_cable_is_pulled() -> Res
     ensure!(lost < 100, "{lost} of {sent} lost");
     ensure!(sends_to(host)? == VTEPS[0], "they were relayed");
     Ok(())
+}
+
+/// Its machine, with all that ends there.
+fn lose_router(region: &Region, router: &str) -> Result<()> {
+    let netns = region.lab.name.router(&router.parse()?);
+    let said = run(&["ip", "-n", &netns, "-o", "link", "show", "type", "veth"])?;
+    let links = said.lines().filter_map(|line| line.split(": ").nth(1)?.split('@').next());
+    let down: String = links.map(|link| format!("ip -n {netns} link set {link} down\n")).collect();
+    region.kill(&format!("agent-{router}"))?;
+    run(&["sh", "-ec", &down]).map(drop)
+}
+
+#[test]
+fn when_a_whole_router_is_lost_the_other_locations_calls_its_hosts() -> Result<()> {
+    let region = Region::up_in(&[("DIRECTLINK_BFD_INTERVAL_MILLISECONDS", "50")], &[])?;
+    let cloud = region.cloud(0, "10.7.0.0/16")?;
+    region.admit(&cloud, LAN)?;
+    let customer = Legs::new(&region, &cloud, LOCATIONS, watched_legs)?;
+    customer.await_both(&region)?;
+    customer.bird.await_bfd(2, "0.150")?;
+    let host = cloud.host.netns.as_str();
+    let office = region.office(&customer.fibres[0], LAN)?;
+    await_reach(&office, cloud.host.address)?;
+    ensure!(sends_to(host)? == VTEPS[0], "the customer prefers PAR1");
+
+    // The host hears nothing of the customer's: nobody else tells it where to send.
+    mute(&office, OFFICE)?;
+    let pings = ping(host, OFFICE, 6)?;
+    clock::until("pings at the office", SOON, || Ok((counted(&office)? > 20).then_some(())))?;
+    lose_router(&region, "par1-r1")?;
+    let (sent, _) = pings.longest_gap()?;
+    let lost = sent.saturating_sub(counted(&office)?);
+    eprintln!("host to a silent office, PAR1's router lost: {lost} of {sent} lost, 10 ms each");
+    ensure!(lost < 100, "{lost} of {sent} lost");
+    ensure!(sends_to(host)? == VTEPS[1], "it was called");
+    run(&["ip", "netns", "exec", &office, "nft", "delete table ip mute"])?;
+    await_reach(&office, cloud.host.address)?;
+    await_reach(host, OFFICE)
 }

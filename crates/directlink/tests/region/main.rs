@@ -4,15 +4,21 @@
 //! Needs root, and what scripts/setup installs: where something is missing a test fails, none is
 //! skipped. Each test has a lab of its own in a temporary directory.
 
+mod another_build;
+mod bird;
 mod cable;
 mod diagnosis;
 mod down;
+mod failover;
 mod fixture;
 mod hosted;
 mod ipv6;
 mod isolation;
 mod kills;
 mod lag;
+mod legs;
 mod locations;
+mod lost_ways;
 mod peers;
+mod stream;
 mod walking;

@@ -124,6 +124,7 @@ fn second_session(region: &Region, peer: &Value) -> Result<Session> {
         neighbour_asn: region.lab.running.asn.try_into()?,
         key: Some(SECOND_KEY.try_into()?),
         announced: vec![],
+        bfd: false,
     })
 }
 

@@ -26,11 +26,23 @@ pub(super) struct Sockets {
     doorway: Doorway,
     inward: Option<tokio::net::UdpSocket>,
     outward: Option<UdpSocket>,
+    /// All packets of a session come from one port (RFC 5881 §4).
+    preferred: Option<u16>,
 }
 
 impl Sockets {
     pub(super) const fn new(place: Place, doorway: Doorway) -> Self {
-        Self { place, doorway, inward: None, outward: None }
+        Self { place, doorway, inward: None, outward: None, preferred: None }
+    }
+
+    /// The port that an earlier process spoke from.
+    pub(super) const fn prefer(&mut self, port: u16) {
+        self.preferred = Some(port);
+    }
+
+    /// `None` while nothing was said.
+    pub(super) fn source_port(&self) -> Option<u16> {
+        self.outward.as_ref()?.local_addr().ok().map(|address| address.port())
     }
 
     /// Waits for a payload that came from the peer over one hop, for as long as it takes: an
@@ -52,8 +64,9 @@ impl Sockets {
     /// To the peer, if it can be: a packet that is lost here is lost as on the way.
     pub(super) async fn send(&mut self, payload: &[u8]) {
         if self.outward.is_none() {
-            let place = self.place.clone();
-            let opened = self.doorway.within(place.netns.clone(), move || open_outward(&place));
+            let (place, first) = (self.place.clone(), self.preferred);
+            let netns = place.netns.clone();
+            let opened = self.doorway.within(netns, move || open_outward(&place, first));
             match opened.await {
                 Ok(socket) => self.outward = Some(socket),
                 Err(error) => {
@@ -122,11 +135,11 @@ fn open_inward(place: &Place) -> io::Result<UdpSocket> {
     Ok(socket.into())
 }
 
-fn open_outward(place: &Place) -> io::Result<UdpSocket> {
+fn open_outward(place: &Place, first: Option<u16>) -> io::Result<UdpSocket> {
     let socket = open(place)?;
     let mut last = io::Error::from(io::ErrorKind::AddrInUse);
-    for _ in 0..SOURCE_PORT_TRIES {
-        let port = rand::random_range(SOURCE_PORT_MIN..=u16::MAX);
+    let others = (0..SOURCE_PORT_TRIES).map(|_| rand::random_range(SOURCE_PORT_MIN..=u16::MAX));
+    for port in first.into_iter().chain(others) {
         match socket.bind(&SockAddr::from(SocketAddr::new(place.local, port))) {
             Ok(()) => return Ok(socket.into()),
             Err(error) => last = error,

@@ -150,6 +150,7 @@ impl<'a> Daemons<'a> {
                         .iter()
                         .map(|it| it.parse())
                         .collect::<Result<_, _>>()?,
+                    bfd: false,
                 };
                 let router = self.region.router(fibre, Brand::Frr, &session)?;
                 self.routers.push(router);
