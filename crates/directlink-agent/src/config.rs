@@ -6,6 +6,9 @@ use std::path::PathBuf;
 /// Where network namespaces have names, as iproute2 has it.
 pub const NETNS_DIR: &str = "/run/netns";
 
+/// Prefixes of a family that a BGP peer may announce where nobody says otherwise: the field's number.
+pub const PREFIXES_MAX: u32 = 100;
+
 /// One router's agent.
 #[derive(Clone, Debug)]
 pub struct AgentConfig {
@@ -16,6 +19,9 @@ pub struct AgentConfig {
     pub identity_dir: PathBuf,
     /// Holds the ledger; must survive a reboot.
     pub state_dir: PathBuf,
+    /// How many prefixes of a family a BGP peer may announce. Each takes memory here and two rows
+    /// of the kernel's tables.
+    pub prefixes_max: u32,
     pub kernel: KernelConfig,
 }
 

@@ -35,7 +35,7 @@ mod sessions;
 pub mod speaker;
 mod wanted;
 
-pub use config::{AgentConfig, KernelConfig, NETNS_DIR};
+pub use config::{AgentConfig, KernelConfig, NETNS_DIR, PREFIXES_MAX};
 pub use kernel::{CleanError, KernelError, clean};
 pub use ledger::LedgerError;
 pub use run::{AgentError, run};

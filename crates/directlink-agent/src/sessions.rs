@@ -2,7 +2,7 @@
 
 use crate::{
     observed::Observed,
-    speaker::{Netns, SessionConfig, SessionRoutes, SessionStatus, Speaker},
+    speaker::{Netns, Ribs, SessionConfig, SessionRoutes, SessionStatus, Speaker, Touched},
 };
 use directlink_bgp::{HoldTime, PrefixLimits, bfd};
 use directlink_model::{
@@ -23,22 +23,32 @@ use tokio::runtime::Handle;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Session {
     pub(crate) status: Option<SessionStatus>,
+}
+
+/// What one session has learned, for whoever is told of it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Learned {
     pub(crate) routes: SessionRoutes,
+    /// Those that are forwarded on to it.
+    pub(crate) best: BTreeSet<IpNet>,
 }
 
 /// What all of them say together.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Heard {
     pub(crate) sessions: BTreeMap<BgpPeerId, Session>,
-    /// Per Net, where each prefix is reached through, best first.
-    pub(crate) best: BTreeMap<Vni, BTreeMap<IpNet, Vec<BgpPeerId>>>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Sessions {
     speaker: Speaker,
+    limits: PrefixLimits,
     told: BTreeMap<BgpPeerId, Told>,
     heard: Heard,
+    /// Since rows were last made of it.
+    touched: Touched,
+    /// Whose routes are others than were last told.
+    untold: BTreeSet<BgpPeerId>,
     restart: Restart,
 }
 
@@ -70,20 +80,15 @@ impl Session {
     }
 }
 
-impl Heard {
-    /// Whether the prefix is forwarded on to this peer.
-    pub(crate) fn is_best(&self, vni: Vni, prefix: &IpNet, id: BgpPeerId) -> bool {
-        let ways = self.best.get(&vni).and_then(|net| net.get(prefix));
-        ways.is_some_and(|ways| ways.contains(&id))
-    }
-}
-
 impl Sessions {
-    pub(crate) fn new() -> io::Result<Self> {
+    pub(crate) fn new(limits: PrefixLimits) -> io::Result<Self> {
         Ok(Self {
             speaker: Speaker::new(Handle::current())?,
+            limits,
             told: BTreeMap::new(),
             heard: Heard::default(),
+            touched: Touched::new(),
+            untold: BTreeSet::new(),
             restart: Restart::default(),
         })
     }
@@ -165,13 +170,18 @@ impl Sessions {
 
     /// Takes the news. True if there is some that others wait for: a session that is up, or no
     /// longer, or routes. That one dials again is told in its time.
-    pub(crate) async fn listen(&mut self) -> bool {
+    pub(crate) fn listen(&mut self) -> bool {
         let changes = self.speaker.take_changes();
-        let mut is_news = !changes.routes.is_empty();
-        for (vni, prefixes) in changes.routes {
-            let net = self.heard.best.entry(vni).or_default();
-            net.extend(prefixes);
-            net.retain(|_, ways| !ways.is_empty());
+        let mut is_news = !changes.touched.is_empty();
+        for (vni, peers) in changes.touched {
+            let net = self.touched.entry(vni).or_default();
+            for (peer, prefixes) in peers {
+                net.entry(peer).or_default().extend(prefixes);
+            }
+            // What one says decides which of the others is best.
+            self.untold.extend(
+                self.ribs().net(vni).iter().flat_map(|rib| rib.sessions().map(|(id, _)| *id)),
+            );
         }
         for id in changes.sessions {
             let Some(status) = self.speaker.status(id) else {
@@ -181,12 +191,41 @@ impl Sessions {
             if status.bgp.converged {
                 is_news |= self.restart.unsettled.remove(&id);
             }
-            let routes = self.speaker.routes(id).await.unwrap_or_default();
-            let session = Session { status: Some(status), routes };
+            let session = Session { status: Some(status) };
             let before = self.heard.sessions.insert(id, session.clone()).unwrap_or_default();
-            is_news |= before.since() != session.since() || before.routes != session.routes;
+            let routes =
+                |it: &Session| it.status.as_ref().map(|it| (it.bgp.routes, it.bgp.advertised));
+            let moved = routes(&before) != routes(&session);
+            self.untold.extend(moved.then_some(id));
+            is_news |= moved || before.since() != session.since();
         }
         is_news
+    }
+
+    pub(crate) fn ribs(&self) -> Ribs {
+        self.speaker.ribs()
+    }
+
+    /// What rows are to be made of; from now on it counts as done.
+    pub(crate) fn take_touched(&mut self) -> Touched {
+        std::mem::take(&mut self.touched)
+    }
+
+    /// Whether its routes are as they were last told.
+    pub(crate) fn is_told(&self, id: BgpPeerId) -> bool {
+        !self.untold.contains(&id)
+    }
+
+    /// What it has learned; from now on that counts as told.
+    pub(crate) async fn tell(&mut self, id: BgpPeerId, net: Option<Vni>) -> Learned {
+        self.untold.remove(&id);
+        let routes = self.speaker.routes(id).await.unwrap_or_default();
+        let rib = net.and_then(|net| self.ribs().net(net));
+        let is_best =
+            |prefix: &IpNet| rib.as_ref().is_some_and(|rib| rib.decide(prefix).best.contains(&id));
+        let accepted = routes.learned.iter().filter(|route| route.refused.is_none());
+        let best = accepted.map(|route| route.prefix).filter(is_best).collect();
+        Learned { routes, best }
     }
 
     fn config(
@@ -206,7 +245,7 @@ impl Sessions {
             router_id: plan.bgp_identifier,
             net: plan.net.as_ref().map(|net| net.vni),
             advertised: plan.net.iter().flat_map(|net| net.advertised.iter().copied()).collect(),
-            limits: PrefixLimits::default(),
+            limits: self.limits,
             hold_time: HoldTime::default(),
             restarting: self.restart.restarted.contains(&id),
             ttl_security: false,

@@ -2,8 +2,8 @@
 
 use super::LogArguments;
 use anyhow::Result;
-use clap::Args;
-use directlink_agent::{AgentConfig, KernelConfig, NETNS_DIR};
+use clap::{Args, value_parser};
+use directlink_agent::{AgentConfig, KernelConfig, NETNS_DIR, PREFIXES_MAX};
 use directlink_model::ids::RouterName;
 use std::path::{Path, PathBuf};
 
@@ -38,6 +38,9 @@ pub(crate) struct Arguments {
     /// The link towards the fabric; its first IPv4 address is the router's VTEP
     #[arg(long, env = "DIRECTLINK_UPLINK", default_value = "uplink0", value_name = "IFNAME")]
     uplink: String,
+    /// Prefixes of a family that a BGP peer may announce; at one more its session ends (Cease/1)
+    #[arg(long, env = "DIRECTLINK_PREFIXES_MAX", default_value_t = PREFIXES_MAX, value_name = "N", value_parser = value_parser!(u32).range(1..))]
+    prefixes_max: u32,
     #[command(flatten)]
     log: LogArguments,
 }
@@ -49,6 +52,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         server: arguments.server,
         identity_dir: arguments.identity,
         state_dir: arguments.state,
+        prefixes_max: arguments.prefixes_max,
         kernel: KernelConfig {
             netns: arguments.netns.map(|netns| namespace(&netns)),
             netns_prefix: arguments.netns_prefix,
