@@ -65,8 +65,8 @@ clients: build ## AWS CLI, boto3, osc-cli, osc-sdk-python, npm's and Rust's SDK 
 
 ##@ Measure it
 
-.PHONY: bench bench-forwarding bench-api
-bench: bench-forwarding bench-api ## both below
+.PHONY: bench bench-forwarding bench-api bench-bgp
+bench: bench-forwarding bench-api bench-bgp ## all below
 
 bench-forwarding: setup ## Mpps of the DirectLink road against the kernel's own routing
 	cargo bench --package directlink-dataplane --bench forwarding
@@ -74,6 +74,10 @@ bench-forwarding: setup ## Mpps of the DirectLink road against the kernel's own 
 bench-api: setup ## CPU per API call against moto_server, and with 100,000 connections stored
 	@cargo build --quiet --release --bin directlink
 	@target/venv/bin/python benches/api/bench.py --directlink $(TARGET)/release/directlink
+
+bench-bgp: setup ## BGP tables until they forward, against BIRD and FRR; one port full of sessions; CPU and memory
+	@cargo build --quiet --release --workspace --bin directlink
+	cargo bench --quiet --workspace --bench bgp -- --directlink $(abspath $(TARGET)/release/directlink)
 
 ##@ Show it
 

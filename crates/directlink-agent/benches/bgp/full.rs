@@ -7,14 +7,15 @@ use super::{
     gauge::Gauge,
     measure,
     place::Place,
-    router::{Router, interface_id, net_plan, vni},
+    router::{FIRST_VLAN, Router, interface_id, net_plan, vni},
 };
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
     time::{Duration, Instant},
 };
 
-const VLANS: u16 = 4094;
+/// From 2 to 4094.
+const VLANS: u16 = 4093;
 const PREFIXES: u32 = 100;
 const IDLE: Duration = Duration::from_secs(30);
 /// Of a processor.
@@ -45,7 +46,7 @@ pub(crate) async fn full(asked: &Asked) {
     println!(
         "reported to the server: {VLANS} Established, each with {PREFIXES} routes in the kernel"
     );
-    let vlans = [1, VLANS / 2, VLANS];
+    let vlans = [FIRST_VLAN, VLANS / 2, FIRST_VLAN + VLANS - 1];
     for vlan in vlans {
         let name = format!("net/vpc-{vlan:08x}");
         router.server.send(&name, 1, &net_plan(vlan));

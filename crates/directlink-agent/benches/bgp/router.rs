@@ -103,7 +103,7 @@ impl Router {
     pub(crate) fn customers(&self) -> Vec<Customer> {
         let customer =
             |vlan| Customer { link: Some(format!("v{vlan}")), own: CUSTOMER, router: ROUTER };
-        (1..=self.vlans).map(customer).collect()
+        vlans(self.vlans).map(customer).collect()
     }
 
     /// The rows of these prefixes as the packets find them.
@@ -155,9 +155,10 @@ impl Rows {
     pub(crate) fn are_there(&self, from: &mut u64, step: u64, vlans: u16, prefixes: u32) -> bool {
         let all = u64::from(vlans) * u64::from(prefixes);
         while *from < all {
-            let vlan = u16::try_from(*from / u64::from(prefixes)).unwrap() + 1;
+            let nth = u16::try_from(*from / u64::from(prefixes)).unwrap();
+            let (vlan, number) = (FIRST_VLAN + nth, 1 + u32::from(nth));
             let n = u32::try_from(*from % u64::from(prefixes)).unwrap();
-            if !self.leads(vlan, n) || !self.admits(vlan.into(), n) {
+            if !self.leads(vlan, n) || !self.admits(number, n) {
                 return false;
             }
             *from += step;
@@ -180,7 +181,15 @@ pub(crate) fn vni(vlan: u16) -> Vni {
     (10_000 + u32::from(vlan)).try_into().unwrap()
 }
 
-fn plan(vlans: u16) -> Document {
+/// 1 is nobody's (`Vlan`).
+pub(crate) const FIRST_VLAN: u16 = 2;
+
+/// So many.
+fn vlans(count: u16) -> std::ops::Range<u16> {
+    FIRST_VLAN..FIRST_VLAN + count
+}
+
+fn plan(count: u16) -> Document {
     let interface = |vlan: u16| InterfacePlan {
         vlan: vlan.try_into().unwrap(),
         mtu: 1500_i64.try_into().unwrap(),
@@ -209,7 +218,7 @@ fn plan(vlans: u16) -> Document {
             bits_per_second: 100_000_000_000,
         }),
         lag: None,
-        interfaces: (1..=vlans).map(|vlan| (interface_id(vlan), interface(vlan))).collect(),
+        interfaces: vlans(count).map(|vlan| (interface_id(vlan), interface(vlan))).collect(),
     })
 }
 
@@ -235,9 +244,9 @@ pub(crate) fn net_plan(vlan: u16) -> Document {
 }
 
 /// The customers' VLANs, each as a link without tag.
-fn plug(place: &Place, vlans: u16) {
+fn plug(place: &Place, count: u16) {
     let mut links = String::from("link set lo up\nlink set cable up\n");
-    for vlan in 1..=vlans {
+    for vlan in vlans(count) {
         writeln!(links, "link add v{vlan} type veth peer name t{vlan}").unwrap();
         writeln!(links, "addr add {CUSTOMER}/30 dev v{vlan}").unwrap();
         writeln!(links, "link set v{vlan} up\nlink set t{vlan} up").unwrap();
@@ -247,7 +256,7 @@ fn plug(place: &Place, vlans: u16) {
         run("sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0");
         let index = |name: &str| nix::net::if_::if_nametoindex(name).unwrap();
         let mut cable = Cable::new().unwrap();
-        for vlan in 1..=vlans {
+        for vlan in vlans(count) {
             let inner = index(&format!("t{vlan}"));
             cable.attach(index("cable"), vlan.try_into().unwrap(), inner).unwrap();
         }
