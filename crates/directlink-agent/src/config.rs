@@ -7,6 +7,9 @@ use std::path::PathBuf;
 /// Where network namespaces have names, as iproute2 has it.
 pub const NETNS_DIR: &str = "/run/netns";
 
+/// Prefixes of a family that a BGP peer may announce where nobody says otherwise: the field's number.
+pub const PREFIXES_MAX: u32 = 100;
+
 /// One router's agent.
 #[derive(Clone, Debug)]
 pub struct AgentConfig {
@@ -19,6 +22,9 @@ pub struct AgentConfig {
     pub state_dir: PathBuf,
     /// How fast a dead path is noticed where the customer's router has BFD.
     pub bfd: bfd::Settings,
+    /// How many prefixes of a family a BGP peer may announce. Each takes memory here and two rows
+    /// of the kernel's tables.
+    pub prefixes_max: u32,
     pub kernel: KernelConfig,
 }
 

@@ -32,13 +32,12 @@ pub(crate) use netstat::SignatureCounts;
 pub(crate) use observe::{Insides, Look, ObserveError};
 pub(crate) use open_files::raise_open_files;
 pub(crate) use probe::Heard;
-pub(crate) use rows::{Facts, Question};
+pub(crate) use rows::{Facts, Question, RowWish};
 pub(crate) use watch::{LinkEvent, Subscription, Watch};
 
 use crate::{
     config::{KernelConfig, NETNS_DIR},
     names::Namespaces,
-    routes::RouteRows,
 };
 use directlink_bgp::bfd;
 use directlink_dataplane::{Dataplane, OpenError, StandIns};
@@ -78,8 +77,8 @@ pub(crate) struct Kernel {
     /// mostly there too, and a socket needs no entering.
     inner: Option<(InterfaceId, Netlink)>,
     probes: BTreeMap<InterfaceId, probe::Probe>,
-    /// Routes and sources as last listed, and as the kernel took them since.
-    rows: Option<RouteRows>,
+    /// What routes and sources were last made of; `None` while it is not known what is there.
+    rows: Option<rows::Written>,
 }
 
 type Job = Box<dyn FnOnce(&mut Kernel) + Send>;

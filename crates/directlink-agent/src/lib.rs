@@ -36,7 +36,7 @@ mod siblings;
 pub mod speaker;
 mod wanted;
 
-pub use config::{AgentConfig, KernelConfig, NETNS_DIR};
+pub use config::{AgentConfig, KernelConfig, NETNS_DIR, PREFIXES_MAX};
 pub use directlink_bgp::bfd::{BadSettings as BadBfdSettings, Settings as BfdSettings};
 pub use kernel::{CleanError, KernelError, clean};
 pub use ledger::LedgerError;

@@ -5,8 +5,8 @@
 //!            ── Ack, Nack, Report ──────►            Hello{held} first
 //! ```
 //!
-//! What is said while there is no stream is dropped: whoever is told [`FromServer::Attached`]
-//! says everything again. The control connection stays in the process's own network
+//! What is said while there is no stream, or was said for another, is dropped: whoever is told
+//! [`FromServer::Attached`] says everything again, and what it says then may build on that. The control connection stays in the process's own network
 //! namespace, whichever is the router's.
 
 mod backoff;
@@ -28,11 +28,15 @@ use tonic::{
 /// Scope to generation, as the ledger has it.
 pub(crate) type HeldScopes = HashMap<String, u64>;
 
+/// Names a stream: each has the next number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Stream(u64);
+
 /// What comes of the stream.
 #[derive(Debug)]
 pub(crate) enum FromServer {
     /// A new stream: the server knows what we hold, and nothing else.
-    Attached,
+    Attached(Stream),
     Plan(Plan),
     Lost,
 }
@@ -40,7 +44,9 @@ pub(crate) enum FromServer {
 /// The run loop's end.
 #[derive(Debug)]
 pub(crate) struct Link {
-    to_server: mpsc::Sender<Message>,
+    to_server: mpsc::Sender<(Stream, Message)>,
+    /// The one that what is said is for.
+    stream: Stream,
     pub(crate) from_server: mpsc::Receiver<FromServer>,
     held: watch::Sender<HeldScopes>,
     task: tokio::task::JoinHandle<()>,
@@ -67,15 +73,24 @@ impl Link {
         let (to_server, outbox) = mpsc::channel(QUEUE);
         let (inbox, from_server) = mpsc::channel(QUEUE);
         let (held, holds) = watch::channel(held);
-        let task = tokio::spawn(Dialler { config, outbox, inbox, holds }.run());
-        Self { to_server, from_server, held, task }
+        let task =
+            tokio::spawn(Dialler { config, outbox, inbox, holds, stream: Stream::default() }.run());
+        Self { to_server, stream: Stream::default(), from_server, held, task }
     }
 
     /// Tells the server, if it is there. A stream that is stuck is the link's to end.
-    pub(crate) fn say(&self, message: Message) {
-        if self.to_server.try_send(message).is_err() {
+    /// False: it was not even taken along.
+    pub(crate) fn say(&self, message: Message) -> bool {
+        let is_taken = self.to_server.try_send((self.stream, message)).is_ok();
+        if !is_taken {
             tracing::debug!("dropped: nobody takes what is said to the server");
         }
+        is_taken
+    }
+
+    /// From now on all is said on this one.
+    pub(crate) fn use_stream(&mut self, stream: Stream) {
+        self.stream = stream;
     }
 
     /// What the next Hello says.
@@ -92,9 +107,11 @@ impl Drop for Link {
 
 struct Dialler {
     config: AgentConfig,
-    outbox: mpsc::Receiver<Message>,
+    outbox: mpsc::Receiver<(Stream, Message)>,
     inbox: mpsc::Sender<FromServer>,
     holds: watch::Receiver<HeldScopes>,
+    /// The last.
+    stream: Stream,
 }
 
 impl Dialler {
@@ -169,9 +186,8 @@ impl Dialler {
         outbound: mpsc::Sender<FromRouter>,
     ) -> LinkError {
         tracing::info!(server = self.config.server, "attached to the server");
-        // Said before this stream: about a state that the server may not know.
-        while self.outbox.try_recv().is_ok() {}
-        if self.inbox.send(FromServer::Attached).await.is_err() {
+        self.stream.0 += 1;
+        if self.inbox.send(FromServer::Attached(self.stream)).await.is_err() {
             return LinkError::Ended;
         }
         loop {
@@ -188,7 +204,11 @@ impl Dialler {
                     Ok(None) => return LinkError::Ended,
                     Err(status) => return LinkError::Broken(status),
                 },
-                Some(message) = self.outbox.recv() => {
+                Some((stream, message)) = self.outbox.recv() => {
+                    // Said for another: it builds on what this server may not know.
+                    if stream != self.stream {
+                        continue;
+                    }
                     if outbound.try_send(FromRouter { message: Some(message) }).is_err() {
                         return LinkError::Stuck;
                     }

@@ -10,7 +10,7 @@
 //! wins; packets that meet it on the way there are relayed once at most (`ebpf/relay.h`).
 
 use crate::{
-    routes::{RouteRows, WAYS_MAX},
+    routes::{FIRST_PREFIX, RouteRows, WAYS_MAX},
     wanted::{Certainty, Wanted},
 };
 use directlink_net::{IpNet, Vni};
@@ -39,6 +39,47 @@ impl Elsewhere {
             nets: wanted.nets.iter().map(|(&vni, net)| (vni, net.certainty)).collect(),
             some_net_unknown: wanted.some_net_unknown,
         }
+    }
+
+    /// The prefixes of a Net that others lead to.
+    pub(crate) fn prefixes(&self, vni: Vni) -> impl Iterator<Item = IpNet> {
+        let of_net = self.routers.range((vni, FIRST_PREFIX)..);
+        of_net.map(|(key, _)| *key).take_while(move |(of, _)| *of == vni).map(|(_, prefix)| prefix)
+    }
+
+    /// These of them.
+    pub(crate) fn within(&self, vni: Vni, prefixes: &BTreeSet<IpNet>) -> Self {
+        let mut part = Self {
+            routers: BTreeMap::new(),
+            nets: self.nets.get(&vni).map(|certainty| (vni, *certainty)).into_iter().collect(),
+            some_net_unknown: self.some_net_unknown,
+        };
+        if !self.routers.is_empty() {
+            let keys = prefixes.iter().map(|&prefix| (vni, prefix));
+            let known = keys.filter_map(|key| Some((key, self.routers.get(&key)?.clone())));
+            part.routers.extend(known);
+        }
+        part
+    }
+
+    /// The Nets that differ.
+    pub(crate) fn unlike(&self, other: &Self) -> BTreeSet<Vni> {
+        let all = |it: &Self| {
+            it.routers.keys().map(|(vni, _)| *vni).chain(it.nets.keys().copied()).collect()
+        };
+        let nets: BTreeSet<Vni> = all(self);
+        let nets: BTreeSet<Vni> = nets.union(&all(other)).copied().collect();
+        let of = |it: &Self, vni: Vni| {
+            let routers =
+                it.prefixes(vni).map(|prefix| (prefix, it.routers[&(vni, prefix)].clone()));
+            (routers.collect::<Vec<_>>(), it.is_held(vni))
+        };
+        nets.into_iter().filter(|&vni| of(self, vni) != of(other, vni)).collect()
+    }
+
+    /// Something of before stays because what might ask for it cannot be read.
+    pub(crate) fn holds(&self) -> bool {
+        self.some_net_unknown || self.nets.values().any(|certainty| *certainty == Certainty::Held)
     }
 
     /// Whether relays that no document asks for stay: the one that might cannot be read.

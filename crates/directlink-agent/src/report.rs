@@ -5,20 +5,19 @@ use crate::{
     evidence::Evidence,
     kernel::Facts,
     observed::Observed,
-    routes::{Neighbour, RouteRows, Via},
-    sessions::{Heard, Session},
+    routes::{Neighbour, Via},
+    sessions::{Heard, Learned, Session},
     wanted::{Peer, Wanted},
 };
 use directlink_bgp::{Refusal, bfd};
 use directlink_model::{
     bgp_peer::first_peer,
-    ids::{InterfaceId, PortName},
+    ids::{BgpPeerId, InterfaceId, PortName},
     report::{
         BfdReport, InterfaceReport, LearnedRoute, PeerReport, PortReport, RefusedRoute,
         SessionReport,
     },
 };
-use directlink_net::Vni;
 use jiff::Timestamp;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -42,9 +41,10 @@ pub(crate) struct Seen<'a> {
     pub(crate) facts: &'a Facts,
     pub(crate) evidence: &'a Evidence,
     pub(crate) now: Timestamp,
-    pub(crate) rows: &'a RouteRows,
     pub(crate) vias: &'a BTreeMap<Neighbour, Via>,
     pub(crate) heard: &'a Heard,
+    /// Of those whose routes are told.
+    pub(crate) learned: &'a BTreeMap<BgpPeerId, Learned>,
 }
 
 impl Outcome {
@@ -86,30 +86,30 @@ pub(crate) fn interfaces_of(
     wanted_here.map(|(id, _)| *id).chain(refused).chain(there).collect()
 }
 
+/// `told`: interfaces that need no telling, as nothing of them changed.
 pub(crate) fn port_report(
     port: PortName,
-    applied_generation: u64,
-    light: bool,
-    ids: BTreeSet<InterfaceId>,
+    (applied_generation, light): (u64, bool),
+    (ids, told): (&BTreeSet<InterfaceId>, BTreeSet<InterfaceId>),
     seen: &Seen<'_>,
 ) -> PortReport {
-    let interface = |id| (id, interface_report(id, seen));
+    let interface = |id: &InterfaceId| (*id, interface_report(*id, seen));
     let ifindex = seen.outcome.observed.ports.get(&port).map(|port| port.ifindex);
     PortReport {
         evidence: seen.evidence.of_port(&port, ifindex, seen.now),
         port,
         applied_generation,
         light,
-        interfaces: ids.into_iter().map(interface).collect(),
+        interfaces: ids.difference(&told).map(interface).collect(),
+        unchanged: told,
     }
 }
 
-fn interface_report(id: InterfaceId, seen: &Seen<'_>) -> InterfaceReport {
+pub(crate) fn interface_report(id: InterfaceId, seen: &Seen<'_>) -> InterfaceReport {
     let wanted = seen.wanted.interfaces.get(&id);
-    let vni = wanted.and_then(|it| it.vni);
     let peers = wanted.into_iter().flat_map(|it| &it.peers);
     let mut peers: BTreeMap<_, _> =
-        peers.map(|peer| (peer.id, peer_report((id, peer), vni, seen))).collect();
+        peers.map(|peer| (peer.id, peer_report(id, peer, seen))).collect();
     let first = peers.remove(&first_peer(id)).unwrap_or_default();
     let PeerReport { session, neighbour, rows_in_kernel, learned, refused, advertised } = first;
     InterfaceReport {
@@ -127,20 +127,16 @@ fn interface_report(id: InterfaceId, seen: &Seen<'_>) -> InterfaceReport {
     }
 }
 
-fn peer_report(
-    (interface, peer): (InterfaceId, &Peer),
-    vni: Option<Vni>,
-    seen: &Seen<'_>,
-) -> PeerReport {
+fn peer_report(interface: InterfaceId, peer: &Peer, seen: &Seen<'_>) -> PeerReport {
     let session = seen.heard.sessions.get(&peer.id);
     let neighbour = (interface, peer.customer);
     let mut report = PeerReport {
         session: session.map(session_report).unwrap_or_default(),
         neighbour: seen.facts.neighbours.get(&neighbour).copied(),
-        rows_in_kernel: seen.vias.get(&neighbour).is_some_and(|via| seen.rows.has_all_of(via)),
+        rows_in_kernel: seen.vias.get(&neighbour).is_some_and(Via::forwards),
         ..PeerReport::default()
     };
-    let Some(routes) = session.map(|session| &session.routes) else { return report };
+    let Some(Learned { routes, best }) = seen.learned.get(&peer.id) else { return report };
     report.advertised.clone_from(&routes.advertised);
     for route in &routes.learned {
         let prefix = route.prefix;
@@ -153,7 +149,7 @@ fn peer_report(
                 prefix,
                 as_path: attributes.as_ref().map(|a| a.as_path.clone()).unwrap_or_default(),
                 med: attributes.as_ref().and_then(|a| a.med),
-                best: vni.is_some_and(|vni| seen.heard.is_best(vni, &prefix, peer.id)),
+                best: best.contains(&prefix),
             }),
         }
     }
@@ -192,7 +188,6 @@ mod tests {
     use super::*;
     use crate::{diff::Change, wanted::Interface};
     use directlink_dataplane::Verdict;
-    use directlink_model::ids::BgpPeerId;
     use directlink_net::Mac;
 
     fn id(n: u32) -> InterfaceId {
@@ -281,9 +276,9 @@ mod tests {
                 facts: &facts,
                 evidence: &Evidence::default(),
                 now: Timestamp::UNIX_EPOCH,
-                rows: &RouteRows::default(),
                 vias: &BTreeMap::new(),
                 heard: &Heard::default(),
+                learned: &BTreeMap::new(),
             };
             let report = interface_report(id(1), &seen);
             let last = |mac: Option<Mac>| mac.map(|mac| mac.0[5]);
@@ -309,11 +304,12 @@ mod tests {
             facts: &Facts::default(),
             evidence: &Evidence::default(),
             now: Timestamp::UNIX_EPOCH,
-            rows: &RouteRows::default(),
             vias: &BTreeMap::new(),
             heard: &Heard::default(),
+            learned: &BTreeMap::new(),
         };
-        let report = port_report(p0(), 7, true, ids.into_iter().collect(), &seen);
+        let ids = ids.into_iter().collect();
+        let report = port_report(p0(), (7, true), (&ids, BTreeSet::new()), &seen);
         let left_over = &report.interfaces[&id(3)];
         assert!(!left_over.configured && left_over.failure.is_none());
         assert_eq!(report.interfaces[&id(2)].failure.as_deref(), Some("IPv4 only"));

@@ -10,9 +10,13 @@
 //! After a restart of the agent the rows are older than the sessions. Those of an interface
 //! stay until its customer has told its table again (RFC 4724 §4.1), or took too long.
 
+mod slice;
+
+pub(crate) use slice::{Net, Slice};
+
 use directlink_dataplane::{InterfaceNumber, Source};
-use directlink_model::ids::InterfaceId;
-use directlink_net::{IpNet, Vni};
+use directlink_model::ids::{BgpPeerId, InterfaceId};
+use directlink_net::{IpNet, Ipv4Net, Vni};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::{IpAddr, Ipv4Addr},
@@ -31,6 +35,8 @@ pub(crate) struct RouteRows {
 /// A peer of an interface that leads to a Net, and what is known of the other side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Via {
+    /// Who speaks for it, if a plan says.
+    pub(crate) peer: Option<BgpPeerId>,
     /// The peer's, in routes.
     pub(crate) number: InterfaceNumber,
     /// Its interface's, in sources: what one peer of a VLAN announces may come from the other.
@@ -41,7 +47,9 @@ pub(crate) struct Via {
     pub(crate) is_established: bool,
     /// The customer has told its whole table since we began.
     pub(crate) is_settled: bool,
-    /// All that was accepted, and whether it is forwarded on.
+    /// Something was accepted of what it announces.
+    pub(crate) has_routes: bool,
+    /// All that was accepted, or as much of it as is looked at, and whether it is forwarded on.
     pub(crate) learned: Vec<(IpNet, bool)>,
 }
 
@@ -59,8 +67,18 @@ pub(crate) struct RouteChanges {
     pub(crate) remove_sources: Vec<Source>,
 }
 
+/// None is before it.
+pub(crate) const FIRST_PREFIX: IpNet = IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 0));
+
 /// As many equal ways as a row holds.
 pub(crate) const WAYS_MAX: usize = 4;
+
+impl Via {
+    /// Whether packets are forwarded as its customer announced, once its rows are written.
+    pub(crate) const fn forwards(&self) -> bool {
+        self.light && self.has_routes
+    }
+}
 
 impl RouteRows {
     /// What the tables shall hold, given what they do.
@@ -92,19 +110,6 @@ impl RouteRows {
             put_sources: self.sources.difference(&there.sources).copied().collect(),
             remove_sources: there.sources.difference(&self.sources).copied().collect(),
         }
-    }
-
-    /// Whether packets are forwarded as this interface's customer announced.
-    pub(crate) fn has_all_of(&self, via: &Via) -> bool {
-        let has = |(prefix, best): &(IpNet, bool)| {
-            let routed = || {
-                let ways = self.routes.get(&(via.vni, *prefix));
-                ways.is_some_and(|ways| ways.contains(&via.number) || ways.len() == WAYS_MAX)
-            };
-            let source = Source { interface: via.interface, prefix: *prefix };
-            self.sources.contains(&source) && (!best || routed())
-        };
-        !via.learned.is_empty() && via.light && via.learned.iter().all(has)
     }
 
     /// The numbers that some row names.
@@ -181,12 +186,6 @@ fn unlike<K: Ord + Copy, V: PartialEq + Clone>(
     wanted.iter().filter(differs).map(|(key, value)| (*key, value.clone())).collect()
 }
 
-impl RouteChanges {
-    pub(crate) fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,6 +196,7 @@ mod tests {
 
     fn via(n: u16, learned: &[(&str, bool)]) -> Via {
         Via {
+            peer: Some(BgpPeerId::from_bits(n.into())),
             number: number(n),
             interface: number(n),
             vni: Vni::try_from(1000).unwrap(),
@@ -204,6 +204,7 @@ mod tests {
             light: true,
             is_established: true,
             is_settled: true,
+            has_routes: !learned.is_empty(),
             learned: learned.iter().map(|&(p, best)| (p.parse().unwrap(), best)).collect(),
         }
     }
@@ -235,7 +236,7 @@ mod tests {
         two[0].light = false;
         let rows = wanted(&two);
         assert_eq!(text(&rows)[0], "10.9.0.0/16 → [2]");
-        assert!(!rows.has_all_of(&two[0]) && rows.has_all_of(&two[1]));
+        assert!(!two[0].forwards() && two[1].forwards());
     }
 
     #[test]
@@ -265,7 +266,7 @@ mod tests {
         assert_eq!(changes.remove_routes.len(), 1);
         assert_eq!(changes.remove_sources.len(), 1);
         assert!(changes.put_routes.is_empty() && changes.put_sources.is_empty());
-        assert!(rows.changes_from(&rows).is_empty());
+        assert_eq!(rows.changes_from(&rows), RouteChanges::default());
     }
 
     #[test]
@@ -284,7 +285,6 @@ mod tests {
             ],
         );
         let rows = wanted(std::slice::from_ref(&second));
-        assert!(rows.has_all_of(&second));
         assert_eq!(text(&rows)[2], "1 ← 10.9.0.0/16", "the interface's number, not the peer's");
     }
 

@@ -15,6 +15,7 @@
 mod answers;
 mod jobs;
 mod plans;
+mod telling;
 
 use crate::{
     AgentConfig, clock,
@@ -23,15 +24,15 @@ use crate::{
     ledger::{Ledger, LedgerError},
     link::{FromServer, Link},
     names::Namespaces,
-    report::{Outcome, Seen, interfaces_of, port_report},
-    routes::{Neighbour, RouteRows, Via},
-    schedule::{Chore, Schedule},
+    report::Outcome,
+    routes::{Neighbour, Via},
+    schedule::{Chore, Schedule, pause},
     sessions::{News, Sessions},
     siblings::announcements,
     wanted::{Known, Wanted},
 };
 use answers::Answers;
-use directlink_channel::{Report, from_router::Message};
+use directlink_bgp::PrefixLimits;
 use directlink_model::{
     ids::{InterfaceId, PortName},
     plan::Scope,
@@ -44,8 +45,9 @@ use std::{
     net::Ipv4Addr,
     path::Path,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
+use telling::Told;
 use thiserror::Error;
 
 #[derive(Debug, Error)]
@@ -76,9 +78,10 @@ const FAREWELL: Duration = Duration::from_millis(50);
 /// Between tries at what failed.
 const RETRY: Duration = Duration::from_secs(5);
 const ANNOUNCE_PERIOD: Duration = Duration::from_secs(1);
-const FACTS_PERIOD: Duration = Duration::from_secs(2);
-const REPORT_PERIOD: Duration = Duration::from_secs(5);
-const AUDIT_PERIOD: Duration = Duration::from_secs(60);
+/// The least between two of a kind, and the most where they take long.
+const FACTS_PERIOD: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(10)];
+const REPORT_PERIOD: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(20)];
+const AUDIT_PERIOD: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(600)];
 
 struct Agent {
     ledger: Ledger,
@@ -94,10 +97,13 @@ struct Agent {
     sessions: Sessions,
     schedule: Schedule,
     job: Option<Job>,
+    job_began: Instant,
     look_everywhere: bool,
     /// The next facts tell the data plane what neighbours the kernel knows.
     teach: bool,
     seen: Memory,
+    /// What the server was last told of each interface.
+    told: Told,
 }
 
 /// What was last seen, as far as reports need it.
@@ -108,7 +114,6 @@ struct Memory {
     lights: BTreeMap<PortName, bool>,
     facts: Facts,
     evidence: Evidence,
-    rows: RouteRows,
     vias: BTreeMap<Neighbour, Via>,
     /// Other routers that lived and do not answer any more.
     dead: BTreeSet<Ipv4Addr>,
@@ -131,16 +136,17 @@ impl Agent {
         let watch = Watch::new(subscription).map_err(listen)?;
         let lights = kernel.run(Kernel::lights).await?.map_err(listen)?;
         let stand_ins = kernel.run(Kernel::stand_ins).await?.map_err(KernelError::from)?;
-        let sessions = Sessions::new(config.bfd, stand_ins)
+        let limits = PrefixLimits { prefixes_max: config.prefixes_max, ..PrefixLimits::default() };
+        let sessions = Sessions::new(config.bfd, stand_ins, limits)
             .map_err(|source| AgentError::Io { doing: "start the BGP speaker", source })?;
         let prefix = &config.kernel.netns_prefix;
         let namespaces = Namespaces::new(Path::new(crate::NETNS_DIR), prefix);
         let mut schedule = Schedule::default();
         let now = clock::instant();
         schedule.at(Chore::Pass, now);
-        schedule.after(Chore::Facts, now, FACTS_PERIOD);
-        schedule.after(Chore::Audit, now, AUDIT_PERIOD);
-        schedule.after(Chore::Report, now, REPORT_PERIOD);
+        schedule.after(Chore::Facts, now, FACTS_PERIOD[0]);
+        schedule.after(Chore::Audit, now, AUDIT_PERIOD[0]);
+        schedule.after(Chore::Report, now, REPORT_PERIOD[0]);
         let mut answers = Answers::new(unreadable);
         // The agent before this one may have died before it answered.
         for (scope, generation) in jobs::generations(&scopes) {
@@ -159,15 +165,17 @@ impl Agent {
             sessions,
             schedule,
             job: None,
+            job_began: now,
             look_everywhere: true,
             teach: false,
             seen: Memory { lights, ..Memory::default() },
+            told: Told::default(),
         })
     }
 
     async fn run(mut self) -> Result<(), AgentError> {
         loop {
-            self.work_through();
+            self.work_through().await;
             let is_free = self.job.is_none();
             let wake = self.schedule.next(|chore| is_free || !chore.needs_kernel());
             tokio::select! {
@@ -179,7 +187,7 @@ impl Agent {
                     self.link_event(event);
                 }
                 () = self.sessions.changed() => {
-                    let news = self.sessions.listen().await;
+                    let news = self.sessions.listen();
                     self.sessions_said(news);
                 }
                 Some(said) = self.link.from_server.recv() => self.server_said(said).await,
@@ -189,23 +197,20 @@ impl Agent {
     }
 
     /// Does what is due, as far as the kernel thread is free for it.
-    fn work_through(&mut self) {
+    async fn work_through(&mut self) {
         let now = clock::instant();
         loop {
             let is_free = self.job.is_none();
             let due = self.schedule.take(now, |chore| is_free || !chore.needs_kernel());
             let Some(chore) = due else { return };
+            self.job_began = if is_free { now } else { self.job_began };
             match chore {
                 Chore::Pass => self.begin_pass(),
                 Chore::Rows => self.begin_rows(),
-                Chore::Facts => {
-                    self.begin_facts();
-                    self.schedule.after(Chore::Facts, now, FACTS_PERIOD);
-                }
+                Chore::Facts => self.begin_facts(),
                 Chore::Audit => {
                     self.look_everywhere = true;
                     self.schedule.at(Chore::Pass, now);
-                    self.schedule.after(Chore::Audit, now, AUDIT_PERIOD);
                 }
                 Chore::Settle => {
                     self.sessions.give_up_unsettled();
@@ -213,21 +218,34 @@ impl Agent {
                 }
                 Chore::Announce => self.announce(),
                 Chore::Report => {
-                    self.report();
-                    self.schedule.after(Chore::Report, now, REPORT_PERIOD);
+                    self.report().await;
+                    self.again(Chore::Report, REPORT_PERIOD, now);
                 }
             }
         }
     }
 
+    /// In good time after one that began then.
+    fn again(&mut self, chore: Chore, [least, most]: [Duration; 2], began: Instant) {
+        let now = clock::instant();
+        let wait = pause(least, now.saturating_duration_since(began), most);
+        self.schedule.after(chore, now, wait);
+    }
+
     fn finish(&mut self, done: Done) {
         match done {
-            Done::Pass(passed) => self.passed(*passed),
-            Done::Rows { rows, vias } => {
-                (self.seen.rows, self.seen.vias) = (rows, vias);
+            Done::Pass(passed) => {
+                if passed.is_audit {
+                    self.again(Chore::Audit, AUDIT_PERIOD, self.job_began);
+                }
+                self.passed(*passed);
+            }
+            Done::Rows { vias } => {
+                self.seen.vias = vias;
                 self.report_soon();
             }
             Done::Facts(facts) => {
+                self.again(Chore::Facts, FACTS_PERIOD, self.job_began);
                 let has_evidence = self.seen.evidence.take(&facts, clock::now());
                 let is_news = has_evidence || self.seen.facts.neighbours != facts.neighbours;
                 self.seen.facts = facts;
@@ -324,9 +342,11 @@ impl Agent {
 
     async fn server_said(&mut self, said: FromServer) {
         match said {
-            FromServer::Attached => {
+            FromServer::Attached(stream) => {
+                self.link.use_stream(stream);
                 self.answers.repeat();
-                self.report();
+                self.told.clear();
+                self.report().await;
             }
             FromServer::Plan(plan) => self.take_plan(plan).await,
             FromServer::Lost => {}
@@ -337,36 +357,6 @@ impl Agent {
     fn report_soon(&mut self) {
         self.schedule.after(Chore::Report, clock::instant(), COLLECT);
     }
-
-    /// Every port with a plan, or with something of ours.
-    fn report(&self) {
-        if !self.seen.has_passed {
-            return;
-        }
-        let memory = &self.seen;
-        let seen = Seen {
-            wanted: &self.wanted,
-            outcome: &memory.outcome,
-            facts: &memory.facts,
-            evidence: &memory.evidence,
-            now: clock::now(),
-            rows: &memory.rows,
-            vias: &memory.vias,
-            heard: self.sessions.heard(),
-        };
-        let ports: BTreeSet<_> = self.wanted.ports.keys().chain(memory.ports.values()).collect();
-        for port in ports {
-            let generation = memory.applied.get(port).copied().unwrap_or_default();
-            // Before the first look nothing is said, lest a port seem dark that is not.
-            let Some(&light) = memory.lights.get(port) else { continue };
-            let ids = interfaces_of(port, &self.wanted, &memory.ports);
-            let report = port_report(port.clone(), generation, light, ids, &seen);
-            match serde_json::to_vec(&report) {
-                Ok(document) => self.link.say(Message::Report(Report { document })),
-                Err(error) => unreachable!("a report of strings and numbers is JSON: {error}"),
-            }
-        }
-    }
 }
 
 impl Chore {
@@ -375,7 +365,7 @@ impl Chore {
     }
 }
 
-async fn sleep_until(when: Option<std::time::Instant>) {
+async fn sleep_until(when: Option<Instant>) {
     match when {
         Some(when) => tokio::time::sleep_until(when.into()).await,
         None => std::future::pending().await,

@@ -2,7 +2,7 @@
 
 use crate::{
     observed::Observed,
-    speaker::{Netns, SessionConfig, SessionRoutes, SessionStatus, Speaker},
+    speaker::{Netns, Ribs, SessionConfig, SessionRoutes, SessionStatus, Speaker, Touched},
 };
 use directlink_bgp::{HoldTime, PrefixLimits, bfd};
 use directlink_dataplane::{InterfaceNumber, StandIns};
@@ -24,15 +24,20 @@ use tokio::runtime::Handle;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Session {
     pub(crate) status: Option<SessionStatus>,
+}
+
+/// What one session has learned, for whoever is told of it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Learned {
     pub(crate) routes: SessionRoutes,
+    /// Those that are forwarded on to it.
+    pub(crate) best: BTreeSet<IpNet>,
 }
 
 /// What all of them say together.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Heard {
     pub(crate) sessions: BTreeMap<BgpPeerId, Session>,
-    /// Per Net, where each prefix is reached through, best first.
-    pub(crate) best: BTreeMap<Vni, BTreeMap<IpNet, Vec<BgpPeerId>>>,
 }
 
 /// How soon the kernel has to hear of what sessions say.
@@ -50,8 +55,13 @@ pub(crate) enum News {
 pub(crate) struct Sessions {
     bfd: bfd::Settings,
     speaker: Speaker,
+    limits: PrefixLimits,
     told: BTreeMap<BgpPeerId, Told>,
     heard: Heard,
+    /// Since rows were last made of it.
+    touched: Touched,
+    /// Whose routes are others than were last told.
+    untold: BTreeSet<BgpPeerId>,
     restart: Restart,
 }
 
@@ -85,22 +95,21 @@ impl Session {
     }
 }
 
-impl Heard {
-    /// Whether the prefix is forwarded on to this peer.
-    pub(crate) fn is_best(&self, vni: Vni, prefix: &IpNet, id: BgpPeerId) -> bool {
-        let ways = self.best.get(&vni).and_then(|net| net.get(prefix));
-        ways.is_some_and(|ways| ways.contains(&id))
-    }
-}
-
 impl Sessions {
     /// `bfd`: what is offered to customers who have it.
-    pub(crate) fn new(bfd: bfd::Settings, stand_ins: StandIns) -> io::Result<Self> {
+    pub(crate) fn new(
+        bfd: bfd::Settings,
+        stand_ins: StandIns,
+        limits: PrefixLimits,
+    ) -> io::Result<Self> {
         Ok(Self {
             bfd,
             speaker: Speaker::with_stand_ins(Handle::current(), Some(stand_ins))?,
+            limits,
             told: BTreeMap::new(),
             heard: Heard::default(),
+            touched: Touched::new(),
+            untold: BTreeSet::new(),
             restart: Restart::default(),
         })
     }
@@ -182,15 +191,20 @@ impl Sessions {
         self.speaker.changed().await;
     }
 
-    /// Takes the news: of a session that is up, or no longer, and of routes. That one dials again
-    /// is told in its time.
-    pub(crate) async fn listen(&mut self) -> News {
+    /// Takes the news. of a session that is up, or no longer, and of routes. That one dials
+    /// again is told in its time.
+    pub(crate) fn listen(&mut self) -> News {
         let changes = self.speaker.take_changes();
-        let mut news = if changes.routes.is_empty() { News::None } else { News::Some };
-        for (vni, prefixes) in changes.routes {
-            let net = self.heard.best.entry(vni).or_default();
-            net.extend(prefixes);
-            net.retain(|_, ways| !ways.is_empty());
+        let mut news = if changes.touched.is_empty() { News::None } else { News::Some };
+        for (vni, peers) in changes.touched {
+            let net = self.touched.entry(vni).or_default();
+            for (peer, prefixes) in peers {
+                net.entry(peer).or_default().extend(prefixes);
+            }
+            // What one says decides which of the others is best.
+            self.untold.extend(
+                self.ribs().net(vni).iter().flat_map(|rib| rib.sessions().map(|(id, _)| *id)),
+            );
         }
         for id in changes.sessions {
             let Some(status) = self.speaker.status(id) else {
@@ -206,15 +220,44 @@ impl Sessions {
             if (status.bgp.converged || is_dead) && self.restart.unsettled.remove(&id) {
                 news = news.max(News::Some);
             }
-            let routes = self.speaker.routes(id).await.unwrap_or_default();
-            let session = Session { status: Some(status), routes };
+            let session = Session { status: Some(status) };
             let before = self.heard.sessions.insert(id, session.clone()).unwrap_or_default();
-            if before.since() != session.since() || before.routes != session.routes {
+            let routes =
+                |it: &Session| it.status.as_ref().map(|it| (it.bgp.routes, it.bgp.advertised));
+            let moved = routes(&before) != routes(&session);
+            self.untold.extend(moved.then_some(id));
+            if moved || before.since() != session.since() {
                 let is_lost = before.since().is_some() && session.since().is_none();
                 news = news.max(if is_lost { News::Lost } else { News::Some });
             }
         }
         news
+    }
+
+    pub(crate) fn ribs(&self) -> Ribs {
+        self.speaker.ribs()
+    }
+
+    /// What rows are to be made of; from now on it counts as done.
+    pub(crate) fn take_touched(&mut self) -> Touched {
+        std::mem::take(&mut self.touched)
+    }
+
+    /// Whether its routes are as they were last told.
+    pub(crate) fn is_told(&self, id: BgpPeerId) -> bool {
+        !self.untold.contains(&id)
+    }
+
+    /// What it has learned; from now on that counts as told.
+    pub(crate) async fn tell(&mut self, id: BgpPeerId, net: Option<Vni>) -> Learned {
+        self.untold.remove(&id);
+        let routes = self.speaker.routes(id).await.unwrap_or_default();
+        let rib = net.and_then(|net| self.ribs().net(net));
+        let is_best =
+            |prefix: &IpNet| rib.as_ref().is_some_and(|rib| rib.decide(prefix).best.contains(&id));
+        let accepted = routes.learned.iter().filter(|route| route.refused.is_none());
+        let best = accepted.map(|route| route.prefix).filter(is_best).collect();
+        Learned { routes, best }
     }
 
     fn config(
@@ -235,7 +278,7 @@ impl Sessions {
             router_id: plan.bgp_identifier,
             net: plan.net.as_ref().map(|net| net.vni),
             advertised: plan.net.iter().flat_map(|net| net.advertised.iter().copied()).collect(),
-            limits: PrefixLimits::default(),
+            limits: self.limits,
             hold_time: HoldTime::default(),
             restarting: self.restart.restarted.contains(&id),
             ttl_security: false,

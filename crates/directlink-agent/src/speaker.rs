@@ -19,6 +19,8 @@
 mod bfd;
 mod board;
 mod connection;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod netns;
 mod path;
 mod session;
@@ -26,7 +28,7 @@ mod socket;
 mod sockopt;
 mod task;
 
-pub use board::{Changes, SessionStatus};
+pub use board::{Changes, NetRib, SessionStatus, Touched};
 pub use netns::Netns;
 pub use session::{SessionConfig, SessionRoutes};
 
@@ -55,6 +57,16 @@ pub struct Speaker {
     runtime: Handle,
     shared: Shared,
     tasks: Mutex<BTreeMap<BgpPeerId, Running>>,
+}
+
+/// The Loc-RIBs, from wherever they are asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Ribs(Arc<Board>);
+
+impl Ribs {
+    pub(crate) fn net(&self, net: Vni) -> Option<NetRib> {
+        self.0.net(net)
+    }
 }
 
 /// What every task needs.
@@ -160,6 +172,11 @@ impl Speaker {
     /// The sessions that each prefix of a Net is reached through, best first.
     pub fn best(&self, net: Vni) -> BTreeMap<IpNet, Vec<BgpPeerId>> {
         self.shared.board.best(net)
+    }
+
+    /// Who offers what in which Net, for another thread.
+    pub(crate) fn ribs(&self) -> Ribs {
+        Ribs(self.shared.board.clone())
     }
 
     /// Waits until [`Self::take_changes`] has something. A change during the wait is not missed.

@@ -41,4 +41,6 @@ pub use peer::{
     Negotiated, OpenSaid, Output, Peer, PeerConfig, PeerRestart, State, Status, Stop, Timings,
 };
 pub use policy::{ImportPolicy, Preference, PrefixLimits, Refusal};
-pub use rib::{BestChange, Export, LearnedRoute, LocRib, Path, RouteChange, RouteCounts};
+pub use rib::{
+    Decision, Export, LearnedRoute, LocRib, Offers, Path, PeerOffers, RouteChange, RouteCounts,
+};

@@ -32,7 +32,7 @@ pub use events::{
     State, Status, Stop,
 };
 
-use crate::rib::{AdjRibIn, AdjRibOut, LearnedRoute, RouteChange};
+use crate::rib::{AdjRibIn, AdjRibOut, LearnedRoute, PeerOffers, RouteChange};
 use dial::{Dialer, Due};
 use ipnet::IpNet;
 use session::{Effect, RestartBits, Session};
@@ -45,7 +45,7 @@ pub struct Peer {
     started: bool,
     sessions: Vec<Session>,
     dialer: Dialer,
-    rib_in: AdjRibIn,
+    rib_in: PeerOffers,
     rib_out: AdjRibOut,
     restart_bits: RestartBits,
     /// When routes that are still stale go, and a table that never said its end counts as told.
@@ -73,7 +73,7 @@ impl Peer {
             started: false,
             sessions: Vec::new(),
             dialer: Dialer::new(config.timings, seed),
-            rib_in: AdjRibIn::new(config.policy()),
+            rib_in: PeerOffers::new(AdjRibIn::new(config.policy())),
             rib_out: AdjRibOut::new(config.local_asn, config.export(), &config.advertised),
             restart_bits: RestartBits { restarting, forwarding_preserved: restarting },
             stale_until: None,
@@ -108,7 +108,7 @@ impl Peer {
             endings: self.endings.clone(),
             last_open: self.last_open,
             retry_at: self.dialer.retry_at().filter(|_| self.started),
-            routes: self.rib_in.counts(),
+            routes: self.rib_in.rib().counts(),
             near_limit: self.near_limit,
             advertised: self.advertised().count() as u32,
         }
@@ -116,12 +116,17 @@ impl Peer {
 
     /// What the peer has announced, refused prefixes included, in order of prefix.
     pub fn routes(&self) -> Vec<LearnedRoute> {
-        self.rib_in.routes()
+        self.rib_in.rib().routes()
     }
 
-    /// What of it is accepted, as [`Output::Routes`] told it; for a table that is filled anew.
+    /// What of it is accepted, as [`Output::Routes`] told it.
     pub fn offered(&self) -> Vec<RouteChange> {
-        self.rib_in.offered()
+        self.rib_in.rib().offered()
+    }
+
+    /// The same as it is from now on, for a Loc-RIB.
+    pub fn offers(&self) -> PeerOffers {
+        self.rib_in.clone()
     }
 
     /// What the peer has been told in this session.
@@ -220,7 +225,7 @@ impl Peer {
             }
         }
         if self.stale_until.take_if(|until| *until <= now).is_some() {
-            let changes = self.rib_in.sweep_stale(self.config.family());
+            let changes = self.rib_in.rib().sweep_stale(self.config.family());
             self.tell(changes);
             if let Some(conn) = self.established().map(|session| session.conn) {
                 self.converge(conn);

@@ -55,17 +55,12 @@ impl SetKey {
         let body_only = !update.nlri.is_empty();
         body_only.then(|| Self { wire: update.path_attributes.clone(), next_hop: None })
     }
+}
 
-    /// Without the receive buffer that `wire` is a slice of.
-    pub(crate) fn detached(&self) -> Self {
-        Self { wire: Bytes::copy_from_slice(&self.wire), ..self.clone() }
-    }
-
-    /// What the set says, read again.
-    pub(crate) fn attributes(&self) -> Option<Attributes> {
-        let list = decode_path_attributes(&self.wire, true, &[]).ok()?;
-        Attributes::from_wire(&list, self.next_hop)
-    }
+/// What a set says that was stored under its key.
+pub(crate) fn read_set(wire: &[u8], next_hop: Option<IpAddr>) -> Option<Attributes> {
+    let list = decode_path_attributes(wire, true, &[]).ok()?;
+    Attributes::from_wire(&list, next_hop)
 }
 
 /// # Errors

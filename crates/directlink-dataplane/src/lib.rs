@@ -26,6 +26,7 @@
 //! Apart because `unsafe` lives here, and because nobody else needs to know BPF.
 
 mod attach;
+mod batch;
 mod bpffs;
 mod btf;
 mod cable;

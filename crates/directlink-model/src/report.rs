@@ -1,7 +1,8 @@
-//! The report: what a router sees on one of its ports. Complete for that port each time.
+//! The report: what a router sees on one of its ports. It names every interface of that port each
+//! time; of one that is as it was last told on the same stream it says just that.
 //!
-//! `interfaces` lists whatever of ours is in the kernel, wanted or not: what is not in the list is
-//! gone, which is how the server knows that a deletion is done.
+//! `interfaces` and `unchanged` list whatever of ours is in the kernel, wanted or not: what is in
+//! neither is gone, which is how the server knows that a deletion is done.
 
 use crate::{
     bgp_peer::first_peer,
@@ -12,7 +13,7 @@ use crate::{
 use directlink_net::{IpNet, Mac};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortReport {
@@ -22,6 +23,9 @@ pub struct PortReport {
     /// Light at both ends (carrier).
     pub light: bool,
     pub interfaces: BTreeMap<InterfaceId, InterfaceReport>,
+    /// Those of which nothing changed since the report before.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub unchanged: BTreeSet<InterfaceId>,
     #[serde(default)]
     pub evidence: PortEvidence,
 }
@@ -136,16 +140,30 @@ pub struct RefusedRoute {
 }
 
 impl PortReport {
-    /// Without what moves although nothing changed: counters, times and endings.
+    /// Whether it tells more than the one before, which was complete: counters, times and endings
+    /// that moved are no news.
+    pub fn is_news_after(&self, before: &Self) -> bool {
+        let ids = |report: &Self| -> BTreeSet<InterfaceId> {
+            report.interfaces.keys().chain(&report.unchanged).copied().collect()
+        };
+        let differs = |(id, it): (&InterfaceId, &InterfaceReport)| {
+            let was = before.interfaces.get(id).map(InterfaceReport::without_evidence);
+            was.as_ref() != Some(&it.without_evidence())
+        };
+        (self.applied_generation, self.light) != (before.applied_generation, before.light)
+            || ids(self) != ids(before)
+            || self.interfaces.iter().any(differs)
+    }
+
+    /// With what it leaves out because the report before said it. `None` if that did not.
     #[must_use]
-    pub fn without_evidence(&self) -> Self {
-        let interfaces = self.interfaces.iter().map(|(&id, it)| (id, it.without_evidence()));
-        Self {
-            port: self.port.clone(),
-            interfaces: interfaces.collect(),
-            evidence: PortEvidence::default(),
-            ..*self
+    pub fn completed(mut self, before: Option<Self>) -> Option<Self> {
+        let mut before = before.map(|before| before.interfaces).unwrap_or_default();
+        for id in std::mem::take(&mut self.unchanged) {
+            let said = before.remove(&id)?;
+            self.interfaces.entry(id).or_insert(said);
         }
+        Some(self)
     }
 }
 
@@ -198,5 +216,39 @@ impl InterfaceReport {
             }),
             false => self.further_peers.get(&peer).cloned(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(interfaces: &[(u32, bool)], unchanged: &[u32]) -> PortReport {
+        let interface = |&(n, configured): &(u32, bool)| {
+            let report = InterfaceReport { configured, ..InterfaceReport::default() };
+            (InterfaceId::from_bits(n), report)
+        };
+        PortReport {
+            port: "p0".parse().unwrap(),
+            applied_generation: 1,
+            light: true,
+            interfaces: interfaces.iter().map(interface).collect(),
+            unchanged: unchanged.iter().map(|&n| InterfaceId::from_bits(n)).collect(),
+            evidence: PortEvidence::default(),
+        }
+    }
+
+    #[test]
+    fn what_a_report_leaves_out_is_as_the_one_before_said() {
+        let before = report(&[(1, true), (2, false), (3, true)], &[]);
+        let next = report(&[(2, true)], &[1]);
+        assert!(next.is_news_after(&before));
+        let complete = next.completed(Some(before.clone())).unwrap();
+        assert_eq!(complete, report(&[(1, true), (2, true)], &[]), "the third is gone");
+        let same = report(&[], &[1, 2, 3]);
+        assert!(!same.is_news_after(&before));
+        assert_eq!(same.clone().completed(Some(before.clone())), Some(before));
+        assert_eq!(same.completed(None), None, "nobody said it");
+        assert_eq!(report(&[], &[4]).completed(Some(report(&[], &[]))), None);
     }
 }

@@ -146,7 +146,7 @@ impl Kernel {
     }
 
     fn tables(&mut self) -> Result<Tables, ObserveError> {
-        let named = self.rows()?.numbers();
+        let named = self.named()?;
         let dataplane = &self.dataplane;
         let interfaces = dataplane.interfaces()?.into_iter().map(|row| (row.number, row));
         let subnets = dataplane.subnets()?.into_iter();

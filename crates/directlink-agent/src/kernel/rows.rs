@@ -7,12 +7,14 @@ use super::{
     probe::Heard,
 };
 use crate::{
-    routes::{Neighbour, RouteRows},
+    relays::Elsewhere,
+    routes::{Neighbour, Net, RouteChanges, RouteRows, Slice, Via},
     run::Placed,
+    speaker::{Ribs, Touched},
 };
-use directlink_dataplane::{Peer as PeerCell, Relay, Route, TableError};
-use directlink_model::ids::{InterfaceId, PortName};
-use directlink_net::{IpNet, Mac};
+use directlink_dataplane::{InterfaceNumber, Peer as PeerCell, Relay, Route, TableError};
+use directlink_model::ids::{BgpPeerId, InterfaceId, PortName};
+use directlink_net::{IpNet, Mac, Vni};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is seen of interfaces between two reports.
@@ -41,27 +43,75 @@ pub(crate) struct Question {
     pub(crate) down: BTreeSet<InterfaceId>,
 }
 
+/// What decides about routes and sources.
+#[derive(Debug)]
+pub(crate) struct RowWish {
+    pub(crate) vias: BTreeMap<Neighbour, Via>,
+    pub(crate) elsewhere: Elsewhere,
+    pub(crate) ribs: Ribs,
+    /// Since the last wish that was done.
+    pub(crate) touched: Touched,
+}
+
+/// What was last made of a wish.
+#[derive(Debug)]
+pub(super) struct Written {
+    named: BTreeSet<InterfaceNumber>,
+    vias: BTreeMap<Neighbour, Via>,
+    elsewhere: Elsewhere,
+    /// Rows that were there before this process, while they wait to be confirmed.
+    remembered: RouteRows,
+}
+
+/// The vias of each Net.
+type Nets<'a> = BTreeMap<Vni, Vec<&'a Via>>;
+
+fn by_net(vias: &BTreeMap<Neighbour, Via>) -> Nets<'_> {
+    let mut nets = Nets::new();
+    for via in vias.values() {
+        nets.entry(via.vni).or_default().push(via);
+    }
+    nets
+}
+
+/// What was touched, in parts of a size that costs no memory to speak of.
+fn slices(touched: &BTreeMap<BgpPeerId, Vec<IpNet>>, net: &Net<'_>, before: &[&Via]) -> Vec<Slice> {
+    let mut slices = Vec::new();
+    for (peer, prefixes) in touched {
+        let via = net.vias.iter().chain(before).find(|via| via.peer == Some(*peer));
+        for part in prefixes.chunks(SLICE) {
+            let mut slice = Slice::default();
+            slice.add(part, via.copied());
+            slices.push(slice);
+        }
+    }
+    slices
+}
+
+impl RowWish {
+    fn nets(&self) -> Nets<'_> {
+        by_net(&self.vias)
+    }
+
+    fn net<'a>(&'a self, vni: Vni, nets: &Nets<'a>, remembered: &'a RouteRows) -> Net<'a> {
+        let vias = nets.get(&vni).cloned().unwrap_or_default();
+        Net { vni, vias, rib: self.ribs.net(vni), elsewhere: &self.elsewhere, remembered }
+    }
+}
+
+/// Prefixes that are looked at together.
+const SLICE: usize = 4096;
+
 /// Namespaces that are entered in one look for their signatures.
 const SIGNATURES: usize = 256;
 
 impl Kernel {
-    /// Routes and sources as they are in the kernel: listed once, then as it took each change.
-    pub(crate) fn rows(&mut self) -> Result<&RouteRows, TableError> {
-        let rows = match self.rows.take() {
-            Some(rows) => rows,
-            None => {
-                let routes = self.dataplane.routes()?.into_iter();
-                let routes = routes.map(|route| ((route.vni, route.prefix), route.ways));
-                let relays = self.dataplane.relays()?.into_iter();
-                let relays = relays.map(|relay| ((relay.vni, relay.prefix.into()), relay.routers));
-                RouteRows {
-                    routes: routes.collect(),
-                    relays: relays.collect(),
-                    sources: self.dataplane.sources()?,
-                }
-            }
-        };
-        Ok(self.rows.insert(rows))
+    /// The numbers that some row names, or named since they were last listed.
+    pub(super) fn named(&mut self) -> Result<BTreeSet<InterfaceNumber>, TableError> {
+        match &self.rows {
+            Some(written) => Ok(written.named.clone()),
+            None => Ok(self.listed()?.numbers()),
+        }
     }
 
     /// The next look at rows lists them again.
@@ -83,25 +133,81 @@ impl Kernel {
         }
     }
 
-    /// Brings the tables to what `wanted` makes of them. What is there then.
-    pub(crate) fn sync_rows(
-        &mut self,
-        wanted: impl FnOnce(&RouteRows) -> RouteRows,
-    ) -> Result<RouteRows, TableError> {
-        let there = self.rows()?;
-        let wanted = wanted(there);
-        let changes = wanted.changes_from(there);
-        if changes.is_empty() {
-            return Ok(wanted);
+    /// Brings the tables to what is wanted: all of them if there is any doubt of what is there,
+    /// otherwise what was touched, and Nets whose ways are others than before.
+    pub(crate) fn sync_rows(&mut self, wish: &RowWish) -> Result<(), TableError> {
+        // If a write fails, what is there is read again.
+        let written = match self.rows.take() {
+            Some(written) => self.sync_part(wish, written)?,
+            None => self.sync_all(wish)?,
+        };
+        self.rows = Some(written);
+        Ok(())
+    }
+
+    fn sync_all(&mut self, wish: &RowWish) -> Result<Written, TableError> {
+        let there = self.listed()?;
+        let none = RouteRows::default();
+        let nets = wish.nets();
+        let learned = |vni: &Vni| wish.net(*vni, &nets, &none).learned_in_all();
+        let vias: Vec<Via> = nets.keys().flat_map(learned).collect();
+        let wanted = RouteRows::wanted(&vias, &there).with_relays(&wish.elsewhere, &there);
+        self.write_rows(wanted.changes_from(&there))?;
+        let is_settled = vias.iter().all(|via| via.is_settled) && !wish.elsewhere.holds();
+        Ok(Written {
+            named: wanted.numbers(),
+            vias: wish.vias.clone(),
+            elsewhere: wish.elsewhere.clone(),
+            remembered: if is_settled { none } else { there },
+        })
+    }
+
+    fn sync_part(&mut self, wish: &RowWish, mut written: Written) -> Result<Written, TableError> {
+        let (before, nets) = (by_net(&written.vias), wish.nets());
+        let mut others = wish.elsewhere.unlike(&written.elsewhere);
+        let unlike = |vni: &&Vni| before.get(*vni) != nets.get(*vni);
+        others.extend(before.keys().chain(nets.keys()).filter(unlike));
+        let nothing = BTreeMap::new();
+        let touched = wish.touched.keys().filter(|vni| !others.contains(*vni));
+        for &vni in others.iter().chain(touched) {
+            let net = wish.net(vni, &nets, &written.remembered);
+            let before = before.get(&vni).map(Vec::as_slice).unwrap_or_default();
+            let touched = wish.touched.get(&vni).unwrap_or(&nothing);
+            let mut slices = slices(touched, &net, before);
+            if others.contains(&vni) {
+                slices.push(net.whole(before));
+            }
+            for slice in slices {
+                let changes = net.changes(&slice);
+                let ways = changes.put_routes.iter().flat_map(|(_, ways)| ways);
+                written.named.extend(ways);
+                written.named.extend(changes.put_sources.iter().map(|source| source.interface));
+                self.write_rows(changes)?;
+            }
         }
-        // If one fails, what is there is read again.
-        self.doubt_rows();
-        for source in changes.put_sources {
-            self.dataplane.put_source(source)?;
+        if wish.vias.values().all(|via| via.is_settled) && !wish.elsewhere.holds() {
+            written.remembered = RouteRows::default();
         }
-        for ((vni, prefix), ways) in changes.put_routes {
-            self.dataplane.put_route(&Route { vni, prefix, ways })?;
-        }
+        let (vias, elsewhere) = (wish.vias.clone(), wish.elsewhere.clone());
+        drop(before);
+        Ok(Written { vias, elsewhere, ..written })
+    }
+
+    pub(super) fn listed(&self) -> Result<RouteRows, TableError> {
+        let routes = self.dataplane.routes()?.into_iter();
+        let relays = self.dataplane.relays()?.into_iter();
+        Ok(RouteRows {
+            routes: routes.map(|route| ((route.vni, route.prefix), route.ways)).collect(),
+            relays: relays.map(|it| ((it.vni, it.prefix.into()), it.routers)).collect(),
+            sources: self.dataplane.sources()?,
+        })
+    }
+
+    fn write_rows(&mut self, changes: RouteChanges) -> Result<(), TableError> {
+        self.dataplane.put_sources(&changes.put_sources)?;
+        let routes = changes.put_routes.into_iter();
+        let routes = routes.map(|((vni, prefix), ways)| Route { vni, prefix, ways });
+        self.dataplane.put_routes(&routes.collect::<Vec<_>>())?;
         for ((vni, prefix), routers) in changes.put_relays {
             // No other is planned.
             if let IpNet::V4(prefix) = prefix {
@@ -114,8 +220,7 @@ impl Kernel {
         for source in changes.remove_sources {
             self.dataplane.remove_source(source)?;
         }
-        self.rows = Some(wanted.clone());
-        Ok(wanted)
+        Ok(())
     }
 
     /// The MACs of these peers, and the verdicts of their interfaces.

@@ -4,6 +4,9 @@ use super::*;
 use crate::{
     diff::{Difference, Subject, diff},
     names,
+    relays::Elsewhere,
+    routes::{Neighbour, Via},
+    speaker::fixture::{Customers, prefix},
     wanted::{Certainty, Interface, Net, Nic, Peer, Wanted},
 };
 use directlink_bgp::bfd;
@@ -284,31 +287,73 @@ async fn one_interface_that_fails_does_not_hinder_another() {
 
 #[tokio::test]
 async fn routes_are_seen_in_the_tables_and_go() {
-    use crate::routes::Via;
     let bench = Bench::new();
     let kernel = bench.kernel().await;
     settle(&kernel, &wanted()).await;
+    let vni = 1000_u32.try_into().unwrap();
+    let mut customers = Customers::new(vni, &[65001]);
+    let number = directlink_dataplane::InterfaceNumber::new(1).unwrap();
     let via = Via {
-        number: directlink_dataplane::InterfaceNumber::new(1).unwrap(),
-        interface: directlink_dataplane::InterfaceNumber::new(1).unwrap(),
-        vni: 1000_u32.try_into().unwrap(),
+        peer: Some(BgpPeerId::from_bits(1)),
+        number,
+        interface: number,
+        vni,
         customer: "172.16.0.2".parse().unwrap(),
         light: true,
         is_established: true,
         is_settled: true,
-        learned: vec![("10.9.0.0/16".parse().unwrap(), true)],
+        has_routes: true,
+        learned: vec![],
     };
-    let vias = [via.clone()];
-    let rows = kernel.run(move |k| k.sync_rows(|there| RouteRows::wanted(&vias, there))).await;
-    assert!(rows.unwrap().unwrap().has_all_of(&via));
+    let vias: BTreeMap<_, _> = [((id(), via.customer), via)].into();
     let listed = |k: &mut Kernel| {
-        k.doubt_rows();
-        k.rows().unwrap().clone()
+        let rows = k.listed().unwrap();
+        let routes = rows.routes.into_keys().map(|(_, prefix)| prefix.to_string());
+        (routes.collect::<Vec<_>>(), rows.sources.len())
     };
-    assert!(kernel.run(listed).await.unwrap().has_all_of(&via));
-    let rows = kernel.run(move |k| k.sync_rows(|there| RouteRows::wanted(&[], there))).await;
-    assert_eq!(rows.unwrap().unwrap(), RouteRows::default());
-    assert_eq!(kernel.run(listed).await.unwrap(), RouteRows::default());
+    let (host, [a, b]) = ("172.16.0.2/32".to_owned(), [0, 1].map(|n| prefix(n).to_string()));
+    // Everything, at first.
+    customers.announces(1, 0, 0);
+    kernel.run(wish(&customers, &vias)).await.unwrap();
+    assert_eq!(kernel.run(listed).await.unwrap(), (vec![host.clone(), a.clone()], 1));
+    // What was touched: one comes, and one goes.
+    customers.announces(1, 1, 0);
+    kernel.run(wish(&customers, &vias)).await.unwrap();
+    assert_eq!(kernel.run(listed).await.unwrap(), (vec![host.clone(), a.clone(), b.clone()], 2));
+    customers.withdraws(1, 0);
+    kernel.run(wish(&customers, &vias)).await.unwrap();
+    assert_eq!(kernel.run(listed).await.unwrap(), (vec![host.clone(), b.clone()], 1));
+    // A Net whose way has no light any more, and has it again.
+    let mut dark = vias.clone();
+    dark.values_mut().for_each(|via| via.light = false);
+    kernel.run(wish(&customers, &dark)).await.unwrap();
+    assert_eq!(kernel.run(listed).await.unwrap(), (vec![], 1));
+    kernel.run(wish(&customers, &vias)).await.unwrap();
+    assert_eq!(kernel.run(listed).await.unwrap(), (vec![host.clone(), b.clone()], 1));
+    // Somebody else took a row away: whoever doubts finds out.
+    let prefix = prefix(1);
+    kernel.run(move |k| k.dataplane.remove_route(vni, prefix).unwrap()).await.unwrap();
+    kernel.run(Kernel::doubt_rows).await.unwrap();
+    kernel.run(wish(&customers, &vias)).await.unwrap();
+    assert_eq!(kernel.run(listed).await.unwrap(), (vec![host, b], 1));
+    kernel.run(wish(&customers, &BTreeMap::new())).await.unwrap();
+    kernel.run(Kernel::doubt_rows).await.unwrap();
+    kernel.run(wish(&customers, &BTreeMap::new())).await.unwrap();
+    assert_eq!(kernel.run(listed).await.unwrap(), (vec![], 0));
+}
+
+/// Rows as these customers have them now.
+fn wish(
+    customers: &Customers,
+    vias: &BTreeMap<Neighbour, Via>,
+) -> impl FnOnce(&mut Kernel) + use<> {
+    let wish = RowWish {
+        vias: vias.clone(),
+        elsewhere: Elsewhere::default(),
+        ribs: customers.ribs(),
+        touched: customers.touched(),
+    };
+    move |kernel| kernel.sync_rows(&wish).unwrap()
 }
 
 #[tokio::test]

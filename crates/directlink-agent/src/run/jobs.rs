@@ -4,11 +4,11 @@ use super::{Agent, FAREWELL, RETRY};
 use crate::{
     clock,
     diff::diff,
-    kernel::{Facts, Insides, Kernel, KernelError, Look, ObserveError, Question},
+    kernel::{Facts, Insides, Kernel, KernelError, Look, ObserveError, Question, RowWish},
     observed::{Interface, Observed},
     relays::Elsewhere,
     report::Outcome,
-    routes::{Neighbour, RouteRows, Via},
+    routes::{Neighbour, Via},
     schedule::Chore,
     wanted::{Certainty, Known, Peer, Wanted},
 };
@@ -31,12 +31,14 @@ pub(super) type Job = Pin<Box<dyn Future<Output = Result<Done, KernelError>> + S
 
 pub(super) enum Done {
     Pass(Box<Passed>),
-    Rows { rows: RouteRows, vias: BTreeMap<Neighbour, Via> },
+    Rows { vias: BTreeMap<Neighbour, Via> },
     Facts(Facts),
     Failed { chore: Chore, why: String },
 }
 
 pub(super) struct Passed {
+    /// It looked everywhere.
+    pub(super) is_audit: bool,
     wanted: Arc<Wanted>,
     /// Of the plans that it was made of.
     generations: BTreeMap<Scope, u64>,
@@ -108,7 +110,7 @@ impl Agent {
                     kernel.doubt_rows();
                 }
                 let (outcome, before) = pass(kernel, &wanted, look)?;
-                Ok::<_, ObserveError>(Passed { wanted, generations, outcome, before })
+                Ok::<_, ObserveError>(Passed { is_audit, wanted, generations, outcome, before })
             };
             Ok(match kernel.run(pass).await? {
                 Ok(passed) => Done::Pass(Box::new(passed)),
@@ -132,7 +134,7 @@ impl Agent {
     }
 
     pub(super) fn passed(&mut self, passed: Passed) {
-        let Passed { wanted, generations, outcome, before } = passed;
+        let Passed { is_audit: _, wanted, generations, outcome, before } = passed;
         let now = clock::instant();
         self.wanted = wanted;
         let siblings = self.wanted.nets.values().flat_map(|net| net.routers.iter().copied());
@@ -196,18 +198,17 @@ impl Agent {
         if !self.seen.has_passed {
             return;
         }
-        let vias = self.vias();
-        let elsewhere = Elsewhere::of(&self.wanted, &self.seen.dead);
+        let wish = RowWish {
+            vias: self.vias(),
+            elsewhere: Elsewhere::of(&self.wanted, &self.seen.dead),
+            ribs: self.sessions.ribs(),
+            touched: self.sessions.take_touched(),
+        };
         let kernel = self.kernel.clone();
         self.job = Some(Box::pin(async move {
-            let list: Vec<Via> = vias.values().cloned().collect();
-            let sync = |kernel: &mut Kernel| {
-                kernel.sync_rows(move |there| {
-                    RouteRows::wanted(&list, there).with_relays(&elsewhere, there)
-                })
-            };
+            let sync = move |kernel: &mut Kernel| kernel.sync_rows(&wish).map(|()| wish.vias);
             Ok(match kernel.run(sync).await? {
-                Ok(rows) => Done::Rows { rows, vias },
+                Ok(vias) => Done::Rows { vias },
                 Err(error) => Done::Failed { chore: Chore::Rows, why: error.to_string() },
             })
         }));
@@ -249,10 +250,9 @@ impl Agent {
         }
         let heard = self.sessions.heard();
         let session = peer.and_then(|peer| heard.sessions.get(&peer));
-        let learned = session.map(|session| session.routes.learned.as_slice()).unwrap_or_default();
-        let is_best = |prefix| peer.is_some_and(|peer| heard.is_best(row.vni, prefix, peer));
-        let accepted = learned.iter().filter(|route| route.refused.is_none());
+        let counts = session.and_then(|session| Some(session.status.as_ref()?.bgp.routes));
         Some(Via {
+            peer,
             number: cell.way,
             interface: interface_number,
             vni: row.vni,
@@ -261,7 +261,8 @@ impl Agent {
             is_established: session.is_some_and(|session| session.since().is_some()),
             // Nobody speaks for an interface whose plan cannot be read.
             is_settled: peer.is_some_and(|peer| self.sessions.is_settled(peer)),
-            learned: accepted.map(|route| (route.prefix, is_best(&route.prefix))).collect(),
+            has_routes: counts.is_some_and(|counts| counts.accepted > 0),
+            learned: Vec::new(),
         })
     }
 

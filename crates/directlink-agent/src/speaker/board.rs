@@ -2,7 +2,7 @@
 //! and what has changed since somebody looked.
 
 use directlink_bgp::{
-    DialFailure, DownReason, Ended, LocRib, Notification, RouteChange, Status, bfd,
+    DialFailure, DownReason, Ended, LocRib, Notification, PeerOffers, RouteChange, Status, bfd,
 };
 use directlink_model::{
     evidence::{self, Cause, Ending, Notice, OpenSeen, SessionEvidence},
@@ -33,10 +33,15 @@ pub struct SessionStatus {
 pub struct Changes {
     /// Sessions whose status or routes changed, or that are gone.
     pub sessions: BTreeSet<BgpPeerId>,
-    /// Per Net, prefixes and the sessions that each is now reached through, best first; none
-    /// where it can no longer be reached.
-    pub routes: BTreeMap<Vni, BTreeMap<IpNet, Vec<BgpPeerId>>>,
+    /// Per Net and session, prefixes that it offers in another way than before, or no longer.
+    pub touched: Touched,
 }
+
+/// Prefixes to ask a Loc-RIB about. One may be named twice.
+pub type Touched = BTreeMap<Vni, BTreeMap<BgpPeerId, Vec<IpNet>>>;
+
+/// Who offers what in a Net.
+pub type NetRib = LocRib<BgpPeerId, PeerOffers>;
 
 #[derive(Debug)]
 pub(super) struct Board {
@@ -58,7 +63,7 @@ pub(super) struct Enrolment {
 struct Inner {
     enrolments: u64,
     sessions: BTreeMap<BgpPeerId, Seat>,
-    nets: BTreeMap<Vni, LocRib<BgpPeerId>>,
+    nets: BTreeMap<Vni, NetRib>,
     changes: Changes,
 }
 
@@ -71,7 +76,7 @@ struct Seat {
 
 impl Changes {
     pub fn is_empty(&self) -> bool {
-        self.sessions.is_empty() && self.routes.is_empty()
+        self.sessions.is_empty() && self.touched.is_empty()
     }
 }
 
@@ -181,20 +186,22 @@ impl Board {
         let net = seat.net;
         inner.changes.sessions.insert(who.id);
         if let Some(net) = net {
-            inner.offer(who.id, net, changes);
+            inner.touch(who.id, net, changes.iter().map(|change| change.prefix));
         }
         drop(inner);
         self.news.notify_waiters();
     }
 
-    /// The session's routes belong to another Net, or to none; `offered` is all it has.
-    pub(super) fn assign(&self, who: Enrolment, net: Option<Vni>, offered: &[RouteChange]) {
+    /// The session's routes belong to another Net, or to none.
+    pub(super) fn assign(&self, who: Enrolment, net: Option<Vni>, offers: &PeerOffers) {
         let mut inner = self.lock();
         let Some(seat) = inner.seat(who).filter(|seat| seat.net != net) else { return };
         let old = std::mem::replace(&mut seat.net, net);
         inner.leave(who.id, old);
         if let Some(net) = net {
-            inner.offer(who.id, net, offered);
+            inner.touch(who.id, net, offers.prefixes().into_iter());
+            let rib = inner.nets.entry(net).or_insert_with(|| LocRib::new(WAYS_MAX));
+            rib.join(who.id, offers.clone());
         }
         drop(inner);
         self.news.notify_waiters();
@@ -210,9 +217,15 @@ impl Board {
     }
 
     pub(super) fn best(&self, net: Vni) -> BTreeMap<IpNet, Vec<BgpPeerId>> {
-        let inner = self.lock();
-        let rib = inner.nets.get(&net);
-        rib.into_iter().flat_map(LocRib::best).map(|(prefix, ids)| (prefix, ids.to_vec())).collect()
+        let Some(rib) = self.net(net) else { return BTreeMap::new() };
+        let prefixes = rib.sessions().flat_map(|(_, offers)| offers.prefixes());
+        let best = |prefix| Some((prefix, rib.decide(&prefix).best)).filter(|(_, b)| !b.is_empty());
+        prefixes.filter_map(best).collect()
+    }
+
+    /// As it is from now on: whoever holds it sees what the sessions learn.
+    pub(super) fn net(&self, net: Vni) -> Option<NetRib> {
+        self.lock().nets.get(&net).cloned()
     }
 
     pub(super) async fn changed(&self) {
@@ -244,29 +257,36 @@ impl Inner {
         self.sessions.get_mut(&who.id).filter(|seat| seat.number == who.number)
     }
 
-    fn offer(&mut self, id: BgpPeerId, net: Vni, changes: &[RouteChange]) {
-        let rib = self.nets.entry(net).or_insert_with(|| LocRib::new(WAYS_MAX));
-        let best: Vec<_> = changes.iter().filter_map(|change| rib.update(&id, change)).collect();
-        if !best.is_empty() {
-            let told = best.into_iter().map(|change| (change.prefix, change.best));
-            self.changes.routes.entry(net).or_default().extend(told);
+    fn touch(&mut self, id: BgpPeerId, net: Vni, prefixes: impl Iterator<Item = IpNet>) {
+        let mut prefixes = prefixes.peekable();
+        if prefixes.peek().is_none() {
+            return;
         }
+        let touched = self.changes.touched.entry(net).or_default().entry(id).or_default();
+        // A customer who flaps while nobody looks costs no more memory than its table.
+        if touched.len() >= CROWDED && touched.len() + prefixes.size_hint().0 > touched.capacity() {
+            touched.sort_unstable();
+            touched.dedup();
+        }
+        touched.extend(prefixes);
     }
 
     fn leave(&mut self, id: BgpPeerId, net: Option<Vni>) {
         let Some((net, rib)) = net.and_then(|net| Some((net, self.nets.get_mut(&net)?))) else {
             return;
         };
-        let best = rib.remove(&id);
+        let left = rib.leave(&id);
         if rib.is_empty() {
             self.nets.remove(&net);
         }
-        if !best.is_empty() {
-            let told = best.into_iter().map(|change| (change.prefix, change.best));
-            self.changes.routes.entry(net).or_default().extend(told);
+        if let Some(left) = left {
+            self.touch(id, net, left.prefixes().into_iter());
         }
     }
 }
+
+/// Prefixes among which it is worth while to look for those that are there twice.
+const CROWDED: usize = 1 << 16;
 
 /// As many as a row of the data plane holds.
 const WAYS_MAX: usize = 4;
@@ -274,72 +294,76 @@ const WAYS_MAX: usize = 4;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use directlink_bgp::{Origin, Path};
-
-    fn offer(prefix: &str, as_path_length: u16) -> RouteChange {
-        let path = Path {
-            local_pref: 100,
-            as_path_length,
-            origin: Origin::Igp,
-            med: 0,
-            neighbor_asn: 65000u32.try_into().unwrap(),
-            router_id: [10, 0, 0, 1].into(),
-            peer_addr: [172, 16, 0, 2].into(),
-        };
-        RouteChange { prefix: prefix.parse().unwrap(), path: Some(path) }
-    }
+    use crate::speaker::fixture::{Customer, prefix};
 
     fn vni(n: u32) -> Vni {
         n.try_into().unwrap()
     }
 
     #[test]
-    fn changes_are_told_once_as_they_are_now() {
+    fn what_was_touched_is_told_once_and_decided_as_it_is_now() {
         let board = Board::new(Timestamp::UNIX_EPOCH);
         let [one, two] = [1, 2].map(|n| board.enrol(BgpPeerId::from_bits(n)));
-        board.assign(one, Some(vni(7)), &[]);
-        board.assign(two, Some(vni(7)), &[]);
-        board.update(one, &[offer("192.168.0.0/16", 2), offer("192.168.7.0/24", 1)]);
-        board.update(two, &[offer("192.168.0.0/16", 1)]);
-        let prefix = |text: &str| text.parse::<IpNet>().unwrap();
-        let routes =
-            [(prefix("192.168.0.0/16"), vec![two.id]), (prefix("192.168.7.0/24"), vec![one.id])];
+        let [mut a, mut b] = [65001, 65002].map(Customer::new);
+        board.assign(one, Some(vni(7)), &a.peer.offers());
+        board.assign(two, Some(vni(7)), &b.peer.offers());
+        board.update(one, &[a.announces(0, 1), a.announces(7, 0)].concat());
+        board.update(two, &b.announces(0, 0));
         let changes = board.take_changes();
-        assert_eq!(changes.routes, [(vni(7), routes.into())].into());
+        let touched = [(one.id, vec![prefix(0), prefix(7)]), (two.id, vec![prefix(0)])];
+        assert_eq!(changes.touched, [(vni(7), touched.into())].into());
         assert_eq!(changes.sessions, [one.id, two.id].into());
         assert!(board.take_changes().is_empty());
+        let best = [(prefix(0), vec![two.id]), (prefix(7), vec![one.id])];
+        assert_eq!(board.best(vni(7)), best.into());
         board.retire(two.id);
-        assert_eq!(
-            board.take_changes().routes,
-            [(vni(7), [(prefix("192.168.0.0/16"), vec![one.id])].into())].into()
-        );
-        assert_eq!(board.best(vni(7)).len(), 2);
+        assert_eq!(board.take_changes().touched[&vni(7)][&two.id], [prefix(0)]);
+        assert_eq!(board.best(vni(7))[&prefix(0)], [one.id]);
     }
 
     #[test]
     fn a_retired_task_cannot_write_any_more() {
         let board = Board::new(Timestamp::UNIX_EPOCH);
+        let [mut before, mut after] = [65001, 65001].map(Customer::new);
+        before.announces(0, 0);
         let old = board.enrol(BgpPeerId::from_bits(1));
-        board.assign(old, Some(vni(7)), &[offer("192.168.0.0/16", 1)]);
+        board.assign(old, Some(vni(7)), &before.peer.offers());
         board.retire(old.id);
+        after.announces(1, 0);
         let new = board.enrol(BgpPeerId::from_bits(1));
-        board.assign(new, Some(vni(7)), &[offer("192.168.1.0/24", 1)]);
+        board.assign(new, Some(vni(7)), &after.peer.offers());
         board.take_changes();
-        let gone = RouteChange { path: None, ..offer("192.168.1.0/24", 1) };
-        board.update(old, &[gone, offer("192.168.2.0/24", 1)]);
+        board.update(old, &before.announces(2, 0));
         assert!(board.take_changes().is_empty());
-        assert_eq!(board.best(vni(7)).len(), 1);
+        assert_eq!(board.best(vni(7)).into_keys().collect::<Vec<_>>(), [prefix(1)]);
     }
 
     #[test]
     fn routes_follow_their_session_into_another_net() {
         let board = Board::new(Timestamp::UNIX_EPOCH);
         let who = board.enrol(BgpPeerId::from_bits(1));
-        let offered = [offer("192.168.0.0/16", 1)];
-        board.assign(who, Some(vni(7)), &offered);
-        board.assign(who, Some(vni(8)), &offered);
+        let mut customer = Customer::new(65001);
+        customer.announces(0, 0);
+        board.assign(who, Some(vni(7)), &customer.peer.offers());
+        board.take_changes();
+        board.assign(who, Some(vni(8)), &customer.peer.offers());
         assert_eq!((board.best(vni(7)).len(), board.best(vni(8)).len()), (0, 1));
-        board.assign(who, None, &offered);
+        let touched = board.take_changes().touched;
+        assert_eq!(touched.into_keys().collect::<Vec<_>>(), [vni(7), vni(8)]);
+        board.assign(who, None, &customer.peer.offers());
         assert_eq!(board.best(vni(8)).len(), 0);
+    }
+
+    #[test]
+    fn a_customer_who_flaps_while_nobody_looks_costs_no_more_than_its_table() {
+        let board = Board::new(Timestamp::UNIX_EPOCH);
+        let who = board.enrol(BgpPeerId::from_bits(1));
+        let mut customer = Customer::new(65001);
+        board.assign(who, Some(vni(7)), &customer.peer.offers());
+        let flap = vec![customer.announces(0, 0).remove(0); 1000];
+        for _ in 0..1000 {
+            board.update(who, &flap);
+        }
+        assert!(board.take_changes().touched[&vni(7)][&who.id].len() <= 2 * CROWDED);
     }
 }

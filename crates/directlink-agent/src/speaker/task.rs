@@ -34,10 +34,11 @@ pub(super) async fn run(
     inbox: UnboundedReceiver<Command>,
 ) {
     let now = shared.now();
-    shared.board.assign(enrolment, config.net, &[]);
+    let peer = Peer::new(config.peer());
+    shared.board.assign(enrolment, config.net, &peer.offers());
     let mut task = Task {
         path: Path::of(&config, &shared.bfd),
-        peer: Peer::new(config.peer()),
+        peer,
         sleep: Box::pin(tokio::time::sleep_until(shared.at(now))),
         sleeps_until: now,
         config,
@@ -239,7 +240,7 @@ impl Task {
             self.open_or_shut(now);
         }
         if self.config.net != old.net {
-            self.shared.board.assign(self.enrolment, self.config.net, &self.peer.offered());
+            self.shared.board.assign(self.enrolment, self.config.net, &self.peer.offers());
         }
     }
 

@@ -6,7 +6,7 @@
 //! ```
 
 use crate::server::url;
-use directlink_agent::{AgentConfig, BfdSettings, KernelConfig, clean};
+use directlink_agent::{AgentConfig, BfdSettings, KernelConfig, PREFIXES_MAX, clean};
 use directlink_dataplane::{Cable, offload};
 use nix::sched::{CloneFlags, setns};
 use std::{
@@ -64,6 +64,7 @@ impl Bench {
             server: url(server),
             identity_dir: self.dir.path().to_owned(),
             state_dir: self.dir.path().join("state"),
+            prefixes_max: PREFIXES_MAX,
             kernel: self.kernel.clone(),
         }
     }

@@ -8,10 +8,11 @@ use directlink_channel::{
     from_router::Message,
     to_router,
 };
-use directlink_model::{plan::Document, report::PortReport};
+use directlink_model::{ids::PortName, plan::Document, report::PortReport};
 use futures::{Stream, StreamExt};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use std::{
+    collections::BTreeMap,
     fs,
     net::SocketAddr,
     path::Path,
@@ -32,6 +33,10 @@ pub(crate) struct Server {
     streams: Streams,
     task: tokio::task::JoinHandle<()>,
     authority: Arc<Authority>,
+    /// The last of each port.
+    reports: BTreeMap<PortName, PortReport>,
+    /// The port that was last reported.
+    news: Option<PortName>,
 }
 
 type Streams = Arc<Mutex<Vec<mpsc::UnboundedSender<Result<ToRouter, Status>>>>>;
@@ -90,7 +95,7 @@ impl Server {
             .add_service(service)
             .serve_with_incoming(TcpListenerStream::new(listener));
         let task = tokio::spawn(async move { serve.await.unwrap() });
-        Self { address, said, streams, task, authority }
+        Self { address, said, streams, task, authority, reports: BTreeMap::new(), news: None }
     }
 
     /// Gone, as if killed; its address is free for the next.
@@ -118,18 +123,30 @@ impl Server {
         what: &str,
         mut take: impl FnMut(Message) -> Option<T>,
     ) -> T {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + PATIENCE;
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            match tokio::time::timeout(left, self.said.recv()).await {
-                Ok(Some(message)) => {
-                    if let Some(taken) = take(message) {
-                        return taken;
-                    }
-                }
-                _ => panic!("not heard from the agent: {what}"),
+            let Some(message) = self.next(deadline).await else {
+                panic!("not heard from the agent: {what}");
+            };
+            if let Some(taken) = take(message) {
+                return taken;
             }
         }
+    }
+
+    /// Of what it says, a report as a complete one.
+    async fn next(&mut self, deadline: Instant) -> Option<Message> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let message = tokio::time::timeout(left, self.said.recv()).await.ok()??;
+        if let Message::Report(report) = &message
+            && let Ok(report) = serde_json::from_slice::<PortReport>(&report.document)
+        {
+            let before = self.reports.remove(&report.port);
+            let report = report.completed(before).expect("nothing is left out untold");
+            self.news = Some(report.port.clone());
+            self.reports.insert(report.port.clone(), report);
+        }
+        Some(message)
     }
 
     /// The agent's next Hello: what it holds.
@@ -165,25 +182,21 @@ impl Server {
         what: &str,
         mut fits: impl FnMut(&PortReport) -> bool,
     ) -> PortReport {
-        let mut last = None;
-        let read = |message| match message {
-            Message::Report(report) => serde_json::from_slice::<PortReport>(&report.document).ok(),
-            _ => None,
-        };
-        let deadline = Instant::now() + Duration::from_secs(30);
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            match tokio::time::timeout(left, self.said.recv()).await {
-                Ok(Some(message)) => match read(message) {
-                    Some(report) if fits(&report) => return report,
-                    Some(report) => last = Some(report),
-                    None => {}
-                },
-                _ => panic!("no report of {what}; the last: {last:#?}"),
+        let deadline = Instant::now() + PATIENCE;
+        self.news = None;
+        while self.next(deadline).await.is_some() {
+            let port = self.news.take();
+            if let Some(report) = port.and_then(|port| self.reports.get(&port))
+                && fits(report)
+            {
+                return report.clone();
             }
         }
+        panic!("no report of {what}; the last: {:#?}", self.reports);
     }
 }
+
+const PATIENCE: Duration = Duration::from_secs(100);
 
 impl Authority {
     pub(crate) fn new() -> Arc<Self> {

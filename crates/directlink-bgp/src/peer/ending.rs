@@ -121,8 +121,8 @@ impl Peer {
         let routes_kept = leaving || kept.is_some();
         let gone = match (leaving, kept) {
             (true, _) => Vec::new(),
-            (false, Some(_)) => self.rib_in.retain_stale(),
-            (false, None) => self.rib_in.flush(),
+            (false, Some(_)) => self.rib_in.rib().retain_stale(),
+            (false, None) => self.rib_in.rib().flush(),
         };
         self.outputs.push_back(Output::Down { conn, reason: reason.clone(), routes_kept });
         self.tell(gone);
@@ -139,7 +139,7 @@ impl Peer {
     }
 
     fn take_over(&mut self, now: Duration, new_limits: bool) {
-        let changes = self.rib_in.set_policy(self.config.policy());
+        let changes = self.rib_in.rib().set_policy(self.config.policy());
         self.tell(changes);
         let new =
             AdjRibOut::new(self.config.local_asn, self.config.export(), &self.config.advertised);
@@ -152,7 +152,8 @@ impl Peer {
                 false => self.rib_out.advance(four_octet_as),
             };
             self.send_all(now, conn, messages);
-            if let Some(family) = self.rib_in.over_limit() {
+            let over_limit = self.rib_in.rib().over_limit();
+            if let Some(family) = over_limit {
                 return self.exceed_limit(now, conn, family);
             }
             self.watch_limit();
@@ -166,7 +167,7 @@ impl Peer {
         let farewell = Notification::configuration_changed();
         self.end_all(now, Some(&farewell), &DownReason::ConfigurationChanged);
         self.forget_routes();
-        self.rib_in = AdjRibIn::new(self.config.policy());
+        *self.rib_in.rib() = AdjRibIn::new(self.config.policy());
         self.rib_out =
             AdjRibOut::new(self.config.local_asn, self.config.export(), &self.config.advertised);
         if let Some(dialled) = self.dialer.quiet() {
@@ -188,7 +189,7 @@ impl Peer {
 
     fn forget_routes(&mut self) {
         self.stale_until = None;
-        let gone = self.rib_in.flush();
+        let gone = self.rib_in.rib().flush();
         self.tell(gone);
     }
 

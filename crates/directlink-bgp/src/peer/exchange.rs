@@ -41,12 +41,12 @@ impl Peer {
         self.outputs.push_back(Output::Established(conn, Box::new(agreed.clone())));
         self.converged = false;
         self.refresh_owed = false;
-        self.rib_in.begin(agreed.peer_router_id);
+        self.rib_in.rib().begin(agreed.peer_router_id);
         // From here on forwarding state outlives a lost session, and nothing restarts.
         self.restart_bits.restarting = false;
         self.restart_bits.forwarding_preserved = true;
         if !restart::still_good(&agreed, family) {
-            let changes = self.rib_in.sweep_stale(family);
+            let changes = self.rib_in.rib().sweep_stale(family);
             self.tell(changes);
         }
         self.stale_until = Some(now + self.config.timings.stale_path);
@@ -136,7 +136,8 @@ impl Peer {
         let Some(four_octet_as) = self.agreed(conn).map(|agreed| agreed.four_octet_as) else {
             return;
         };
-        let applied = match self.rib_in.apply(update, four_octet_as) {
+        let applied = self.rib_in.rib().apply(update, four_octet_as);
+        let applied = match applied {
             Ok(applied) => applied,
             Err(reset) => {
                 return self.drive(now, conn, Event::UpdateValidationError(reset.to_wire()));
@@ -173,7 +174,7 @@ impl Peer {
             // RFC 7313 §4.2: before the initial End-of-RIB it means nothing.
             RouteRefreshSubtype::BoRR if enhanced && self.converged => {
                 self.end_stale(family);
-                self.rib_in.begin_refresh(family);
+                self.rib_in.rib().begin_refresh(family);
                 self.stale_until = Some(now + self.config.timings.stale_path);
             }
             RouteRefreshSubtype::EoRR if enhanced && self.converged => self.end_stale(family),
@@ -183,7 +184,7 @@ impl Peer {
 
     /// Says once that the limit is near.
     pub(super) fn watch_limit(&mut self) {
-        let near = self.rib_in.near_limit();
+        let near = self.rib_in.rib().near_limit();
         if let (Some(family), false) = (near, self.near_limit) {
             let max = self.config.limits.prefixes_max;
             self.outputs.push_back(Output::NearLimit { family, max });
@@ -194,7 +195,7 @@ impl Peer {
     /// What was not sent again is gone.
     fn end_stale(&mut self, family: Family) {
         self.stale_until = None;
-        let changes = self.rib_in.sweep_stale(family);
+        let changes = self.rib_in.rib().sweep_stale(family);
         self.tell(changes);
     }
 

@@ -4,12 +4,13 @@
 //! policy takes effect without asking the peer to send again.
 
 use super::Path;
+use super::routes::Routes;
 use super::sets::{AttributeSets, SetId};
 use crate::wire::{self, Reach, SetKey};
 use crate::{Attributes, Family, ImportPolicy, Notification, Preference, Refusal};
 use ipnet::IpNet;
 use rustbgpd_wire::UpdateMessage;
-use std::{collections::HashMap, net::Ipv4Addr};
+use std::net::Ipv4Addr;
 
 /// A prefix that this peer now offers in another way, or (`None`) no longer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,14 +55,15 @@ pub(crate) struct AdjRibIn {
     policy: ImportPolicy,
     peer_router_id: Ipv4Addr,
     sets: AttributeSets,
-    routes: HashMap<IpNet, Entry>,
+    routes: Routes,
     /// Per family: routes that are not stale, which is what the limit counts.
     fresh: [u32; Family::ALL.len()],
     refused: u32,
 }
 
+/// What is known of a prefix. Small on purpose.
 #[derive(Clone, Copy, Debug)]
-struct Entry {
+pub(super) struct Entry {
     set: Option<SetId>,
     refused: Option<Refusal>,
     stale: bool,
@@ -69,11 +71,12 @@ struct Entry {
 
 impl AdjRibIn {
     pub(crate) fn new(policy: ImportPolicy) -> Self {
+        let family = Family::of(policy.peer_addr);
         Self {
             policy,
             peer_router_id: Ipv4Addr::UNSPECIFIED,
             sets: AttributeSets::default(),
-            routes: HashMap::new(),
+            routes: Routes::new(family),
             fresh: [0; Family::ALL.len()],
             refused: 0,
         }
@@ -122,14 +125,14 @@ impl AdjRibIn {
         self.policy = policy;
         self.sets.apply(&self.policy);
         let mut changes = Vec::new();
-        for (prefix, entry) in &mut self.routes {
+        for (prefix, entry) in self.routes.iter_mut() {
             let Some(set) = entry.set else { continue };
-            let refused = self.sets.refused(set).or_else(|| self.policy.check_prefix(prefix));
+            let refused = self.sets.refused(set).or_else(|| self.policy.check_prefix(&prefix));
             let was = std::mem::replace(&mut entry.refused, refused);
             self.refused += u32::from(refused.is_some());
             self.refused -= u32::from(was.is_some());
             if was.is_none() != refused.is_none() {
-                changes.push((*prefix, *entry));
+                changes.push((prefix, *entry));
             }
         }
         self.in_order(changes)
@@ -137,7 +140,9 @@ impl AdjRibIn {
 
     /// Everything goes.
     pub(crate) fn flush(&mut self) -> Vec<RouteChange> {
-        self.remove_where(|_, _| true)
+        let gone = self.remove_where(|_, _| true);
+        self.routes.shrink();
+        gone
     }
 
     /// The session is lost but the peer may come back with the same routes (RFC 4724 §4.2).
@@ -183,7 +188,17 @@ impl AdjRibIn {
     /// Accepted routes, in order of prefix.
     pub(crate) fn offered(&self) -> Vec<RouteChange> {
         let accepted = self.routes.iter().filter(|(_, entry)| entry.refused.is_none());
-        self.in_order(accepted.map(|(prefix, entry)| (*prefix, *entry)).collect())
+        self.in_order(accepted.collect())
+    }
+
+    /// In no order.
+    pub(crate) fn accepted(&self) -> impl Iterator<Item = IpNet> + '_ {
+        self.routes.iter().filter(|(_, entry)| entry.refused.is_none()).map(|(prefix, _)| prefix)
+    }
+
+    /// How the peer leads there, if it does and may.
+    pub(crate) fn path(&self, prefix: &IpNet) -> Option<Path> {
+        self.path_of(&self.routes.get(prefix)?)
     }
 
     /// In order of prefix.
@@ -192,7 +207,7 @@ impl AdjRibIn {
             .routes
             .iter()
             .map(|(prefix, entry)| LearnedRoute {
-                prefix: *prefix,
+                prefix,
                 attributes: entry.set.and_then(|set| self.sets.attributes(set)),
                 preference: entry
                     .set
@@ -224,7 +239,7 @@ impl AdjRibIn {
         // Of another family nothing was agreed, and nothing is kept.
         let family = self.family();
         for prefix in prefixes.iter().filter(|prefix| Family::of_net(prefix) == family) {
-            let old = self.routes.get(prefix).copied();
+            let old = self.routes.get(prefix);
             let is_fresh = old.is_some_and(|entry| !entry.stale);
             if !is_fresh {
                 if self.fresh[family as usize] >= self.policy.limits.prefixes_max {
@@ -238,7 +253,7 @@ impl AdjRibIn {
             if let Some(set) = entry.set {
                 self.sets.retain(set);
             }
-            self.routes.insert(*prefix, entry);
+            self.routes.insert(prefix, entry);
             self.refused += u32::from(refused.is_some());
             self.refused -= u32::from(old.is_some_and(|old| old.refused.is_some()));
             let offered = |entry: &Entry| entry.set.filter(|_| entry.refused.is_none());
@@ -274,7 +289,7 @@ impl AdjRibIn {
 
     fn remove_where(&mut self, goes: impl Fn(&IpNet, &Entry) -> bool) -> Vec<RouteChange> {
         let mut going: Vec<_> =
-            self.routes.iter().filter(|(p, entry)| goes(p, entry)).map(|(p, _)| *p).collect();
+            self.routes.iter().filter(|(p, entry)| goes(p, entry)).map(|(p, _)| p).collect();
         going.sort_unstable();
         going.iter().filter_map(|prefix| self.remove(prefix)).collect()
     }
@@ -282,7 +297,7 @@ impl AdjRibIn {
     fn mark_stale(&mut self, which: impl Fn(&IpNet) -> bool) {
         for (prefix, entry) in self.routes.iter_mut().filter(|(prefix, _)| which(prefix)) {
             if !std::mem::replace(&mut entry.stale, true) {
-                self.fresh[Family::of_net(prefix) as usize] -= 1;
+                self.fresh[Family::of_net(&prefix) as usize] -= 1;
             }
         }
     }
@@ -293,8 +308,12 @@ impl AdjRibIn {
     }
 
     fn change(&self, prefix: IpNet, entry: &Entry) -> RouteChange {
+        RouteChange { prefix, path: self.path_of(entry) }
+    }
+
+    fn path_of(&self, entry: &Entry) -> Option<Path> {
         let set = entry.set.filter(|_| entry.refused.is_none());
-        let path = set.and_then(|set| self.sets.ranking(set)).map(|ranking| Path {
+        set.and_then(|set| self.sets.ranking(set)).map(|ranking| Path {
             local_pref: ranking.preference.local_pref(),
             as_path_length: ranking.as_path_length,
             origin: ranking.origin,
@@ -302,8 +321,7 @@ impl AdjRibIn {
             neighbor_asn: self.policy.peer_asn,
             router_id: self.peer_router_id,
             peer_addr: self.policy.peer_addr,
-        });
-        RouteChange { prefix, path }
+        })
     }
 }
 

@@ -1,9 +1,13 @@
 //! Loc-RIB of a Net: several sessions in, the best paths of each prefix out (RFC 4271 §9.1).
 //!
+//! It keeps no routes. Whoever wants to know how a prefix is reached now asks, and each session is
+//! asked in turn; who must act on a change is told by the sessions which prefixes to ask about.
+//!
 //! Paths that only the last tie-breakers tell apart are equally good; up to a limit all of them
 //! are used, so that a customer with two connections can share its traffic between them.
 
-use crate::{Origin, RouteChange};
+use super::Offers;
+use crate::Origin;
 use directlink_net::Asn;
 use ipnet::IpNet;
 use std::{collections::BTreeMap, net::IpAddr, net::Ipv4Addr};
@@ -20,89 +24,53 @@ pub struct Path {
     pub peer_addr: IpAddr,
 }
 
-/// A prefix whose best sessions are others than before.
+/// How a prefix is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BestChange<K> {
-    pub prefix: IpNet,
-    /// The best first. Empty: it can no longer be reached.
+pub struct Decision<K> {
+    /// The best first. Empty: it cannot be reached.
     pub best: Vec<K>,
+    /// Those that lead there as well.
+    pub others: Vec<K>,
 }
 
-/// The routes of one Net. `K` names a session; the shell uses its interface's.
-#[derive(Debug)]
-pub struct LocRib<K> {
+/// The sessions of one Net. `K` names a session; the shell uses its peer's id.
+#[derive(Clone, Debug)]
+pub struct LocRib<K, O> {
     ways_max: usize,
-    prefixes: BTreeMap<IpNet, Candidates<K>>,
+    sessions: BTreeMap<K, O>,
 }
 
-/// Seldom more than two.
-#[derive(Debug)]
-struct Candidates<K> {
-    paths: Vec<(K, Path)>,
-    best: Vec<K>,
-}
-
-impl<K: Clone + Ord> LocRib<K> {
+impl<K: Clone + Ord, O: Offers> LocRib<K, O> {
     /// `ways_max`: how many equally good sessions a prefix may have; 1 for a single best path.
     pub const fn new(ways_max: usize) -> Self {
-        Self { ways_max, prefixes: BTreeMap::new() }
+        Self { ways_max, sessions: BTreeMap::new() }
     }
 
-    /// What a session's Adj-RIB-In reported.
-    pub fn update(&mut self, session: &K, change: &RouteChange) -> Option<BestChange<K>> {
-        let RouteChange { prefix, path } = change;
-        match path {
-            Some(path) => self.offer(session, *prefix, *path),
-            None => self.retract(session, *prefix),
-        }
+    pub fn join(&mut self, session: K, offers: O) {
+        self.sessions.insert(session, offers);
     }
 
-    /// A session that is gone for good. While it may come back its routes stay.
-    pub fn remove(&mut self, session: &K) -> Vec<BestChange<K>> {
-        let offers =
-            |candidates: &Candidates<K>| candidates.paths.iter().any(|(k, _)| k == session);
-        let prefixes: Vec<_> =
-            self.prefixes.iter().filter(|(_, c)| offers(c)).map(|(prefix, _)| *prefix).collect();
-        prefixes.into_iter().filter_map(|prefix| self.retract(session, prefix)).collect()
-    }
-
-    /// In order of prefix.
-    pub fn best(&self) -> impl Iterator<Item = (IpNet, &[K])> {
-        self.prefixes.iter().map(|(prefix, candidates)| (*prefix, candidates.best.as_slice()))
+    /// A session that is gone for good, with what it offered. While it may come back it stays.
+    pub fn leave(&mut self, session: &K) -> Option<O> {
+        self.sessions.remove(session)
     }
 
     pub fn is_empty(&self) -> bool {
-        self.prefixes.is_empty()
+        self.sessions.is_empty()
     }
 
-    fn offer(&mut self, session: &K, prefix: IpNet, path: Path) -> Option<BestChange<K>> {
-        let none = || Candidates { paths: Vec::with_capacity(1), best: Vec::new() };
-        let candidates = self.prefixes.entry(prefix).or_insert_with(none);
-        match candidates.paths.iter_mut().find(|(k, _)| k == session) {
-            Some((_, known)) => *known = path,
-            None => candidates.paths.push((session.clone(), path)),
-        }
-        candidates.decide(prefix, self.ways_max)
+    pub fn sessions(&self) -> impl Iterator<Item = (&K, &O)> {
+        self.sessions.iter()
     }
 
-    fn retract(&mut self, session: &K, prefix: IpNet) -> Option<BestChange<K>> {
-        let candidates = self.prefixes.get_mut(&prefix)?;
-        candidates.paths.retain(|(k, _)| k != session);
-        if candidates.paths.is_empty() {
-            self.prefixes.remove(&prefix);
-            return Some(BestChange { prefix, best: Vec::new() });
-        }
-        candidates.decide(prefix, self.ways_max)
-    }
-}
-
-impl<K: Clone + Ord> Candidates<K> {
-    fn decide(&mut self, prefix: IpNet, ways_max: usize) -> Option<BestChange<K>> {
-        let best = decide(&self.paths, ways_max);
-        (best != self.best).then(|| {
-            self.best.clone_from(&best);
-            BestChange { prefix, best }
-        })
+    /// As all of them offer it now.
+    pub fn decide(&self, prefix: &IpNet) -> Decision<K> {
+        let offers = self.sessions.iter();
+        let paths: Vec<_> = offers.filter_map(|(k, o)| Some((k, o.path(prefix)?))).collect();
+        let best = decide(&paths, self.ways_max);
+        let others = paths.iter().map(|(k, _)| *k).filter(|k| !best.contains(k));
+        let others = others.cloned().collect();
+        Decision { best: best.into_iter().cloned().collect(), others }
     }
 }
 
@@ -206,42 +174,31 @@ mod tests {
         }
     }
 
-    #[test]
-    fn only_changes_of_the_best_are_reported() {
-        let mut rib = LocRib::new(1);
-        let prefix = net("192.168.0.0/16");
-        let offer =
-            |as_path_length| RouteChange { prefix, path: Some(Path { as_path_length, ..path() }) };
-        let gone = RouteChange { prefix, path: None };
-        let best = |best: Option<&'static str>| {
-            Some(BestChange { prefix, best: best.into_iter().collect() })
-        };
-        assert_eq!(rib.update(&"a", &offer(2)), best(Some("a")));
-        assert_eq!(rib.update(&"b", &offer(3)), None, "worse");
-        assert_eq!(rib.update(&"a", &offer(1)), None, "the best gets better");
-        assert_eq!(rib.update(&"a", &offer(4)), best(Some("b")), "the best gets worse");
-        assert_eq!(rib.update(&"a", &offer(3)), best(Some("a")), "a tie goes by name");
-        assert_eq!(rib.update(&"a", &gone), best(Some("b")));
-        assert_eq!(rib.update(&"a", &gone), None, "twice gone");
-        assert_eq!(rib.update(&"b", &gone), best(None));
-        assert!(rib.is_empty());
+    impl Offers for BTreeMap<IpNet, Path> {
+        fn path(&self, prefix: &IpNet) -> Option<Path> {
+            self.get(prefix).copied()
+        }
     }
 
     #[test]
-    fn a_removed_session_leaves_its_prefixes_to_the_others() {
+    fn a_decision_is_of_what_is_offered_now() {
         let mut rib = LocRib::new(1);
-        let offer = |prefix| RouteChange { prefix: net(prefix), path: Some(path()) };
-        rib.update(&"a", &offer("192.168.0.0/16"));
-        rib.update(&"a", &offer("192.168.7.0/24"));
-        rib.update(&"b", &offer("192.168.0.0/16"));
-        assert_eq!(
-            rib.remove(&"a"),
-            [
-                BestChange { prefix: net("192.168.0.0/16"), best: vec!["b"] },
-                BestChange { prefix: net("192.168.7.0/24"), best: vec![] },
-            ]
-        );
-        assert_eq!(rib.best().collect::<Vec<_>>(), [(net("192.168.0.0/16"), &["b"][..])]);
+        let prefix = net("192.168.0.0/16");
+        let offers = |as_path_length| BTreeMap::from([(prefix, Path { as_path_length, ..path() })]);
+        let mut decided = |session, offered| {
+            match offered {
+                Some(offered) => rib.join(session, offered),
+                None => drop(rib.leave(&session)),
+            }
+            let Decision { best, others } = rib.decide(&prefix);
+            (best, others)
+        };
+        assert_eq!(decided("a", Some(offers(2))), (vec!["a"], vec![]));
+        assert_eq!(decided("b", Some(offers(3))), (vec!["a"], vec!["b"]), "worse");
+        assert_eq!(decided("a", Some(offers(4))), (vec!["b"], vec!["a"]), "the best gets worse");
+        assert_eq!(decided("a", Some(offers(3))), (vec!["a"], vec!["b"]), "a tie goes by name");
+        assert_eq!(decided("a", None), (vec!["b"], vec![]));
+        assert_eq!(decided("b", Some(BTreeMap::new())), (vec![], vec![]), "no longer offered");
     }
 
     #[test]
@@ -250,13 +207,5 @@ mod tests {
         let paths = [('a', id(3)), ('b', id(1)), ('c', Path { as_path_length: 2, ..id(0) })];
         assert_eq!(decide(&paths, 4), ['b', 'a'], "the longer AS_PATH is not as good");
         assert_eq!(decide(&paths, 1), ['b']);
-        let mut rib = LocRib::new(4);
-        let prefix = net("192.168.0.0/16");
-        let offer = |path| RouteChange { prefix, path: Some(path) };
-        rib.update(&'a', &offer(path()));
-        let both = rib.update(&'b', &offer(path())).unwrap();
-        assert_eq!(both.best, ['a', 'b']);
-        let worse = rib.update(&'a', &offer(Path { med: 9, ..path() })).unwrap();
-        assert_eq!(worse.best, ['b']);
     }
 }

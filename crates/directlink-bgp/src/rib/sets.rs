@@ -3,8 +3,15 @@
 //! Kept as validated wire bytes, because a parsed set takes some ten times the memory and is
 //! looked at only by a person. What the decision process needs is beside them.
 
-use crate::{Attributes, ImportPolicy, Origin, Preference, Refusal, wire::SetKey};
-use std::collections::HashMap;
+use crate::{
+    Attributes, ImportPolicy, Origin, Preference, Refusal,
+    wire::{self, SetKey},
+};
+use hashbrown::HashTable;
+use std::{
+    hash::{BuildHasher as _, RandomState},
+    net::IpAddr,
+};
 
 /// Names a set while at least one prefix uses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,14 +28,18 @@ pub(crate) struct Ranking {
 
 #[derive(Debug, Default)]
 pub(crate) struct AttributeSets {
-    by_key: HashMap<SetKey, SetId>,
+    /// By what they say: only their names, as they say it themselves.
+    by_key: HashTable<SetId>,
+    /// Seeded at random: whoever chooses the keys is a customer.
+    hasher: RandomState,
     sets: Vec<Option<Set>>,
     free: Vec<SetId>,
 }
 
 #[derive(Debug)]
 struct Set {
-    key: SetKey,
+    wire: Box<[u8]>,
+    next_hop: Option<IpAddr>,
     ranking: Ranking,
     refused: Option<Refusal>,
     uses: u32,
@@ -36,7 +47,13 @@ struct Set {
 
 impl AttributeSets {
     pub(crate) fn find(&self, key: &SetKey) -> Option<SetId> {
-        self.by_key.get(key).copied()
+        let hash = self.hasher.hash_one((&*key.wire, key.next_hop));
+        self.by_key.find(hash, |id| self.is(*id, key)).copied()
+    }
+
+    fn is(&self, id: SetId, key: &SetKey) -> bool {
+        let set = self.sets[id.0 as usize].as_ref();
+        set.is_some_and(|set| *set.wire == *key.wire && set.next_hop == key.next_hop)
     }
 
     /// The id of a set that is there or is now. It has no use until [`Self::retain`].
@@ -49,9 +66,9 @@ impl AttributeSets {
         if let Some(id) = self.find(key) {
             return id;
         }
-        let key = key.detached();
         let set = Set {
-            key: key.clone(),
+            wire: key.wire.as_ref().into(),
+            next_hop: key.next_hop,
             ranking: Ranking::of(attributes, policy),
             refused: policy.check_attributes(attributes),
             uses: 0,
@@ -63,8 +80,11 @@ impl AttributeSets {
                 SetId((self.sets.len() - 1) as u32)
             }
         };
+        let hash = set.hash(&self.hasher);
         self.sets[id.0 as usize] = Some(set);
-        self.by_key.insert(key, id);
+        let (sets, hasher) = (&self.sets, &self.hasher);
+        let again = |id: &SetId| sets[id.0 as usize].as_ref().map_or(0, |set| set.hash(hasher));
+        self.by_key.insert_unique(hash, id, again);
         id
     }
 
@@ -85,7 +105,10 @@ impl AttributeSets {
     pub(crate) fn drop_unused(&mut self, id: SetId) {
         let slot = &mut self.sets[id.0 as usize];
         if let Some(set) = slot.take_if(|set| set.uses == 0) {
-            self.by_key.remove(&set.key);
+            let hash = set.hash(&self.hasher);
+            if let Ok(entry) = self.by_key.find_entry(hash, |known| *known == id) {
+                entry.remove();
+            }
             self.free.push(id);
         }
     }
@@ -99,13 +122,13 @@ impl AttributeSets {
     }
 
     pub(crate) fn attributes(&self, id: SetId) -> Option<Attributes> {
-        self.sets[id.0 as usize].as_ref()?.key.attributes()
+        self.sets[id.0 as usize].as_ref()?.attributes()
     }
 
     /// Judges every set anew.
     pub(crate) fn apply(&mut self, policy: &ImportPolicy) {
         for set in self.sets.iter_mut().flatten() {
-            let attributes = set.key.attributes();
+            let attributes = set.attributes();
             set.refused = attributes.and_then(|attributes| policy.check_attributes(&attributes));
         }
     }
@@ -113,6 +136,17 @@ impl AttributeSets {
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.by_key.len()
+    }
+}
+
+impl Set {
+    fn hash(&self, hasher: &RandomState) -> u64 {
+        hasher.hash_one((&*self.wire, self.next_hop))
+    }
+
+    /// What it says, read again.
+    fn attributes(&self) -> Option<Attributes> {
+        wire::read_set(&self.wire, self.next_hop)
     }
 }
 

@@ -4,17 +4,29 @@
 // Helpers outside of #[test] functions are tests as well.
 #![allow(clippy::unwrap_used)]
 
-use directlink_bgp::{LocRib, Origin, Path, RouteChange};
+use directlink_bgp::{Decision, LocRib, Offers, Origin, Path};
 use ipnet::IpNet;
 use proptest::prelude::*;
 use std::{
+    cell::RefCell,
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr},
+    rc::Rc,
 };
 
 type Session = u8;
 /// All that is offered.
-type Offers = BTreeMap<IpNet, BTreeMap<Session, Path>>;
+type Offered = BTreeMap<IpNet, BTreeMap<Session, Path>>;
+
+/// What one session offers.
+#[derive(Clone, Debug, Default)]
+struct Table(Rc<RefCell<BTreeMap<IpNet, Path>>>);
+
+impl Offers for Table {
+    fn path(&self, prefix: &IpNet) -> Option<Path> {
+        self.0.borrow().get(prefix).copied()
+    }
+}
 
 const WAYS_MAX: usize = 3;
 
@@ -94,46 +106,59 @@ proptest! {
         to in prop::sample::select(vec!["192.168.1.9", "192.168.9.9", "192.168.99.9", "172.21.0.1", "8.8.8.8"]),
     ) {
         let mut rib = LocRib::new(WAYS_MAX);
-        let mut offers = Offers::new();
-        // What somebody knows who only hears of changes: the data plane.
+        let mut tables = BTreeMap::<Session, Table>::new();
+        let mut offered = Offered::new();
+        // What somebody knows who asks about prefixes that were touched: the data plane.
         let mut rows: BTreeMap<IpNet, Vec<Session>> = BTreeMap::new();
         for event in events {
-            let changes = match event {
+            let touched: Vec<IpNet> = match event {
                 Event::Says(session, prefix, path) => {
                     let prefix: IpNet = PREFIXES[prefix].parse().unwrap();
-                    let of_prefix = offers.entry(prefix).or_default();
+                    let of_prefix = offered.entry(prefix).or_default();
+                    let table = tables.entry(session).or_insert_with(|| {
+                        let table = Table::default();
+                        rib.join(session, table.clone());
+                        table
+                    });
                     match path {
-                        Some(path) => of_prefix.insert(session, path),
-                        None => of_prefix.remove(&session),
-                    };
-                    rib.update(&session, &RouteChange { prefix, path }).into_iter().collect()
+                        Some(path) => {
+                            of_prefix.insert(session, path);
+                            table.0.borrow_mut().insert(prefix, path);
+                        }
+                        None => {
+                            of_prefix.remove(&session);
+                            table.0.borrow_mut().remove(&prefix);
+                        }
+                    }
+                    vec![prefix]
                 }
                 Event::Leaves(session) => {
-                    for of_prefix in offers.values_mut() {
+                    for of_prefix in offered.values_mut() {
                         of_prefix.remove(&session);
                     }
-                    rib.remove(&session)
+                    tables.remove(&session);
+                    let left = rib.leave(&session).unwrap_or_default();
+                    left.0.borrow().keys().copied().collect()
                 }
             };
-            for change in changes {
-                prop_assert_ne!(rows.get(&change.prefix), Some(&change.best), "told for nothing");
-                match change.best.is_empty() {
-                    true => rows.remove(&change.prefix),
-                    false => rows.insert(change.prefix, change.best),
+            offered.retain(|_, of_prefix| !of_prefix.is_empty());
+            for prefix in touched {
+                let Decision { best, others } = rib.decide(&prefix);
+                let all = offered.get(&prefix).map_or(0, BTreeMap::len);
+                prop_assert_eq!(best.len() + others.len(), all, "each is one or the other");
+                match best.is_empty() {
+                    true => rows.remove(&prefix),
+                    false => rows.insert(prefix, best),
                 };
             }
-            offers.retain(|_, of_prefix| !of_prefix.is_empty());
             let expected: BTreeMap<_, _> =
-                offers.iter().map(|(prefix, of_prefix)| (*prefix, reference(of_prefix))).collect();
-            let seen: BTreeMap<_, _> =
-                rib.best().map(|(prefix, best)| (prefix, best.to_vec())).collect();
-            prop_assert_eq!(&seen, &expected);
+                offered.iter().map(|(prefix, of_prefix)| (*prefix, reference(of_prefix))).collect();
             prop_assert_eq!(&rows, &expected);
         }
         let to = to.parse().unwrap();
         let slow = PREFIXES.iter().map(|prefix| prefix.parse::<IpNet>().unwrap());
-        let slow = slow.filter(|prefix| prefix.contains(&to) && offers.contains_key(prefix));
-        let slow = slow.max_by_key(IpNet::prefix_len).map(|prefix| reference(&offers[&prefix]));
+        let slow = slow.filter(|prefix| prefix.contains(&to) && offered.contains_key(prefix));
+        let slow = slow.max_by_key(IpNet::prefix_len).map(|prefix| reference(&offered[&prefix]));
         prop_assert_eq!(ways_to(&rows, to), slow.unwrap_or_default());
     }
 
@@ -146,9 +171,11 @@ proptest! {
         let best = |order: &[usize]| {
             let mut rib = LocRib::new(WAYS_MAX);
             for session in order {
-                rib.update(session, &RouteChange { prefix, path: Some(paths[*session]) });
+                let table = Table::default();
+                table.0.borrow_mut().insert(prefix, paths[*session]);
+                rib.join(*session, table);
             }
-            rib.best().map(|(_, best)| best.to_vec()).collect::<Vec<_>>()
+            rib.decide(&prefix)
         };
         let order: Vec<_> = (0..paths.len()).collect();
         let mut turned = order.clone();

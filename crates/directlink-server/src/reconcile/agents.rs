@@ -9,7 +9,20 @@ use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
+use thiserror::Error;
 use tokio::sync::watch;
+
+/// The last report of a port, complete.
+struct Kept {
+    report: PortReport,
+    /// The facts in it are in the store.
+    is_folded: bool,
+}
+
+/// A report that leaves out what this process never heard.
+#[derive(Debug, Error)]
+#[error("a report leaves out an interface of which nothing was told before")]
+pub(crate) struct Untold;
 
 /// Cheap to clone.
 #[derive(Clone, Default)]
@@ -22,7 +35,7 @@ struct Agent {
     streams: usize,
     build: Option<String>,
     last_seen_at: Option<Timestamp>,
-    reports: BTreeMap<PortRef, PortReport>,
+    reports: BTreeMap<PortRef, Kept>,
     /// Carries no data: a document of this router has changed.
     plans: watch::Sender<()>,
 }
@@ -62,29 +75,41 @@ impl Agents {
         }
     }
 
-    /// Keeps a report. Whether it tells more than the one before: counters that moved are no news.
-    pub(crate) fn keep(&self, port: &PortRef, report: PortReport) -> bool {
+    /// Keeps a report; the whole of it, if it tells more than the one before.
+    ///
+    /// # Errors
+    /// It builds on one that was not heard: the agent must tell everything again.
+    pub(crate) fn keep(
+        &self,
+        port: &PortRef,
+        report: PortReport,
+    ) -> Result<Option<PortReport>, Untold> {
         let mut all = self.lock();
         let agent = all.entry(port.router.clone()).or_default();
-        let news = agent.reports.get(port).map(PortReport::without_evidence)
-            != Some(report.without_evidence());
-        agent.reports.insert(port.clone(), report);
-        news
+        let before = agent.reports.remove(port);
+        let is_old = |kept: &Kept| kept.is_folded && !report.is_news_after(&kept.report);
+        let is_news = !before.as_ref().is_some_and(is_old);
+        let report = report.completed(before.map(|kept| kept.report)).ok_or(Untold)?;
+        let news = is_news.then(|| report.clone());
+        agent.reports.insert(port.clone(), Kept { report, is_folded: true });
+        Ok(news)
     }
 
-    /// Forgets what was kept, so that the next report is news whatever it says.
-    pub(crate) fn forget(&self, port: &PortRef) {
-        if let Some(agent) = self.lock().get_mut(&port.router) {
-            agent.reports.remove(port);
+    /// What was kept is not in the store: the next report is news whatever it says.
+    pub(crate) fn not_folded(&self, port: &PortRef) {
+        let mut all = self.lock();
+        let kept = all.get_mut(&port.router).and_then(|agent| agent.reports.get_mut(port));
+        if let Some(kept) = kept {
+            kept.is_folded = false;
         }
     }
 
     pub(crate) fn report(&self, port: &PortRef) -> Option<PortReport> {
-        self.lock().get(&port.router)?.reports.get(port).cloned()
+        Some(self.lock().get(&port.router)?.reports.get(port)?.report.clone())
     }
 
     pub(crate) fn light(&self, port: &PortRef) -> Option<bool> {
-        self.lock().get(&port.router)?.reports.get(port).map(|report| report.light)
+        Some(self.lock().get(&port.router)?.reports.get(port)?.report.light)
     }
 
     pub(crate) fn view(&self, router: &RouterName) -> AgentView {

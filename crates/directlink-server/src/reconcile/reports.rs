@@ -2,7 +2,7 @@
 
 use crate::{
     app::{App, write_tx},
-    reconcile::settle_lag,
+    reconcile::{agents::Untold, settle_lag},
     store::{
         Error, Tx, connections, interfaces,
         journal::{self, Actor},
@@ -19,24 +19,35 @@ use directlink_model::{
 };
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
+use thiserror::Error as ThisError;
 use tracing::info;
 
-/// Takes a report as it arrives: news is folded at once. If that fails the report counts as not
-/// heard, and the next one, the same or not, is news again.
+/// Why a report is not taken.
+#[derive(Debug, ThisError)]
+pub(crate) enum ReportError {
+    #[error(transparent)]
+    Untold(#[from] Untold),
+    #[error(transparent)]
+    Store(#[from] Error),
+}
+
+/// Takes a report as it arrives: news is folded at once. If that fails the next one, the same or
+/// not, is news again.
+///
+/// # Errors
+/// The store's, or that the agent must tell everything again.
 pub(crate) async fn take_report(
     app: &App,
     port: &PortRef,
     report: PortReport,
-) -> Result<(), Error> {
-    if !app.parts().agents.keep(port, report.clone()) {
-        return Ok(());
-    }
+) -> Result<(), ReportError> {
+    let Some(report) = app.parts().agents.keep(port, report)? else { return Ok(()) };
     let now = app.now();
     let folded = write_tx!(app, false, Error, |tx| { fold(tx, port, &report, now).await });
     if folded.is_err() {
-        app.parts().agents.forget(port);
+        app.parts().agents.not_folded(port);
     }
-    folded
+    Ok(folded?)
 }
 
 /// Brings the facts of the connection on a port, and of those that it hosts, to what its router says.

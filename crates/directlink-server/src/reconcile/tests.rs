@@ -198,6 +198,7 @@ async fn say_there(b: &Bench, interfaces: &[(InterfaceId, InterfaceReport)]) {
         applied_generation: 9,
         light: true,
         interfaces,
+        unchanged: [].into(),
         evidence: Default::default(),
     };
     take_report(&b.app, &port, report).await.unwrap();

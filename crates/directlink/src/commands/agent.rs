@@ -2,8 +2,8 @@
 
 use super::LogArguments;
 use anyhow::Result;
-use clap::Args;
-use directlink_agent::{AgentConfig, BfdSettings, KernelConfig, NETNS_DIR};
+use clap::{Args, value_parser};
+use directlink_agent::{AgentConfig, BfdSettings, KernelConfig, NETNS_DIR, PREFIXES_MAX};
 use directlink_model::ids::RouterName;
 use std::{
     path::{Path, PathBuf},
@@ -52,6 +52,9 @@ pub(crate) struct Arguments {
     /// So many BFD packets missing in a row are a dead path: 3 to 255
     #[arg(long, env = "DIRECTLINK_BFD_MULTIPLIER", default_value_t = 3, value_name = "N")]
     bfd_multiplier: u8,
+    /// Prefixes of a family that a BGP peer may announce; at one more its session ends (Cease/1)
+    #[arg(long, env = "DIRECTLINK_PREFIXES_MAX", default_value_t = PREFIXES_MAX, value_name = "N", value_parser = value_parser!(u32).range(1..))]
+    prefixes_max: u32,
     #[command(flatten)]
     log: LogArguments,
 }
@@ -65,6 +68,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         identity_dir: arguments.identity,
         state_dir: arguments.state,
         bfd: BfdSettings::new(bfd_interval, arguments.bfd_multiplier)?,
+        prefixes_max: arguments.prefixes_max,
         kernel: KernelConfig {
             netns: arguments.netns.map(|netns| namespace(&netns)),
             netns_prefix: arguments.netns_prefix,

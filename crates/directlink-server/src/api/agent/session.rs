@@ -2,7 +2,7 @@
 
 use crate::{
     app::{App, write_tx},
-    reconcile,
+    reconcile::{self, ReportError},
     store::{Error, plans, plans::Answer},
 };
 use directlink_channel::{FromRouter, Hello, Plan, ToRouter, from_router::Message, to_router};
@@ -136,21 +136,26 @@ impl Listener {
     async fn run(&self, mut inbound: Streaming<FromRouter>) -> Result<String, Error> {
         loop {
             match inbound.message().await {
-                Ok(Some(message)) => self.take(message).await?,
+                Ok(Some(message)) => match self.take(message).await {
+                    Ok(()) => {}
+                    // On its next stream the agent tells everything.
+                    Err(ReportError::Untold(why)) => return Ok(why.to_string()),
+                    Err(ReportError::Store(error)) => return Err(error),
+                },
                 Ok(None) => return Ok("the agent closed it".into()),
                 Err(status) => return Ok(status.to_string()),
             }
         }
     }
 
-    async fn take(&self, message: FromRouter) -> Result<(), Error> {
+    async fn take(&self, message: FromRouter) -> Result<(), ReportError> {
         self.app.parts().agents.see(&self.router, self.app.now());
         match message.message {
-            Some(Message::Ack(ack)) => self.answered(&ack.scope, ack.generation, None).await,
+            Some(Message::Ack(ack)) => Ok(self.answered(&ack.scope, ack.generation, None).await?),
             Some(Message::Nack(nack)) => {
                 warn!(router = %self.router, scope = nack.scope, generation = nack.generation,
                       reason = nack.reason, "a plan is not applied");
-                self.answered(&nack.scope, nack.generation, Some(nack.reason)).await
+                Ok(self.answered(&nack.scope, nack.generation, Some(nack.reason)).await?)
             }
             Some(Message::Report(report)) => self.reported(&report.document).await,
             Some(Message::Hello(_)) | None => {
@@ -183,7 +188,7 @@ impl Listener {
         })
     }
 
-    async fn reported(&self, document: &[u8]) -> Result<(), Error> {
+    async fn reported(&self, document: &[u8]) -> Result<(), ReportError> {
         let report: PortReport = match serde_json::from_slice(document) {
             Ok(report) => report,
             Err(error) => {

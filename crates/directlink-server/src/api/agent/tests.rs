@@ -157,6 +157,7 @@ impl FakeAgent {
             applied_generation,
             light,
             interfaces: [].into(),
+            unchanged: [].into(),
             evidence: Default::default(),
         };
         let document = serde_json::to_vec(&report).unwrap();

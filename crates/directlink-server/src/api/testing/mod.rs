@@ -229,6 +229,7 @@ impl TestRegion {
             applied_generation,
             light,
             interfaces,
+            unchanged: [].into(),
             evidence: Default::default(),
         };
         reconcile::take_report(&self.app, port, report).await.unwrap();

@@ -72,6 +72,7 @@ async fn say_on_p1(b: &Bench, working: &[InterfaceId]) {
         applied_generation,
         light: true,
         interfaces,
+        unchanged: [].into(),
         evidence: Default::default(),
     };
     take_report(&b.app, &at, report).await.unwrap();

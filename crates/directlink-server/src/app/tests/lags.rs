@@ -55,6 +55,7 @@ impl Bench {
             applied_generation: self.generation(&format!("port/{name}")).await,
             light,
             interfaces: working.iter().map(|id| (*id, works())).collect(),
+            unchanged: [].into(),
             evidence: Default::default(),
         };
         take_report(&self.app, &at, report).await.unwrap();

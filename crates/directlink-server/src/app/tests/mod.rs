@@ -173,6 +173,7 @@ impl Bench {
             applied_generation,
             light,
             interfaces,
+            unchanged: [].into(),
             evidence: Default::default(),
         };
         take_report(&self.app, &port, report).await.unwrap();
