@@ -89,7 +89,7 @@ impl Net<'_> {
     }
 
     fn learned<'b>(&self, prefixes: impl Iterator<Item = &'b IpNet>) -> Vec<Via> {
-        let mut vias: Vec<Via> = self.vias.iter().map(|via| Via::clone(via)).collect();
+        let mut vias: Vec<Via> = self.vias.iter().copied().cloned().collect();
         let Some(rib) = &self.rib else { return vias };
         let at: BTreeMap<BgpPeerId, usize> =
             vias.iter().enumerate().filter_map(|(n, via)| Some((via.peer?, n))).collect();
