@@ -54,9 +54,10 @@ impl Daemon {
         let (wall, cpu) = gauge.until_quiet(began, used);
         let rss_mb = gauge.rss_mb();
         feed.check();
-        self.check(&dir, u64::from(sessions) * u64::from(prefixes));
+        self.check(&dir, sessions, u64::from(sessions) * u64::from(prefixes));
         drop(running);
         feed.end();
+        eprintln!("  {}: {wall:.2?} {cpu:.2?} {rss_mb:.0} MB", self.name());
         Sample { wall, cpu, rss_mb }
     }
 
@@ -89,15 +90,17 @@ impl Daemon {
     }
 
     /// After the measurement: did it take all?
-    fn check(self, dir: &TempDir, expected: u64) {
+    fn check(self, dir: &TempDir, sessions: u16, expected: u64) {
         if self == Self::Frr {
-            let said =
-                run(&format!("vtysh --vty_socket {} -c {}", dir.path().display(), "show_bgp"));
-            drop(said);
+            let mut vtysh = Command::new("vtysh");
+            vtysh.arg("--vty_socket").arg(dir.path()).args(["-c", "show bgp view v0 summary json"]);
+            let said = String::from_utf8(vtysh.output().unwrap().stdout).unwrap();
+            let wanted = format!("\"pfxRcd\":{}", expected / u64::from(sessions));
+            assert!(said.contains(&wanted), "{said}");
             return;
         }
         let control = dir.path().join("control");
-        let said = run(&format!("birdc -s {} show route count", control.display()));
+        let said = run(&format!("birdc -s {} show route table all count", control.display()));
         let total = said.lines().find_map(|line| line.strip_prefix("Total: "));
         let words = total.or(said.lines().last()).unwrap_or_default();
         let seen = words.split_whitespace().next().and_then(|word| word.parse::<u64>().ok());

@@ -143,6 +143,7 @@ fn measure(router: &Router, prefixes: u32) -> (Sample, Feed) {
     let rss_mb = gauge.rss_mb();
     feed.check();
     assert!(rows.are_there(&mut 0, 1, router.vlans, prefixes), "rows are missing between others");
+    eprintln!("  ours: {wall:.2?} {cpu:.2?} {rss_mb:.0} MB");
     (Sample { wall, cpu, rss_mb }, feed)
 }
 

@@ -84,7 +84,7 @@ impl Router {
             .args(["--netns", &place.netns("r"), "--netns-prefix", &kernel.netns_prefix])
             .arg("--pins")
             .arg(&pin_dir)
-            .args(["--prefixes-max", &prefixes_max.to_string(), "--log", "warn"])
+            .args(["--prefixes-max", &prefixes_max.to_string(), "--log", "error"])
             .spawn()
             .unwrap();
         server.hello().await;
