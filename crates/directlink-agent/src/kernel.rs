@@ -15,6 +15,7 @@ mod apply;
 mod clean;
 mod light;
 mod links;
+mod modules;
 mod netlink;
 mod netns;
 mod netstat;
@@ -76,6 +77,7 @@ pub(crate) struct Kernel {
     /// mostly there too, and a socket needs no entering.
     inner: Option<(InterfaceId, Netlink)>,
     probes: BTreeMap<InterfaceId, probe::Probe>,
+    modules: modules::Modules,
     /// Routes and sources as last listed, and as the kernel took them since.
     rows: Option<RouteRows>,
 }
@@ -158,6 +160,7 @@ impl Kernel {
             attached: BTreeSet::new(),
             inner: None,
             probes: BTreeMap::new(),
+            modules: modules::Modules::start().map_err(failed("start a thread"))?,
             rows: None,
         })
     }

@@ -33,6 +33,7 @@ mod run;
 mod schedule;
 mod sessions;
 pub mod speaker;
+mod transceiver;
 mod wanted;
 
 pub use config::{AgentConfig, KernelConfig, NETNS_DIR};

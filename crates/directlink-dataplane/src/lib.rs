@@ -31,6 +31,7 @@ mod cable;
 mod changes;
 mod handle;
 mod load;
+pub mod module_eeprom;
 mod neighbours;
 pub mod offload;
 mod rates;

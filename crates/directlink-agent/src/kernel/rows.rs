@@ -11,7 +11,10 @@ use crate::{
     run::Placed,
 };
 use directlink_dataplane::{Peer as PeerCell, Relay, Route, TableError};
-use directlink_model::ids::{InterfaceId, PortName};
+use directlink_model::{
+    evidence::Transceiver,
+    ids::{InterfaceId, PortName},
+};
 use directlink_net::{IpNet, Mac};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,6 +31,8 @@ pub(crate) struct Facts {
     /// Of the interfaces whose sessions are down.
     pub(crate) signatures: BTreeMap<InterfaceId, SignatureCounts>,
     pub(crate) heard: BTreeMap<InterfaceId, Heard>,
+    /// Where a port has one that tells.
+    pub(crate) transceivers: BTreeMap<PortName, Transceiver>,
 }
 
 /// What the facts are asked about.
@@ -134,6 +139,7 @@ impl Kernel {
                 facts.verdicts.insert(peer.interface, seen.collect());
             }
         }
+        facts.transceivers = self.modules.of(ports);
         for port in ports {
             let link = self.netlink.link(port.as_str()).ok().flatten();
             facts.broken.extend(link.map(|link| (port.clone(), link.receive_errors)));
