@@ -63,9 +63,8 @@ def test_an_order_beyond_the_ports_is_refused_by_either_api_in_its_own_words(ser
     ordered(server, account)
     refused = order(server, account)
     [error] = refused.json()["Errors"]
-    assert (refused.status_code, error["Code"], error["Type"]) == (400, "10001", "InsufficientCapacity")
+    assert (refused.status_code, error["Code"], error["Type"]) == (409, "10001", "InsufficientCapacity")
     assert "PAR1" in error["Details"] and "1Gbps" in error["Details"]
-    (tmp_path / "home").mkdir()
     with pytest.raises(Exception, match="DirectConnectClientException.*no free 1Gbps port"):
         Customer(server, account, tmp_path / "home").aws.order("PAR1", "1Gbps", "one more")
     assert order(server, account, "10Gbps").json()["Errors"][0]["Code"] == "10001", "none has this speed"

@@ -46,7 +46,6 @@ def test_an_inventory_is_filled_in_and_a_port_is_followed_from_panel_to_letter(d
     expect(page.get_by_text("23 bare")).to_be_visible()
 
     account = server.new_account()
-    (tmp_path / "home").mkdir()
     customer = Customer(server, account, tmp_path / "home")
     first = customer.aws.order("PAR1", "1Gbps", "the first")
     full = desks(server.cockpit)

@@ -2,7 +2,7 @@
 
 use super::{
     customer::{Customer, Either, Identity, list, show_if_there},
-    nets::Change,
+    nets::Attempt,
     operator::CONNECTIONS,
     wait::{Thing, Waiting},
 };
@@ -35,9 +35,9 @@ pub(crate) enum ConnectionCommand {
     /// Order a connection
     Order {
         #[command(flatten)]
-        order: Order,
+        order: NewConnection,
         #[command(flatten)]
-        change: Change,
+        change: Attempt,
         #[command(flatten)]
         waiting: Waiting,
     },
@@ -54,14 +54,14 @@ pub(crate) enum ConnectionCommand {
     Delete {
         connection: ConnectionId,
         #[command(flatten)]
-        change: Change,
+        change: Attempt,
         #[command(flatten)]
         waiting: Waiting,
     },
 }
 
 #[derive(Args)]
-pub(crate) struct Order {
+pub(crate) struct NewConnection {
     /// What you call it
     name: String,
     /// Code of the site where it shall end, as PAR1
@@ -136,7 +136,7 @@ async fn own_connection(identity: &Identity, id: &str) -> Result<Value> {
     found.with_context(|| format!("there is no connection {id}, or it is not yours"))
 }
 
-async fn order_connection(order: &Order, change: &Change, waiting: Waiting) -> Result<()> {
+async fn order_connection(order: &NewConnection, change: &Attempt, waiting: Waiting) -> Result<()> {
     let Customer { identity, output } = &change.customer;
     advise(identity, order.location.as_str()).await?;
     let mut wish = json!({

@@ -5,7 +5,7 @@
 
 use super::{
     customer::{Customer, Either, list, show_if_there},
-    nets::Change,
+    nets::Attempt,
     operator::INTERFACES,
     wait::{Thing, Waiting},
 };
@@ -31,7 +31,7 @@ pub(crate) enum InterfaceCommand {
         #[command(flatten)]
         wish: NewInterface,
         #[command(flatten)]
-        change: Change,
+        change: Attempt,
         #[command(flatten)]
         waiting: Waiting,
     },
@@ -42,7 +42,7 @@ pub(crate) enum InterfaceCommand {
         #[arg(long)]
         mtu: u16,
         #[command(flatten)]
-        change: Change,
+        change: Attempt,
     },
     /// Take a hosted interface that somebody made for you
     Accept {
@@ -65,7 +65,7 @@ pub(crate) enum InterfaceCommand {
     Delete {
         interface: InterfaceId,
         #[command(flatten)]
-        change: Change,
+        change: Attempt,
         #[command(flatten)]
         waiting: Waiting,
     },
@@ -170,7 +170,7 @@ async fn show_interface(
     show_if_there(*output, OWN_INTERFACES, seen.as_ref())
 }
 
-async fn create(wish: &NewInterface, change: &Change, waiting: Waiting) -> Result<()> {
+async fn create(wish: &NewInterface, change: &Attempt, waiting: Waiting) -> Result<()> {
     let mut interface = json!({
         "DirectLinkInterfaceName": wish.name,
         "Vlan": wish.vlan,

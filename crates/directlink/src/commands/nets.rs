@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 /// A change, which can be tried.
 #[derive(Args)]
-pub(crate) struct Change {
+pub(crate) struct Attempt {
     #[command(flatten)]
     pub(super) customer: Customer,
     /// Say whether it would be done, and change nothing
@@ -37,13 +37,13 @@ pub(crate) enum NetCommand {
         /// Its addresses, as 10.0.0.0/16
         range: String,
         #[command(flatten)]
-        change: Change,
+        change: Attempt,
     },
     /// Delete a Net
     Delete {
         net: NetId,
         #[command(flatten)]
-        change: Change,
+        change: Attempt,
     },
 }
 
@@ -61,13 +61,13 @@ pub(crate) enum SubnetCommand {
         #[arg(long)]
         subregion: Option<String>,
         #[command(flatten)]
-        change: Change,
+        change: Attempt,
     },
     /// Delete a Subnet
     Delete {
         subnet: SubnetId,
         #[command(flatten)]
-        change: Change,
+        change: Attempt,
     },
 }
 
@@ -87,7 +87,7 @@ pub(crate) enum GatewayCommand {
         #[arg(long)]
         net: Option<NetId>,
         #[command(flatten)]
-        change: Change,
+        change: Attempt,
     },
     /// Link it to a Net
     Link {
@@ -95,7 +95,7 @@ pub(crate) enum GatewayCommand {
         #[arg(long)]
         net: NetId,
         #[command(flatten)]
-        change: Change,
+        change: Attempt,
     },
     /// Take it from its Net
     Unlink {
@@ -103,13 +103,13 @@ pub(crate) enum GatewayCommand {
         #[arg(long)]
         net: NetId,
         #[command(flatten)]
-        change: Change,
+        change: Attempt,
     },
     /// Delete a virtual gateway
     Delete {
         gateway: GatewayId,
         #[command(flatten)]
-        change: Change,
+        change: Attempt,
     },
 }
 
@@ -122,7 +122,7 @@ pub(crate) enum RouteTableCommand {
         #[arg(long)]
         net: NetId,
         #[command(flatten)]
-        change: Change,
+        change: Attempt,
     },
     /// Let a gateway's routes in, or keep them out
     Propagate {
@@ -133,13 +133,13 @@ pub(crate) enum RouteTableCommand {
         #[arg(long)]
         off: bool,
         #[command(flatten)]
-        change: Change,
+        change: Attempt,
     },
     /// Delete a route table
     Delete {
         table: RouteTableId,
         #[command(flatten)]
-        change: Change,
+        change: Attempt,
     },
 }
 
@@ -156,7 +156,7 @@ pub(crate) enum RouteCommand {
         #[arg(long)]
         gateway: GatewayId,
         #[command(flatten)]
-        change: Change,
+        change: Attempt,
     },
     /// Delete a route
     Delete {
@@ -164,7 +164,7 @@ pub(crate) enum RouteCommand {
         #[arg(long)]
         table: RouteTableId,
         #[command(flatten)]
-        change: Change,
+        change: Attempt,
     },
 }
 
@@ -224,7 +224,7 @@ impl Ask<'_> {
     }
 
     /// What it made, or that it would be made.
-    async fn make(&self, change: &Change, parameters: Value) -> Result<Value> {
+    async fn make(&self, change: &Attempt, parameters: Value) -> Result<Value> {
         let answer = change.call(self.action, parameters).await?;
         if !change.dry_run {
             output::one(change.customer.output, self.columns, &answer[self.member])?;
@@ -233,7 +233,7 @@ impl Ask<'_> {
     }
 }
 
-impl Change {
+impl Attempt {
     /// With `DryRun` where it is asked for, which is said on standard error.
     pub(super) async fn call(&self, action: &str, parameters: Value) -> Result<Value> {
         self.send(&self.customer.identity.api()?, action, parameters).await
