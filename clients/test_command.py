@@ -4,6 +4,7 @@ import datetime
 import ipaddress
 import json
 import os
+import re
 import ssl
 import subprocess
 import threading
@@ -117,6 +118,14 @@ def test_wrong_keys_and_no_keys_are_told_apart(command):
     assert none.returncode == 1 and "/nowhere" in none.stderr
 
 
+def announced(process) -> str:
+    """The connection that a waiting command tells of; before it, there may be advice."""
+    for line in process.stderr:
+        if found := re.search("dxcon-[0-9a-f]{8}", line):
+            return found[0]
+    raise AssertionError(f"it ended with {process.wait()}")
+
+
 def ids(done, member: str, id: str) -> set:
     return {row[id] for row in shown(done)[member]}
 
@@ -174,7 +183,7 @@ def test_what_the_operator_shall_know_goes_with_the_order(command, region):
 
 def test_wait_returns_when_the_connection_is_truly_available_and_truly_gone(command, region):
     waits = command.begin("connection", "order", "waited for", "--location", "PAR4", "--wait", "-o", "json")
-    id = waits.stderr.readline().split()[2]
+    id = announced(waits)
     with region.cable(region.approve(id)):
         out, progress = waits.communicate(timeout=60)
         assert waits.returncode == 0, progress
@@ -189,10 +198,10 @@ def test_a_wait_in_vain_ends_with_3_and_one_without_hope_with_1(command, region)
     late = command("connection", "order", "late", "--location", "PAR4", "--wait", "--timeout", "1s")
     assert (late.returncode, late.stdout) == (3, "")
     assert "is requested, and not available, after 1 s" in late.stderr
-    id = late.stderr.split()[2]
+    [id] = set(re.findall("dxcon-[0-9a-f]{8}", late.stderr))
     command("connection", "delete", id)
     hopeless = command.begin("connection", "order", "hopeless", "--location", "PAR4", "--wait")
-    id = hopeless.stderr.readline().split()[2]
+    id = announced(hopeless)
     region.operator("POST", f"/orders/{id}/refuse", {"reason": "No room before June."})
     _, progress = hopeless.communicate(timeout=60)
     assert hopeless.returncode == 1 and "is rejected: nothing more will come of it" in progress
@@ -243,7 +252,7 @@ def test_completion_is_a_script_that_bash_takes(command, tmp_path):
 def test_the_manual_pages_are_read_by_man(command, tmp_path):
     assert command("man", str(tmp_path / "man1")).returncode == 0
     page = tmp_path / "man1" / "directlink-connection-order.1"
-    done = subprocess.run(["groff", "-man", "-Tutf8", "-ww", page], capture_output=True, text=True, check=True)
+    done = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-P-cbou", page], capture_output=True, text=True, check=True)
     assert done.stderr == "" and "location" in done.stdout
 
 
