@@ -53,8 +53,8 @@ class Region:
         self._session.headers["Authorization"] = f"Bearer {described['operator']['token']}"
 
     @classmethod
-    def up(cls, state: Path, clock: str = "real") -> "Region":
-        return cls(state, json.loads(directlink("lab", "up", "--state", state, "--clock", clock)))
+    def up(cls, state: Path, clock: str = "real", *options: str) -> "Region":
+        return cls(state, json.loads(directlink("lab", "up", "--state", state, "--clock", clock, *options)))
 
     def down(self):
         directlink("lab", "down", "--state", self.state)

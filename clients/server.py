@@ -57,7 +57,11 @@ class Server(Region):
 
     def _answers(self) -> bool:
         assert self.process.poll() is None, f"the server is gone:\n{(self.folder / 'log').read_text()}"
-        host, port = self.listen["--listen"].split(":")
+        return all(self._is_open(self.listen[door]) for door in ("--listen", "--listen-operator"))
+
+    @staticmethod
+    def _is_open(at: str) -> bool:
+        host, port = at.split(":")
         with closing(socket.socket()) as door:
             return door.connect_ex((host, int(port))) == 0
 

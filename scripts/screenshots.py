@@ -89,7 +89,7 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     (TOP / "target").mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=TOP / "target", prefix="screenshots-") as state, chromium() as browser:
-        region = Region.up(Path(state) / "lab")
+        region = Region.up(Path(state) / "lab", "real", "--inventory")
         offices = []
         try:
             desk = Desk(browser, region.cockpit)
@@ -102,6 +102,8 @@ def main():
             shoot(operator, folder, "operator", 620)
             operator.open("/routers")
             shoot(operator, folder, "routers", 900)
+            operator.open("/inventory")
+            shoot(operator, folder, "inventory", 900)
         finally:
             for office in offices:
                 office.close()

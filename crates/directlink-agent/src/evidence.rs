@@ -5,6 +5,7 @@ use crate::kernel::{Facts, Heard, SignatureCounts};
 use directlink_model::{
     evidence::{
         Echoes, InterfaceEvidence, LIST_MAX, PortEvidence, Rise, Signatures, Station, Stray,
+        Transceiver,
     },
     ids::{InterfaceId, PortName},
 };
@@ -18,6 +19,7 @@ pub(crate) struct Evidence {
     /// By the port's ifindex and the tag.
     strays: BTreeMap<(u32, Option<u16>), Count>,
     broken: BTreeMap<PortName, Count>,
+    transceivers: BTreeMap<PortName, Transceiver>,
     /// Counters that were there at the first look rose before it: nobody knows when.
     has_begun: bool,
 }
@@ -83,6 +85,19 @@ impl Evidence {
         for (port, frames) in &facts.broken {
             is_news |= self.broken.entry(port.clone()).or_default().see(*frames, rose_at);
         }
+        is_news |= self.see(&facts.transceivers);
+        is_news
+    }
+
+    /// True if another transceiver is plugged; that its light changes is not told at once.
+    fn see(&mut self, transceivers: &BTreeMap<PortName, Transceiver>) -> bool {
+        let what = |it: &BTreeMap<PortName, Transceiver>| -> Vec<_> {
+            it.iter()
+                .map(|(port, it)| (port.clone(), it.serial.clone(), it.optics.clone()))
+                .collect()
+        };
+        let is_news = what(&self.transceivers) != what(transceivers);
+        self.transceivers.clone_from(transceivers);
         is_news
     }
 
@@ -112,7 +127,8 @@ impl Evidence {
         strays.sort_by_key(|stray| std::cmp::Reverse(stray.last_at));
         strays.truncate(LIST_MAX);
         let receive_errors = self.broken.get(port).copied().and_then(Count::rise);
-        PortEvidence { at: Some(now), strays, receive_errors }
+        let transceiver = self.transceivers.get(port).cloned();
+        PortEvidence { at: Some(now), strays, receive_errors, transceiver }
     }
 }
 

@@ -15,6 +15,7 @@ mod apply;
 mod clean;
 mod light;
 mod links;
+mod modules;
 mod netlink;
 mod netns;
 mod netstat;
@@ -77,6 +78,7 @@ pub(crate) struct Kernel {
     /// mostly there too, and a socket needs no entering.
     inner: Option<(InterfaceId, Netlink)>,
     probes: BTreeMap<InterfaceId, probe::Probe>,
+    modules: modules::Modules,
     /// What routes and sources were last made of; `None` while it is not known what is there.
     rows: Option<rows::Written>,
 }
@@ -159,6 +161,7 @@ impl Kernel {
             attached: BTreeSet::new(),
             inner: None,
             probes: BTreeMap::new(),
+            modules: modules::Modules::start().map_err(failed("start a thread"))?,
             rows: None,
         })
     }

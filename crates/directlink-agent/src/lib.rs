@@ -34,6 +34,7 @@ mod schedule;
 mod sessions;
 mod siblings;
 pub mod speaker;
+mod transceiver;
 mod wanted;
 
 pub use config::{AgentConfig, KernelConfig, NETNS_DIR, PREFIXES_MAX};

@@ -36,6 +36,7 @@ mod flow_room;
 mod handle;
 mod kernel_maps;
 mod load;
+pub mod module_eeprom;
 mod neighbours;
 pub mod offload;
 mod rates;

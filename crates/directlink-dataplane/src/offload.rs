@@ -71,10 +71,17 @@ struct EthtoolValue {
     data: u32,
 }
 
-#[allow(unsafe_code)]
 fn ethtool(link: &str, command: u32, data: u32) -> io::Result<u32> {
-    let any = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
     let mut value = EthtoolValue { command, data };
+    ethtool_call(link, &mut value)?;
+    Ok(value.data)
+}
+
+/// One of ethtool's calls. `argument` is the struct of linux/ethtool.h that its command, which is its
+/// first member, stands for.
+#[allow(unsafe_code)]
+pub(crate) fn ethtool_call<T>(link: &str, argument: &mut T) -> io::Result<()> {
+    let any = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
     // SAFETY: ifreq is plain integers, arrays and a union of such: all zero is a value.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     let name = link.as_bytes();
@@ -84,11 +91,11 @@ fn ethtool(link: &str, command: u32, data: u32) -> io::Result<u32> {
     for (to, &from) in request.ifr_name.iter_mut().zip(name) {
         *to = from.cast_signed();
     }
-    request.ifr_ifru.ifru_data = (&raw mut value).cast();
+    request.ifr_ifru.ifru_data = std::ptr::from_mut(argument).cast();
     // SAFETY: the socket is open, SIOCETHTOOL takes an ifreq with a terminated name (one byte
-    // at least stayed zero) whose data is an ethtool_value for these commands; both live
-    // until the call returns.
+    // at least stayed zero) whose data is the command's own struct, large enough for what its
+    // length member says, which the two callers' types hold true; both live until the call returns.
     let outcome = unsafe { libc::ioctl(any.as_raw_fd(), libc::SIOCETHTOOL, &raw mut request) };
     Errno::result(outcome)?;
-    Ok(value.data)
+    Ok(())
 }

@@ -12,7 +12,9 @@ use crate::{
         NicId, RouteTableId, RouteTableLinkId, RouterName, SecurityGroupId, SubnetId,
         SubregionName,
     },
+    inventory::{Connector, Optics, PanelRef, Position, RoomRef},
     lag::Trunk,
+    needs::Needs,
     quota::Quota,
     route_table::RouteTarget,
     security_group::{Admission, Flow, RuleName},
@@ -32,6 +34,7 @@ pub struct OrderConnection {
     /// To be a member of.
     pub lag: Option<LagId>,
     pub tags: TagSet,
+    pub needs: Needs,
 }
 
 /// `CreateLag`.
@@ -300,6 +303,40 @@ pub struct AddRouter {
 pub struct AddPort {
     pub port: PortRef,
     pub speed: Bandwidth,
+    /// See [`crate::location::Port::optics`].
+    pub optics: Option<Optics>,
+    /// Of a panel, to whose back it is wired.
+    pub position: Option<Position>,
+}
+
+/// What is said of a port later: each `Some` is set, to nothing by its inner `None`.
+#[derive(Clone, Debug)]
+pub struct ChangePort {
+    pub port: PortRef,
+    pub optics: Option<Option<Optics>>,
+    pub position: Option<Option<Position>>,
+}
+
+/// `data_centre: None`: the location's own name.
+#[derive(Clone, Debug)]
+pub struct AddRoom {
+    pub at: RoomRef,
+    pub data_centre: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct AddPanel {
+    pub at: PanelRef,
+    pub positions: u16,
+    pub connector: Connector,
+}
+
+/// A cross-connect was made, or taken out, by whom. `at: None`: now.
+#[derive(Clone, Debug)]
+pub struct RecordPatch {
+    pub connection: ConnectionId,
+    pub by: String,
+    pub at: Option<Timestamp>,
 }
 
 /// `port: None`: the first free one of the connection's location that fits.

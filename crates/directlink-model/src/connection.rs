@@ -13,7 +13,7 @@
 //! Nothing here is a stored state: the facts are, and [`Connection::state`] reads them.
 
 use crate::{
-    fault::{Fault, HostingFault, LagFault},
+    fault::{Fault, HostingFault, InventoryFault, LagFault},
     hosting::Hosting,
     ids::{AccountId, ConnectionId, LagId, LocationCode, PortName, RouterName},
     interface::Confirmation,
@@ -85,6 +85,15 @@ impl fmt::Display for PortRef {
 pub struct Approval {
     pub approved_at: Timestamp,
     pub port: PortRef,
+    /// When the newest Letter of Authorization was issued: with the approval, or anew.
+    pub letter_at: Timestamp,
+}
+
+impl Approval {
+    /// So long the letter is good.
+    pub fn letter_until(&self) -> Timestamp {
+        self.letter_at + LETTER_VALID
+    }
 }
 
 /// The operator's no, and what the customer is told of it.
@@ -108,6 +117,17 @@ pub enum Standing {
     Lapsed { since: Timestamp },
     /// The connection is deleted, or to be.
     Withdrawn,
+}
+
+impl Standing {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Valid { .. } => "valid",
+            Self::InUse { .. } => "in use",
+            Self::Lapsed { .. } => "run out",
+            Self::Withdrawn => "withdrawn",
+        }
+    }
 }
 
 /// What the router sees on the port.
@@ -230,7 +250,7 @@ impl Connection {
     pub fn approve(&mut self, port: PortRef, now: Timestamp) -> Result<(), Fault> {
         match self.state() {
             ConnectionState::Requested => {
-                self.approval = Some(Approval { approved_at: now, port });
+                self.approval = Some(Approval { approved_at: now, port, letter_at: now });
                 Ok(())
             }
             state => Err(Fault::ConnectionNotRequested { id: self.id, state }),
@@ -260,10 +280,22 @@ impl Connection {
         approval.ok_or(Fault::NoLetter { id: self.id, state })
     }
 
+    /// A new letter for the same port, good from now on. Not needed once there was light.
+    pub fn renew_letter(&mut self, now: Timestamp) -> Result<(), Fault> {
+        self.letter()?;
+        if self.light.is_some() {
+            return Err(InventoryFault::LetterServed(self.id).into());
+        }
+        if let Some(approval) = &mut self.approval {
+            approval.letter_at = now;
+        }
+        Ok(())
+    }
+
     /// What its letter is worth at `now`.
     pub fn standing(&self, now: Timestamp) -> Standing {
         let Ok(approval) = self.letter() else { return Standing::Withdrawn };
-        let until = approval.approved_at + LETTER_VALID;
+        let until = approval.letter_until();
         match self.light {
             Some(light) => Standing::InUse { since: light.since },
             None if now < until => Standing::Valid { until },

@@ -27,6 +27,23 @@ pub struct PortEvidence {
     /// Frames that arrived broken, as the network card counts them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receive_errors: Option<Rise>,
+    /// What is plugged in it, where the network card tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transceiver: Option<Transceiver>,
+}
+
+/// What a pluggable transceiver says of itself (SFF-8472), and the light that it measures.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transceiver {
+    /// By the name of IEEE 802.3, as `10GBASE-LR`.
+    pub optics: Option<String>,
+    pub connector: Option<String>,
+    pub wavelength_nm: Option<u16>,
+    pub vendor: Option<String>,
+    pub serial: Option<String>,
+    /// In thousandths of a dBm; of no light at all -40 dBm, where the measure ends.
+    pub receive_millidbm: Option<i32>,
+    pub transmit_millidbm: Option<i32>,
 }
 
 /// Frames of one tag that no interface of the port has.

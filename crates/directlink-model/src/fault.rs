@@ -4,6 +4,7 @@
 //! A fault is the customer's to mend. That the world failed (disk, network) is an error, and not here.
 
 mod hosting;
+mod inventory;
 mod lags;
 mod neighbours;
 
@@ -18,6 +19,7 @@ use crate::{
 };
 use directlink_net::{Asn, BadPeerAddresses, IpNet, Ipv4Net, RegionAsn, Vlan};
 pub use hosting::HostingFault;
+pub use inventory::InventoryFault;
 pub use lags::LagFault;
 pub use neighbours::{GroupFault, RouteFault};
 use std::{net::Ipv4Addr, ops::RangeInclusive};
@@ -118,6 +120,9 @@ pub enum Fault {
     /// Of link aggregation groups.
     #[error(transparent)]
     Lag(#[from] LagFault),
+    /// Of rooms, panels and cross-connects.
+    #[error(transparent)]
+    Inventory(#[from] InventoryFault),
 
     // Conflicts with what is there.
     #[error(

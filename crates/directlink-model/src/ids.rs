@@ -228,6 +228,10 @@ names! {
     RouterName;
     /// A port of a router, as `p0`: the kernel's link name there.
     PortName;
+    /// A meet-me room of a location, as `MMR-1`.
+    RoomName;
+    /// A patch panel of a meet-me room, as `PP-07`.
+    PanelName;
 }
 
 fn is_name(text: &str) -> bool {

@@ -1,7 +1,8 @@
 //! Where the fibre ends: Region, Subregion, location, router, port.
 
-use crate::connection::Bandwidth;
+use crate::connection::{Bandwidth, PortRef};
 use crate::ids::{LocationCode, PortName, RegionName, RouterName, SubregionName};
+use crate::inventory::{Optics, Position};
 use directlink_net::{Asn, Ipv6Block, RegionAsn};
 use std::net::Ipv4Addr;
 
@@ -54,4 +55,15 @@ pub struct Port {
     pub router: RouterName,
     pub name: PortName,
     pub speed: Bandwidth,
+    /// What the operator says is plugged in it. `None`: what its speed is sold with, unless its router
+    /// knows better.
+    pub optics: Option<Optics>,
+    /// Of a panel, to whose back it is wired.
+    pub position: Option<Position>,
+}
+
+impl Port {
+    pub fn at(&self) -> PortRef {
+        PortRef { router: self.router.clone(), port: self.name.clone() }
+    }
 }

@@ -13,7 +13,10 @@ use crate::{
     speaker::{Ribs, Touched},
 };
 use directlink_dataplane::{InterfaceNumber, Peer as PeerCell, Relay, Route, TableError};
-use directlink_model::ids::{BgpPeerId, InterfaceId, PortName};
+use directlink_model::{
+    evidence::Transceiver,
+    ids::{BgpPeerId, InterfaceId, PortName},
+};
 use directlink_net::{IpNet, Mac, Vni};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,6 +33,8 @@ pub(crate) struct Facts {
     /// Of the interfaces whose sessions are down.
     pub(crate) signatures: BTreeMap<InterfaceId, SignatureCounts>,
     pub(crate) heard: BTreeMap<InterfaceId, Heard>,
+    /// Where a port has one that tells.
+    pub(crate) transceivers: BTreeMap<PortName, Transceiver>,
 }
 
 /// What the facts are asked about.
@@ -246,6 +251,7 @@ impl Kernel {
                 facts.verdicts.insert(peer.interface, seen.collect());
             }
         }
+        facts.transceivers = self.modules.of(ports);
         for port in ports {
             let link = self.netlink.link(port.as_str()).ok().flatten();
             facts.broken.extend(link.map(|link| (port.clone(), link.receive_errors)));

@@ -2,7 +2,7 @@
 
 use super::{Case, Judgement, OURS, RouterHeard, Sign, bad, good, open, sign};
 use crate::{
-    connection::{ConnectionState, LETTER_VALID},
+    connection::ConnectionState,
     evidence::{Cause, Rise, Station},
     interface::InterfaceState,
 };
@@ -54,8 +54,8 @@ impl Case<'_> {
     pub(super) fn letter(&self) -> Judgement {
         let connection = self.facts.connection;
         let Some(approval) = &connection.approval else { return open("no port is taken yet") };
-        let issued = sign(format!("for port {}", approval.port)).at(approval.approved_at);
-        let is_over = self.now > approval.approved_at + LETTER_VALID;
+        let issued = sign(format!("for port {}", approval.port)).at(approval.letter_at);
+        let is_over = self.now > approval.letter_until();
         match connection.light.is_none() && is_over {
             true => bad(
                 Sign { says: format!("{}; it was good for 90 days", issued.says), ..issued },

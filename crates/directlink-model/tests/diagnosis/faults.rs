@@ -37,7 +37,7 @@ pub(crate) const ROAD: &[Fault] = &[
         |w| {
             w.connection.light = None;
             let old = SignedDuration::from_hours(91 * 24);
-            w.connection.approval.as_mut().unwrap().approved_at = ago(0) - old;
+            w.connection.approval.as_mut().unwrap().letter_at = ago(0) - old;
         },
         Step::Letter,
         "90 days",

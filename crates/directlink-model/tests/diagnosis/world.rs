@@ -150,7 +150,7 @@ pub(crate) fn connection() -> Connection {
         bandwidth: Bandwidth::OneGbps,
         lag: None,
         requested_at: ago(9000),
-        approval: Some(Approval { approved_at: ago(8000), port }),
+        approval: Some(Approval { approved_at: ago(8000), port, letter_at: ago(8000) }),
         light: Some(Light { on: true, since: ago(7000) }),
         delete_asked_at: None,
         deleted_at: None,

@@ -1,29 +1,37 @@
-//! How many ports of each location are free: what an order can hope for.
+//! How many ports of each location are free: what an order can hope for, and whether it is taken.
+//!
+//! Capacity is the ports that exist, fit what is sold (speed and optics), carry nothing, and are not
+//! promised to an order that waits. Where a location has a meet-me room its inventory is kept, and an
+//! order beyond it is refused. Where it has none the operator may be building still: orders wait.
 
 use super::{App, Refusal};
-use crate::store::{connections, sites};
+use crate::store::{AnyConnection, connections, inventory, sites};
 use directlink_model::{
+    Fault,
     connection::{Bandwidth, PortRef},
-    location::Location,
+    ids::LocationCode,
+    inventory::{Candidate, Stock},
+    location::{Location, Port},
 };
 use std::collections::BTreeSet;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CapacityView {
     pub location: Location,
+    /// Orders beyond it are refused.
+    pub is_counted: bool,
     pub speeds: Vec<SpeedCapacity>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SpeedCapacity {
     pub speed: Bandwidth,
-    pub ports: usize,
-    pub free: usize,
+    pub stock: Stock,
 }
 
 impl CapacityView {
-    pub fn free(&self, speed: Bandwidth) -> usize {
-        self.speeds.iter().find(|s| s.speed == speed).map_or(0, |s| s.free)
+    pub fn stock(&self, speed: Bandwidth) -> Stock {
+        self.speeds.iter().find(|s| s.speed == speed).map_or_else(Stock::default, |s| s.stock)
     }
 }
 
@@ -34,23 +42,64 @@ impl App {
         let locations = sites::locations(&mut db).await?;
         let routers = sites::routers(&mut db).await?;
         let ports = sites::ports(&mut db).await?;
+        let rooms = inventory::rooms(&mut db).await?;
+        let waiting = inventory::waiting(&mut db).await?;
         let held = connections::holders(&mut db).await?;
         let held: BTreeSet<PortRef> = held.into_iter().map(|(port, _)| port).collect();
         let view = |location: Location| {
             let there: BTreeSet<_> =
                 routers.iter().filter(|r| r.location == location.code).map(|r| &r.name).collect();
             let speeds = Bandwidth::ALL.map(|speed| {
-                let fits = ports.iter().filter(|p| p.speed == speed && there.contains(&p.router));
-                let (mut ports, mut free) = (0, 0);
-                for port in fits {
-                    let at = PortRef { router: port.router.clone(), port: port.name.clone() };
-                    ports += 1;
-                    free += usize::from(!held.contains(&at));
-                }
-                SpeedCapacity { speed, ports, free }
+                let here = ports.iter().filter(|port| there.contains(&port.router));
+                let fitting = here.filter(|port| self.suits(port, &location.code, speed));
+                let fitting: Vec<_> = fitting.map(Port::at).collect();
+                let promised = waiting.get(&(location.code.clone(), speed));
+                let stock = Stock {
+                    ports: fitting.len(),
+                    free: fitting.iter().filter(|at| !held.contains(at)).count(),
+                    promised: promised.copied().unwrap_or(0),
+                };
+                SpeedCapacity { speed, stock }
             });
-            CapacityView { location, speeds: speeds.into() }
+            let is_counted = rooms.iter().any(|room| room.at.location == location.code);
+            CapacityView { location, is_counted, speeds: speeds.into() }
         };
         Ok(locations.into_iter().map(view).collect())
     }
+
+    /// The free ports of the location that an order of this speed can have.
+    pub(super) async fn suitable_ports(
+        &self,
+        db: &mut AnyConnection,
+        (location, speed): (&LocationCode, Bandwidth),
+    ) -> Result<Vec<Port>, Refusal> {
+        let mut free = sites::free_ports(db, (location, speed)).await?;
+        free.retain(|port| self.suits(port, location, speed));
+        Ok(free)
+    }
+
+    /// So many more orders of a location whose inventory is kept.
+    pub(super) async fn check_capacity(
+        &self,
+        db: &mut AnyConnection,
+        (location, speed): (&LocationCode, Bandwidth),
+        orders: usize,
+    ) -> Result<(), Refusal> {
+        let free = self.suitable_ports(db, (location, speed)).await?.len();
+        let waiting = inventory::waiting(db).await?;
+        let promised = waiting.get(&(location.clone(), speed)).copied().unwrap_or(0);
+        match (Stock { ports: free, free, promised }).has_room_for(orders) {
+            true => Ok(()),
+            false => Err(no_capacity(location, speed).into()),
+        }
+    }
+
+    fn suits(&self, port: &Port, location: &LocationCode, speed: Bandwidth) -> bool {
+        let seen = self.parts().agents.transceiver(&port.at());
+        Candidate { port, location, seen: seen.as_ref() }.check(location, speed).is_ok()
+    }
+}
+
+pub(super) fn no_capacity(location: &LocationCode, speed: Bandwidth) -> Fault {
+    Fault::NoCapacity { location: location.clone(), speed: speed.as_str() }
 }

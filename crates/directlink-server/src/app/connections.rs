@@ -12,7 +12,7 @@ use crate::{
         self, AnyConnection, Lines, Tx, connections,
         editions::Touched,
         interfaces::{self, GoneBefore},
-        journal, plans, sites, tag_sets,
+        journal, order_needs, plans, sites, tag_sets,
     },
 };
 use bytes::Bytes;
@@ -66,6 +66,7 @@ impl App {
         c: OrderConnection,
     ) -> Result<ConnectionView, Refusal> {
         check_name("DirectLinkName", &c.name)?;
+        c.needs.check()?;
         write_tx!(self, ctx.dry_run, |tx| {
             let account = ctx.caller.account;
             tx.touched = Touched::LinesOf(account);
@@ -73,6 +74,9 @@ impl App {
                 return Err(no_location(tx, &c).await?.into());
             };
             self.check_limit(Quota::Connections, room.limit, room.live + 1)?;
+            if room.is_counted {
+                self.check_capacity(tx, (&room.location, c.bandwidth), 1).await?;
+            }
             let what = (room.location, c.bandwidth);
             let mut connection = ordered((account, ctx.now), c.name.clone(), what);
             if let Some(lag) = c.lag {
@@ -80,6 +84,9 @@ impl App {
             }
             connections::insert(tx, &connection).await?;
             tag_sets::insert(tx, account, connection.id.into(), &c.tags).await?;
+            if !c.needs.is_silent() {
+                order_needs::insert(tx, connection.id, &c.needs).await?;
+            }
             record(tx, ctx, connection.id, "connection ordered").await?;
             if let Some(lag) = c.lag {
                 settle_lag(tx, lag, (&ctx.actor(), ctx.now)).await?;

@@ -19,9 +19,10 @@ use directlink_model::{
     command::{ChangeLag, CreateLag, SetMember},
     connection::Connection,
     fault::{LagFault, Quota},
-    ids::LagId,
+    ids::{LagId, RouterName},
     interface::Interface,
     lag::{Bundle, Lag, MEMBERS_MAX},
+    location::Port,
     view::{ConnectionView, LagView},
 };
 use jiff::Timestamp;
@@ -88,7 +89,22 @@ impl App {
             tag_sets::insert(tx, account, connection.id.into(), &c.member_tags).await?;
             record(tx, ctx, connection.id, "connection ordered").await?;
         }
-        check_room(tx, bundle, missing).await
+        self.check_room(tx, bundle, missing).await
+    }
+
+    /// One router must have a port for each new member.
+    async fn check_room(
+        &self,
+        tx: &mut Tx,
+        bundle: &Bundle,
+        missing: usize,
+    ) -> Result<(), Refusal> {
+        let Lag { location, bandwidth, .. } = &bundle.lag;
+        let free = self.suitable_ports(tx, (location, *bandwidth)).await?;
+        match missing == 0 || first_of(free, bundle.router(), missing).is_some() {
+            true => Ok(()),
+            false => Err(no_room(bundle, missing).into()),
+        }
     }
 
     /// The caller's, in order of creation; `id`: this one only, none if it is not there.
@@ -264,14 +280,13 @@ fn check_vlans(ours: &[Interface], theirs: &[Interface]) -> Result<(), Fault> {
     Ok(())
 }
 
-/// One router must have a port for each new member.
-async fn check_room(tx: &mut Tx, bundle: &Bundle, missing: usize) -> Result<(), Refusal> {
-    let Lag { location, bandwidth, .. } = &bundle.lag;
-    let room = sites::free_port_with(tx, (location, *bandwidth), bundle.router(), missing).await?;
-    match missing == 0 || room.is_some() {
-        true => Ok(()),
-        false => Err(no_room(bundle, missing).into()),
-    }
+/// The first port, on a router with so many of them; of this router, if one is given.
+pub(super) fn first_of(free: Vec<Port>, router: Option<&RouterName>, count: usize) -> Option<Port> {
+    let fits = |port: &&Port| {
+        router.is_none_or(|router| port.router == *router)
+            && free.iter().filter(|other| other.router == port.router).count() >= count
+    };
+    free.iter().find(fits).cloned()
 }
 
 /// That no router has so many ports left.

@@ -1,16 +1,29 @@
 //! The Letter of Authorization of a connection, made anew from the facts whenever it is asked for:
 //! the same facts give the same letter to the byte.
 
-use super::{App, Context, Refusal, check_name, connections::own, write_tx};
+use super::{
+    App, Context, Refusal, check_name,
+    connections::{own, view as connection_view},
+    write_tx,
+};
 use crate::{
-    loa::Letter,
-    store::{accounts, connections, sites},
+    loa::{Demarcation, Letter},
+    store::{
+        AnyConnection, accounts, connections,
+        interfaces::GoneBefore,
+        inventory,
+        journal::{self, Actor},
+        outbox, sites,
+    },
 };
 use directlink_model::{
     Fault,
     connection::{Connection, LETTER_VALID, Standing},
+    fault::InventoryFault,
     ids::ConnectionId,
     location::Location,
+    notice::{Notice, Occasion},
+    view::ConnectionView,
 };
 use jiff::Timestamp;
 
@@ -20,6 +33,41 @@ pub(crate) struct Verified {
     pub(crate) site: Option<Location>,
     pub(crate) standing: Standing,
     pub(crate) now: Timestamp,
+}
+
+/// A list of letters shows so many.
+pub const LETTERS_MAX: usize = 500;
+
+/// A letter that was issued, for the operator.
+#[derive(Clone, Debug)]
+pub struct LetterView {
+    pub connection: ConnectionView,
+    pub issued_at: Timestamp,
+    pub valid_until: Timestamp,
+    pub standing: Standing,
+    /// Mails that carry it, or an earlier one of the connection.
+    pub mailed: usize,
+    pub last_mailed_at: Option<Timestamp>,
+}
+
+/// Where the customer's fibre shall end. `None`: at the router's own port.
+async fn demarcation(
+    db: &mut AnyConnection,
+    id: ConnectionId,
+) -> Result<Option<Demarcation>, Refusal> {
+    let wired = inventory::of_connection(db, id).await?.and_then(|it| it.position);
+    let Some(position) = wired else { return Ok(None) };
+    let rooms = inventory::rooms(db).await?;
+    let room = rooms.into_iter().find(|room| room.at == position.panel.room);
+    let panels = inventory::panels(db).await?;
+    let panel = panels.into_iter().find(|panel| panel.at == position.panel);
+    Ok(room.zip(panel).map(|(room, panel)| Demarcation {
+        data_centre: room.data_centre,
+        room: room.at.room,
+        panel: panel.at.panel,
+        position: position.number,
+        connector: panel.connector,
+    }))
 }
 
 /// 160 bits that nobody guesses, in a form that a QR code holds well and a person can type.
@@ -48,8 +96,9 @@ impl App {
         let connection = own(&mut db, ctx, id).await?;
         let (port, issued_at) = {
             let approval = connection.letter()?;
-            (approval.port.clone(), approval.approved_at)
+            (approval.port.clone(), approval.letter_at)
         };
+        let demarcation = demarcation(&mut db, id).await?;
         let token = connections::letter_token(&mut db, id).await?;
         let site = sites::location(&mut db, connection.location.as_str()).await?;
         let account = accounts::by_id(&mut db, connection.account).await?;
@@ -64,11 +113,66 @@ impl App {
             connection_name: name,
             location: site,
             port,
+            demarcation,
             bandwidth,
             issued_at,
             valid_until: issued_at + LETTER_VALID,
             verify_at: token.map(|token| self.parts().links.verify(&token)),
         })
+    }
+
+    /// The letter once more by mail; `anew`: a new one, good from now on.
+    pub async fn send_letter(
+        &self,
+        id: ConnectionId,
+        anew: bool,
+    ) -> Result<ConnectionView, Refusal> {
+        let now = self.now();
+        write_tx!(self, false, |tx| {
+            let connection = connections::by_id(tx, id).await?;
+            let mut connection = connection.ok_or(Fault::NoSuchConnection(id))?;
+            connection.letter()?;
+            let what = match anew {
+                true => {
+                    connection.renew_letter(now)?;
+                    connections::update(tx, &connection).await?;
+                    "letter renewed"
+                }
+                false if connection.is_overdue(now) => {
+                    return Err(Fault::from(InventoryFault::LetterLapsed(id)).into());
+                }
+                false => "letter sent again",
+            };
+            let notice =
+                Notice { occasion: Occasion::LetterIssued(id), to: connection.account, at: now };
+            outbox::post(tx, notice, now).await?;
+            journal::record(tx, (&Actor::Operator, now), id, what, "").await?;
+            Ok(connection_view(connection))
+        })
+    }
+
+    /// Those of connections that are gone too; the newest first.
+    pub async fn letters(&self) -> Result<Vec<LetterView>, Refusal> {
+        let now = self.now();
+        let mut db = self.store().snapshot().await?;
+        let all = connections::every(&mut db, GoneBefore::EVER).await?;
+        let mails = outbox::letters(&mut db).await?;
+        let letter = |connection: Connection| {
+            let approval = connection.approval.as_ref().filter(|_| connection.hosting.is_none())?;
+            let sent = mails.get(&connection.id);
+            Some(LetterView {
+                issued_at: approval.letter_at,
+                valid_until: approval.letter_until(),
+                standing: connection.standing(now),
+                mailed: sent.map_or(0, |(count, _)| *count),
+                last_mailed_at: sent.and_then(|(_, last)| *last),
+                connection: connection_view(connection),
+            })
+        };
+        let mut letters: Vec<_> = all.into_iter().filter_map(letter).collect();
+        letters.sort_by_key(|letter| std::cmp::Reverse(letter.issued_at));
+        letters.truncate(LETTERS_MAX);
+        Ok(letters)
     }
 
     /// What the letter with the token is worth. `None`: there is none.

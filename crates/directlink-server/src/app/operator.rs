@@ -1,16 +1,22 @@
 //! The operator's side of what customers ask for: orders, where NICs live, and a lab's clock.
 
 use super::{
-    App, Refusal, connections::view as connection_view, interfaces::view, lags::no_room,
-    letters::new_letter_token, write_tx,
+    App, Refusal,
+    capacity::no_capacity,
+    connections::view as connection_view,
+    interfaces::view,
+    lags::{first_of, no_room},
+    letters::new_letter_token,
+    write_tx,
 };
 use crate::{
     reconcile::settle_lag,
     store::{
         Tx, connections,
         interfaces::{self, GoneBefore},
+        inventory,
         journal::{self, Actor},
-        lags, nets, nics, outbox, plans, sites,
+        lags, nets, nics, order_needs, outbox, plans, sites,
     },
 };
 use directlink_model::{
@@ -19,8 +25,10 @@ use directlink_model::{
     connection::{Connection, ConnectionState, PortRef},
     ids::ConnectionId,
     interface::Interface,
+    inventory::{Candidate, CrossConnect},
     lag::Bundle,
     location::Port,
+    needs::Needs,
     net::{Net, Nic, Subnet},
     notice::{Notice, Occasion},
     view::{ConnectionView, InterfaceView},
@@ -54,17 +62,20 @@ impl App {
                 Some(lag) => lags::by_id(tx, lag).await?,
                 None => None,
             };
+            let what = (&connection, bundle.as_ref());
             let port = match &c.port {
-                Some(port) => fitting_port(tx, (&connection, bundle.as_ref()), port).await?,
-                None => first_free_port(tx, (&connection, bundle.as_ref())).await?,
+                Some(port) => self.fitting_port(tx, what, port).await?,
+                None => self.first_free_port(tx, what).await?,
             };
-            connection.approve(port.clone(), now)?;
+            let at = port.at();
+            connection.approve(at.clone(), now)?;
             connections::update(tx, &connection).await?;
+            inventory::insert(tx, &cross_connect(connection.id, &port, now)).await?;
             connections::issue_letter(tx, connection.id, &new_letter_token(), now).await?;
             let occasion = Occasion::LetterIssued(connection.id);
             outbox::post(tx, Notice { occasion, to: connection.account, at: now }, now).await?;
-            plans::mark_port(tx, &port).await?;
-            record(tx, connection.id, "order approved", &port, now).await?;
+            plans::mark_port(tx, &at).await?;
+            record(tx, connection.id, "order approved", &at, now).await?;
             if let Some(lag) = connection.lag {
                 settle_lag(tx, lag, (&Actor::Operator, now)).await?;
             }
@@ -89,6 +100,11 @@ impl App {
             }
             Ok(connection_view(connection))
         })
+    }
+
+    /// What customers told with the orders that wait.
+    pub async fn needs_of_orders(&self) -> Result<BTreeMap<ConnectionId, Needs>, Refusal> {
+        Ok(order_needs::waiting(&mut *self.store().reader().await?).await?)
     }
 
     /// Approved orders whose letter has run out before their fibre was plugged. Nobody drops them but
@@ -196,56 +212,62 @@ fn check_reason(reason: &str) -> Result<(), Fault> {
     }
 }
 
-/// The wanted port, if it is one that the order can have.
-async fn fitting_port(
-    tx: &mut Tx,
-    (connection, bundle): (&Connection, Option<&Bundle>),
-    at: &PortRef,
-) -> Result<PortRef, Refusal> {
-    let port = sites::port(tx, at).await?.ok_or_else(|| Fault::NoSuchPort(at.clone()))?;
-    let router = sites::router(tx, &port.router).await?;
-    let router = router.ok_or_else(|| Fault::NoSuchRouter(port.router.clone()))?;
-    let misfit = |why: String| Fault::PortDoesNotFit { port: at.clone(), why };
-    if router.location != connection.location {
-        let (there, wanted) = (&router.location, &connection.location);
-        return Err(misfit(format!("it is at {there}, the order is for {wanted}")).into());
-    }
-    if port.speed != connection.bandwidth {
-        let (has, wanted) = (port.speed.optics(), connection.bandwidth.optics());
-        return Err(misfit(format!("it has {has}, the order needs {wanted}")).into());
-    }
-    if let Some((ours, lag)) = bundle.and_then(|b| Some((b.router()?, b.lag.id)))
-        && port.router != *ours
-    {
-        return Err(
-            misfit(format!("the other members of {lag} end at {ours}, and so must it")).into()
-        );
-    }
-    match connections::holding(tx, at).await? {
-        Some(_) => Err(Fault::PortTaken(at.clone()).into()),
-        None => Ok(at.clone()),
+/// What its fibre will run through.
+fn cross_connect(connection: ConnectionId, port: &Port, now: Timestamp) -> CrossConnect {
+    CrossConnect {
+        connection,
+        port: port.at(),
+        position: port.position.clone(),
+        ordered_at: now,
+        patched: None,
+        unpatched: None,
     }
 }
 
-/// Of a LAG the first member takes a router that has room for all.
-async fn first_free_port(
-    tx: &mut Tx,
-    (connection, bundle): (&Connection, Option<&Bundle>),
-) -> Result<PortRef, Refusal> {
-    let count = match bundle {
-        Some(bundle) if bundle.router().is_none() => bundle.members.len(),
-        Some(_) | None => 1,
-    };
-    let what = (&connection.location, connection.bandwidth);
-    let free = sites::free_port_with(tx, what, bundle.and_then(Bundle::router), count).await?;
-    let Port { router, name, .. } = free.ok_or_else(|| match bundle {
-        Some(bundle) => no_room(bundle, count),
-        None => Fault::NoCapacity {
-            location: connection.location.clone(),
-            speed: connection.bandwidth.as_str(),
-        },
-    })?;
-    Ok(PortRef { router, port: name })
+impl App {
+    /// The wanted port, if it is one that the order can have.
+    async fn fitting_port(
+        &self,
+        tx: &mut Tx,
+        (connection, bundle): (&Connection, Option<&Bundle>),
+        at: &PortRef,
+    ) -> Result<Port, Refusal> {
+        let port = sites::port(tx, at).await?.ok_or_else(|| Fault::NoSuchPort(at.clone()))?;
+        let router = sites::router(tx, &port.router).await?;
+        let router = router.ok_or_else(|| Fault::NoSuchRouter(port.router.clone()))?;
+        let seen = self.parts().agents.transceiver(at);
+        let candidate = Candidate { port: &port, location: &router.location, seen: seen.as_ref() };
+        candidate.check(&connection.location, connection.bandwidth)?;
+        if let Some((ours, lag)) = bundle.and_then(|b| Some((b.router()?, b.lag.id)))
+            && port.router != *ours
+        {
+            let why = format!("the other members of {lag} end at {ours}, and so must it");
+            return Err(Fault::PortDoesNotFit { port: at.clone(), why }.into());
+        }
+        match connections::holding(tx, at).await? {
+            Some(_) => Err(Fault::PortTaken(at.clone()).into()),
+            None => Ok(port),
+        }
+    }
+
+    /// Of a LAG the first member takes a router that has room for all.
+    async fn first_free_port(
+        &self,
+        tx: &mut Tx,
+        (connection, bundle): (&Connection, Option<&Bundle>),
+    ) -> Result<Port, Refusal> {
+        let count = match bundle {
+            Some(bundle) if bundle.router().is_none() => bundle.members.len(),
+            Some(_) | None => 1,
+        };
+        let what = (&connection.location, connection.bandwidth);
+        let free = self.suitable_ports(tx, what).await?;
+        let router = bundle.and_then(Bundle::router);
+        Ok(first_of(free, router, count).ok_or_else(|| match bundle {
+            Some(bundle) => no_room(bundle, count),
+            None => no_capacity(&connection.location, connection.bandwidth),
+        })?)
+    }
 }
 
 async fn record(

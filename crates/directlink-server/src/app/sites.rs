@@ -1,8 +1,13 @@
 //! The operator's side of the places: locations, routers and their identities, ports.
 
-use super::{App, Refusal, check_name, write_tx};
+use super::{
+    App, Refusal, check_name,
+    inventory::{check_optics, check_position},
+    write_tx,
+};
 use crate::{
     ca::Identity,
+    reconcile::end_cross_connect,
     store::{
         Tx, connections, interfaces,
         journal::{self, Actor},
@@ -13,6 +18,7 @@ use directlink_model::{
     Fault,
     command::{AddLocation, AddPort, AddRouter},
     connection::{ConnectionState, PortRef},
+    evidence::Transceiver,
     ids::{ConnectionId, RouterName},
     location::{Location, Port, Router},
     plan::Scope,
@@ -41,6 +47,7 @@ pub struct PortView {
     pub connection: Option<ConnectionId>,
     /// As last reported since this server started.
     pub light: Option<bool>,
+    pub transceiver: Option<Transceiver>,
 }
 
 /// What is known of a router's agent.
@@ -125,13 +132,22 @@ impl App {
     /// A port of a router.
     pub async fn add_port(&self, c: AddPort) -> Result<Port, Refusal> {
         let now = self.now();
-        let port =
-            Port { router: c.port.router.clone(), name: c.port.port.clone(), speed: c.speed };
+        check_optics(c.optics, c.speed)?;
+        let port = Port {
+            router: c.port.router.clone(),
+            name: c.port.port.clone(),
+            speed: c.speed,
+            optics: c.optics,
+            position: c.position,
+        };
         write_tx!(self, false, |tx| {
             let router = sites::router(tx, &port.router).await?;
             router.ok_or_else(|| Fault::NoSuchRouter(port.router.clone()))?;
             if sites::port(tx, &c.port).await?.is_some() {
                 return Err(Fault::AlreadyExists(c.port.to_string()).into());
+            }
+            if let Some(position) = &port.position {
+                check_position(tx, &c.port, position).await?;
             }
             sites::insert_port(tx, &port).await?;
             plans::mark_port(tx, &c.port).await?;
@@ -169,13 +185,15 @@ impl App {
                     connections::update(tx, &holder).await?;
                 }
                 connections::free_port(tx, holder.id, now).await?;
+                end_cross_connect(tx, holder.id, Some("the operator"), now).await?;
                 plans::mark_port(tx, &port).await?;
                 record(tx, &port, "port released", now).await?;
             }
             Ok(found)
         })?;
-        let light = self.parts().agents.light(&port);
-        Ok(PortView { port: found, connection: None, light })
+        let (light, transceiver) =
+            (self.parts().agents.light(&port), self.parts().agents.transceiver(&port));
+        Ok(PortView { port: found, connection: None, light, transceiver })
     }
 
     /// In order of their names, each with its ports and what its agent has said.
@@ -196,11 +214,12 @@ impl App {
             scopes.entry(row.router).or_default().push(view);
         }
         let port_view = |port: &Port| {
-            let at = PortRef { router: port.router.clone(), port: port.name.clone() };
+            let at = port.at();
             PortView {
                 port: port.clone(),
                 connection: holders.get(&at).copied(),
                 light: self.parts().agents.light(&at),
+                transceiver: self.parts().agents.transceiver(&at),
             }
         };
         let view = |router: Router| {

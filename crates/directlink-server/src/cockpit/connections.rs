@@ -22,7 +22,7 @@ use axum::{
 use directlink_model::{
     Fault,
     command::RenameConnection,
-    connection::{ConnectionState, LETTER_VALID},
+    connection::ConnectionState,
     ids::ConnectionId,
     view::{ConnectionView, InterfaceView},
 };
@@ -226,7 +226,7 @@ async fn detail(cockpit: &Cockpit, who: &Customer, id: ConnectionId) -> Result<D
         location_name: site.map_or_else(String::new, |site| site.name.clone()),
         optics: c.bandwidth.optics(),
         approved: c.approval.as_ref().map(|approval| when(approval.approved_at)),
-        letter_until: c.letter().ok().map(|a| when(a.approved_at + LETTER_VALID)),
+        letter_until: c.letter().ok().map(|a| when(a.letter_until())),
         light: c.light.as_ref().map(light),
         overdue: c.is_overdue(ctx.now),
         refusal: c.refused.as_ref().map(|refused| (refused.reason.clone(), when(refused.at))),

@@ -24,6 +24,7 @@ mod orders;
 mod overview;
 mod page;
 mod picture;
+mod quotas;
 mod refusal;
 mod router_configuration;
 #[cfg(test)]
@@ -66,6 +67,7 @@ pub(crate) fn customers(app: App, guard: Guard) -> Router {
         .route("/cockpit/connections", get(connections::list).post(orders::order))
         .route("/cockpit/connections/live", get(connections::list_live))
         .route("/cockpit/connections/new", get(orders::form))
+        .route("/cockpit/quotas", get(quotas::show))
         .route("/cockpit/connections/{id}", get(connections::show))
         .route("/cockpit/connections/{id}/live", get(connections::show_live))
         .route("/cockpit/connections/{id}/loa.pdf", get(connections::letter))
@@ -100,7 +102,9 @@ fn interface_pages() -> Router<Cockpit> {
 
 /// The operator's pages.
 pub(crate) fn operators(app: App) -> Router {
-    use operator::{accounts, lines, mail, orders, sites, trail};
+    use operator::{
+        accounts, cross_connects, inventory, letters, lines, mail, orders, sites, trail,
+    };
     let pages = Router::new()
         .route("/cockpit", get(orders::queue))
         .route("/cockpit/live", get(orders::queue_live))
@@ -111,6 +115,14 @@ pub(crate) fn operators(app: App) -> Router {
         .route("/cockpit/connections", get(lines::connections))
         .route("/cockpit/interfaces", get(lines::interfaces))
         .route("/cockpit/interfaces/{id}/diagnosis", get(interfaces::ladder::show))
+        .route("/cockpit/inventory", get(inventory::show))
+        .route("/cockpit/inventory/rooms", post(inventory::add_room))
+        .route("/cockpit/inventory/panels", post(inventory::add_panel))
+        .route("/cockpit/inventory/ports", post(inventory::change_port))
+        .route("/cockpit/cross-connects", get(cross_connects::list))
+        .route("/cockpit/cross-connects/{id}/{act}", post(cross_connects::record))
+        .route("/cockpit/letters", get(letters::list))
+        .route("/cockpit/letters/{id}", post(letters::send))
         .route("/cockpit/routers", get(sites::show))
         .route("/cockpit/routers/live", get(sites::live))
         .route("/cockpit/accounts", get(accounts::list))

@@ -11,7 +11,11 @@ use crate::app::{CapacityView, Refusal};
 use askama::Template;
 use axum::{extract::State, response::Response};
 use directlink_model::{
-    command::OrderConnection, connection::Bandwidth, ids::SubregionName, tag_set::TagSet,
+    command::OrderConnection,
+    connection::Bandwidth,
+    ids::SubregionName,
+    needs::{Needs, Reach},
+    tag_set::TagSet,
 };
 use http::StatusCode;
 use std::collections::BTreeSet;
@@ -23,11 +27,14 @@ struct OrderForm<'a> {
     name: Input,
     location: Choice,
     bandwidth: Choice,
+    reach: Choice,
+    provider: Input,
+    hosting: Choice,
     region_asn: u32,
     csrf: &'a str,
 }
 
-const FIELDS: [&str; 4] = ["", "name", "location", "bandwidth"];
+const FIELDS: [&str; 6] = ["", "location", "bandwidth", "reach", "provider", "name"];
 
 pub(super) async fn form(
     State(cockpit): State<Cockpit>,
@@ -60,6 +67,9 @@ async fn again(
         },
         location: location(&capacity, only, form.text("location"), complaints.on("location")),
         bandwidth: bandwidth(form.text("bandwidth"), complaints.on("bandwidth")),
+        reach: reach(form.text("reach")),
+        provider: provider(form.text("provider"), complaints.on("provider")),
+        hosting: hosting(form.text("hosting")),
         region_asn: cockpit.app.region().asn.0.as_u32(),
         csrf: &who.signed.csrf,
     };
@@ -104,7 +114,7 @@ fn location_note(view: &CapacityView, only: Option<&SubregionName>) -> String {
     let free: Vec<_> = view
         .speeds
         .iter()
-        .map(|s| match s.free {
+        .map(|s| match s.stock.free.saturating_sub(s.stock.promised) {
             0 => format!("no free {} port at the moment", s.speed),
             1 => format!("1 free {} port", s.speed),
             n => format!("{n} free {} ports", s.speed),
@@ -135,6 +145,75 @@ fn bandwidth(given: &str, complaint: Option<String>) -> Choice {
     }
 }
 
+/// How the customer's network comes to the location.
+fn reach(given: &str) -> Choice {
+    let option = |value: &str, label: &str, note: &str| Choosable {
+        value: value.into(),
+        label: label.into(),
+        note: note.into(),
+        chosen: value == given,
+        closed: false,
+    };
+    Choice {
+        name: "reach",
+        legend: "Your network there",
+        options: vec![
+            option("", "Not decided", "The order can be placed before."),
+            option(
+                Reach::Router.as_str(),
+                "Your own router",
+                "It is in the location's data centre already.",
+            ),
+            option(
+                Reach::Fibre.as_str(),
+                "A provider's fibre",
+                "A network service provider brings a fibre to the meet-me room.",
+            ),
+        ],
+        hint: "Either is needed. The operator reads it with your order.".into(),
+        complaint: None,
+    }
+}
+
+fn provider(given: &str, complaint: Option<String>) -> Input {
+    Input {
+        name: "provider",
+        label: "Network service provider",
+        value: given.into(),
+        hint: "Who brings the fibre, where one does. May stay empty.".into(),
+        complaint,
+        attributes: "type=\"text\" maxlength=\"255\" autocomplete=\"off\"",
+    }
+}
+
+fn hosting(given: &str) -> Choice {
+    let option = |value: &str, label: &str, note: &str| Choosable {
+        value: value.into(),
+        label: label.into(),
+        note: note.into(),
+        chosen: value == given,
+        closed: false,
+    };
+    Choice {
+        name: "hosting",
+        legend: "Equipment of your own",
+        options: vec![
+            option("", "None", "You bring a fibre only."),
+            option("yes", "Hosted there", "You ask the operator to host equipment of yours."),
+        ],
+        hint: "A wish, not an order: the operator comes back to you.".into(),
+        complaint: None,
+    }
+}
+
+fn needs(form: &Form) -> Needs {
+    Needs {
+        reach: form.text("reach").parse().ok(),
+        provider: Some(form.text("provider").to_owned()).filter(|name| !name.is_empty()),
+        hosts_equipment: form.text("hosting") == "yes",
+    }
+}
+
 pub(super) async fn order(
     State(cockpit): State<Cockpit>,
     Posted { who, form }: Posted<Customer>,
@@ -154,6 +233,7 @@ pub(super) async fn order(
         bandwidth,
         lag: None,
         tags: TagSet::default(),
+        needs: needs(&form),
     };
     match cockpit.app.order_connection(&who.context(&cockpit), command).await {
         Ok(view) => {

@@ -112,7 +112,7 @@ impl Page {
     }
 }
 
-const NOTICES: [(&str, &str); 12] = [
+const NOTICES: [(&str, &str); 16] = [
     (
         "ordered",
         "Your order is placed. It stays requested until the operator approves it and sends you the Letter of Authorization.",
@@ -137,6 +137,10 @@ const NOTICES: [(&str, &str); 12] = [
     ),
     ("refused", "The order is refused, and its customer is told why."),
     ("quota", "The quota is set."),
+    ("inventory", "The inventory is changed."),
+    ("cross-connect", "The cross-connect is recorded."),
+    ("letter-sent", "The letter goes out by mail once more."),
+    ("letter-renewed", "The letter is renewed: it is valid from now on, and goes out by mail."),
 ];
 
 type Menu = &'static [(&'static str, &'static str, &'static str)];
@@ -152,6 +156,8 @@ const OPERATOR_MENU: Menu = &[
     ("orders", "/cockpit", "Orders"),
     ("connections", "/cockpit/connections", "Connections"),
     ("interfaces", "/cockpit/interfaces", "Interfaces"),
+    ("inventory", "/cockpit/inventory", "Inventory"),
+    ("letters", "/cockpit/letters", "Letters"),
     ("routers", "/cockpit/routers", "Routers"),
     ("accounts", "/cockpit/accounts", "Accounts"),
     ("mail", "/cockpit/mail", "Mail"),

@@ -2,7 +2,7 @@
 
 use directlink_model::{
     Fault,
-    fault::{GroupFault, HostingFault, LagFault, RouteFault},
+    fault::{GroupFault, HostingFault, InventoryFault, LagFault, RouteFault},
 };
 use http::StatusCode;
 
@@ -68,6 +68,7 @@ const fn place(fault: &Fault) -> (Kind, &'static str) {
         Fault::PeerAddressesTaken { .. } => (Conflict, "customer_address"),
         Fault::Hosting(fault) => of_hosting(fault),
         Fault::Lag(fault) => of_lag(fault),
+        Fault::Inventory(fault) => of_inventory(fault),
         Fault::Route(fault) => (of_route(fault), WHOLE),
         Fault::Group(fault) => (of_group(fault), WHOLE),
         Fault::ConnectionNotRequested { .. }
@@ -109,6 +110,23 @@ const fn of_hosting(fault: &HostingFault) -> (Kind, &'static str) {
         | HostingFault::NoRoom { .. }
         | HostingFault::HasHosted { .. }
         | HostingFault::InterfaceStays { .. } => (Kind::Conflict, WHOLE),
+    }
+}
+
+const fn of_inventory(fault: &InventoryFault) -> (Kind, &'static str) {
+    match fault {
+        InventoryFault::NoSuchRoom(_) => (Kind::Absent, "room"),
+        InventoryFault::NoSuchPanel(_) => (Kind::Absent, "panel"),
+        InventoryFault::NoCrossConnect(_) => (Kind::Absent, WHOLE),
+        InventoryFault::NoSuchPosition { .. }
+        | InventoryFault::PositionTaken { .. }
+        | InventoryFault::PortWired { .. }
+        | InventoryFault::Apart { .. } => (Kind::Conflict, "position"),
+        InventoryFault::AlreadyPatched(_)
+        | InventoryFault::NotPatched(_)
+        | InventoryFault::CrossConnectInUse(_)
+        | InventoryFault::LetterLapsed(_)
+        | InventoryFault::LetterServed(_) => (Kind::Conflict, WHOLE),
     }
 }
 
@@ -168,6 +186,12 @@ const fn of(parameter: &str) -> &'static str {
         b"BgpAsn" => "asn",
         b"BgpKey" => "key",
         b"reason" => "reason",
+        b"by" => "by",
+        b"at" => "at",
+        b"optics" => "optics",
+        b"positions" => "positions",
+        b"data_centre" => "data_centre",
+        b"providerName" => "provider",
         _ => WHOLE,
     }
 }

@@ -12,7 +12,7 @@ use axum::{
     extract::{ConnectInfo, Path, Request, State},
     response::Response,
 };
-use directlink_model::connection::{LETTER_VALID, Standing};
+use directlink_model::connection::Standing;
 use http::StatusCode;
 use jiff::Timestamp;
 use std::net::SocketAddr;
@@ -115,8 +115,8 @@ fn answer(verified: Verified) -> Answer {
         ),
         port: approval.port.to_string(),
         optics: connection.bandwidth.optics(),
-        issued: when(approval.approved_at),
-        until: when(approval.approved_at + LETTER_VALID),
+        issued: when(approval.letter_at),
+        until: when(approval.letter_until()),
     });
     Answer { tone, title, says, letter, checked: when(now) }
 }

@@ -13,7 +13,8 @@ mod qr;
 
 use directlink_model::{
     connection::{Bandwidth, PortRef},
-    ids::{AccountId, ConnectionId, RegionName},
+    ids::{AccountId, ConnectionId, PanelName, RegionName, RoomName},
+    inventory::Connector,
     location::Location,
 };
 use jiff::Timestamp;
@@ -40,11 +41,23 @@ pub struct Letter {
     pub connection_name: String,
     pub location: Location,
     pub port: PortRef,
+    /// `None`: the port is wired to no panel.
+    pub demarcation: Option<Demarcation>,
     pub bandwidth: Bandwidth,
     pub issued_at: Timestamp,
     pub valid_until: Timestamp,
     /// Where whoever holds the letter sees what it is worth.
     pub verify_at: Option<String>,
+}
+
+/// Whence the cross-connect goes to the port: what a technician looks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Demarcation {
+    pub data_centre: String,
+    pub room: RoomName,
+    pub panel: PanelName,
+    pub position: u16,
+    pub connector: Connector,
 }
 
 #[derive(Debug, Error)]
@@ -119,10 +132,18 @@ impl Pen<'_, '_> {
         self.line("Name", &letter.connection_name);
         self.line("Port speed", letter.bandwidth.as_str());
         self.line("Optics", letter.bandwidth.optics());
-        self.line("Fibre", "single mode, duplex; auto-negotiation off");
+        let connector = letter.demarcation.as_ref().map_or(Connector::Lc, |it| it.connector);
+        let fibre = format!("single mode, duplex, {}; auto-negotiation off", connector.as_str());
+        self.line("Fibre", &fibre);
         self.head("Demarcation");
         let Location { code, name, .. } = &letter.location;
         self.line("Location", &format!("{code}: {name}"));
+        if let Some(it) = &letter.demarcation {
+            self.line("Data centre", &it.data_centre);
+            self.line("Meet-me room", it.room.as_str());
+            self.line("Patch panel", it.panel.as_str());
+            self.line("Position", &format!("{}, front", it.position));
+        }
         self.line("Router", letter.port.router.as_str());
         self.line("Port", letter.port.port.as_str());
         self.y += LINE;

@@ -4,6 +4,7 @@ use crate::loa::Letter;
 use directlink_model::{
     connection::{Connection, ConnectionState},
     interface::Confirmation,
+    inventory::Connector,
     notice::{Notice, Occasion},
     view::{ConnectionView, InterfaceView},
 };
@@ -33,6 +34,13 @@ pub(crate) struct Attachment {
 pub(crate) fn letter_issued(letter: &Letter) -> Words {
     let (id, name) = (letter.connection, &letter.connection_name);
     let (location, port, optics) = (&letter.location, &letter.port, letter.bandwidth.optics());
+    let connector = letter.demarcation.as_ref().map_or(Connector::Lc, |it| it.connector).as_str();
+    let place = letter.demarcation.as_ref().map_or_else(String::new, |it| {
+        format!(
+            ", at panel {} position {} of meet-me room {}, {}",
+            it.panel, it.position, it.room, it.data_centre
+        )
+    });
     let text = format!(
         "Your order {id} ({name}) is approved. Its Letter of Authorization is attached.\n\
          \n\
@@ -40,8 +48,8 @@ pub(crate) fn letter_issued(letter: &Letter) -> Words {
          fibre-optic cable to the DirectLink router.\n\
          \n\
          Location:    {}: {}\n\
-         Port:        {port}\n\
-         Optics:      {optics}, single-mode fibre, LC connector\n\
+         Port:        {port}{place}\n\
+         Optics:      {optics}, single-mode fibre, {connector} connector\n\
          Valid until: {}\n\
          \n\
          The connection stays pending until the link is plugged to both your router and the DirectLink\n\

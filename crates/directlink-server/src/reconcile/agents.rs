@@ -3,7 +3,9 @@
 //! that vanishes changes no state.
 
 use crate::app::AgentView;
-use directlink_model::{connection::PortRef, ids::RouterName, report::PortReport};
+use directlink_model::{
+    connection::PortRef, evidence::Transceiver, ids::RouterName, report::PortReport,
+};
 use jiff::Timestamp;
 use std::{
     collections::BTreeMap,
@@ -110,6 +112,11 @@ impl Agents {
 
     pub(crate) fn light(&self, port: &PortRef) -> Option<bool> {
         Some(self.lock().get(&port.router)?.reports.get(port)?.report.light)
+    }
+
+    pub(crate) fn transceiver(&self, port: &PortRef) -> Option<Transceiver> {
+        let all = self.lock();
+        all.get(&port.router)?.reports.get(port)?.evidence.transceiver.clone()
     }
 
     pub(crate) fn view(&self, router: &RouterName) -> AgentView {

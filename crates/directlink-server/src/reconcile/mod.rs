@@ -27,7 +27,7 @@ mod tests;
 pub use agents::Agents;
 pub(crate) use lags::settle as settle_lag;
 pub(crate) use plans::adopt;
-pub(crate) use reports::{ReportError, take_report};
+pub(crate) use reports::{ReportError, end_cross_connect, take_report};
 
 use crate::{
     app::{App, write_tx},

@@ -4,15 +4,16 @@ use crate::{
     app::{App, write_tx},
     reconcile::{agents::Untold, settle_lag},
     store::{
-        Error, Tx, connections, interfaces,
+        Error, Tx, connections, interfaces, inventory,
         journal::{self, Actor},
         outbox, plans,
     },
 };
 use directlink_model::{
     connection::{Connection, ConnectionState, PortRef},
-    ids::InterfaceId,
+    ids::{ConnectionId, InterfaceId},
     interface::Interface,
+    inventory::Act,
     notice::{Notice, Occasion, of_light},
     plan::{Document, PortPlan, Scope},
     report::{InterfaceReport, PortReport},
@@ -87,6 +88,9 @@ pub(super) async fn fold(
     if plan.as_ref().is_some_and(|plan| plan.connection.is_none()) && report.interfaces.is_empty() {
         connection.see_released(now);
     }
+    if was.light.is_none() && connection.light.is_some() {
+        see_patched(tx, connection.id, now).await?;
+    }
     if connection != was {
         connections::update(tx, &connection).await?;
         tell_connection(tx, &actor, (&was, &connection), now).await?;
@@ -95,12 +99,43 @@ pub(super) async fn fold(
     if let Some(lag) = connection.lag.filter(|_| connection.light != was.light) {
         settle_lag(tx, lag, (&actor, now)).await?;
     }
-    if connection.state() == ConnectionState::Deleted && !report.light {
+    if connection.state() == ConnectionState::Deleted
+        && !report.light
+        && end_cross_connect(tx, connection.id, None, now).await?
+    {
         connections::free_port(tx, connection.id, now).await?;
         journal::record(tx, (&actor, now), port, "port free", "no light").await?;
         info!(%port, "free: its connection is deleted and there is no light");
     }
     Ok(())
+}
+
+/// Light shows that the cross-connect is made.
+async fn see_patched(tx: &mut Tx, id: ConnectionId, now: Timestamp) -> Result<(), Error> {
+    let Some(mut it) = inventory::of_connection(tx, id).await? else { return Ok(()) };
+    if it.see_light(now) {
+        inventory::update(tx, &it).await?;
+    }
+    Ok(())
+}
+
+/// The cross-connect of a connection that is gone is taken out: `by` the operator's word, or because
+/// its light is. False while somebody who made it has not said so.
+pub(crate) async fn end_cross_connect(
+    tx: &mut Tx,
+    id: ConnectionId,
+    by: Option<&str>,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let Some(mut it) = inventory::of_connection(tx, id).await? else { return Ok(true) };
+    if by.is_none() && !it.ends_with_light() {
+        return Ok(false);
+    }
+    if it.unpatched.is_none() {
+        it.unpatched = Some(Act { at: now, by: by.map(Into::into) });
+        inventory::update(tx, &it).await?;
+    }
+    Ok(true)
 }
 
 /// What one router leads to is in the plans of the others that carry the same Net.

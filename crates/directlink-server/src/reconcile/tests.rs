@@ -12,6 +12,7 @@ use directlink_model::{
     },
     connection::Bandwidth,
     ids::InterfaceId,
+    needs::Needs,
     plan::{Document, NetPlan, PortPlan, Scope},
     report::{InterfaceReport, LearnedRoute, PortReport},
     tag_set::TagSet,
@@ -215,6 +216,7 @@ async fn a_router_is_told_where_another_leads_for_as_long_as_it_does() {
         bandwidth: Bandwidth::OneGbps,
         lag: None,
         tags: TagSet::default(),
+        needs: Needs::default(),
     };
     let connection = b.app.order_connection(&b.alice(), order).await.unwrap().connection.id;
     let approve = ApproveOrder { connection, port: Some(port("par4-r1/p0")) };

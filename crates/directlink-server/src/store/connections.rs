@@ -29,6 +29,7 @@ macro_rules! lines {
             "SELECT c.id, c.account, c.name, c.lag, c.requested_us, c.delete_asked_us, c.deleted_us, \
                     COALESCE(w.location, c.location) AS location, COALESCE(w.bandwidth, c.bandwidth) AS bandwidth, \
                     COALESCE(w.approved_us, c.approved_us) AS approved_us, \
+                    COALESCE(w.letter_us, c.letter_us) AS letter_us, \
                     COALESCE(w.router, c.router) AS router, COALESCE(w.port, c.port) AS port, \
                     COALESCE(w.light, c.light) AS light, COALESCE(w.light_since_us, c.light_since_us) AS light_since_us, \
                     h.parent, w.account AS partner, h.vlan AS hosted_vlan, h.capacity, h.confirm_until_us, \
@@ -45,7 +46,7 @@ statements! {
     INSERT = "INSERT INTO connection (id, account, name, location, bandwidth, requested_us, lag)
               VALUES ($1, $2, $3, $4, $5, $6, $7)";
     UPDATE = "UPDATE connection SET approved_us = $2, router = $3, port = $4, light = $5, light_since_us = $6,
-                     delete_asked_us = $7, deleted_us = $8, name = $9, lag = $10, refused_us = $11, refusal = $12 WHERE id = $1";
+                     delete_asked_us = $7, deleted_us = $8, name = $9, lag = $10, refused_us = $11, refusal = $12, letter_us = $13 WHERE id = $1";
     UPDATE_HOSTED = "UPDATE connection SET delete_asked_us = $2, deleted_us = $3, name = $4 WHERE id = $1";
     BY_ID = lines!("WHERE c.id = $1");
     // A row for each tag that its account keeps with it, or one.
@@ -82,7 +83,8 @@ statements! {
     ROOM = "SELECT l.code,
                    (SELECT COUNT(*) FROM connection WHERE account = $2 AND deleted_us IS NULL
                     AND id NOT IN (SELECT connection FROM hosted_connection WHERE confirm_until_us IS NOT NULL)) AS live,
-                   (SELECT at_most FROM quota WHERE account = $2 AND name = $3) AS at_most
+                   (SELECT at_most FROM quota WHERE account = $2 AND name = $3) AS at_most,
+                   CASE WHEN EXISTS (SELECT 1 FROM meet_me_room m WHERE m.location = l.code) THEN 1 ELSE 0 END AS is_counted
             FROM location l WHERE l.code = $1";
     HOLDING = lines!("WHERE c.router = $1 AND c.port = $2 AND c.port_freed_us IS NULL");
     FREE_PORT = "UPDATE connection SET port_freed_us = $2 WHERE id = $1";
@@ -138,6 +140,7 @@ pub(crate) async fn update(db: &mut AnyConnection, c: &Connection) -> Result<(),
         .bind(c.lag.map(|lag| lag.to_string()))
         .bind(us(c.refused.as_ref().map(|refused| refused.at)))
         .bind(c.refused.as_ref().map(|refused| refused.reason.as_str()))
+        .bind(us(approval.map(|a| a.letter_at)))
         .execute(db)
         .await?;
     Ok(())
@@ -259,6 +262,8 @@ pub(crate) struct Room {
     pub(crate) live: usize,
     /// Connections that it may have; `None`: the Region's rule.
     pub(crate) limit: Option<u32>,
+    /// The location has only the ports that its inventory tells of.
+    pub(crate) is_counted: bool,
 }
 
 /// All in one statement: each is a walk to the connection's thread and back. `None`: no such location.
@@ -275,7 +280,12 @@ pub(crate) async fn room(
         .await?;
     let read = |row: AnyRow| {
         let limit = row.narrow_or_null("at_most")?;
-        Ok(Room { location: row.word("code")?, live: row.narrow("live")?, limit })
+        Ok(Room {
+            location: row.word("code")?,
+            live: row.narrow("live")?,
+            limit,
+            is_counted: row.yes("is_counted")?,
+        })
     };
     row.map(read).transpose()
 }
@@ -367,10 +377,12 @@ pub(crate) async fn set_letter_token(
 fn read(row: &AnyRow) -> Result<Connection, Error> {
     let bandwidth = row.text("bandwidth")?;
     let port = row.word_or_null("router")?.zip(row.word_or_null("port")?);
+    let letter_at = row.time_or_null("letter_us")?;
     let approval =
         row.time_or_null("approved_us")?.zip(port).map(|(approved_at, (router, port))| Approval {
             approved_at,
             port: PortRef { router, port },
+            letter_at: letter_at.unwrap_or(approved_at),
         });
     let light = row
         .number_or_null("light")?

@@ -20,11 +20,13 @@ pub(crate) mod failover_tests;
 pub(crate) mod gateways;
 pub(crate) mod hosted_connections;
 pub(crate) mod interfaces;
+pub(crate) mod inventory;
 pub(crate) mod journal;
 mod kept;
 pub(crate) mod lags;
 pub(crate) mod nets;
 pub(crate) mod nics;
+pub(crate) mod order_needs;
 pub(crate) mod outbox;
 pub(crate) mod plans;
 pub(crate) mod quotas;
@@ -215,6 +217,8 @@ fn migrator() -> Migrator {
         (10, "cockpit", include_str!("../../migrations/0010_cockpit.sql")),
         (13, "mail", include_str!("../../migrations/0013_mail.sql")),
         (14, "desk", include_str!("../../migrations/0014_desk.sql")),
+        (17, "inventory", include_str!("../../migrations/0017_inventory.sql")),
+        (18, "orders", include_str!("../../migrations/0018_orders.sql")),
     ];
     let migration = |(version, name, text): (i64, &'static str, &'static str)| {
         Migration::new(version, name.into(), MigrationType::Simple, text.into_sql_str(), false)

@@ -12,11 +12,12 @@ use super::{
     statements,
 };
 use directlink_model::{
-    ids::AccountId,
+    ids::{AccountId, ConnectionId},
     notice::{Notice, Occasion},
 };
 use jiff::Timestamp;
 use sqlx::{any::AnyRow, query};
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 statements! {
@@ -31,6 +32,7 @@ statements! {
     SENT = "UPDATE mail SET sent_us = $2, failure = NULL WHERE id = $1";
     FAILED = "UPDATE mail SET failure = $2, next_try_us = $3 WHERE id = $1";
     DROP = "UPDATE mail SET dropped_us = $2, failure = $3 WHERE id = $1";
+    LETTERS = "SELECT subject, COUNT(sent_us) AS n, MAX(sent_us) AS last_us FROM mail WHERE kind = 'loa' GROUP BY subject";
     LATEST = "SELECT m.*, a.email FROM mail m JOIN account a ON a.id = m.account
               ORDER BY m.created_us DESC, m.id DESC LIMIT $1";
 }
@@ -137,6 +139,16 @@ pub(crate) async fn latest(
 ) -> Result<Vec<(Mail, String)>, Error> {
     let rows = query(LATEST).bind(i64::try_from(limit).unwrap_or(i64::MAX)).fetch_all(db).await?;
     rows.iter().map(|row| Ok((read(row)?, row.text("email")?))).collect()
+}
+
+/// Of each connection, how many mails with its letter have gone out, and when the last.
+pub(crate) async fn letters(
+    db: &mut AnyConnection,
+) -> Result<BTreeMap<ConnectionId, (usize, Option<Timestamp>)>, Error> {
+    let rows = query(LETTERS).fetch_all(db).await?;
+    let read =
+        |row: &AnyRow| Ok((row.word("subject")?, (row.narrow("n")?, row.time_or_null("last_us")?)));
+    rows.iter().map(read).collect()
 }
 
 fn read(row: &AnyRow) -> Result<Mail, Error> {

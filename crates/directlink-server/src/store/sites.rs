@@ -8,6 +8,7 @@ use super::{
 use directlink_model::{
     connection::{Bandwidth, PortRef},
     ids::{LocationCode, RouterName},
+    inventory::{Optics, Position},
     location::{Location, Port, Router},
 };
 use sqlx::{AnyConnection, any::AnyRow, query};
@@ -22,7 +23,9 @@ statements! {
     ROUTER_WITH_IDENTITY = "SELECT * FROM router WHERE identity = $1";
     ROUTER = "SELECT * FROM router WHERE name = $1";
     ROUTERS = "SELECT * FROM router ORDER BY name";
-    INSERT_PORT = "INSERT INTO port (router, name, speed) VALUES ($1, $2, $3)";
+    INSERT_PORT = "INSERT INTO port (router, name, speed, optics, position) VALUES ($1, $2, $3, $4, $5)";
+    UPDATE_PORT = "UPDATE port SET optics = $3, position = $4 WHERE router = $1 AND name = $2";
+    PORT_AT = "SELECT * FROM port WHERE position = $1";
     PORT = "SELECT * FROM port WHERE router = $1 AND name = $2";
     PORTS = "SELECT * FROM port ORDER BY router, name";
     FREE_PORTS = "SELECT p.* FROM port p JOIN router r ON r.name = p.router
@@ -121,9 +124,32 @@ pub(crate) async fn insert_port(db: &mut AnyConnection, port: &Port) -> Result<(
         .bind(port.router.as_str())
         .bind(port.name.as_str())
         .bind(port.speed.as_str())
+        .bind(port.optics.map(Optics::as_str))
+        .bind(port.position.as_ref().map(Position::to_string))
         .execute(db)
         .await?;
     Ok(())
+}
+
+/// Writes what can change of it.
+pub(crate) async fn update_port(db: &mut AnyConnection, port: &Port) -> Result<(), Error> {
+    query(UPDATE_PORT)
+        .bind(port.router.as_str())
+        .bind(port.name.as_str())
+        .bind(port.optics.map(Optics::as_str))
+        .bind(port.position.as_ref().map(Position::to_string))
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// The one that is wired to it.
+pub(crate) async fn port_at(
+    db: &mut AnyConnection,
+    position: &Position,
+) -> Result<Option<Port>, Error> {
+    let row = query(PORT_AT).bind(position.to_string()).fetch_optional(db).await?;
+    row.as_ref().map(read_port).transpose()
 }
 
 pub(crate) async fn port(db: &mut AnyConnection, at: &PortRef) -> Result<Option<Port>, Error> {
@@ -141,21 +167,13 @@ pub(crate) async fn ports(db: &mut AnyConnection) -> Result<Vec<Port>, Error> {
     query(PORTS).fetch_all(db).await?.iter().map(read_port).collect()
 }
 
-/// The first port of the location that has this speed and no connection, on a router with so many of
-/// them; of this router, if one is given.
-pub(crate) async fn free_port_with(
+/// The ports of the location that have this speed and no connection, in order of their names.
+pub(crate) async fn free_ports(
     db: &mut AnyConnection,
     (location, speed): (&LocationCode, Bandwidth),
-    router: Option<&RouterName>,
-    count: usize,
-) -> Result<Option<Port>, Error> {
+) -> Result<Vec<Port>, Error> {
     let rows = query(FREE_PORTS).bind(location.as_str()).bind(speed.as_str()).fetch_all(db).await?;
-    let free = rows.iter().map(read_port).collect::<Result<Vec<_>, Error>>()?;
-    let fits = |port: &&Port| {
-        router.is_none_or(|router| port.router == *router)
-            && free.iter().filter(|other| other.router == port.router).count() >= count
-    };
-    Ok(free.iter().find(fits).cloned())
+    rows.iter().map(read_port).collect()
 }
 
 pub(crate) async fn setting(
@@ -197,5 +215,7 @@ fn read_port(row: &AnyRow) -> Result<Port, Error> {
         router: row.word("router")?,
         name: row.word("name")?,
         speed: speed.parse().map_err(|()| unreadable("speed", &speed, "not a speed"))?,
+        optics: row.word_or_null("optics")?,
+        position: row.word_or_null("position")?,
     })
 }

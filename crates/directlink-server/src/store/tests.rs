@@ -20,10 +20,12 @@ async fn every_statement_is_understood() {
         ("gateways", gateways::ALL),
         ("hosted_connections", hosted_connections::ALL),
         ("interfaces", interfaces::ALL),
+        ("inventory", inventory::ALL),
         ("journal", journal::ALL),
         ("lags", lags::ALL),
         ("nets", nets::ALL),
         ("nics", nics::ALL),
+        ("order_needs", order_needs::ALL),
         ("outbox", outbox::ALL),
         ("plans", plans::ALL),
         ("quotas", quotas::ALL),
@@ -386,4 +388,42 @@ async fn interfaces_of_a_version_without_further_peers_are_brought_over() {
     assert!(interface.works() && interface.shutdown(peers[0].id, interface.created_at).is_some());
     let test = failover_tests::running(&mut db, id).await.unwrap().unwrap();
     assert_eq!(test.peers, [interface.bgp_peer()].into());
+}
+
+#[tokio::test]
+async fn connections_of_an_earlier_version_have_the_cross_connects_that_their_ports_have_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("region.db");
+    sqlx::any::install_default_drivers();
+    own_file(&path).unwrap();
+    let url = format!("sqlite://{}?mode=rw", path.display());
+    let mut db = connect(&url.parse().unwrap(), &WRITER).await.unwrap();
+    let all = migrator().migrations;
+    let old: Vec<_> = all.iter().filter(|migration| migration.version < 17).cloned().collect();
+    Migrator::with_migrations(old).run(&mut db).await.unwrap();
+    for row in [
+        "INSERT INTO account VALUES ('000000000007', 'net@example.org', 'x', 1)",
+        "INSERT INTO location VALUES ('PAR1', 'A site', 'eu-west-2a')",
+        // Waiting; pending; lit; gone.
+        "INSERT INTO connection (id, account, name, location, bandwidth, requested_us)
+            VALUES ('dxcon-00000001', '000000000007', 'x', 'PAR1', '1Gbps', 1)",
+        "INSERT INTO connection (id, account, name, location, bandwidth, requested_us, approved_us, router, port)
+            VALUES ('dxcon-00000002', '000000000007', 'x', 'PAR1', '1Gbps', 1, 2, 'r', 'p2')",
+        "INSERT INTO connection (id, account, name, location, bandwidth, requested_us, approved_us, router, port,
+                                 light, light_since_us)
+            VALUES ('dxcon-00000003', '000000000007', 'x', 'PAR1', '1Gbps', 1, 3, 'r', 'p3', 1, 4)",
+        "INSERT INTO connection (id, account, name, location, bandwidth, requested_us, approved_us, router, port,
+                                 light, light_since_us, delete_asked_us, deleted_us, port_freed_us)
+            VALUES ('dxcon-00000004', '000000000007', 'x', 'PAR1', '1Gbps', 1, 4, 'r', 'p4', 0, 5, 6, 7, 8)",
+    ] {
+        db.execute(row).await.unwrap();
+    }
+    db.close().await.unwrap();
+    let store = Store::open(&path).await.unwrap();
+    let mut db = store.reader().await.unwrap();
+    let all = inventory::latest(&mut db, 10).await.unwrap();
+    let states: Vec<_> = all.iter().map(|it| (it.port.to_string(), it.state().as_str())).collect();
+    let expected = [("r/p4", "removed"), ("r/p3", "patched"), ("r/p2", "awaited")];
+    assert_eq!(states, expected.map(|(port, state)| (port.to_owned(), state)));
+    assert!(all.iter().all(directlink_model::inventory::CrossConnect::ends_with_light));
 }

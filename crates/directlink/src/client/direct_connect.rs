@@ -37,6 +37,25 @@ impl DirectConnect {
         self.call("DescribeConnections", &json!({})).await
     }
 
+    /// `None`: there is none, or it is another's.
+    pub async fn find_connection(&self, id: &str) -> Result<Option<Value>> {
+        let all = self.connections().await?;
+        let items = all["connections"].as_array().into_iter().flatten();
+        Ok(items.clone().find(|item| item["connectionId"] == id).cloned())
+    }
+
+    /// `None`: there is none, or it is another's.
+    pub async fn find_interface(&self, id: &str) -> Result<Option<Value>> {
+        let all = self.interfaces().await?;
+        let items = all["virtualInterfaces"].as_array().into_iter().flatten();
+        Ok(items.clone().find(|item| item["virtualInterfaceId"] == id).cloned())
+    }
+
+    /// Its Letter of Authorization: a page of PDF, in base64.
+    pub async fn letter(&self, id: &str) -> Result<Value> {
+        self.call("DescribeLoa", &json!({ "connectionId": id })).await
+    }
+
     pub async fn order(&self, name: &str, location: &str, bandwidth: &str) -> Result<Value> {
         let wish = json!({ "connectionName": name, "location": location, "bandwidth": bandwidth });
         self.call("CreateConnection", &wish).await

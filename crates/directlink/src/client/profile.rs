@@ -15,7 +15,7 @@ use serde_json::Value;
 
 /// Who calls, and whom. Holds a secret: no `Debug`.
 pub struct Profile {
-    /// `http://host:port`
+    /// `https://host:port`
     pub endpoint: String,
     pub region: String,
     pub access_key: String,
@@ -86,15 +86,13 @@ fn in_file(text: Option<&str>, named: Option<&str>) -> Result<Value> {
     }
 }
 
-/// `http://host:port` of any address there.
+/// Scheme, host and port of any address there.
 fn origin(url: &str) -> Result<String> {
     let uri: http::Uri = url.parse().with_context(|| format!("'{url}' is no URL"))?;
     let host = uri.authority().with_context(|| format!("'{url}' has no host"))?;
-    ensure!(
-        uri.scheme_str() == Some("http"),
-        "'{url}': this command speaks HTTP without TLS; give an http:// address, of a tunnel if need be"
-    );
-    Ok(format!("http://{host}"))
+    let scheme = uri.scheme_str().unwrap_or_default();
+    ensure!(matches!(scheme, "http" | "https"), "'{url}': give an http:// or https:// address");
+    Ok(format!("{scheme}://{host}"))
 }
 
 #[cfg(test)]
@@ -109,7 +107,8 @@ mod tests {
         "own": {"access_key": "OWN", "secret_key": "s",
                 "endpoints": {"api": "http://file:1/api/v1", "direct_link": "http://own:3/"}},
         "keys": {"access_key": "KEYS", "secret_key": "s"},
-        "tls": {"access_key": "TLS", "secret_key": "s", "endpoint": "cli:2"}
+        "tls": {"access_key": "TLS", "secret_key": "s", "endpoint": "cli:2"},
+        "odd": {"access_key": "ODD", "secret_key": "s", "endpoint": "ftp://cli:2"}
     }"#;
 
     fn found(
@@ -142,6 +141,7 @@ mod tests {
             (Some("cli"), &[], true, ["CLI", "r", "http://cli:2"]),
             (None, &file_profile[..], true, ["CLI", "r", "http://cli:2"]),
             (Some("own"), &[], true, ["OWN", "eu-west-2", "http://own:3"]),
+            (Some("tls"), &[], true, ["TLS", "eu-west-2", "https://cli:2"]),
             (Some("keys"), &environment[2..], true, ["KEYS", "eu-west-2", "http://env:4"]),
         ] {
             let got = found(profile, environment, file).unwrap();
@@ -157,7 +157,7 @@ mod tests {
             (Some("nobody"), &[], true, "no profile 'nobody'"),
             (Some("nobody"), &[], false, "does not exist"),
             (Some("keys"), &[], true, "OSC_ENDPOINT_API"),
-            (Some("tls"), &[], true, "without TLS"),
+            (Some("odd"), &[], true, "http:// or https://"),
         ] {
             let error = found(profile, environment, file).map(drop).unwrap_err();
             assert!(format!("{error:#}").contains(expected), "{profile:?}: {error:#}");

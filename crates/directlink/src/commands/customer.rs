@@ -1,35 +1,32 @@
-//! What both a Region's operator and its customers type: connections and interfaces.
+//! Who asks: a Region's operator, or one of its customers.
 //!
 //! ```text
 //!   --state DIR, --url URL   the operator: all that the Region has
 //!   otherwise                a customer: what is theirs, with the keys that osc-cli uses
 //! ```
-//!
-//! A hosted interface is accepted here because the OUTSCALE API has no call for it.
 
-use super::operator::{Access, CONNECTIONS, INTERFACES};
+use super::operator::Access;
 use crate::{
-    client::{DirectConnect, Operator, Profile, Sources},
+    client::{Customer as Api, DirectConnect, Operator, Profile, Sources},
     output::{self, Column, Format},
 };
-use anyhow::{Context as _, Result, ensure};
-use clap::{Args, Subcommand};
-use directlink_model::ids::{ConnectionId, GatewayId, InterfaceId, LocationCode};
-use serde_json::Value;
+use anyhow::{Context as _, Result};
+use clap::Args;
+use serde_json::{Value, json};
 use std::{fs, io::ErrorKind, path::PathBuf};
 
 /// Which customer, and how the answer is shown.
 #[derive(Args)]
 pub(crate) struct Customer {
     #[command(flatten)]
-    identity: Identity,
+    pub(super) identity: Identity,
     /// How the answer is printed
     #[arg(long, short, value_enum, default_value_t, value_name = "FORMAT")]
-    output: Format,
+    pub(super) output: Format,
 }
 
 #[derive(Args)]
-struct Identity {
+pub(crate) struct Identity {
     /// A profile of ~/.osc/config.json; otherwise OSC_ACCESS_KEY and its kin, or the file's default
     #[arg(long, env = "OSC_PROFILE", value_name = "NAME", help_heading = "As a customer")]
     profile: Option<String>,
@@ -45,82 +42,10 @@ struct Identity {
 #[derive(Args)]
 pub(crate) struct Either {
     #[command(flatten)]
-    access: Access,
+    pub(super) access: Access,
     #[command(flatten)]
-    identity: Identity,
+    pub(super) identity: Identity,
 }
-
-#[derive(Subcommand)]
-pub(crate) enum ConnectionCommand {
-    /// List the connections
-    List(Either),
-    /// Order a connection
-    Order {
-        /// What you call it
-        name: String,
-        /// Code of the site where it shall end, as PAR1
-        #[arg(long)]
-        location: LocationCode,
-        /// 1Gbps or 10Gbps
-        #[arg(long, default_value = "1Gbps")]
-        bandwidth: String,
-        #[command(flatten)]
-        customer: Customer,
-    },
-    /// Give a connection up
-    Delete {
-        connection: ConnectionId,
-        #[command(flatten)]
-        customer: Customer,
-    },
-}
-
-#[derive(Subcommand)]
-pub(crate) enum InterfaceCommand {
-    /// List the interfaces
-    List(Either),
-    /// Show one interface
-    Show {
-        interface: InterfaceId,
-        #[command(flatten)]
-        either: Either,
-    },
-    /// Take a hosted interface that somebody made for you
-    Accept {
-        interface: InterfaceId,
-        /// The virtual gateway that it shall lead to
-        #[arg(long)]
-        gateway: GatewayId,
-        #[command(flatten)]
-        customer: Customer,
-    },
-    /// Refuse a hosted interface that somebody made for you
-    Reject {
-        interface: InterfaceId,
-        #[command(flatten)]
-        customer: Customer,
-    },
-}
-
-/// The same columns as the operator's, by this API's names.
-const OWN_CONNECTIONS: &[Column] = &[
-    ("ID", "connectionId"),
-    ("NAME", "connectionName"),
-    ("LOCATION", "location"),
-    ("BANDWIDTH", "bandwidth"),
-    ("STATE", "connectionState"),
-    ("ROUTER", "awsDeviceV2"),
-];
-const OWN_INTERFACES: &[Column] = &[
-    ("ID", "virtualInterfaceId"),
-    ("CONNECTION", "connectionId"),
-    ("OWNER", "ownerAccount"),
-    ("NAME", "virtualInterfaceName"),
-    ("VLAN", "vlan"),
-    ("ASN", "asnLong"),
-    ("STATE", "virtualInterfaceState"),
-    ("GATEWAY", "virtualGatewayId"),
-];
 
 impl Either {
     pub(super) const fn format(&self) -> Format {
@@ -138,7 +63,26 @@ impl Either {
 }
 
 impl Identity {
-    fn customer(&self) -> Result<DirectConnect> {
+    pub(super) fn customer(&self) -> Result<DirectConnect> {
+        Ok(DirectConnect::new(self.profile()?))
+    }
+
+    /// The OUTSCALE API.
+    pub(super) fn api(&self) -> Result<Api> {
+        self.at("api/v1")
+    }
+
+    /// The actions of ours beside it.
+    pub(super) fn ours(&self) -> Result<Api> {
+        self.at("directlink/v1")
+    }
+
+    fn at(&self, path: &str) -> Result<Api> {
+        let Profile { endpoint, region, access_key, secret_key } = self.profile()?;
+        Ok(Api::new(&format!("{endpoint}/{path}"), &region, &access_key, &secret_key))
+    }
+
+    fn profile(&self) -> Result<Profile> {
         let path = match (&self.config, std::env::home_dir()) {
             (Some(path), _) => path.clone(),
             (None, Some(home)) => home.join(".osc/config.json"),
@@ -149,82 +93,36 @@ impl Identity {
             Err(e) if e.kind() == ErrorKind::NotFound && self.config.is_none() => None,
             Err(e) => return Err(e).with_context(|| path.display().to_string()),
         };
-        let profile = Profile::find(&Sources {
+        Profile::find(&Sources {
             profile: self.profile.as_deref(),
             endpoint: self.endpoint.as_deref(),
             environment: &|name| std::env::var(name).ok(),
             file: file.as_deref(),
-        })?;
-        Ok(DirectConnect::new(profile))
+        })
     }
 }
 
-pub(crate) async fn connection(command: ConnectionCommand) -> Result<()> {
-    match command {
-        ConnectionCommand::List(Either { access, .. }) if access.is_given() => {
-            access.list("connections", CONNECTIONS).await
-        }
-        ConnectionCommand::List(Either { access, identity }) => {
-            let answer = identity.customer()?.connections().await?;
-            list(access.output, "connections", OWN_CONNECTIONS, &answer)
-        }
-        ConnectionCommand::Order { name, location, bandwidth, customer } => {
-            let caller = customer.identity.customer()?;
-            let ordered = caller.order(&name, location.as_str(), &bandwidth).await?;
-            output::one(customer.output, OWN_CONNECTIONS, &ordered)
-        }
-        ConnectionCommand::Delete { connection, customer } => {
-            let caller = customer.identity.customer()?;
-            let deleted = caller.delete_connection(&connection.to_string()).await?;
-            output::one(customer.output, OWN_CONNECTIONS, &deleted)
-        }
-    }
-}
-
-pub(crate) async fn interface(command: InterfaceCommand) -> Result<()> {
-    match command {
-        InterfaceCommand::List(Either { access, .. }) if access.is_given() => {
-            access.list("interfaces", INTERFACES).await
-        }
-        InterfaceCommand::List(Either { access, identity }) => {
-            let answer = identity.customer()?.interfaces().await?;
-            list(access.output, "virtualInterfaces", OWN_INTERFACES, &answer)
-        }
-        InterfaceCommand::Show { interface, either: Either { access, .. } }
-            if access.is_given() =>
-        {
-            let found = access.operator()?.find("interfaces", &interface.to_string()).await?;
-            output::one(access.output, INTERFACES, &found)
-        }
-        InterfaceCommand::Show { interface, either: Either { access, identity } } => {
-            let found = identity.customer()?.interface(&interface.to_string()).await?;
-            output::one(access.output, OWN_INTERFACES, &found)
-        }
-        InterfaceCommand::Accept { interface, gateway, customer } => {
-            let (caller, id) = (customer.identity.customer()?, interface.to_string());
-            caller.confirm(&id, &gateway.to_string()).await?;
-            let accepted = caller.interface(&id).await?;
-            output::one(customer.output, OWN_INTERFACES, &accepted)
-        }
-        InterfaceCommand::Reject { interface, customer } => reject(interface, &customer).await,
-    }
-}
-
-/// To delete an offered interface is to reject it; one that is in use must not go by this word.
-async fn reject(interface: InterfaceId, customer: &Customer) -> Result<()> {
-    let (caller, id) = (customer.identity.customer()?, interface.to_string());
-    let before = caller.interface(&id).await?;
-    let state = before["virtualInterfaceState"].as_str().unwrap_or_default();
-    ensure!(
-        state == "confirming",
-        "{id} is {state}: only an interface that waits to be accepted can be rejected"
-    );
-    caller.delete_interface(&id).await?;
-    let rejected = caller.interface(&id).await?;
-    output::one(customer.output, OWN_INTERFACES, &rejected)
-}
-
-fn list(format: Format, member: &str, columns: &[Column], answer: &Value) -> Result<()> {
+pub(super) fn list(format: Format, member: &str, columns: &[Column], answer: &Value) -> Result<()> {
     let rows = answer[member].as_array().with_context(|| format!("the answer lacks {member}"))?;
     output::list(format, columns, rows, answer)
+}
+
+/// What is gone from the list has nothing to show.
+pub(super) fn show_if_there(
+    format: Format,
+    columns: &[Column],
+    seen: Option<&Value>,
+) -> Result<()> {
+    seen.map_or(Ok(()), |seen| output::one(format, columns, seen))
+}
+
+/// Places, as each side's API has them.
+pub(super) async fn locations(either: &Either, columns: &[Column]) -> Result<()> {
+    const OWN: &[Column] = &[("CODE", "Code"), ("NAME", "Name")];
+    let Either { access, identity } = either;
+    if access.is_given() {
+        return access.list("locations", columns).await;
+    }
+    let answer = identity.api()?.call("ReadLocations", &json!({})).await?;
+    list(access.output, "Locations", OWN, &answer)
 }

@@ -1,7 +1,10 @@
 //! `directlink diagnose`: why is it down? The answer first, then the ladder that it is read from.
 
 use super::customer::Either;
-use crate::output::{self, Column, Format};
+use crate::{
+    client::DirectConnect,
+    output::{self, Column, Format},
+};
 use anyhow::Result;
 use directlink_model::ids::InterfaceId;
 use serde_json::{Value, json};
@@ -49,6 +52,13 @@ fn in_our_words(told: &Value) -> Value {
         "first_failed": if first.is_null() { Value::Null } else { rung(first) },
         "rungs": rungs.map(rung).collect::<Vec<_>>(),
     })
+}
+
+/// What is missing, where data is not wanted: the answer and no ladder.
+pub(super) async fn to_standard_error(caller: &DirectConnect, id: &str) -> Result<()> {
+    let whole = caller.diagnose(id).await?;
+    eprint!("{}", answer(id, &in_our_words(&whole["Diagnosis"])));
+    Ok(())
 }
 
 fn answer(id: &str, told: &Value) -> String {

@@ -112,6 +112,10 @@ pub(crate) struct UpArguments {
     /// Ports of each router; the last is for 10 Gb/s, the others for 1 Gb/s
     #[arg(long, default_value_t = 4, value_name = "N")]
     ports: usize,
+    /// Keep a physical inventory too: a meet-me room and a panel at each location, every port wired to
+    /// it; an order beyond the free ports is then refused
+    #[arg(long)]
+    inventory: bool,
 }
 
 #[derive(Args)]
@@ -175,11 +179,11 @@ pub(crate) fn run(command: LabCommand) -> Result<ExitCode> {
 }
 
 fn up(arguments: UpArguments) -> Result<()> {
-    let UpArguments { state, region, asn, clock, routers, ports } = arguments;
+    let UpArguments { state, region, asn, clock, routers, ports, inventory } = arguments;
     if !(1..=8).contains(&routers) || !(1..=48).contains(&ports) {
         bail!("a lab has 1 to 8 routers at each location, and 1 to 48 ports on each");
     }
-    let wish = Wish { region, asn, clock, routers, ports };
+    let wish = Wish { region, asn, clock, routers, ports, inventory };
     let lab = super::block_on(lab::up(&state.state, &wish))?;
     output::json(&lab.described)
 }

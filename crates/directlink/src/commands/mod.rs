@@ -1,22 +1,33 @@
 //! The command line: what can be typed, and who does it.
 
+mod accounts;
 mod agent;
+mod connections;
 mod customer;
 mod diagnose;
+mod documents;
+mod exit;
+mod interfaces;
+mod inventory;
 mod lab;
+mod nets;
 mod operator;
 mod serve;
+mod sites;
+mod wait;
+mod watch;
 
 use crate::demo;
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
+use exit::Exit;
 use std::{future::Future, io::IsTerminal as _, process::ExitCode};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
 
 /// Dedicated private interconnect: fibre ports, VLANs and BGP into Nets, as a service.
 #[derive(Parser)]
-#[command(name = "directlink", version, arg_required_else_help = true, max_term_width = 110)]
+#[command(name = "directlink", version, arg_required_else_help = true, max_term_width = 110, after_help = exit::HELP)]
 struct CommandLine {
     #[command(subcommand)]
     command: Command,
@@ -35,16 +46,30 @@ enum Command {
     Agent(agent::Arguments),
     #[command(flatten)]
     Operator(operator::OperatorCommand),
+    /// Look again and again at what another command reads
+    Watch(watch::Arguments),
+    /// Print the completion of a shell: `source <(directlink completion bash)`
+    Completion(documents::CompletionArguments),
+    /// Write the manual pages
+    Man(documents::ManArguments),
+}
+
+impl CommandLine {
+    /// Whether it changes nothing.
+    const fn only_reads(&self) -> bool {
+        match &self.command {
+            Command::Operator(command) => command.only_reads(),
+            Command::Lab(lab::LabCommand::Status { .. }) => true,
+            _ => false,
+        }
+    }
 }
 
 /// Reads the command line and does what it says.
 pub fn main() -> ExitCode {
     match run(CommandLine::parse()) {
         Ok(code) => code,
-        Err(error) => {
-            eprintln!("directlink: {error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => exit::of(&error),
     }
 }
 
@@ -55,6 +80,11 @@ fn run(line: CommandLine) -> Result<ExitCode> {
         Command::Serve(arguments) => serve::run(*arguments).map(|()| ExitCode::SUCCESS),
         Command::Agent(arguments) => agent::run(arguments).map(|()| ExitCode::SUCCESS),
         Command::Operator(command) => operator::run(command).map(|()| ExitCode::SUCCESS),
+        Command::Watch(arguments) => watch::run(arguments).map(|()| ExitCode::SUCCESS),
+        Command::Completion(arguments) => {
+            documents::completion(&arguments).map(|()| ExitCode::SUCCESS)
+        }
+        Command::Man(arguments) => documents::man(&arguments).map(|()| ExitCode::SUCCESS),
     }
 }
 

@@ -1,20 +1,28 @@
-//! What the operator of a Region types: sites, routers, ports, orders, accounts, hosts, the clock.
+//! What the operator of a Region types: orders, hosts, mail, the clock; and which command there is for
+//! what.
 
 use super::{
-    customer::{self, ConnectionCommand, Either, InterfaceCommand},
+    accounts::{self, AccountCommand},
+    connections::{self, ConnectionCommand},
+    customer::Either,
     diagnose,
+    interfaces::{self, InterfaceCommand},
+    inventory::{self, CrossConnectCommand, LetterCommand, PanelCommand, RoomCommand},
+    nets::{
+        self, GatewayCommand, NetCommand, QuotaCommand, RouteCommand, RouteTableCommand,
+        SubnetCommand,
+    },
+    sites::{self, LocationCommand, PortCommand, RouterCommand},
 };
 use crate::{
     client::Operator,
-    lab::{Lab, keep_identity},
+    lab::Lab,
     output::{self, Column, Format},
 };
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
-use directlink_model::ids::{
-    ConnectionId, InterfaceId, LocationCode, NicId, RouterName, SubregionName,
-};
-use serde_json::{Value, json};
+use directlink_model::ids::{ConnectionId, InterfaceId, NicId};
+use serde_json::Value;
 use std::{net::Ipv4Addr, path::PathBuf};
 
 #[derive(Subcommand)]
@@ -28,6 +36,18 @@ pub(crate) enum OperatorCommand {
     /// Ports of routers, towards the meet-me room
     #[command(subcommand)]
     Port(PortCommand),
+    /// Meet-me rooms of locations
+    #[command(subcommand)]
+    Room(RoomCommand),
+    /// Patch panels of meet-me rooms
+    #[command(subcommand)]
+    Panel(PanelCommand),
+    /// Cross-connects: customers' fibres, from a panel to a port
+    #[command(subcommand)]
+    CrossConnect(CrossConnectCommand),
+    /// Letters of Authorization
+    #[command(subcommand)]
+    Letter(LetterCommand),
     /// Customers' orders that wait for approval
     #[command(subcommand)]
     Order(OrderCommand),
@@ -37,6 +57,24 @@ pub(crate) enum OperatorCommand {
     /// DirectLink interfaces: a customer's own, to the operator all
     #[command(subcommand)]
     Interface(InterfaceCommand),
+    /// Your Nets
+    #[command(subcommand)]
+    Net(NetCommand),
+    /// Your Subnets
+    #[command(subcommand)]
+    Subnet(SubnetCommand),
+    /// Your virtual gateways
+    #[command(subcommand)]
+    Gateway(GatewayCommand),
+    /// Your route tables
+    #[command(subcommand)]
+    RouteTable(RouteTableCommand),
+    /// The routes in your route tables
+    #[command(subcommand)]
+    Route(RouteCommand),
+    /// What you may have
+    #[command(subcommand)]
+    Quota(QuotaCommand),
     /// Why an interface does not work: what must be in place, rung by rung, and what is missing
     Diagnose {
         interface: InterfaceId,
@@ -75,69 +113,6 @@ pub(crate) struct Access {
 }
 
 #[derive(Subcommand)]
-pub(crate) enum LocationCommand {
-    /// Open a location
-    Add {
-        /// Its code, as PAR1
-        code: LocationCode,
-        /// Site and country, as "Telehouse 3, France"
-        #[arg(long)]
-        name: String,
-        /// The Subregion that it belongs to, as eu-west-2a
-        #[arg(long)]
-        subregion: SubregionName,
-        #[command(flatten)]
-        access: Access,
-    },
-    /// List the locations
-    List(Access),
-}
-
-#[derive(Subcommand)]
-pub(crate) enum RouterCommand {
-    /// Put a router into service; its agent's certificate and key are written once
-    Add {
-        /// Its name, as par1-r1
-        name: RouterName,
-        #[arg(long)]
-        location: LocationCode,
-        /// Its address on the fabric, where it sends and takes VXLAN
-        #[arg(long, value_name = "ADDRESS")]
-        vtep: Ipv4Addr,
-        /// Directory for ca.pem, cert.pem and key.pem, for `directlink agent --identity`
-        #[arg(long, value_name = "DIR")]
-        identity: PathBuf,
-        #[command(flatten)]
-        access: Access,
-    },
-    /// List the routers
-    List(Access),
-}
-
-#[derive(Subcommand)]
-pub(crate) enum PortCommand {
-    /// Put a port into service
-    Add {
-        /// Router and link name, as par1-r1/p0
-        port: String,
-        /// 1Gbps or 10Gbps
-        #[arg(long)]
-        speed: String,
-        #[command(flatten)]
-        access: Access,
-    },
-    /// List the ports, and which connection has each
-    List(Access),
-    /// Free a port although its router still sees light: the cross-connect will not be removed
-    Release {
-        /// Router and link name, as par1-r1/p0
-        port: String,
-        #[command(flatten)]
-        access: Access,
-    },
-}
-
-#[derive(Subcommand)]
 pub(crate) enum OrderCommand {
     /// List the orders that nobody has approved yet
     List(Access),
@@ -161,23 +136,6 @@ pub(crate) enum OrderCommand {
         #[command(flatten)]
         access: Access,
     },
-}
-
-#[derive(Subcommand)]
-pub(crate) enum AccountCommand {
-    /// Open an account; its secret key and password are shown this once
-    Add {
-        /// Login; made up if left out
-        #[arg(long)]
-        email: Option<String>,
-        /// Password; made up if left out
-        #[arg(long, env = "DIRECTLINK_ACCOUNT_PASSWORD", hide_env_values = true)]
-        password: Option<String>,
-        #[command(flatten)]
-        access: Access,
-    },
-    /// List the accounts
-    List(Access),
 }
 
 #[derive(Subcommand)]
@@ -215,17 +173,17 @@ pub(crate) enum ClockCommand {
     },
 }
 
-const LOCATIONS: &[Column] = &[("CODE", "code"), ("NAME", "name"), ("SUBREGION", "subregion")];
-const ROUTERS: &[Column] = &[
+const ORDERS: &[Column] = &[
+    ("ID", "id"),
+    ("ACCOUNT", "account"),
     ("NAME", "name"),
     ("LOCATION", "location"),
-    ("VTEP", "vtep"),
-    ("BGP IDENTIFIER", "bgp_identifier"),
-    ("AGENT CONNECTED", "agent.connected"),
-    ("AGENT BUILD", "agent.build"),
+    ("BANDWIDTH", "bandwidth"),
+    ("REACH", "reach"),
+    ("PROVIDER", "provider"),
+    ("HOSTS EQUIPMENT", "hosts_equipment"),
+    ("ORDERED", "requested_at"),
 ];
-const PORTS: &[Column] =
-    &[("PORT", "port"), ("SPEED", "speed"), ("CONNECTION", "connection"), ("LIGHT", "light")];
 pub(super) const CONNECTIONS: &[Column] = &[
     ("ID", "id"),
     ("ACCOUNT", "account"),
@@ -255,14 +213,6 @@ const OVERDUE: &[Column] = &[
     ("PORT", "port"),
     ("LETTER RAN OUT", "letter_until"),
 ];
-const ACCOUNTS: &[Column] = &[("ID", "id"), ("LOGIN", "login"), ("CREATED", "created_at")];
-const NEW_ACCOUNT: &[Column] = &[
-    ("ID", "id"),
-    ("ACCESS KEY", "access_key"),
-    ("SECRET KEY", "secret_key"),
-    ("LOGIN", "login"),
-    ("PASSWORD", "password"),
-];
 const NICS: &[Column] = &[
     ("ID", "id"),
     ("NET", "net"),
@@ -283,6 +233,37 @@ const MAIL: &[Column] = &[
     ("FAILURE", "failure"),
 ];
 const CLOCK: &[Column] = &[("NOW", "now"), ("VIRTUAL", "virtual")];
+
+impl OperatorCommand {
+    /// Whether it changes nothing.
+    pub(super) const fn only_reads(&self) -> bool {
+        use {ConnectionCommand as C, InterfaceCommand as I};
+        matches!(
+            self,
+            Self::Location(LocationCommand::List(_) | LocationCommand::Show { .. })
+                | Self::Router(RouterCommand::List(_))
+                | Self::Port(PortCommand::List(_))
+                | Self::Room(RoomCommand::List(_))
+                | Self::Panel(PanelCommand::List(_) | PanelCommand::Show { .. })
+                | Self::CrossConnect(CrossConnectCommand::List(_))
+                | Self::Letter(LetterCommand::List(_))
+                | Self::Order(OrderCommand::List(_) | OrderCommand::Overdue(_))
+                | Self::Connection(C::List(_) | C::Show { .. })
+                | Self::Interface(I::List(_) | I::Show { .. })
+                | Self::Net(NetCommand::List(_) | NetCommand::Show { .. })
+                | Self::Subnet(SubnetCommand::List(_))
+                | Self::Gateway(GatewayCommand::List(_) | GatewayCommand::Show { .. })
+                | Self::RouteTable(RouteTableCommand::List(_))
+                | Self::Route(RouteCommand::List(_))
+                | Self::Quota(QuotaCommand::List(_))
+                | Self::Diagnose { .. }
+                | Self::Account(AccountCommand::List(_) | AccountCommand::Quotas { .. })
+                | Self::Nic(NicCommand::List(_))
+                | Self::Mail(MailCommand::List(_))
+                | Self::Clock(ClockCommand::Show(_))
+        )
+    }
+}
 
 impl Access {
     /// Whether somebody asks as the operator.
@@ -306,7 +287,12 @@ impl Access {
         output::list(self.output, columns, rows, &answer)
     }
 
-    async fn add(&self, what: &str, described: &Value, columns: &[Column]) -> Result<()> {
+    pub(super) async fn add(
+        &self,
+        what: &str,
+        described: &Value,
+        columns: &[Column],
+    ) -> Result<()> {
         let answer = self.operator()?.add(what, described).await?;
         output::one(self.output, columns, &answer)
     }
@@ -315,16 +301,26 @@ impl Access {
 pub(crate) fn run(command: OperatorCommand) -> Result<()> {
     super::block_on(async {
         match command {
-            OperatorCommand::Location(command) => location(command).await,
-            OperatorCommand::Router(command) => router(command).await,
-            OperatorCommand::Port(command) => port(command).await,
+            OperatorCommand::Location(command) => sites::location(command).await,
+            OperatorCommand::Router(command) => sites::router(command).await,
+            OperatorCommand::Port(command) => sites::port(command).await,
+            OperatorCommand::Room(command) => inventory::room(command).await,
+            OperatorCommand::Panel(command) => inventory::panel(command).await,
+            OperatorCommand::CrossConnect(command) => inventory::cross_connect(command).await,
+            OperatorCommand::Letter(command) => inventory::letter(command).await,
+            OperatorCommand::Net(command) => nets::net(command).await,
+            OperatorCommand::Subnet(command) => nets::subnet(command).await,
+            OperatorCommand::Gateway(command) => nets::gateway(command).await,
+            OperatorCommand::RouteTable(command) => nets::route_table(command).await,
+            OperatorCommand::Route(command) => nets::route(command).await,
+            OperatorCommand::Quota(command) => nets::quota(command).await,
             OperatorCommand::Order(command) => order(command).await,
-            OperatorCommand::Connection(command) => customer::connection(command).await,
-            OperatorCommand::Interface(command) => customer::interface(command).await,
+            OperatorCommand::Connection(command) => connections::connection(command).await,
+            OperatorCommand::Interface(command) => interfaces::interface(command).await,
             OperatorCommand::Diagnose { interface, either } => {
                 diagnose::run(interface, either).await
             }
-            OperatorCommand::Account(command) => account(command).await,
+            OperatorCommand::Account(command) => accounts::account(command).await,
             OperatorCommand::Nic(command) => nic(command).await,
             OperatorCommand::Mail(MailCommand::List(access)) => access.list("mail", MAIL).await,
             OperatorCommand::Clock(command) => clock(command).await,
@@ -332,45 +328,9 @@ pub(crate) fn run(command: OperatorCommand) -> Result<()> {
     })
 }
 
-async fn location(command: LocationCommand) -> Result<()> {
-    match command {
-        LocationCommand::List(access) => access.list("locations", LOCATIONS).await,
-        LocationCommand::Add { code, name, subregion, access } => {
-            let described = json!({ "code": code, "name": name, "subregion": subregion });
-            access.add("locations", &described, LOCATIONS).await
-        }
-    }
-}
-
-async fn router(command: RouterCommand) -> Result<()> {
-    match command {
-        RouterCommand::List(access) => access.list("routers", ROUTERS).await,
-        RouterCommand::Add { name, location, vtep, identity, access } => {
-            let described = json!({ "name": name, "location": location, "vtep": vtep });
-            let mut answer = access.operator()?.add("routers", &described).await?;
-            keep_identity(&identity, &answer["identity"])?;
-            // The private key is in its file, and nowhere else.
-            answer["identity"] = json!(identity);
-            output::one(access.output, ROUTERS, &answer)
-        }
-    }
-}
-
-async fn port(command: PortCommand) -> Result<()> {
-    match command {
-        PortCommand::List(access) => access.list("ports", PORTS).await,
-        PortCommand::Add { port, speed, access } => {
-            access.add("ports", &json!({ "port": port, "speed": speed }), PORTS).await
-        }
-        PortCommand::Release { port, access } => {
-            access.add(&format!("ports/{port}/release"), &json!({}), PORTS).await
-        }
-    }
-}
-
 async fn order(command: OrderCommand) -> Result<()> {
     match command {
-        OrderCommand::List(access) => access.list("orders", CONNECTIONS).await,
+        OrderCommand::List(access) => access.list("orders", ORDERS).await,
         OrderCommand::Approve { connection, port, access } => {
             let answer =
                 access.operator()?.approve(&connection.to_string(), port.as_deref()).await?;
@@ -384,22 +344,6 @@ async fn order(command: OrderCommand) -> Result<()> {
         OrderCommand::Refuse { connection, reason, access } => {
             let answer = access.operator()?.refuse(&connection.to_string(), &reason).await?;
             output::one(access.output, CONNECTIONS, &answer)
-        }
-    }
-}
-
-async fn account(command: AccountCommand) -> Result<()> {
-    match command {
-        AccountCommand::List(access) => access.list("accounts", ACCOUNTS).await,
-        AccountCommand::Add { email, password, access } => {
-            let mut described = json!({});
-            if let Some(email) = email {
-                described["email"] = email.into();
-            }
-            if let Some(password) = password {
-                described["password"] = password.into();
-            }
-            access.add("accounts", &described, NEW_ACCOUNT).await
         }
     }
 }
@@ -428,7 +372,7 @@ async fn clock(command: ClockCommand) -> Result<()> {
     }
 }
 
-fn seconds(text: &str) -> Result<u64> {
+pub(super) fn seconds(text: &str) -> Result<u64> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let per_unit = match &text[digits.len()..] {
         "" | "s" => 1,

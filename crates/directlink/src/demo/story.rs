@@ -84,6 +84,7 @@ async fn open(stage: &mut Stage, dir: &Path) -> Result<Actors> {
         clock: ClockKind::Real,
         routers: 1,
         ports: 4,
+        inventory: true,
     };
     let lab = lab::up(dir, &wish).await?;
     let account = lab.described.accounts.first().context("the lab has no account")?;

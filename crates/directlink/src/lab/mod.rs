@@ -12,6 +12,7 @@
 //! Links and namespaces are the crate directlink-lab's; here they meet the control plane.
 
 mod attach;
+mod inventory;
 mod record;
 mod region;
 mod status;

@@ -11,6 +11,7 @@
 //! before a new one is made.
 
 use super::{
+    inventory,
     record::{
         Account, Described, Lab, Listen, OperatorAccess, RouterRecord, Running, write_secret,
     },
@@ -61,6 +62,8 @@ pub struct Wish {
     pub routers: usize,
     /// On each router.
     pub ports: usize,
+    /// Whether its physical inventory is kept.
+    pub inventory: bool,
 }
 
 /// A lab that is ready. One that is there already stays as it is; what has died of it is started.
@@ -134,6 +137,9 @@ async fn new(name: &LabName, wish: &Wish) -> Result<Lab> {
     for (number, router) in routers.iter().enumerate() {
         add_router(name, &operator, number, router).await?;
         agents.push(parts.start_agent(&router.name)?);
+    }
+    if wish.inventory {
+        inventory::fill(&operator, &sites, &routers).await?;
     }
     let accounts = vec![account(&operator).await?, account(&operator).await?];
     parts.await_agents(&operator, &agents).await?;

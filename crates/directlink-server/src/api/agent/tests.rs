@@ -14,6 +14,7 @@ use directlink_model::{
     command::{AddLocation, AddPort, AddRouter, ApproveOrder, OrderConnection},
     connection::{Bandwidth, ConnectionState, PortRef},
     ids::{AccountId, ConnectionId},
+    needs::Needs,
     plan::{Document, PortPlan},
     report::PortReport,
     tag_set::TagSet,
@@ -58,7 +59,9 @@ impl Region {
             };
             identities.push(app.add_router(router).await.unwrap().identity);
             let port = port(&format!("r{n}"));
-            app.add_port(AddPort { port, speed: Bandwidth::OneGbps }).await.unwrap();
+            app.add_port(AddPort { port, speed: Bandwidth::OneGbps, optics: None, position: None })
+                .await
+                .unwrap();
         }
         let account = app.add_account(AddAccount::default()).await.unwrap().account.id;
         Self { running, account, identities, _dir: dir }
@@ -110,6 +113,7 @@ impl Region {
             bandwidth: Bandwidth::OneGbps,
             lag: None,
             tags: TagSet::default(),
+            needs: Needs::default(),
         };
         let ctx = self.running.app.context(Caller { account: self.account }, false);
         self.running.app.order_connection(&ctx, order).await.unwrap().connection.id

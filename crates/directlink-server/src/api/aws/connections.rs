@@ -12,6 +12,7 @@ use directlink_model::{
     command::{OrderConnection, RenameConnection},
     connection::{self, Bandwidth, ConnectionState},
     ids::{AccountId, ConnectionId, LagId, RegionName},
+    needs::Needs,
     tag_set::{TagSet, Tagged},
     view::ConnectionView,
 };
@@ -74,7 +75,7 @@ impl<'v> Connection<'v> {
             has_logical_redundancy: "no",
             jumbo_frame_capable: false,
             lag_id: connection.lag,
-            loa_issue_time: letter.map(|a| a.approved_at.as_second()),
+            loa_issue_time: letter.map(|a| a.letter_at.as_second()),
             location: connection.location.as_str(),
             mac_sec_capable: false,
             owner_account: connection.account,
@@ -116,7 +117,9 @@ pub(super) async fn create(call: Call<'_>) -> Outcome {
     given.refuse(&["requestMACSec"])?;
     let lag = given.id("lagId", LagId::PREFIX)?;
     let tags = given_tags(given)?;
-    let command = OrderConnection { name, location, bandwidth, lag, tags: tags.clone() };
+    let provider = given.text("providerName")?.map(str::to_owned);
+    let needs = Needs { provider, ..Needs::default() };
+    let command = OrderConnection { name, location, bandwidth, lag, tags: tags.clone(), needs };
     let connection = call.app.order_connection(&call.context, command).await?.connection;
     // It has those that it was ordered with: nobody else knows it yet.
     let tags = alone(connection.id, tags);

@@ -170,6 +170,7 @@ fn text_of(fault: &Fault) -> String {
         | Fault::RuleExists(_)
         | Fault::Route(_)
         | Fault::Group(_)
+        | Fault::Inventory(_)
         | Fault::TagKey(_)
         | Fault::TagValue(_)
         | Fault::NoSuchAccessKey(_)

@@ -4,13 +4,14 @@ use super::{
     Call, Members, Outcome,
     list::{Filter, List, Listed},
     member,
-    params::{DRY_RUN, Field, Kind, id_of, required},
+    params::{DRY_RUN, Field, Kind, Params, id_of, required},
     refusal::Failure,
 };
 use directlink_model::{
     command::OrderConnection,
     connection::{Bandwidth, ConnectionState},
     ids::ConnectionId,
+    needs::Needs,
     tag_set::TagSet,
     view::ConnectionView,
 };
@@ -74,12 +75,18 @@ impl Listed for ConnectionView {
 
 pub(super) async fn create(call: Call<'_>) -> Outcome {
     let params = call.checked(CREATE)?;
+    order(&call, params, Needs::default()).await
+}
+
+/// `call` gives context; what was ordered is in `params`, which is described by its action.
+pub(super) async fn order(call: &Call<'_>, params: Params<'_>, needs: Needs) -> Outcome {
     let command = OrderConnection {
         name: params.needed_text("DirectLinkName")?.to_owned(),
         location: params.needed_text("Location")?.to_owned(),
         bandwidth: bandwidth(params.needed_text("Bandwidth")?)?,
         lag: None,
         tags: TagSet::default(),
+        needs,
     };
     let view = call.app.order_connection(&call.context()?, command).await?;
     Ok(member("DirectLink", DirectLink::new(&view, call.app.region().name.as_str())))

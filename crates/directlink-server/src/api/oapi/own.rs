@@ -3,21 +3,54 @@
 //! answers under `/api/v1` stays what is described, neither less nor more.
 
 use super::{
-    Access, Action, Call, Outcome, member,
-    params::{Field, Kind, id_of, required},
+    Access, Action, Call, Outcome, connections, member,
+    params::{DRY_RUN, Field, Kind, id_of, optional, required},
 };
 use directlink_model::{
+    Fault,
     diagnosis::{Diagnosis, Rung},
     ids::InterfaceId,
+    needs::{Needs, Reach},
 };
 use serde_json::{Value, json};
 
 /// Every one.
-pub(super) static OWN_ACTIONS: &[Action] = &[Action {
-    name: "DiagnoseDirectLinkInterface",
-    access: Access::Signed,
-    run: |call| Box::pin(diagnose(call)),
-}];
+pub(super) static OWN_ACTIONS: &[Action] = &[
+    Action {
+        name: "DiagnoseDirectLinkInterface",
+        access: Access::Signed,
+        run: |call| Box::pin(diagnose(call)),
+    },
+    Action { name: "OrderDirectLink", access: Access::Signed, run: |call| Box::pin(order(call)) },
+];
+
+/// `CreateDirectLink`, and what the guide wants to be told with an order.
+const ORDER: &[Field<'_>] = &[
+    required("Bandwidth", Kind::Text),
+    required("DirectLinkName", Kind::Text),
+    required("Location", Kind::Text),
+    optional("HostsEquipment", Kind::Flag),
+    optional("NetworkProvider", Kind::Text),
+    optional("Reach", Kind::Text),
+    DRY_RUN,
+];
+
+async fn order(call: Call<'_>) -> Outcome {
+    let params = call.checked(ORDER)?;
+    let reach = params.text("Reach").map(|text| {
+        text.parse::<Reach>().map_err(|why| Fault::BadValue {
+            parameter: "Reach",
+            given: text.escape_default().to_string(),
+            expected: why.to_string(),
+        })
+    });
+    let needs = Needs {
+        reach: reach.transpose()?,
+        provider: params.text("NetworkProvider").map(str::to_owned),
+        hosts_equipment: params.flag("HostsEquipment").unwrap_or(false),
+    };
+    connections::order(&call, params, needs).await
+}
 
 const DIAGNOSE: &[Field<'_>] = &[required("DirectLinkInterfaceId", Kind::Id(id_of::<InterfaceId>))];
 

@@ -14,7 +14,7 @@
 
 use crate::{api::identity::Denied, app::Refusal, auth::AuthError, store, throttle::TooFast};
 use directlink_model::{
-    fault::{Fault, GroupFault, HostingFault, LagFault, Quota, RouteFault},
+    fault::{Fault, GroupFault, HostingFault, InventoryFault, LagFault, Quota, RouteFault},
     ids::BadId,
 };
 use http::StatusCode;
@@ -190,6 +190,7 @@ const fn code_of(fault: &Fault) -> Code {
         Fault::Group(fault) => code_of_group(fault),
         Fault::Hosting(fault) => code_of_hosting(fault),
         Fault::Lag(fault) => code_of_lag(fault),
+        Fault::Inventory(fault) => code_of_inventory(fault),
         Fault::TagKey(_) => Code(4069),
         Fault::TagValue(_) => Code(4071),
         Fault::SecurityGroupElsewhere { .. } => Code(4086), // network-mismatch
@@ -205,7 +206,6 @@ const fn code_of(fault: &Fault) -> Code {
         Fault::NoSuchGateway(_) => Code(5068),
         Fault::NoSuchConnection(_) => Code(5072),
         Fault::NoSuchInterface(_) => Code(5073),
-
         Fault::ConnectionNotRequested { .. }
         | Fault::InterfaceNotConfirming { .. }
         | Fault::NoLetter { .. }
@@ -237,6 +237,24 @@ const fn code_of(fault: &Fault) -> Code {
         Fault::NoCapacity { .. } => Code(10001),
         Fault::SubnetFull(_) => Code(10021), // too-many-private-ips
         Fault::TooMany { what, .. } => code_of_quota(*what),
+    }
+}
+
+/// Nothing that this dialect can ask for.
+const fn code_of_inventory(fault: &InventoryFault) -> Code {
+    match fault {
+        InventoryFault::NoSuchRoom(_)
+        | InventoryFault::NoSuchPanel(_)
+        | InventoryFault::NoSuchPosition { .. }
+        | InventoryFault::NoCrossConnect(_)
+        | InventoryFault::NotPatched(_) => Code(5044),
+        InventoryFault::PositionTaken { .. }
+        | InventoryFault::PortWired { .. }
+        | InventoryFault::Apart { .. }
+        | InventoryFault::AlreadyPatched(_)
+        | InventoryFault::CrossConnectInUse(_)
+        | InventoryFault::LetterLapsed(_)
+        | InventoryFault::LetterServed(_) => Code(9004), // device-in-use
     }
 }
 

@@ -11,19 +11,29 @@
 //! | `GET /accounts` | | `{"accounts":[{"id","login","created_at"}]}` |
 //! | `GET /accounts/ID/quotas` | | `{"quotas":[{"quota":"connections","limit":10,"used":1}]}`: what the account may have, and has |
 //! | `POST /accounts/ID/quotas` | `{"quota":"connections","limit":20}`, or `null`: the Region's own rule again | 200 as the `GET` |
+//! | `GET /locations/PAR1` | | the location with `"capacity":[{"speed","ports","free","promised"}]`, its `rooms`, `panels` and `ports`; `orders_beyond_refused`: it has a room, so an order needs a port that is free and not promised |
+//! | `POST /rooms` | `{"room":"PAR1/MMR-1","data_centre":"Telehouse 3"}`; the location's name if left out | 201 `{"room","location","name","data_centre"}` |
+//! | `GET /rooms` | | `{"rooms":[…]}` |
+//! | `POST /panels` | `{"panel":"PAR1/MMR-1/PP-07","positions":24,"connector":"LC"}` | 201 `{"panel","room","name","positions","connector"}` |
+//! | `GET /panels` | | `{"panels":[{…,"wired":[{"position","port","connection"}]}]}` |
 //! | `POST /locations` | `{"code":"PAR1","name":"Telehouse 3, France","subregion":"eu-west-2a"}` | 201, the same |
 //! | `GET /locations` | | `{"locations":[{"code","name","subregion"}]}` |
 //! | `POST /routers` | `{"name":"par1-r1","location":"PAR1","vtep":"10.255.0.1"}` | 201 `{"name","location","vtep","bgp_identifier","identity":{"ca_pem","cert_pem","key_pem"}}`; the private key is shown only here |
 //! | `GET /routers` | | `{"routers":[{"name","location","vtep","bgp_identifier","agent":{"connected","build","last_seen_at","scopes":[{"scope","wanted_generation","acknowledged_generation","failure"}]}}]}` |
 //! | `POST /routers/par1-r1/identity` | `{}` | 200 `{"ca_pem","cert_pem","key_pem"}`: a new one; the old is worth nothing any more |
-//! | `POST /ports` | `{"port":"par1-r1/p0","speed":"1Gbps"}` or `"10Gbps"` | 201 `{"port","router","name","speed","connection":null,"light":null}` |
-//! | `GET /ports` | | `{"ports":[{"port","router","name","speed","connection":"dxcon-…" or null,"light":true, false or null}]}` |
+//! | `POST /ports` | `{"port":"par1-r1/p0","speed":"1Gbps"}` or `"10Gbps"`; `optics`, as `"1000BASE-LX"`, and `position`, as `"PAR1/MMR-1/PP-07/12"`, where they are known | 201 `{"port","router","name","speed","optics","position","connection":null,"light":null,"transceiver":null}` |
+//! | `POST /ports/par1-r1/p0/change` | `{"optics":…,"position":…}`: what is left out stays, null takes away | 200, the port |
+//! | `GET /ports` | | `{"ports":[{"port","router","name","speed","optics","position","connection":"dxcon-…" or null,"light":true, false or null,"transceiver":{"optics","connector","wavelength_nm","vendor","serial","receive_millidbm","transmit_millidbm"} or null}]}` |
 //! | `POST /ports/par1-r1/p0/release` | `{}` | 200, the port: free again although its router still sees light |
-//! | `GET /orders` | | `{"orders":[connection…]}`: those still `requested`, oldest first |
+//! | `GET /orders` | | `{"orders":[connection…]}`: those still `requested`, oldest first, with `reach`, `provider` and `hosts_equipment` as the customer told |
 //! | `GET /orders/overdue` | | `{"orders":[connection…]}`: approved, and not plugged although the letter has run out |
 //! | `GET /connections` | | `{"connections":[{"id","account","name","location","bandwidth","state","requested_at","approved_at","port","light","light_since","hosted_on":"dxcon-…","vlan","refused_at","refusal","letter_until"}]}`; what is not known is null, `hosted_on` and `vlan` are of hosted ones |
 //! | `POST /orders/dxcon-…/approve` | `{}` or `{"port":"par1-r1/p0"}` | 200, the connection: a port is taken, the Letter of Authorization sent |
 //! | `POST /orders/dxcon-…/refuse` | `{"reason":"No room in the meet-me room before June."}` | 200, the connection, `rejected`: its customer is told why |
+//! | `GET /letters` | | `{"letters":[{"connection","name","account","location","issued_at","valid_until","standing","mailed","last_mailed_at"}]}`, the newest first; `standing` is `valid`, `in use`, `run out` or `withdrawn` |
+//! | `POST /letters/dxcon-…/send` | `{}` or `{"renew":true}`: a new one, good from now on | 200, the connection: the letter is mailed once more |
+//! | `GET /cross-connects` | | `{"cross_connects":[{"connection","name","account","location","position","port","state","ordered_at","patched_at","patched_by","unpatched_at","unpatched_by"}]}`, the newest first; `state` is `awaited`, `patched` or `removed` |
+//! | `POST /cross-connects/dxcon-…/patch`, `/unpatch` | `{"by":"Ann, ticket 4711"}`, `at` if not now | 200, the cross-connect |
 //! | `GET /interfaces` | | `{"interfaces":[{"id","connection","owner","name","vlan","asn","mtu","state","gateway","router_address","customer_address","configured","session_up","forwarding"}]}` |
 //! | `GET /interfaces/dxvif-…/diagnosis` | | `{"diagnosis":{"interface","at","customer_address","first_failed":rung or null,"rungs":[{"step","title","outcome","evidence","seen_at","remedy"}]}}`; `outcome` is `passed`, `failed` or `not reached` |
 //! | `GET /nics` | | `{"nics":[{"id","account","net","vni","net_range","subnet","subnet_range","gateway_address","address","mac","vtep","ipv6_subnet_range","ipv6_gateway_address","ipv6_address"}]}` |
@@ -45,9 +55,14 @@ use super::Incoming;
 use crate::app::{AddAccount, App};
 use axum::response::{IntoResponse, Response};
 use directlink_model::{
-    command::{AddLocation, AddPort, AddRouter, ApproveOrder, PlaceNic, RefuseOrder, SetQuota},
+    Fault,
+    command::{
+        AddLocation, AddPanel, AddPort, AddRoom, AddRouter, ApproveOrder, ChangePort, PlaceNic,
+        RecordPatch, RefuseOrder, SetQuota,
+    },
     connection::{ConnectionState, PortRef},
-    ids::{AccountId, ConnectionId, NicId, RouterName},
+    ids::{AccountId, ConnectionId, LocationCode, NicId, RouterName},
+    inventory::RoomRef,
     quota::Quota,
     view::ConnectionView,
 };
@@ -107,12 +122,19 @@ async fn read(app: &App, words: &[&str]) -> Result<Value, Failure> {
         ["accounts"] => json!({ "accounts": accounts(app).await? }),
         ["accounts", id, "quotas"] => quotas(app, word(id)?).await?,
         ["locations"] => json!({ "locations": locations(app).await? }),
+        ["locations", code] => location(app, word(code)?).await?,
+        ["rooms"] => json!({ "rooms": rooms(app, |_| true).await? }),
+        ["panels"] => json!({ "panels": panels(app, |_| true).await? }),
+        ["cross-connects"] => {
+            let views = app.cross_connects().await?;
+            json!({ "cross_connects": views.iter().map(wire::cross_connect).collect::<Vec<_>>() })
+        }
+        ["letters"] => {
+            json!({ "letters": app.letters().await?.iter().map(wire::letter).collect::<Vec<_>>() })
+        }
         ["routers"] => json!({ "routers": routers(app).await? }),
         ["ports"] => json!({ "ports": ports(app).await? }),
-        ["orders"] => {
-            let requested = |view: &ConnectionView| view.state == ConnectionState::Requested;
-            json!({ "orders": connections(app, requested).await? })
-        }
+        ["orders"] => json!({ "orders": orders(app).await? }),
         ["orders", "overdue"] => {
             let views = app.overdue_orders().await?;
             json!({ "orders": views.iter().map(wire::connection).collect::<Vec<_>>() })
@@ -154,6 +176,37 @@ async fn quotas(app: &App, account: AccountId) -> Result<Value, Failure> {
 
 async fn locations(app: &App) -> Result<Vec<Value>, Failure> {
     Ok(app.locations().await?.iter().map(wire::location).collect())
+}
+
+async fn orders(app: &App) -> Result<Vec<Value>, Failure> {
+    let (views, needs) = (app.all_connections(None).await?, app.needs_of_orders().await?);
+    let waiting = views.iter().filter(|view| view.state == ConnectionState::Requested);
+    Ok(waiting.map(|view| wire::order(view, needs.get(&view.connection.id))).collect())
+}
+
+async fn rooms(app: &App, wanted: impl Fn(&RoomRef) -> bool) -> Result<Vec<Value>, Failure> {
+    let views = app.rooms().await?;
+    Ok(views.iter().filter(|v| wanted(&v.room.at)).map(|v| wire::room(&v.room)).collect())
+}
+
+async fn panels(app: &App, wanted: impl Fn(&RoomRef) -> bool) -> Result<Vec<Value>, Failure> {
+    let views = app.rooms().await?;
+    let wanted = views.iter().filter(|view| wanted(&view.room.at));
+    Ok(wanted.flat_map(|view| &view.panels).map(wire::panel_view).collect())
+}
+
+/// One location with all that is in it.
+async fn location(app: &App, code: LocationCode) -> Result<Value, Failure> {
+    let found = app.capacity().await?.into_iter().find(|view| view.location.code == code);
+    let view = found.ok_or_else(|| Fault::NoSuchLocation(code.to_string()))?;
+    let here = |room: &RoomRef| room.location == code;
+    let routers = app.routers().await?;
+    let ports = routers.iter().filter(|view| view.router.location == code).flat_map(|r| &r.ports);
+    let mut value = wire::capacity(&view);
+    value["rooms"] = rooms(app, here).await?.into();
+    value["panels"] = panels(app, here).await?.into();
+    value["ports"] = ports.map(wire::port).collect();
+    Ok(value)
 }
 
 async fn routers(app: &App) -> Result<Vec<Value>, Failure> {
@@ -204,15 +257,17 @@ async fn write(app: &App, words: &[&str], incoming: &Incoming) -> Outcome {
             Ok((StatusCode::OK, wire::identity(&identity)))
         }
         ["ports"] => {
-            let wire::NewPort { port, speed } = body(incoming)?;
+            let wire::NewPort { port, speed, optics, position } = body(incoming)?;
             let speed = speed.parse().map_err(|()| Failure::form("speed is 1Gbps or 10Gbps"))?;
-            let port = app.add_port(AddPort { port: port_ref(&port)?, speed }).await?;
-            Ok((StatusCode::CREATED, wire::new_port(&port)))
+            let (optics, position) = (maybe(optics)?, maybe(position)?);
+            let port = AddPort { port: port_ref(&port)?, speed, optics, position };
+            Ok((StatusCode::CREATED, wire::new_port(&app.add_port(port).await?)))
         }
-        ["ports", router, port, "release"] => {
-            let wire::Nothing {} = body(incoming)?;
-            let view = app.release_port(port_ref(&format!("{router}/{port}"))?).await?;
-            Ok((StatusCode::OK, wire::port(&view)))
+        ["ports", router, port, what] => {
+            change_port(app, port_ref(&format!("{router}/{port}"))?, what, incoming).await
+        }
+        ["rooms"] | ["panels"] | ["cross-connects", _, _] | ["letters", _, "send"] => {
+            write_inventory(app, words, incoming).await
         }
         ["accounts", id, "quotas"] => {
             let (account, wire::NewQuota { quota, limit }) = (word(id)?, body(incoming)?);
@@ -240,6 +295,58 @@ async fn write(app: &App, words: &[&str], incoming: &Incoming) -> Outcome {
             }
             app.advance_clock(SignedDuration::from_secs(seconds)).await?;
             Ok((StatusCode::OK, clock(app)))
+        }
+        _ => Err(Failure::NoSuchAddress),
+    }
+}
+
+async fn change_port(app: &App, port: PortRef, what: &str, incoming: &Incoming) -> Outcome {
+    match what {
+        "release" => {
+            let wire::Nothing {} = body(incoming)?;
+            Ok((StatusCode::OK, wire::port(&app.release_port(port).await?)))
+        }
+        "change" => {
+            let wire::PortChange { optics, position } = body(incoming)?;
+            let optics = optics.map(maybe).transpose()?;
+            let position = position.map(maybe).transpose()?;
+            app.change_port(ChangePort { port: port.clone(), optics, position }).await?;
+            let routers = app.routers().await?;
+            let mut ports = routers.iter().flat_map(|view| &view.ports);
+            let view = ports.find(|view| view.port.at() == port).ok_or(Failure::NoSuchAddress)?;
+            Ok((StatusCode::OK, wire::port(view)))
+        }
+        _ => Err(Failure::NoSuchAddress),
+    }
+}
+
+async fn write_inventory(app: &App, words: &[&str], incoming: &Incoming) -> Outcome {
+    match words {
+        ["rooms"] => {
+            let wire::NewRoom { room, data_centre } = body(incoming)?;
+            let room = app.add_room(AddRoom { at: word(&room)?, data_centre }).await?;
+            Ok((StatusCode::CREATED, wire::room(&room)))
+        }
+        ["panels"] => {
+            let wire::NewPanel { panel, positions, connector } = body(incoming)?;
+            let connector = maybe(connector)?.unwrap_or_default();
+            let panel = AddPanel { at: word(&panel)?, positions, connector };
+            Ok((StatusCode::CREATED, wire::panel(&app.add_panel(panel).await?)))
+        }
+        ["cross-connects", id, act] => {
+            let (connection, wire::Patch { by, at }) = (word(id)?, body(incoming)?);
+            let record = RecordPatch { connection, by, at };
+            let view = match *act {
+                "patch" => app.patch(record).await?,
+                "unpatch" => app.unpatch(record).await?,
+                _ => return Err(Failure::NoSuchAddress),
+            };
+            Ok((StatusCode::OK, wire::cross_connect(&view)))
+        }
+        ["letters", id, "send"] => {
+            let wire::SendLetter { renew } = body(incoming)?;
+            let view = app.send_letter(word::<ConnectionId>(id)?, renew).await?;
+            Ok((StatusCode::OK, wire::connection(&view)))
         }
         _ => Err(Failure::NoSuchAddress),
     }
@@ -273,6 +380,11 @@ fn body<T: DeserializeOwned>(incoming: &Incoming) -> Result<T, Failure> {
 /// One word of the address.
 fn word<T: FromStr<Err: Display>>(text: &str) -> Result<T, Failure> {
     text.parse().map_err(|error: T::Err| Failure::form(error.to_string()))
+}
+
+/// One that may be left out.
+fn maybe<T: FromStr<Err: Display>>(text: Option<String>) -> Result<Option<T>, Failure> {
+    text.as_deref().map(word).transpose()
 }
 
 /// `par1-r1/p0`.

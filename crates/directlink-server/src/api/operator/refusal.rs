@@ -1,7 +1,9 @@
 //! How the operator's API says no: a status, a short code for programs, a text for people.
 
 use crate::{app::Refusal, store};
-use directlink_model::fault::{Fault, GroupFault, HostingFault, LagFault, RouteFault};
+use directlink_model::fault::{
+    Fault, GroupFault, HostingFault, InventoryFault, LagFault, RouteFault,
+};
 use http::StatusCode;
 use std::borrow::Cow;
 
@@ -68,6 +70,12 @@ impl From<Refusal> for Failure {
     }
 }
 
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
 const BAD: StatusCode = StatusCode::BAD_REQUEST;
 const GONE: StatusCode = StatusCode::NOT_FOUND;
 const CONFLICT: StatusCode = StatusCode::CONFLICT;
@@ -130,6 +138,7 @@ const fn code_of(fault: &Fault) -> (StatusCode, &'static str) {
         Fault::Group(fault) => code_of_group(fault),
         Fault::Hosting(fault) => code_of_hosting(fault),
         Fault::Lag(fault) => code_of_lag(fault),
+        Fault::Inventory(fault) => code_of_inventory(fault),
         Fault::TagKey(_) => (BAD, "tag_key"),
         Fault::TagValue(_) => (BAD, "tag_value"),
         Fault::NoSuchAccessKey(_) => (GONE, "no_such_access_key"),
@@ -185,6 +194,23 @@ const fn code_of_hosting(fault: &HostingFault) -> (StatusCode, &'static str) {
         HostingFault::OneInterface { .. } => (CONFLICT, "one_interface"),
         HostingFault::NoLetter(_) => (CONFLICT, "no_letter"),
         HostingFault::InterfaceStays { .. } => (CONFLICT, "interface_stays"),
+    }
+}
+
+const fn code_of_inventory(fault: &InventoryFault) -> (StatusCode, &'static str) {
+    match fault {
+        InventoryFault::NoSuchRoom(_) => (GONE, "no_such_room"),
+        InventoryFault::NoSuchPanel(_) => (GONE, "no_such_panel"),
+        InventoryFault::NoSuchPosition { .. } => (GONE, "no_such_position"),
+        InventoryFault::NoCrossConnect(_) => (GONE, "no_cross_connect"),
+        InventoryFault::PositionTaken { .. } => (CONFLICT, "position_taken"),
+        InventoryFault::PortWired { .. } => (CONFLICT, "port_wired"),
+        InventoryFault::Apart { .. } => (CONFLICT, "port_elsewhere"),
+        InventoryFault::AlreadyPatched(_) => (CONFLICT, "already_patched"),
+        InventoryFault::NotPatched(_) => (CONFLICT, "not_patched"),
+        InventoryFault::LetterLapsed(_) => (CONFLICT, "letter_lapsed"),
+        InventoryFault::LetterServed(_) => (CONFLICT, "letter_served"),
+        InventoryFault::CrossConnectInUse(_) => (CONFLICT, "cross_connect_in_use"),
     }
 }
 

@@ -3,15 +3,18 @@
 use crate::{app, ca::Identity};
 use directlink_model::{
     account::Account,
-    connection::LETTER_VALID,
+    connection::Approval as Approved,
     diagnosis::{Diagnosis, Rung},
     ids::{LocationCode, RouterName, SubregionName},
+    inventory::{Act, MeetMeRoom, Optics, Panel, Position},
     location::{Location, Port, Region, Router},
+    needs::{Needs, Reach},
     view::{ConnectionView, InterfaceView, QuotaView},
 };
 use directlink_net::Ipv6Block;
+use jiff::Timestamp;
 use secrecy::ExposeSecret;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use std::net::Ipv4Addr;
 
@@ -43,6 +46,8 @@ pub(super) struct NewRouter {
 pub(super) struct NewPort {
     pub(super) port: String,
     pub(super) speed: String,
+    pub(super) optics: Option<String>,
+    pub(super) position: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -63,6 +68,49 @@ pub(super) struct Refusal {
 pub(super) struct Place {
     #[serde(deserialize_with = "Option::deserialize")]
     pub(super) vtep: Option<Ipv4Addr>,
+}
+
+/// What is left out stays as it is, what is null is taken away.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PortChange {
+    #[serde(default, deserialize_with = "given")]
+    pub(super) optics: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    pub(super) position: Option<Option<String>>,
+}
+
+fn given<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(from).map(Some)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewRoom {
+    pub(super) room: String,
+    pub(super) data_centre: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewPanel {
+    pub(super) panel: String,
+    pub(super) positions: u16,
+    pub(super) connector: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Patch {
+    pub(super) by: String,
+    pub(super) at: Option<Timestamp>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SendLetter {
+    #[serde(default)]
+    pub(super) renew: bool,
 }
 
 /// The member `limit` must be there, as that of [`Place`].
@@ -158,8 +206,11 @@ pub(super) fn new_port(port: &Port) -> Value {
         "router": port.router,
         "name": port.name,
         "speed": port.speed.as_str(),
+        "optics": port.optics.map(Optics::as_str),
+        "position": port.position.as_ref().map(Position::to_string),
         "connection": null,
         "light": null,
+        "transceiver": null,
     })
 }
 
@@ -167,6 +218,7 @@ pub(super) fn port(view: &app::PortView) -> Value {
     let mut value = new_port(&view.port);
     value["connection"] = json!(view.connection);
     value["light"] = json!(view.light);
+    value["transceiver"] = json!(view.transceiver);
     value
 }
 
@@ -191,7 +243,7 @@ pub(super) fn connection(view: &ConnectionView) -> Value {
         "light_since": connection.light.map(|l| l.since),
         "hosted_on": hosting.map(|h| h.parent),
         "vlan": hosting.map(|h| h.vlan),
-        "letter_until": connection.letter().ok().map(|a| a.approved_at + LETTER_VALID),
+        "letter_until": connection.letter().ok().map(Approved::letter_until),
         "refused_at": connection.refused.as_ref().map(|r| r.at),
         "refusal": connection.refused.as_ref().map(|r| r.reason.as_str()),
     })
@@ -278,4 +330,96 @@ pub(super) fn mail(view: &app::MailView) -> Value {
         "sent_at": mail.sent_at,
         "dropped_at": mail.dropped_at,
     })
+}
+
+pub(super) fn capacity(view: &app::CapacityView) -> Value {
+    let speed = |s: &app::SpeedCapacity| {
+        json!({
+            "speed": s.speed.as_str(),
+            "ports": s.stock.ports,
+            "free": s.stock.free,
+            "promised": s.stock.promised,
+        })
+    };
+    let mut value = location(&view.location);
+    value["orders_beyond_refused"] = json!(view.is_counted);
+    value["capacity"] = view.speeds.iter().map(speed).collect();
+    value
+}
+
+pub(super) fn room(room: &MeetMeRoom) -> Value {
+    json!({
+        "room": room.at.to_string(),
+        "location": room.at.location,
+        "name": room.at.room,
+        "data_centre": room.data_centre,
+    })
+}
+
+pub(super) fn panel(panel: &Panel) -> Value {
+    json!({
+        "panel": panel.at.to_string(),
+        "room": panel.at.room.to_string(),
+        "name": panel.at.panel,
+        "positions": panel.positions,
+        "connector": panel.connector.as_str(),
+    })
+}
+
+/// With what is wired to it.
+pub(super) fn panel_view(view: &app::PanelView) -> Value {
+    let wired = |(number, wired): (&u16, &app::WiredView)| {
+        json!({
+            "position": number,
+            "port": wired.port.to_string(),
+            "connection": wired.connection,
+        })
+    };
+    let mut value = panel(&view.panel);
+    value["wired"] = view.wired.iter().map(wired).collect();
+    value
+}
+
+pub(super) fn cross_connect(view: &app::CrossConnectView) -> Value {
+    let it = &view.cross_connect;
+    let (patched, unpatched) = (it.patched.as_ref(), it.unpatched.as_ref());
+    let by = |act: &Act| act.by.clone();
+    json!({
+        "connection": it.connection,
+        "name": view.name,
+        "account": view.account,
+        "location": view.location,
+        "position": it.position.as_ref().map(Position::to_string),
+        "port": it.port.to_string(),
+        "state": it.state().as_str(),
+        "ordered_at": it.ordered_at,
+        "patched_at": patched.map(|act| act.at),
+        "patched_by": patched.and_then(by),
+        "unpatched_at": unpatched.map(|act| act.at),
+        "unpatched_by": unpatched.and_then(by),
+    })
+}
+
+pub(super) fn letter(view: &app::LetterView) -> Value {
+    let connection = &view.connection.connection;
+    json!({
+        "connection": connection.id,
+        "name": connection.name,
+        "account": connection.account,
+        "location": connection.location,
+        "issued_at": view.issued_at,
+        "valid_until": view.valid_until,
+        "standing": view.standing.as_str(),
+        "mailed": view.mailed,
+        "last_mailed_at": view.last_mailed_at,
+    })
+}
+
+/// An order that waits, with what its customer told.
+pub(super) fn order(view: &ConnectionView, needs: Option<&Needs>) -> Value {
+    let mut value = connection(view);
+    value["reach"] = json!(needs.and_then(|needs| needs.reach).map(Reach::as_str));
+    value["provider"] = json!(needs.and_then(|needs| needs.provider.clone()));
+    value["hosts_equipment"] = json!(needs.is_some_and(|needs| needs.hosts_equipment));
+    value
 }

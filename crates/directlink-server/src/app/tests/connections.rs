@@ -53,6 +53,7 @@ async fn a_region_without_a_location_has_no_capacity_and_one_with_some_has_not_t
             bandwidth: Bandwidth::OneGbps,
             lag: None,
             tags: TagSet::default(),
+            needs: Needs::default(),
         };
         let context = app.context(Caller { account }, false);
         assert_eq!(fault(app.order_connection(&context, order).await), expected, "{location}");
@@ -189,6 +190,7 @@ async fn quotas_count_what_lives() {
         bandwidth: Bandwidth::OneGbps,
         lag: None,
         tags: TagSet::default(),
+        needs: Needs::default(),
     };
     assert_eq!(fault(b.app.order_connection(&b.alice(), order.clone()).await), "TooMany");
     b.app.delete_connection(&b.alice(), ids[0]).await.unwrap();

@@ -357,6 +357,7 @@ async fn an_interface_leaves_a_share_only_with_it() {
         bandwidth: Bandwidth::OneGbps,
         lag: None,
         tags: TagSet::default(),
+        needs: Needs::default(),
     };
     let own = b.app.order_connection(&b.bob(), order).await.unwrap().connection.id;
     let step = MoveInterface { id, to: own.into() };

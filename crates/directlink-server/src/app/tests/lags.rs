@@ -269,7 +269,10 @@ async fn all_members_end_at_one_router() {
     b.app.add_router(router).await.unwrap();
     for n in 0..3 {
         let port = port(&format!("par1-r2/p{n}"));
-        b.app.add_port(AddPort { port, speed: Bandwidth::OneGbps }).await.unwrap();
+        b.app
+            .add_port(AddPort { port, speed: Bandwidth::OneGbps, optics: None, position: None })
+            .await
+            .unwrap();
     }
     // par1-r1 has room for two more, so the three go to the second router together.
     b.lit().await;
@@ -327,6 +330,7 @@ async fn a_lag_is_ordered_whole_or_not_at_all_and_only_by_its_owner() {
         bandwidth: Bandwidth::OneGbps,
         lag: Some(id),
         tags: TagSet::default(),
+        needs: Needs::default(),
     };
     let gateway = b.gateway(&bob).await;
     let change = ChangeLag { id, name: Some("mine".into()), minimum_links: None };

@@ -6,6 +6,7 @@ mod connections;
 mod failover_tests;
 mod hosted_connections;
 mod interfaces;
+mod inventory;
 mod kept;
 mod lags;
 mod nets;
@@ -25,6 +26,7 @@ use directlink_model::{
     interface::InterfaceState,
     lag::Trunk,
     location::Region,
+    needs::Needs,
     plan::Scope,
     report::{InterfaceReport, LearnedRoute, PortReport, SessionReport},
     security_group::{Admission, Flow, OtherSide, PortRange, Protocol},
@@ -95,7 +97,14 @@ impl Bench {
             app.add_router(router).await.unwrap();
             for n in 0..4 {
                 let speed = if n < 3 { Bandwidth::OneGbps } else { Bandwidth::TenGbps };
-                app.add_port(AddPort { port: port(&format!("{name}/p{n}")), speed }).await.unwrap();
+                app.add_port(AddPort {
+                    port: port(&format!("{name}/p{n}")),
+                    speed,
+                    optics: None,
+                    position: None,
+                })
+                .await
+                .unwrap();
             }
         }
         let alice = app.add_account(AddAccount::default()).await.unwrap().account.id;
@@ -126,6 +135,7 @@ impl Bench {
             bandwidth: Bandwidth::OneGbps,
             lag: None,
             tags: TagSet::default(),
+            needs: Needs::default(),
         };
         self.app.order_connection(&self.alice(), order).await.unwrap()
     }

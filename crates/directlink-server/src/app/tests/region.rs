@@ -16,6 +16,7 @@ async fn a_dry_run_refuses_alike_and_changes_nothing() {
         bandwidth: Bandwidth::OneGbps,
         lag: None,
         tags: TagSet::default(),
+        needs: Needs::default(),
     };
     let range = "10.0.1.0/24".parse().unwrap();
     assert_eq!(fault(app.order_connection(&dry, order("PAR1")).await), "ok");

@@ -1,7 +1,10 @@
-//! The operator's pages: orders and the ports for them, routers and their agents, accounts and their
+//! The operator's pages: orders and the ports for them, the physical inventory, letters, routers and their agents, accounts and their
 //! quotas, everybody's connections and interfaces, what was mailed, and the audit trail.
 
 pub(super) mod accounts;
+pub(super) mod cross_connects;
+pub(super) mod inventory;
+pub(super) mod letters;
 pub(super) mod lines;
 pub(super) mod mail;
 pub(super) mod orders;
@@ -15,8 +18,8 @@ struct CapacityRow {
     code: String,
     name: String,
     subregion: String,
-    /// Speed, free, all.
-    speeds: Vec<(&'static str, usize, usize)>,
+    /// Speed, free, all, promised.
+    speeds: Vec<(&'static str, usize, usize, usize)>,
 }
 
 fn capacity_row(view: &crate::app::CapacityView) -> CapacityRow {
@@ -24,7 +27,11 @@ fn capacity_row(view: &crate::app::CapacityView) -> CapacityRow {
         code: view.location.code.to_string(),
         name: view.location.name.clone(),
         subregion: view.location.subregion.to_string(),
-        speeds: view.speeds.iter().map(|s| (s.speed.as_str(), s.free, s.ports)).collect(),
+        speeds: view
+            .speeds
+            .iter()
+            .map(|s| (s.speed.as_str(), s.stock.free, s.stock.ports, s.stock.promised))
+            .collect(),
     }
 }
 
@@ -37,4 +44,6 @@ struct OrderRow {
     bandwidth: &'static str,
     ordered: When,
     free: usize,
+    /// What its customer told.
+    needs: String,
 }

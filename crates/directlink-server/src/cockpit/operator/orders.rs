@@ -22,8 +22,10 @@ use axum::{
 use directlink_model::{
     Fault,
     command::{ApproveOrder, RefuseOrder},
-    connection::{Connection, ConnectionState, LETTER_VALID, PortRef},
+    connection::{Connection, ConnectionState, PortRef},
     ids::ConnectionId,
+    inventory::{Candidate, Position, optics_of},
+    needs::Needs,
     view::ConnectionView,
 };
 use http::StatusCode;
@@ -63,7 +65,9 @@ async fn middle(cockpit: &Cockpit) -> Result<Queue, Trouble> {
     let capacity = cockpit.app.capacity().await?;
     let requested = |view: &ConnectionView| view.state == ConnectionState::Requested;
     let all = cockpit.app.all_connections(None).await?;
-    let orders = all.iter().filter(|view| requested(view)).map(|v| row(&v.connection, &capacity));
+    let needs = cockpit.app.needs_of_orders().await?;
+    let orders = all.iter().filter(|view| requested(view));
+    let orders = orders.map(|v| row(&v.connection, &capacity, needs.get(&v.connection.id)));
     let overdue = cockpit.app.overdue_orders().await?;
     let overdue = overdue.iter().filter_map(|view| OverdueRow::of(&view.connection)).collect();
     let orders = orders.collect();
@@ -87,12 +91,12 @@ impl OverdueRow {
             name: c.name.clone(),
             account: c.account.to_string(),
             port: approval.port.to_string(),
-            ran_out: when(approval.approved_at + LETTER_VALID),
+            ran_out: when(approval.letter_until()),
         })
     }
 }
 
-fn row(c: &Connection, capacity: &[CapacityView]) -> OrderRow {
+fn row(c: &Connection, capacity: &[CapacityView], needs: Option<&Needs>) -> OrderRow {
     let site = capacity.iter().find(|view| view.location.code == c.location);
     OrderRow {
         id: c.id.to_string(),
@@ -101,8 +105,17 @@ fn row(c: &Connection, capacity: &[CapacityView]) -> OrderRow {
         location: c.location.to_string(),
         bandwidth: c.bandwidth.as_str(),
         ordered: when(c.requested_at),
-        free: site.map_or(0, |site| site.free(c.bandwidth)),
+        free: site.map_or(0, |site| site.stock(c.bandwidth).free),
+        needs: needs.map_or_else(String::new, told),
     }
+}
+
+/// As a sentence for whoever approves it.
+fn told(needs: &Needs) -> String {
+    let reach = needs.reach.map(|reach| reach.says().to_owned());
+    let provider = needs.provider.as_ref().map(|name| format!("provider {name}"));
+    let hosting = needs.hosts_equipment.then(|| "wishes to host equipment".to_owned());
+    reach.into_iter().chain(provider).chain(hosting).collect::<Vec<_>>().join("; ")
 }
 
 #[derive(Template)]
@@ -145,13 +158,14 @@ async fn again(
         return Err(Refusal::Fault(fault).into());
     }
     let capacity = cockpit.app.capacity().await?;
+    let needs = cockpit.app.needs_of_orders().await?;
     let routers = cockpit.app.routers().await?;
     let status = match complaints.is_empty() {
         true => StatusCode::OK,
         false => StatusCode::UNPROCESSABLE_ENTITY,
     };
     let body = Approve {
-        row: row(&view.connection, &capacity),
+        row: row(&view.connection, &capacity, needs.get(&id)),
         optics: view.connection.bandwidth.optics(),
         summary: Summary { complaints: complaints.summary(&["", "port", "reason"]) },
         ports: ports(&view.connection, &routers, given.port, complaints.on("port")),
@@ -188,13 +202,17 @@ fn ports(
 }
 
 fn option(connection: &Connection, router: &RouterView, port: &PortView) -> Choosable {
-    let at = PortRef { router: port.port.router.clone(), port: port.port.name.clone() };
-    let fits = port.port.speed == connection.bandwidth;
+    let (at, seen) = (port.port.at(), port.transceiver.as_ref());
+    let candidate = Candidate { port: &port.port, location: &router.router.location, seen };
+    let fits = candidate.check(&connection.location, connection.bandwidth).is_ok();
     let agent = if router.agent.connected { "" } else { " Its router's agent is not connected." };
+    let optics = optics_of(&port.port, seen);
+    let place = port.port.position.as_ref().map(Position::to_string);
+    let place = place.map_or_else(String::new, |place| format!(", at {place}"));
     let note = match (&port.connection, fits) {
         (Some(holder), _) => format!("Taken by {holder}."),
-        (None, false) => format!("Has {}.", port.port.speed.optics()),
-        (None, true) => format!("Free, {}.{agent}", port.port.speed.optics()),
+        (None, false) => format!("Has {optics}."),
+        (None, true) => format!("Free, {optics}{place}.{agent}"),
     };
     Choosable {
         value: at.to_string(),

@@ -94,11 +94,15 @@ fn port(view: &PortView) -> PortRow {
         name: view.port.name.to_string(),
         speed: view.port.speed.as_str(),
         connection: view.connection.map_or_else(String::new, |id| id.to_string()),
-        light: match view.light {
-            Some(true) => Badge { tone: "good", text: "light" },
-            Some(false) => Badge { tone: "gone", text: "no light" },
-            None => Badge { tone: "wait", text: "not told" },
-        },
+        light: light_badge(view.light),
+    }
+}
+
+pub(super) const fn light_badge(light: Option<bool>) -> Badge {
+    match light {
+        Some(true) => Badge { tone: "good", text: "light" },
+        Some(false) => Badge { tone: "gone", text: "no light" },
+        None => Badge { tone: "wait", text: "not told" },
     }
 }
 

@@ -100,3 +100,86 @@ async fn routers_accounts_and_the_trail_tell_what_is_known() {
     one.has("connection ordered").lacks("quota set");
     assert_eq!(operator.get("/cockpit/accounts/000000000000").await.status, StatusCode::NOT_FOUND);
 }
+
+#[tokio::test]
+async fn the_inventory_is_filled_in_and_an_approval_and_a_letter_name_its_places() {
+    let b = Bench::new().await;
+    let operator = Browser::operator(&b).await;
+    operator.get("/cockpit/inventory").await.has("It has no meet-me room yet").has("par4-r1/p0");
+    let send = async |form: &str, fields: &[(&str, &str)]| {
+        operator.post(&format!("/cockpit/inventory/{form}"), fields).await
+    };
+    for (form, fields, field, text) in [
+        ("rooms", &[("room", "PAR1")][..], "room", "LOCATION/ROOM"),
+        ("rooms", &[("room", "LON9/MMR-1")], "room", "exist"),
+        ("panels", &[("panel", "PAR1/MMR-1/PP-07"), ("positions", "x")], "positions", "number"),
+        ("panels", &[("panel", "PAR1/MMR-1/PP-07"), ("positions", "24")], "panel", "exist"),
+        ("ports", &[("port", "p0")], "port", "ROUTER/PORT"),
+        ("ports", &[("port", "par1-r1/p0"), ("position", "PAR1/MMR-1/PP-07/1")], "port", "exist"),
+        ("ports", &[("port", "par1-r1/p0"), ("optics", "1000BASE-T")], "optics", "1000BASE-LX"),
+    ] {
+        let seen = send(form, fields).await;
+        assert_eq!(seen.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(seen.complaint(field).contains(text), "{fields:?}: {}", seen.html);
+    }
+    send("rooms", &[("room", "PAR1/MMR-1"), ("data_centre", "Magny <1>")]).await;
+    send("panels", &[("panel", "PAR1/MMR-1/PP-07"), ("positions", "24")]).await;
+    let wired = [("port", "par1-r1/p0"), ("position", "PAR1/MMR-1/PP-07/12")];
+    let done = send("ports", &wired).await;
+    let page = operator.get(done.location()).await;
+    page.has("The inventory is changed").has("Magny &#60;1&#62;").has("23 bare");
+    page.has("Its inventory is kept");
+    let id = b.order().await.connection.id;
+    operator.get(&format!("/cockpit/orders/{id}")).await.has(", at PAR1/MMR-1/PP-07/12.");
+    operator.post(&format!("/cockpit/orders/{id}"), &[("port", "par1-r1/p0")]).await;
+    operator.get("/cockpit/inventory").await.has(&format!("subject={id}"));
+    let list = operator.get("/cockpit/cross-connects").await;
+    list.has("PAR1/MMR-1/PP-07/12").has("awaited");
+    let path = format!("/cockpit/cross-connects/{id}");
+    let unnamed = operator.post(&format!("{path}/patch"), &[("by", "")]).await;
+    unnamed.has("1 to 255 characters");
+    let done = operator.post(&format!("{path}/patch"), &[("by", "Ann")]).await;
+    operator.get(done.location()).await.has("The cross-connect is recorded").has("Ann");
+    operator.post(&format!("{path}/unpatch"), &[("by", "Ann")]).await.has("lives");
+}
+
+#[tokio::test]
+async fn a_letter_is_sent_again_and_renewed_by_a_button() {
+    let b = Bench::new().await;
+    let id = b.order().await.connection.id;
+    let operator = Browser::operator(&b).await;
+    operator.get("/cockpit/letters").await.has("No letter was issued yet");
+    operator.post(&format!("/cockpit/orders/{id}"), &[("port", "par1-r1/p0")]).await;
+    let page = operator.get("/cockpit/letters").await;
+    page.has(&id.to_string()).has("valid").has("Send again").has("Renew");
+    let path = format!("/cockpit/letters/{id}");
+    b.wait(jiff::SignedDuration::from_secs(1));
+    let done = operator.post(&path, &[("act", "send")]).await;
+    operator.get(done.location()).await.has("goes out by mail once more");
+    b.wait(jiff::SignedDuration::from_hours(90 * 24));
+    operator.get("/cockpit/letters").await.has("run out").lacks("Send again");
+    operator.post(&path, &[("act", "send")]).await.has("Renew it");
+    let done = operator.post(&path, &[("act", "renew")]).await;
+    operator.get(done.location()).await.has("The letter is renewed").has("valid");
+}
+
+#[tokio::test]
+async fn the_operator_reads_what_a_customer_told_with_the_order() {
+    let b = Bench::new().await;
+    let customer = Browser::of(&b, b.alice).await;
+    let mut fields = vec![
+        ("name", "to the cloud"),
+        ("location", "PAR1"),
+        ("bandwidth", "1Gbps"),
+        ("reach", "router"),
+        ("provider", "Fibres & Co"),
+        ("hosting", "yes"),
+    ];
+    let contrary = customer.post("/cockpit/connections", &fields).await;
+    assert!(contrary.complaint("provider").contains("needs no provider"), "{}", contrary.html);
+    contrary.has("value=\"router\" checked");
+    fields[3].1 = "fibre";
+    assert_eq!(customer.post("/cockpit/connections", &fields).await.status, StatusCode::SEE_OTHER);
+    let told = "a network provider brings a fibre there; provider Fibres &#38; Co; wishes to host";
+    Browser::operator(&b).await.get("/cockpit").await.has(told);
+}

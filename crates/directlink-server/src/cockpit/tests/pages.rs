@@ -218,3 +218,12 @@ async fn the_overview_draws_the_way_and_tells_it_in_words() {
     b.say(false, &[]).await;
     alice.get("/cockpit").await.has("wire bad").has("Wants attention").has("sees no light");
 }
+
+#[tokio::test]
+async fn a_customer_sees_what_the_account_may_have() {
+    let b = Bench::new().await;
+    b.order().await;
+    let page = Browser::of(&b, b.alice).await.get("/cockpit/quotas").await;
+    page.has("DirectLinks per account")
+        .has("<td class=\"number\">1</td><td class=\"number\">10</td>");
+}

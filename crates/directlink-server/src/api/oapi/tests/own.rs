@@ -4,8 +4,17 @@ use super::*;
 
 /// Status, code of the refusal, and the body.
 async fn ours(region: &TestRegion, keys: &Keys, action: &str, id: &str) -> (u16, String, Value) {
-    let headers = [("content-type", "application/json")];
     let body = json!({ "DirectLinkInterfaceId": id }).to_string();
+    send(region, keys, action, body).await
+}
+
+async fn send(
+    region: &TestRegion,
+    keys: &Keys,
+    action: &str,
+    body: String,
+) -> (u16, String, Value) {
+    let headers = [("content-type", "application/json")];
     let path = format!("/directlink/v1/{action}");
     let Answer { status, body, .. } = region.raw(region.signed(keys, &path, &headers, body)).await;
     let code = body["Errors"][0]["Code"].as_str().unwrap_or_default().to_owned();
@@ -56,4 +65,34 @@ async fn a_diagnosis_is_for_whoever_may_read_the_interface_and_shows_no_key() {
     }
     let published = region.oapi(keys, action, json!({ "DirectLinkInterfaceId": id })).await;
     assert_eq!(published.status.as_u16(), 404, "not a published action");
+}
+
+#[tokio::test]
+async fn an_order_takes_along_how_the_network_comes_there() {
+    let region = TestRegion::new().await;
+    let order = |more: Value| {
+        let mut order =
+            json!({ "Location": "PAR1", "Bandwidth": "1Gbps", "DirectLinkName": "told" });
+        order.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        order.to_string()
+    };
+    let by_fibre = json!({ "Reach": "fibre", "NetworkProvider": "Fibres & Co" });
+    let mut dry = by_fibre.clone();
+    dry["DryRun"] = true.into();
+    for (more, status) in [
+        (dry, 200),
+        (by_fibre, 200),
+        (json!({}), 200),
+        (json!({ "Reach": "swimming" }), 400),
+        (json!({ "Reach": "router", "NetworkProvider": "Fibres & Co" }), 400),
+        (json!({ "HostsEquipment": "yes" }), 400),
+        (json!({ "Colour": "red" }), 400),
+    ] {
+        let seen = send(&region, &region.owner, "OrderDirectLink", order(more.clone())).await;
+        assert_eq!(seen.0, status, "{more} {seen:?}");
+    }
+    let orders = region.operator(Method::GET, "orders", json!({})).await.body;
+    let told: Vec<_> =
+        orders["orders"].as_array().unwrap().iter().map(|o| &o["provider"]).collect();
+    assert_eq!(told, [&json!("Fibres & Co"), &Value::Null], "a dry run is no order");
 }
