@@ -10,8 +10,11 @@ use crate::{
     routes::{Neighbour, RouteRows},
     run::Placed,
 };
-use directlink_dataplane::{Peer as PeerCell, Relay, Route, TableError};
-use directlink_model::ids::{InterfaceId, PortName};
+use directlink_dataplane::{Peer as PeerCell, Relay, Route, TableError, Tallies};
+use directlink_model::{
+    figures::{Tally, Traffic},
+    ids::{InterfaceId, PortName},
+};
 use directlink_net::{IpNet, Mac};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,6 +24,7 @@ pub(crate) struct Facts {
     pub(crate) neighbours: BTreeMap<Neighbour, Mac>,
     /// Packets by verdict.
     pub(crate) verdicts: BTreeMap<InterfaceId, BTreeMap<String, u64>>,
+    pub(crate) traffic: BTreeMap<InterfaceId, Traffic>,
     /// Frames that belong to no interface, by the port's ifindex and the tag.
     pub(crate) strays: BTreeMap<(u32, Option<u16>), u64>,
     /// Frames that arrived broken.
@@ -132,6 +136,7 @@ impl Kernel {
             if let Some(tallies) = self.dataplane.interface_tallies(peer.interface_number)? {
                 let seen = tallies.seen().map(|(v, tally)| (v.name().to_owned(), tally.packets));
                 facts.verdicts.insert(peer.interface, seen.collect());
+                facts.traffic.insert(peer.interface, traffic(&tallies));
             }
         }
         for port in ports {
@@ -156,5 +161,13 @@ impl Kernel {
         let Some(mac) = found.and_then(|neighbour| neighbour.mac) else { return Ok(None) };
         self.dataplane.put_neighbour(peer.way, mac)?;
         Ok(Some(mac))
+    }
+}
+
+fn traffic(tallies: &Tallies) -> Traffic {
+    let (from, to) = tallies.carried();
+    Traffic {
+        from_customer: Tally { packets: from.packets, bytes: from.bytes },
+        to_customer: Tally { packets: to.packets, bytes: to.bytes },
     }
 }

@@ -19,6 +19,7 @@ mod capacity;
 mod connections;
 mod diagnosis;
 mod failover_tests;
+pub(crate) mod figures;
 mod gateways;
 mod history;
 mod hosted_connections;
@@ -48,6 +49,7 @@ pub use access_keys::NewAccessKey;
 pub use accounts::{AddAccount, Credential, NewAccount};
 pub use api_logs::{ApiLogs, LogRange};
 pub use capacity::{CapacityView, SpeedCapacity};
+pub use figures::{Figures, Series};
 pub use history::{EVENTS_MAX, Event};
 pub use interfaces::InterfaceFilter;
 pub(crate) use letters::Verified;
@@ -92,6 +94,8 @@ pub struct Parts {
     pub agents: Agents,
     /// Calls of customers that are not yet on disk.
     pub api_logs: ApiLogs,
+    /// What passed on each port and is not yet on disk.
+    pub figures: Figures,
     /// Wakes the reconcile loop. Carries no data: what to do is in the store.
     pub wake: Notify,
     /// Wakes what sends mail. Carries no data, as above.

@@ -4,6 +4,7 @@ use super::{
     Cockpit,
     door::{Customer, Posted},
     form::{Complaints, Input, Summary},
+    graphs::{self, Figures, Graphs, Subject},
     interfaces::Line,
     live::follow,
     page::{Page, Trouble, see_other},
@@ -16,6 +17,7 @@ use crate::{
 };
 use askama::Template;
 use axum::{
+    Json,
     extract::{Path, Query, State},
     response::{IntoResponse, Response},
 };
@@ -23,6 +25,7 @@ use directlink_model::{
     Fault,
     command::RenameConnection,
     connection::{ConnectionState, LETTER_VALID},
+    figures::Span,
     ids::ConnectionId,
     view::{ConnectionView, InterfaceView},
 };
@@ -62,6 +65,18 @@ impl Search {
 #[derive(Deserialize)]
 pub(super) struct Done {
     pub(super) done: Option<String>,
+}
+
+/// How far back its graphs look.
+#[derive(Deserialize)]
+pub(super) struct Over {
+    over: Option<String>,
+}
+
+impl Over {
+    pub(super) fn span(&self) -> Span {
+        graphs::span_of(self.over.as_deref())
+    }
 }
 
 struct Row {
@@ -172,6 +187,7 @@ struct Detail {
     refusal: Option<(String, When)>,
     /// The letter has run out, and no fibre is plugged.
     overdue: bool,
+    graphs: Graphs,
     lines: Vec<Line>,
     can_change: bool,
     takes_interfaces: bool,
@@ -183,12 +199,15 @@ pub(super) async fn show(
     who: Customer,
     Path(id): Path<String>,
     Query(Done { done }): Query<Done>,
+    Query(over): Query<Over>,
 ) -> Result<Response, Trouble> {
     let id: ConnectionId = id.parse().map_err(|_| Trouble::NothingThere)?;
-    let detail = detail(&cockpit, &who, id).await?;
+    let span = over.span();
+    let detail = detail(&cockpit, &who, (id, span)).await?;
     Page::new(detail.row.name.clone(), "connections", &detail)?
         .under("/cockpit/connections", "Connections")
-        .live(format!("/cockpit/connections/{id}/live"))
+        .live(format!("/cockpit/connections/{id}/live?over={}", span.as_str()))
+        .with_graphs()
         .after(done.as_deref())
         .show(&cockpit, &who.signed)
 }
@@ -197,16 +216,35 @@ pub(super) async fn show_live(
     State(cockpit): State<Cockpit>,
     who: Customer,
     Path(id): Path<String>,
+    Query(over): Query<Over>,
 ) -> Result<Response, Trouble> {
     let id: ConnectionId = id.parse().map_err(|_| Trouble::NothingThere)?;
+    let what = (id, over.span());
     let (at, signed) = (cockpit.clone(), who.signed.clone());
     Ok(follow(&cockpit, signed, move || {
         let (at, who) = (at.clone(), who.clone());
-        async move { Ok(detail(&at, &who, id).await?.render()?) }
+        async move { Ok(detail(&at, &who, what).await?.render()?) }
     }))
 }
 
-async fn detail(cockpit: &Cockpit, who: &Customer, id: ConnectionId) -> Result<Detail, Trouble> {
+/// For graphs.js.
+pub(super) async fn figures(
+    State(cockpit): State<Cockpit>,
+    who: Customer,
+    Path(id): Path<String>,
+    Query(over): Query<Over>,
+) -> Result<Response, Trouble> {
+    let id: ConnectionId = id.parse().map_err(|_| Trouble::NothingThere)?;
+    let ctx = who.context(&cockpit);
+    let series = cockpit.app.connection_figures(&ctx, id, over.span()).await?;
+    Ok(Json(Figures::of(&series)).into_response())
+}
+
+async fn detail(
+    cockpit: &Cockpit,
+    who: &Customer,
+    (id, span): (ConnectionId, Span),
+) -> Result<Detail, Trouble> {
     let ctx = who.context(cockpit);
     let view = own(cockpit, who, id).await?;
     let filter = InterfaceFilter { connections: Some(vec![id]), ..InterfaceFilter::default() };
@@ -214,6 +252,8 @@ async fn detail(cockpit: &Cockpit, who: &Customer, id: ConnectionId) -> Result<D
     let line = |view: &InterfaceView| Line::of(view, who.account, ctx.now);
     let locations = cockpit.app.locations().await?;
     let events = cockpit.app.connection_history(&ctx, id).await?;
+    let series = cockpit.app.connection_figures(&ctx, id, span).await?;
+    let page = format!("/cockpit/connections/{id}");
     let c = &view.connection;
     let live = interfaces.iter().filter(|view| view.state.is_live()).count();
     let site = locations.iter().find(|location| location.code == c.location);
@@ -230,6 +270,7 @@ async fn detail(cockpit: &Cockpit, who: &Customer, id: ConnectionId) -> Result<D
         light: c.light.as_ref().map(light),
         overdue: c.is_overdue(ctx.now),
         refusal: c.refused.as_ref().map(|refused| (refused.reason.clone(), when(refused.at))),
+        graphs: Graphs::of(page, &series, Subject::Connection),
         lines: interfaces.iter().map(line).collect(),
         can_change: is_there(view.state),
         takes_interfaces: c.check_takes_interfaces().is_ok(),

@@ -29,6 +29,8 @@ pub(super) struct Page {
     /// Where the middle comes from again as it changes.
     pub(super) live: Option<String>,
     pub(super) notice: Option<&'static str>,
+    /// It has graphs, which load scripts of their own.
+    pub(super) graphs: bool,
 }
 
 impl Page {
@@ -44,6 +46,7 @@ impl Page {
             body: body.render()?,
             live: None,
             notice: None,
+            graphs: false,
         })
     }
 
@@ -54,6 +57,11 @@ impl Page {
 
     pub(super) fn live(mut self, path: impl Into<String>) -> Self {
         self.live = Some(path.into());
+        self
+    }
+
+    pub(super) fn with_graphs(mut self) -> Self {
+        self.graphs = true;
         self
     }
 

@@ -4,7 +4,7 @@ use crate::{
     app::{App, write_tx},
     reconcile::settle_lag,
     store::{
-        Error, Tx, connections, interfaces,
+        Error, Tx, connections, figures, interfaces,
         journal::{self, Actor},
         outbox, plans,
     },
@@ -28,10 +28,11 @@ pub(crate) async fn take_report(
     port: &PortRef,
     report: PortReport,
 ) -> Result<(), Error> {
+    let now = app.now();
+    app.parts().figures.take(port, &report, now);
     if !app.parts().agents.keep(port, report.clone()) {
         return Ok(());
     }
-    let now = app.now();
     let folded = write_tx!(app, false, Error, |tx| { fold(tx, port, &report, now).await });
     if folded.is_err() {
         app.parts().agents.forget(port);
@@ -78,6 +79,9 @@ pub(super) async fn fold(
     }
     if connection != was {
         connections::update(tx, &connection).await?;
+        if connection.deleted_at.is_some() {
+            figures::drop(tx, connection.id).await?;
+        }
         tell_connection(tx, &actor, (&was, &connection), now).await?;
     }
     fold_hosted(tx, &actor, &was, (plan.is_some(), now)).await?;
@@ -114,6 +118,7 @@ async fn fold_hosted(
         let was = Connection { light: wire_was.light, ..hosted.clone() };
         if caught_up && hosted.see_released(now) {
             connections::update(tx, &hosted).await?;
+            figures::drop(tx, hosted.id).await?;
         }
         tell_connection(tx, actor, (&was, &hosted), now).await?;
     }
@@ -145,7 +150,9 @@ impl InterfaceFold<'_> {
         let planned = self.plan.map(|plan| plan.interfaces.get(&interface.id));
         match (planned, said) {
             (Some(None), None) => {
-                interface.see_removed(now);
+                if interface.see_removed(now) {
+                    figures::drop(self.tx, interface.id).await?;
+                }
             }
             // As its plan says, which knows nothing of the peer.
             (Some(Some(planned)), Some(said)) if said.configured => {

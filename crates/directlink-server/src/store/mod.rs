@@ -17,6 +17,7 @@ pub(crate) mod bgp_peers;
 pub(crate) mod connections;
 pub(crate) mod editions;
 pub(crate) mod failover_tests;
+pub(crate) mod figures;
 pub(crate) mod gateways;
 pub(crate) mod hosted_connections;
 pub(crate) mod interfaces;
@@ -215,6 +216,7 @@ fn migrator() -> Migrator {
         (10, "cockpit", include_str!("../../migrations/0010_cockpit.sql")),
         (13, "mail", include_str!("../../migrations/0013_mail.sql")),
         (14, "desk", include_str!("../../migrations/0014_desk.sql")),
+        (19, "figures", include_str!("../../migrations/0019_figures.sql")),
     ];
     let migration = |(version, name, text): (i64, &'static str, &'static str)| {
         Migration::new(version, name.into(), MigrationType::Simple, text.into_sql_str(), false)

@@ -62,6 +62,7 @@ pub(crate) async fn app_in(dir: &TempDir) -> App {
         operator_token: "token".into(),
         agents: Agents::default(),
         api_logs: ApiLogs::default(),
+        figures: Figures::default(),
         wake: Notify::new(),
         wake_mail: Notify::new(),
         stop: watch::Sender::new(false),

@@ -3,8 +3,9 @@
 use super::{
     super::{
         Cockpit,
-        connections::Done,
+        connections::{Done, Over},
         door::{Customer, Posted},
+        graphs::{Figures, Graphs, Subject},
         live::follow,
         page::{Page, Trouble},
         words::{
@@ -16,10 +17,12 @@ use super::{
 };
 use askama::Template;
 use axum::{
+    Json,
     extract::{Path, Query, State},
-    response::Response,
+    response::{IntoResponse, Response},
 };
 use directlink_model::{
+    figures::Span,
     ids::InterfaceId,
     interface::InterfaceState,
     report::{InterfaceReport, LearnedRoute},
@@ -47,6 +50,7 @@ struct Detail {
     can_change: bool,
     /// `None` for one that no router shall carry.
     ladder: Option<Ladder>,
+    graphs: Graphs,
     session: Badge,
     established: Option<When>,
     last_error: Option<String>,
@@ -80,12 +84,15 @@ pub(in crate::cockpit) async fn show(
     who: Customer,
     Path(id): Path<String>,
     Query(Done { done }): Query<Done>,
+    Query(over): Query<Over>,
 ) -> Result<Response, Trouble> {
     let id = id_of(&id)?;
-    let detail = detail(&cockpit, &who, id).await?;
+    let span = over.span();
+    let detail = detail(&cockpit, &who, (id, span)).await?;
     Page::new(detail.line.name.clone(), "interfaces", &detail)?
         .under("/cockpit/interfaces", "Interfaces")
-        .live(format!("/cockpit/interfaces/{id}/live"))
+        .live(format!("/cockpit/interfaces/{id}/live?over={}", span.as_str()))
+        .with_graphs()
         .after(done.as_deref())
         .show(&cockpit, &who.signed)
 }
@@ -94,19 +101,38 @@ pub(in crate::cockpit) async fn live(
     State(cockpit): State<Cockpit>,
     who: Customer,
     Path(id): Path<String>,
+    Query(over): Query<Over>,
 ) -> Result<Response, Trouble> {
-    let id = id_of(&id)?;
+    let what = (id_of(&id)?, over.span());
     let (at, signed) = (cockpit.clone(), who.signed.clone());
     Ok(follow(&cockpit, signed, move || {
         let (at, who) = (at.clone(), who.clone());
-        async move { Ok(detail(&at, &who, id).await?.render()?) }
+        async move { Ok(detail(&at, &who, what).await?.render()?) }
     }))
 }
 
-async fn detail(cockpit: &Cockpit, who: &Customer, id: InterfaceId) -> Result<Detail, Trouble> {
+/// For graphs.js.
+pub(in crate::cockpit) async fn figures(
+    State(cockpit): State<Cockpit>,
+    who: Customer,
+    Path(id): Path<String>,
+    Query(over): Query<Over>,
+) -> Result<Response, Trouble> {
+    let id = id_of(&id)?;
+    let series = cockpit.app.interface_figures(&who.context(&cockpit), id, over.span()).await?;
+    Ok(Json(Figures::of(&series)).into_response())
+}
+
+async fn detail(
+    cockpit: &Cockpit,
+    who: &Customer,
+    (id, span): (InterfaceId, Span),
+) -> Result<Detail, Trouble> {
     let ctx = who.context(cockpit);
     let (view, report) = cockpit.app.interface_now(&ctx, id).await?;
     let events = cockpit.app.interface_history(&ctx, id).await?;
+    let series = cockpit.app.interface_figures(&ctx, id, span).await?;
+    let page = format!("/cockpit/interfaces/{id}");
     let own = view.interface.owner == who.account;
     let ladder = match view.state.is_wanted() {
         true => Some(Ladder::of(&cockpit.app.diagnosis(&ctx, id).await?)),
@@ -129,6 +155,7 @@ async fn detail(cockpit: &Cockpit, who: &Customer, id: InterfaceId) -> Result<De
         csrf: who.signed.csrf.clone(),
         can_change: may_change(view.state),
         ladder,
+        graphs: Graphs::of(page, &series, Subject::Interface),
         session: session_badge(&view, &report),
         established: report.session.established_since.map(when),
         last_error: report.session.last_error.clone(),
