@@ -65,8 +65,8 @@ clients: build ## AWS CLI, boto3, osc-cli, osc-sdk-python, npm's and Rust's SDK 
 
 ##@ Measure it
 
-.PHONY: bench bench-forwarding bench-api
-bench: bench-forwarding bench-api ## both below
+.PHONY: bench bench-forwarding bench-api bench-cockpit
+bench: bench-forwarding bench-api bench-cockpit ## all below
 
 bench-forwarding: setup ## Mpps of the DirectLink road against the kernel's own routing
 	cargo bench --package directlink-dataplane --bench forwarding
@@ -74,6 +74,10 @@ bench-forwarding: setup ## Mpps of the DirectLink road against the kernel's own 
 bench-api: setup ## CPU per API call against moto_server, and with 100,000 connections stored
 	@cargo build --quiet --release --bin directlink
 	@target/venv/bin/python benches/api/bench.py --directlink $(TARGET)/release/directlink
+
+bench-cockpit: setup ## the first byte of each page of Cockpit, with 10,000 connections stored
+	@cargo build --quiet --release --bin directlink
+	@target/venv/bin/python benches/cockpit/bench.py --directlink $(TARGET)/release/directlink
 
 ##@ Show it
 

@@ -56,7 +56,10 @@ impl Figures {
     }
 
     /// What goes on now on each of these.
-    pub(crate) fn rates(&self, ids: impl Iterator<Item = InterfaceId>) -> BTreeMap<InterfaceId, Rate> {
+    pub(crate) fn rates(
+        &self,
+        ids: impl Iterator<Item = InterfaceId>,
+    ) -> BTreeMap<InterfaceId, Rate> {
         let meters = self.meters();
         let rate = |id| meters.values().find_map(|meter| meter.rate(id));
         ids.filter_map(|id| Some((id, rate(id)?))).collect()

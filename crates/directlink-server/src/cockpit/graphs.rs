@@ -114,8 +114,20 @@ impl Graphs {
             spans: Span::ALL.map(option).into(),
             span: span_words(span),
             charts: vec![
-                chart(&columns, "bits", "Traffic in bits per second", bits_words, &[FROM_BITS, TO_BITS]),
-                chart(&columns, "packets", "Traffic in packets per second", packets_words, &[FROM_PACKETS, TO_PACKETS]),
+                chart(
+                    &columns,
+                    "bits",
+                    "Traffic in bits per second",
+                    bits_words,
+                    &[FROM_BITS, TO_BITS],
+                ),
+                chart(
+                    &columns,
+                    "packets",
+                    "Traffic in packets per second",
+                    packets_words,
+                    &[FROM_PACKETS, TO_PACKETS],
+                ),
                 chart(&columns, "drops", "Packets dropped per second", packets_words, &[DROPPED]),
             ],
             states: match subject {
@@ -176,11 +188,8 @@ const TO_BITS: Measure =
     Measure { name: "to you", class: "to", of: |c| c.per_second(c.to.bytes * 8) };
 const FROM_PACKETS: Measure = Measure { of: |c| c.per_second(c.from.packets), ..FROM_BITS };
 const TO_PACKETS: Measure = Measure { of: |c| c.per_second(c.to.packets), ..TO_BITS };
-const DROPPED: Measure = Measure {
-    name: "dropped",
-    class: "dropped",
-    of: |c| c.per_second(c.drops.values().sum()),
-};
+const DROPPED: Measure =
+    Measure { name: "dropped", class: "dropped", of: |c| c.per_second(c.drops.values().sum()) };
 
 fn peak(columns: &[Column], of: fn(&Column) -> f64) -> f64 {
     columns.iter().filter(|column| column.known).map(of).fold(0.0, f64::max)
@@ -240,7 +249,9 @@ fn states(
         };
         let (x, end) = (n * WIDTH / slots, (n + 1) * WIDTH / slots);
         match runs.last_mut() {
-            Some(last) if last.tone == tone && last.x + last.width == x => last.width = end - last.x,
+            Some(last) if last.tone == tone && last.x + last.width == x => {
+                last.width = end - last.x;
+            }
             Some(_) | None => runs.push(Run { x, width: end - x, tone }),
         }
     }
@@ -276,7 +287,9 @@ fn rows(series: &Series, columns: &[Column], all: &Column) -> Vec<Row> {
     let now = Column::of(&series.points[recent], series.span.step_seconds());
     let row = |name: &'static str, bits: Option<Measure>, packets: Measure| {
         let words = |value: &dyn Fn(Measure) -> f64| match bits {
-            Some(bits) => format!("{} · {}", bits_words(value(bits)), packets_words(value(packets))),
+            Some(bits) => {
+                format!("{} · {}", bits_words(value(bits)), packets_words(value(packets)))
+            }
             None => packets_words(value(packets)),
         };
         let of = |column: &Column| match column.known {
@@ -344,7 +357,10 @@ impl Figures {
         let columns: Vec<_> =
             series.points.iter().map(|p| Column::of(std::slice::from_ref(p), step)).collect();
         let curve = |m: &Measure| Curve::of(m.name.into(), m.class, &columns, m.of);
-        let plot = |unit, measures: &[Measure]| Plot { unit, series: measures.iter().map(curve).collect() };
+        let plot = |unit, measures: &[Measure]| Plot {
+            unit,
+            series: measures.iter().map(curve).collect(),
+        };
         let mut verdicts: Vec<&String> = columns.iter().flat_map(|c| c.drops.keys()).collect();
         verdicts.sort_unstable();
         verdicts.dedup();
@@ -369,7 +385,12 @@ impl Figures {
 }
 
 impl Curve {
-    fn of(name: String, class: &'static str, columns: &[Column], of: impl Fn(&Column) -> f64) -> Self {
+    fn of(
+        name: String,
+        class: &'static str,
+        columns: &[Column],
+        of: impl Fn(&Column) -> f64,
+    ) -> Self {
         // Ten to the second are enough digits.
         let value = |c: &Column| c.known.then(|| (of(c) * 10.0).round() / 10.0);
         Self { name, class, values: columns.iter().map(value).collect() }
@@ -418,7 +439,8 @@ mod tests {
         assert_eq!(values, [Some(2_000.0), None, Some(2_000.0)]);
         assert_eq!(figures.at[359], 13_590);
         let columns = [point(100, true), Point::default(), point(100, true), point(100, true)];
-        let columns: Vec<_> = columns.iter().map(|p| Column::of(std::slice::from_ref(p), 10)).collect();
+        let columns: Vec<_> =
+            columns.iter().map(|p| Column::of(std::slice::from_ref(p), 10)).collect();
         let path = path(&columns, FROM_BITS.of, 80.0);
         assert_eq!(path.matches('M').count(), 2, "{path}");
         assert_eq!(path.matches('L').count(), 1, "{path}");
@@ -429,7 +451,8 @@ mod tests {
         let mut points = vec![point(0, true); 4];
         points.push(Point { established_millis: 9_990, ..point(0, true) });
         points.push(point(0, false));
-        let states = states("BGP", &series(points), |p| (p.established_millis, p.seen_millis), "up");
+        let states =
+            states("BGP", &series(points), |p| (p.established_millis, p.seen_millis), "up");
         assert_eq!(states.says, "up 83.3 % of 60 seconds");
         let runs: Vec<_> = states.runs.iter().map(|run| (run.width, run.tone)).collect();
         assert_eq!(runs, [(8, "good"), (2, "wait"), (2, "bad")]);

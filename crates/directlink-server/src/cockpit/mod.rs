@@ -18,6 +18,7 @@ mod connections;
 mod door;
 mod form;
 mod graphs;
+mod hosted;
 mod interfaces;
 mod live;
 mod operator;
@@ -71,6 +72,7 @@ pub(crate) fn customers(app: App, guard: Guard) -> Router {
         .route("/cockpit/connections/{id}/live", get(connections::show_live))
         .route("/cockpit/connections/{id}/figures", get(connections::figures))
         .route("/cockpit/connections/{id}/loa.pdf", get(connections::letter))
+        .route("/cockpit/connections/{id}/accept", post(hosted::accept))
         .route("/cockpit/connections/{id}/edit", get(connections::edit).post(connections::rename))
         .route(
             "/cockpit/connections/{id}/delete",

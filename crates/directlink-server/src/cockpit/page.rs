@@ -120,7 +120,7 @@ impl Page {
     }
 }
 
-const NOTICES: [(&str, &str); 12] = [
+const NOTICES: [(&str, &str); 14] = [
     (
         "ordered",
         "Your order is placed. It stays requested until the operator approves it and sends you the Letter of Authorization.",
@@ -138,6 +138,8 @@ const NOTICES: [(&str, &str); 12] = [
         "accepted",
         "The interface is accepted. It stays pending until both your router and the DirectLink router are configured.",
     ),
+    ("taken", "The hosted connection is yours. Create its interface as soon as it is available."),
+    ("declined", "The hosted connection is rejected."),
     ("rejected", "The hosted interface is rejected."),
     (
         "approved",

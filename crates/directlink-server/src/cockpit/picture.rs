@@ -39,6 +39,8 @@ pub(super) struct Strand {
     pub(super) state: &'static str,
     pub(super) vlan: String,
     pub(super) asn: String,
+    /// What goes on now: into the Net, and out of it.
+    pub(super) rates: Option<(String, String)>,
     /// Of [`Scene::ends`].
     pub(super) end: Option<usize>,
 }
@@ -46,6 +48,8 @@ pub(super) struct Strand {
 /// A gateway with its Net; or what stands for another account's.
 #[derive(Clone, Debug)]
 pub(super) struct End {
+    /// The interfaces that lead there.
+    pub(super) href: String,
     pub(super) gateway: String,
     pub(super) net: String,
     pub(super) subnets: Vec<String>,
@@ -194,6 +198,7 @@ mod tests {
             state: "available",
             vlan: "101".into(),
             asn: "65000".into(),
+            rates: None,
             end,
         }
     }
@@ -214,7 +219,7 @@ mod tests {
 
     fn end(subnets: usize) -> End {
         let subnets = (0..subnets).map(|n| format!("10.0.{n}.0/24")).collect();
-        End { gateway: "vgw-1".into(), net: "vpc-1".into(), subnets }
+        End { href: String::new(), gateway: "vgw-1".into(), net: "vpc-1".into(), subnets }
     }
 
     proptest! {

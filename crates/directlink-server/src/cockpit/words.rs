@@ -66,7 +66,7 @@ pub(super) const fn yes_badge(
 pub(super) const fn connection_says(state: ConnectionState) -> &'static str {
     match state {
         ConnectionState::Ordering => {
-            "Another account offers you a share of its fibre. Confirm it within 7 days (ConfirmConnection of the AWS API), or delete it to reject it."
+            "Another account offers you a share of its fibre. Accept it within 7 days, or reject it."
         }
         ConnectionState::Requested => {
             "You have requested this connection. It stays requested until the operator sends you the Letter of Authorization."

@@ -32,6 +32,7 @@ pub(crate) mod quotas;
 mod readers;
 pub(crate) mod route_tables;
 mod row;
+pub(crate) mod row_pages;
 pub(crate) mod security_groups;
 pub(crate) mod sessions;
 pub(crate) mod sites;
@@ -217,6 +218,7 @@ fn migrator() -> Migrator {
         (13, "mail", include_str!("../../migrations/0013_mail.sql")),
         (14, "desk", include_str!("../../migrations/0014_desk.sql")),
         (19, "figures", include_str!("../../migrations/0019_figures.sql")),
+        (20, "pages", include_str!("../../migrations/0020_pages.sql")),
     ];
     let migration = |(version, name, text): (i64, &'static str, &'static str)| {
         Migration::new(version, name.into(), MigrationType::Simple, text.into_sql_str(), false)

@@ -4,6 +4,7 @@
 mod bgp_peers;
 mod connections;
 mod failover_tests;
+mod figures;
 mod hosted_connections;
 mod interfaces;
 mod kept;

@@ -8,12 +8,11 @@ use super::{
         graphs::{Figures, Graphs, Subject},
         live::follow,
         page::{Page, Trouble},
-        words::{
-            Badge, EventLine, VerdictLine, When, event_line, interface_says, verdict_line, when,
-        },
+        words::{EventLine, VerdictLine, When, event_line, interface_says, verdict_line, when},
     },
     Line, id_of,
     ladder::Ladder,
+    sessions::Sessions,
 };
 use askama::Template;
 use axum::{
@@ -21,16 +20,7 @@ use axum::{
     extract::{Path, Query, State},
     response::{IntoResponse, Response},
 };
-use directlink_model::{
-    figures::Span,
-    ids::InterfaceId,
-    interface::InterfaceState,
-    report::{InterfaceReport, LearnedRoute},
-    view::InterfaceView,
-};
-
-/// So many routes of a kind are shown; the API lists them all.
-const ROUTES_SHOWN: usize = 200;
+use directlink_model::{figures::Span, ids::InterfaceId, interface::InterfaceState};
 
 #[derive(Template)]
 #[template(path = "interface.html")]
@@ -51,32 +41,9 @@ struct Detail {
     /// `None` for one that no router shall carry.
     ladder: Option<Ladder>,
     graphs: Graphs,
-    session: Badge,
-    established: Option<When>,
-    last_error: Option<String>,
-    learned: Vec<Learned>,
-    refused: Vec<(String, String)>,
-    advertised: Vec<String>,
-    counts: [usize; 3],
+    sessions: Sessions,
     verdicts: Vec<VerdictLine>,
     events: Vec<EventLine>,
-}
-
-struct Learned {
-    prefix: String,
-    path: String,
-    med: String,
-    best: bool,
-}
-
-fn learned(route: &LearnedRoute) -> Learned {
-    let path: Vec<_> = route.as_path.iter().map(u32::to_string).collect();
-    Learned {
-        prefix: route.prefix.to_string(),
-        path: path.join(" "),
-        med: route.med.map_or_else(|| "—".into(), |med| med.to_string()),
-        best: route.best,
-    }
 }
 
 pub(in crate::cockpit) async fn show(
@@ -140,7 +107,6 @@ async fn detail(
     };
     let i = &view.interface;
     let line = Line::of(&view, who.account, ctx.now);
-    let shown = |n: usize| n.min(ROUTES_SHOWN);
     Ok(Detail {
         says: interface_says(view.state),
         region_asn: cockpit.app.region().asn.0.as_u32(),
@@ -156,19 +122,7 @@ async fn detail(
         can_change: may_change(view.state),
         ladder,
         graphs: Graphs::of(page, &series, Subject::Interface),
-        session: session_badge(&view, &report),
-        established: report.session.established_since.map(when),
-        last_error: report.session.last_error.clone(),
-        learned: report.learned[..shown(report.learned.len())].iter().map(learned).collect(),
-        refused: report.refused[..shown(report.refused.len())]
-            .iter()
-            .map(|route| (route.prefix.to_string(), route.reason.clone()))
-            .collect(),
-        advertised: report.advertised[..shown(report.advertised.len())]
-            .iter()
-            .map(ToString::to_string)
-            .collect(),
-        counts: [report.learned.len(), report.refused.len(), report.advertised.len()],
+        sessions: Sessions::of(&view, &report),
         verdicts: report.verdicts.iter().map(verdict_line).collect(),
         events: events.into_iter().map(event_line).collect(),
         line,
@@ -186,17 +140,6 @@ const fn may_change(state: InterfaceState) -> bool {
         | InterfaceState::Deleted
         | InterfaceState::Rejected
         | InterfaceState::Expired => false,
-    }
-}
-
-/// The states of RFC 4271; what a router says besides is none of ours to know.
-fn session_badge(view: &InterfaceView, report: &InterfaceReport) -> Badge {
-    let known = ["Idle", "Connect", "Active", "OpenSent", "OpenConfirm"];
-    let text = known.into_iter().find(|known| *known == report.session.state);
-    match (report.session.is_established(), view.state.is_wanted()) {
-        (true, _) => Badge { tone: "good", text: "Established" },
-        (false, true) => Badge { tone: "wait", text: text.unwrap_or("not established") },
-        (false, false) => Badge { tone: "gone", text: "none" },
     }
 }
 

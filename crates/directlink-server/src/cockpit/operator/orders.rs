@@ -24,7 +24,6 @@ use directlink_model::{
     command::{ApproveOrder, RefuseOrder},
     connection::{Connection, ConnectionState, LETTER_VALID, PortRef},
     ids::ConnectionId,
-    view::ConnectionView,
 };
 use http::StatusCode;
 
@@ -61,9 +60,8 @@ pub(in crate::cockpit) async fn queue_live(
 
 async fn middle(cockpit: &Cockpit) -> Result<Queue, Trouble> {
     let capacity = cockpit.app.capacity().await?;
-    let requested = |view: &ConnectionView| view.state == ConnectionState::Requested;
-    let all = cockpit.app.all_connections(None).await?;
-    let orders = all.iter().filter(|view| requested(view)).map(|v| row(&v.connection, &capacity));
+    let requested = cockpit.app.requested_orders().await?;
+    let orders = requested.iter().map(|view| row(&view.connection, &capacity));
     let overdue = cockpit.app.overdue_orders().await?;
     let overdue = overdue.iter().filter_map(|view| OverdueRow::of(&view.connection)).collect();
     let orders = orders.collect();
