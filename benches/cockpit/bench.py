@@ -29,6 +29,7 @@ from growth import insert, rows  # noqa: E402
 from servers import Operator, Server, alone  # noqa: E402
 
 ACCOUNTS = 100
+PORTS = 48  # of a router
 TARGET_MS = 50
 RINGS = {10: 60, 120: 120, 3600: 120}  # strips of each ring, by its step in seconds
 CUSTOMERS = """
@@ -136,12 +137,24 @@ def fill(state: Path, seeded: dict, connections: int):
     insert(database, "net", ({**net, "id": nets[id], "account": id, "vni": 1_000_000 + n} for n, id in others))
     insert(database, "gateway", ({**gateway, "id": gates[id], "account": id, "net": nets[id]} for _, id in others))
     more = [(n, accounts[n % ACCOUNTS], 1_000_000 * n) for n in range(1, connections)]
-    insert(database, "port", ({**port, "name": f"b{n}"} for n, _, _ in more))
+    [router] = rows(database, "SELECT * FROM router")
+    places = {n: (f"par1-b{n // PORTS}", f"p{n % PORTS}") for n, _, _ in more}
+    names = sorted({name for name, _ in places.values()})
+    insert(
+        database,
+        "router",
+        (
+            {**router, "name": name, "identity": name, "vtep": f"10.254.{n // 250}.{n % 250 + 1}",
+             "bgp_identifier": f"10.253.{n // 250}.{n % 250 + 1}"}
+            for n, name in enumerate(names)
+        ),
+    )  # fmt: skip
+    insert(database, "port", ({**port, "router": at[0], "name": at[1]} for at in places.values()))
     insert(
         database,
         "connection",
         (
-            {**connection, "id": f"dxcon-{n:08x}", "account": of, "name": f"bench-{n}", "port": f"b{n}",
+            {**connection, "id": f"dxcon-{n:08x}", "account": of, "name": f"bench-{n}", "router": places[n][0], "port": places[n][1],
              "requested_us": connection["requested_us"] + later}
             for n, of, later in more
         ),
@@ -157,7 +170,14 @@ def fill(state: Path, seeded: dict, connections: int):
     )  # fmt: skip
     subjects = itertools.chain.from_iterable((f"dxcon-{n:08x}", f"dxvif-{n:08x}") for n, _, _ in more)
     uuid = event["id"]
-    insert(database, "event", ({**event, "id": f"{uuid[:-12]}{n:012x}", "subject": s} for n, s in enumerate(subjects)))
+    insert(
+        database,
+        "event",
+        (
+            {**event, "id": f"{uuid[:-12]}{n:012x}", "at_us": event["at_us"] - n, "subject": subject}
+            for n, subject in enumerate(subjects)
+        ),
+    )
     fill_figures(database, [connection["id"], interface["id"]])
     database.commit()
     database.close()

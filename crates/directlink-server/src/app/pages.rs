@@ -62,9 +62,6 @@ impl FromStr for Cursor {
     }
 }
 
-/// Rows that are read at once.
-const CHUNK: usize = 100;
-
 impl App {
     /// Of the caller's connections those that are admitted.
     pub async fn connections_page(
@@ -184,6 +181,8 @@ struct Filling<'a, T> {
     page: Page<T>,
     text: &'a str,
     rows: usize,
+    /// Rows that are read at once: a page, and whether there is more.
+    chunk: usize,
     /// The last row looked at, and the last taken.
     at: Option<Cursor>,
     last: Option<Cursor>,
@@ -196,6 +195,7 @@ impl<'a, T> Filling<'a, T> {
             page: Page { rows: vec![], next: None },
             text: wanted.text,
             rows: wanted.rows,
+            chunk: wanted.rows + 1,
             at: wanted.after.clone(),
             last: None,
             full: false,
@@ -204,12 +204,12 @@ impl<'a, T> Filling<'a, T> {
 
     fn narrowed(&self, account: Option<AccountId>, gone: interfaces::GoneBefore) -> Narrowed {
         let after = self.at.as_ref().map(|at| After { at: at.at, id: at.id.clone() });
-        Narrowed { account, gone, after, text: self.text.to_owned(), rows: CHUNK }
+        Narrowed { account, gone, after, text: self.text.to_owned(), rows: self.chunk }
     }
 
     /// A chunk that is not whole is the last.
     fn ends_with(&mut self, chunk: usize) {
-        self.full = chunk < CHUNK;
+        self.full = chunk < self.chunk;
     }
 
     fn take(&mut self, cursor: Cursor, row: Option<T>) {

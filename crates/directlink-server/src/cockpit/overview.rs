@@ -31,6 +31,8 @@ struct Overview {
     attention: Vec<Attention>,
     drawing: Drawing,
     sentences: Vec<String>,
+    /// Connections that are not drawn.
+    more: usize,
     region_asn: u32,
     empty: bool,
 }
@@ -66,6 +68,10 @@ pub(super) async fn live(State(cockpit): State<Cockpit>, who: Customer) -> Respo
     })
 }
 
+/// So many connections are drawn, and so many things told to want attention; lists have them all.
+const WIRES_MAX: usize = 20;
+const ATTENTION_MAX: usize = 50;
+
 /// What an account has.
 struct Holdings {
     account: AccountId,
@@ -88,17 +94,21 @@ async fn overview(cockpit: &Cockpit, who: &Customer) -> Result<Overview, Trouble
         subnets: app.subnets(&ctx, None).await?.into_iter().map(|view| view.subnet).collect(),
         rates: BTreeMap::new(),
     };
-    let attention = attention(&holdings, ctx.now);
+    let mut attention = attention(&holdings, ctx.now);
+    attention.truncate(ATTENTION_MAX);
     holdings.connections.retain(|view| view.state != ConnectionState::Deleted);
     holdings.interfaces.retain(|view| view.state.is_live());
     let ids = holdings.interfaces.iter().map(|view| view.interface.id);
     holdings.rates = app.parts().figures.rates(ids);
-    let scene = scene(&holdings);
+    let mut scene = scene(&holdings);
+    let more = scene.wires.len().saturating_sub(WIRES_MAX);
+    scene.keep(WIRES_MAX);
     Ok(Overview {
         tiles: tiles(&holdings),
         attention,
         sentences: sentences(&scene),
         drawing: draw(scene),
+        more,
         region_asn: app.region().asn.0.as_u32(),
         empty: holdings.connections.is_empty() && holdings.interfaces.is_empty(),
     })

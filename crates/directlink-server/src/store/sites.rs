@@ -30,9 +30,35 @@ statements! {
                     AND NOT EXISTS (SELECT 1 FROM connection c WHERE c.router = p.router AND c.port = p.name
                                     AND c.port_freed_us IS NULL)
                   ORDER BY p.router, p.name";
+    PORT_COUNTS = "SELECT r.location, p.speed, COUNT(*) AS ports, COUNT(*) - COUNT(c.id) AS free
+                   FROM port p JOIN router r ON r.name = p.router
+                   LEFT JOIN connection c ON c.router = p.router AND c.port = p.name AND c.port_freed_us IS NULL
+                   GROUP BY r.location, p.speed";
     SETTING = "SELECT value FROM setting WHERE name = $1";
     SET = "INSERT INTO setting (name, value) VALUES ($1, $2)
            ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+}
+
+/// How many ports of a speed a location has, and how many of them carry nothing.
+pub(crate) struct PortCount {
+    pub(crate) location: LocationCode,
+    pub(crate) speed: Bandwidth,
+    pub(crate) ports: usize,
+    pub(crate) free: usize,
+}
+
+pub(crate) async fn port_counts(db: &mut AnyConnection) -> Result<Vec<PortCount>, Error> {
+    let rows = query(PORT_COUNTS).fetch_all(db).await?;
+    let count = |row: &AnyRow| {
+        let speed = row.text("speed")?;
+        Ok(PortCount {
+            location: row.word("location")?,
+            speed: speed.parse().map_err(|()| unreadable("speed", &speed, "no speed"))?,
+            ports: row.narrow("ports")?,
+            free: row.narrow("free")?,
+        })
+    };
+    rows.iter().map(count).collect()
 }
 
 pub(crate) async fn insert_location(
