@@ -71,8 +71,8 @@ fuzz: setup ## coverage-guided fuzzing of BGP, BFD and plans: FUZZ_SECONDS each 
 
 ##@ Measure it
 
-.PHONY: bench bench-forwarding bench-api bench-bgp bench-failover
-bench: bench-forwarding bench-api bench-bgp ## these three; not bench-failover, which takes half an hour
+.PHONY: bench bench-forwarding bench-api bench-bgp bench-cockpit bench-failover
+bench: bench-forwarding bench-api bench-cockpit bench-bgp ## these four; not bench-failover, which takes half an hour
 
 bench-forwarding: setup ## Mpps of the DirectLink road against the kernel's own routing
 	cargo bench --package directlink-dataplane --bench forwarding
@@ -80,6 +80,10 @@ bench-forwarding: setup ## Mpps of the DirectLink road against the kernel's own 
 bench-api: setup ## CPU per API call against moto_server, and with 100,000 connections stored
 	@cargo build --quiet --release --bin directlink
 	@target/venv/bin/python benches/api/bench.py --directlink $(TARGET)/release/directlink
+
+bench-cockpit: setup ## the first byte of each page of Cockpit, with 10,000 connections stored
+	@cargo build --quiet --release --bin directlink
+	@target/venv/bin/python benches/cockpit/bench.py --directlink $(TARGET)/release/directlink
 
 bench-bgp: setup ## BGP tables until they forward, against BIRD and FRR; one port full of sessions; CPU and memory
 	@cargo build --quiet --release --workspace --bin directlink

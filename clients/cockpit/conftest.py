@@ -2,8 +2,8 @@
 
 import pytest
 
-from clients import Customer
-from region import Region
+from clients import Customer, Wish
+from region import Region, eventually
 from stage import Desk, chromium
 
 
@@ -24,6 +24,36 @@ def window():
 def ann(cockpit_region, tmp_path_factory) -> Customer:
     """Who orders; her API clients, for what Cockpit does not make: Nets."""
     return Customer(cockpit_region, cockpit_region.accounts[0], tmp_path_factory.mktemp("ann") / "home")
+
+
+@pytest.fixture(scope="session")
+def things(cockpit_region, ann, tmp_path_factory) -> dict:
+    """Something of each kind, made through the API."""
+    made = ann.aws.order("PAR4", "1Gbps", "furnished")
+    port = cockpit_region.approve(made.id)
+    with cockpit_region.cable(port):
+        eventually(lambda: ann.aws.connection(made.id).state, "available")
+        gateway = ann.gateway(ann.net("10.9.0.0/16"))
+        interface = ann.aws.create_interface(made.id, Wish("to a Net", 201, 65020, gateway))
+        guest = cockpit_region.accounts[1].id
+        hosted = ann.aws.allocate_interface(made.id, guest, Wish("for a guest", 202, 65021))
+        bob = Customer(cockpit_region, cockpit_region.accounts[1], tmp_path_factory.mktemp("bob") / "home")
+        theirs = bob.aws.order("PAR1", "1Gbps", "of another")
+        with cockpit_region.cable(cockpit_region.approve(theirs.id)):
+            eventually(lambda: bob.aws.connection(theirs.id).state, "available")
+            offer = Wish("offered to us", 203, 65022)
+            offered = bob.aws.allocate_interface(theirs.id, cockpit_region.accounts[0].id, offer)
+        order = ann.aws.order("PAR1", "1Gbps", "waits")
+        yield {
+            "connection": made.id,
+            "interface": interface.id,
+            "gateway": gateway,
+            "hosted": hosted.id,
+            "offered": offered.id,
+            "guest": guest,
+            "order": order.id,
+            "account": cockpit_region.accounts[0].id,
+        }
 
 
 @pytest.fixture

@@ -103,7 +103,7 @@ class Office:
         """BIRD with what Cockpit wrote, its two marked places filled in: the port, and the office's prefix."""
         [own] = re.findall(r"ip address add (\S+) dev", configuration)
         inside = ("ip", "-netns", self.netns)
-        run(*inside, "address", "add", own, "dev", f"vl{vlan}")
+        run(*inside, "address", "replace", own, "dev", f"vl{vlan}")
         run(*inside, "link", "set", f"vl{vlan}", "up")
         out, policy_in = configuration.split("_IN = [", 1)
         text = out.replace("192.0.2.0/24", OFFICE) + "_IN = [" + policy_in.replace("192.0.2.0/24", "10.0.0.0/8{8,32}")
@@ -113,10 +113,19 @@ class Office:
         log = open(self.dir / "bird.log", "w")
         self.bird = subprocess.Popen([str(word) for word in bird], stdout=log, stderr=log)
 
-    def close(self):
+    def be_silent(self):
         if self.bird:
             self.bird.terminate()
             self.bird.wait(10)
+            self.bird = None
+
+    def ping(self, address: str, times: int):
+        """Traffic, whether or not somebody answers."""
+        command = ["ip", "netns", "exec", self.netns, "ping", "-q", "-i", "0.02", "-c", str(times), "-W", "1"]
+        subprocess.run([*command, "-I", OFFICE.replace(".0/24", ".1"), address], capture_output=True, timeout=60)
+
+    def close(self):
+        self.be_silent()
         with suppress(AssertionError):
             self.pull()
         run("ip", "netns", "del", self.netns)

@@ -122,6 +122,7 @@ pub(crate) fn interface_report(id: InterfaceId, seen: &Seen<'_>) -> InterfaceRep
         refused,
         advertised,
         verdicts: seen.facts.verdicts.get(&id).cloned().unwrap_or_default(),
+        traffic: seen.facts.traffic.get(&id).copied().unwrap_or_default(),
         further_peers: peers,
         evidence: seen.evidence.of_interface(id),
     }
@@ -196,10 +197,14 @@ mod tests {
 
     /// One that got another name would never be seen again.
     #[test]
-    fn the_diagnosis_reads_verdicts_that_there_are() {
+    fn the_server_reads_verdicts_that_there_are() {
         let names = Verdict::ALL.map(Verdict::name);
         for read in directlink_model::diagnosis::verdicts() {
             assert!(names.contains(&read), "{read}");
+        }
+        for verdict in Verdict::ALL {
+            let went_on = directlink_model::figures::went_on(verdict.name());
+            assert_eq!(went_on, verdict.went_on(), "{verdict}");
         }
     }
 

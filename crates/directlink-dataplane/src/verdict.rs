@@ -113,6 +113,9 @@ pub struct Tally {
     pub bytes: u64,
 }
 
+/// Ethernet, IPv4, UDP and VXLAN are 50 bytes; the tag is 4.
+const TUNNEL_GROWTH: u64 = 50 - 4;
+
 /// A tally for each verdict.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tallies([Tally; Verdict::COUNT]);
@@ -125,6 +128,16 @@ impl Tallies {
     /// Only the verdicts that occurred.
     pub fn seen(&self) -> impl Iterator<Item = (Verdict, Tally)> + '_ {
         Verdict::ALL.into_iter().map(|v| (v, self.of(v))).filter(|(_, t)| t.packets > 0)
+    }
+
+    /// What went on between the customer and the Net, in bytes on the customer's wire: from the
+    /// customer, and to it. What came out of a tunnel is counted with the tunnel's headers, in
+    /// place of the tag that it leaves with.
+    pub const fn carried(&self) -> (Tally, Tally) {
+        let out = self.of(Verdict::ForwardedToCustomer);
+        let headers = out.packets.saturating_mul(TUNNEL_GROWTH);
+        let bytes = out.bytes.saturating_sub(headers);
+        (self.of(Verdict::ForwardedToNet), Tally { packets: out.packets, bytes })
     }
 
     pub(crate) fn add(&mut self, verdict: usize, packets: u64, bytes: u64) {
@@ -154,6 +167,16 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), Verdict::COUNT);
+    }
+
+    #[test]
+    fn what_went_to_the_customer_counts_as_on_its_wire() {
+        let mut tallies = Tallies::default();
+        tallies.add(Verdict::ForwardedToNet as usize, 2, 2 * 104);
+        tallies.add(Verdict::ForwardedToCustomer as usize, 3, 3 * 150);
+        let (from, to) = tallies.carried();
+        assert_eq!(from, Tally { packets: 2, bytes: 208 });
+        assert_eq!(to, Tally { packets: 3, bytes: 312 });
     }
 
     #[test]

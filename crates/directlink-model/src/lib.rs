@@ -6,6 +6,7 @@
 //!   facts ──► plan                        what a router shall do          plan.rs
 //!   report ──► facts'                     what a router says it sees      report.rs
 //!   facts, report ──► diagnosis           why it does not work            diagnosis.rs
+//!   report, report ──► points             what passed between             figures.rs
 //! ```
 //!
 //! `plan` and `report` are the whole protocol between server and router, which is why
@@ -21,6 +22,7 @@ pub mod elsewhere;
 pub mod evidence;
 pub mod failover;
 pub mod fault;
+pub mod figures;
 pub mod gateway;
 pub mod hosting;
 pub mod ids;

@@ -7,6 +7,7 @@
 use crate::{
     bgp_peer::first_peer,
     evidence::{InterfaceEvidence, PortEvidence, SessionEvidence},
+    figures::Traffic,
     ids::{BgpPeerId, InterfaceId, PortName},
     interface::Seen,
 };
@@ -47,6 +48,9 @@ pub struct InterfaceReport {
     pub advertised: Vec<IpNet>,
     /// Packets by verdict, both directions together; only those that are not zero.
     pub verdicts: BTreeMap<String, u64>,
+    /// What went on to where it was to go.
+    #[serde(default)]
+    pub traffic: Traffic,
     /// Its other BGP peers.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub further_peers: BTreeMap<BgpPeerId, PeerReport>,
@@ -173,6 +177,7 @@ impl InterfaceReport {
     pub fn without_evidence(&self) -> Self {
         let mut report = self.clone();
         report.verdicts.clear();
+        report.traffic = Traffic::default();
         report.evidence = InterfaceEvidence::default();
         let further = report.further_peers.values_mut().map(|peer| &mut peer.session);
         for session in std::iter::once(&mut report.session).chain(further) {

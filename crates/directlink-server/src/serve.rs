@@ -9,7 +9,7 @@
 
 use crate::{
     api,
-    app::{App, Parts, Refusal, api_logs, operator::CLOCK_SETTING},
+    app::{App, Parts, Refusal, api_logs, figures, operator::CLOCK_SETTING},
     ca::{self, Authority},
     clock::Clock,
     config::{Links, Listen, ServeConfig},
@@ -68,8 +68,8 @@ pub struct Running {
     pub listening: Listen,
     pub operator_token: SecretString,
     servers: Vec<JoinHandle<()>>,
-    /// The reconcile loop, and the writer of the log of calls.
-    loops: [JoinHandle<()>; 2],
+    /// The reconcile loop, and the writers of the log of calls and of figures.
+    loops: [JoinHandle<()>; 3],
 }
 
 impl Running {
@@ -88,6 +88,9 @@ impl Running {
         }
         if let Err(error) = self.app.write_api_logs().await {
             error!(%error, "cannot write the last of the log of calls");
+        }
+        if let Err(error) = self.app.write_figures().await {
+            error!(%error, "cannot write the last figures");
         }
         self.app.parts().store.close().await;
     }
@@ -126,9 +129,10 @@ pub async fn serve(config: ServeConfig) -> Result<Running, Error> {
     servers.push(tokio::spawn(mail::run(app.clone(), mailer)));
     let reconciler = tokio::spawn(reconcile::run(app.clone(), config.pace));
     let logger = tokio::spawn(api_logs::run(app.clone()));
+    let meter = tokio::spawn(figures::run(app.clone()));
     info!(region = %config.region.name, api = %listening.api, operator = %listening.operator,
           agents = %listening.agents, "serving");
-    Ok(Running { app, listening, operator_token, servers, loops: [reconciler, logger] })
+    Ok(Running { app, listening, operator_token, servers, loops: [reconciler, logger, meter] })
 }
 
 async fn open(
@@ -156,6 +160,7 @@ async fn open(
         operator_token,
         agents: Agents::default(),
         api_logs: crate::app::ApiLogs::default(),
+        figures: crate::app::Figures::default(),
         wake: Notify::new(),
         wake_mail: Notify::new(),
         stop: watch::Sender::new(false),

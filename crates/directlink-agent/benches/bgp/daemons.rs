@@ -102,7 +102,7 @@ impl Daemon {
         let control = dir.path().join("control");
         let said = run(&format!("birdc -s {} show route table all count", control.display()));
         let total = said.lines().find_map(|line| line.strip_prefix("Total: "));
-        let words = total.or(said.lines().last()).unwrap_or_default();
+        let words = total.or_else(|| said.lines().last()).unwrap_or_default();
         let seen = words.split_whitespace().next().and_then(|word| word.parse::<u64>().ok());
         assert_eq!(seen, Some(expected), "{said}");
     }
@@ -133,7 +133,7 @@ fn bird_config(daemon: Daemon, sessions: u16) -> String {
         write!(config, "ipv4 table t{n};\nprotocol bgp b{n} {{ local {router} as {ROUTER_ASN}; neighbor {own} as {CUSTOMER_ASN}; passive yes; hold time 90; ipv4 {{ table t{n}; import all; export none; }}; }}\n").unwrap();
         if daemon == Daemon::BirdForwarding {
             let table = 1000 + u32::from(n);
-            write!(config, "protocol kernel k{n} {{ kernel table {table}; scan time 3600; ipv4 {{ table t{n}; import none; export all; }}; }}\n").unwrap();
+            writeln!(config, "protocol kernel k{n} {{ kernel table {table}; scan time 3600; ipv4 {{ table t{n}; import none; export all; }}; }}").unwrap();
         }
     }
     config

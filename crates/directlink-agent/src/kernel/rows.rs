@@ -12,9 +12,10 @@ use crate::{
     run::Placed,
     speaker::{Ribs, Touched},
 };
-use directlink_dataplane::{InterfaceNumber, Peer as PeerCell, Relay, Route, TableError};
+use directlink_dataplane::{InterfaceNumber, Peer as PeerCell, Relay, Route, TableError, Tallies};
 use directlink_model::{
     evidence::Transceiver,
+    figures::{Tally, Traffic},
     ids::{BgpPeerId, InterfaceId, PortName},
 };
 use directlink_net::{IpNet, Mac, Vni};
@@ -26,6 +27,7 @@ pub(crate) struct Facts {
     pub(crate) neighbours: BTreeMap<Neighbour, Mac>,
     /// Packets by verdict.
     pub(crate) verdicts: BTreeMap<InterfaceId, BTreeMap<String, u64>>,
+    pub(crate) traffic: BTreeMap<InterfaceId, Traffic>,
     /// Frames that belong to no interface, by the port's ifindex and the tag.
     pub(crate) strays: BTreeMap<(u32, Option<u16>), u64>,
     /// Frames that arrived broken.
@@ -249,6 +251,7 @@ impl Kernel {
             if let Some(tallies) = self.dataplane.interface_tallies(peer.interface_number)? {
                 let seen = tallies.seen().map(|(v, tally)| (v.name().to_owned(), tally.packets));
                 facts.verdicts.insert(peer.interface, seen.collect());
+                facts.traffic.insert(peer.interface, traffic(&tallies));
             }
         }
         facts.transceivers = self.modules.of(ports);
@@ -274,5 +277,13 @@ impl Kernel {
         let Some(mac) = found.and_then(|neighbour| neighbour.mac) else { return Ok(None) };
         self.dataplane.put_neighbour(peer.way, mac)?;
         Ok(Some(mac))
+    }
+}
+
+fn traffic(tallies: &Tallies) -> Traffic {
+    let (from, to) = tallies.carried();
+    Traffic {
+        from_customer: Tally { packets: from.packets, bytes: from.bytes },
+        to_customer: Tally { packets: to.packets, bytes: to.bytes },
     }
 }

@@ -5,15 +5,14 @@
 //! order beyond it is refused. Where it has none the operator may be building still: orders wait.
 
 use super::{App, Refusal};
-use crate::store::{AnyConnection, connections, inventory, sites};
+use crate::store::{AnyConnection, inventory, sites};
 use directlink_model::{
     Fault,
-    connection::{Bandwidth, PortRef},
+    connection::Bandwidth,
     ids::LocationCode,
     inventory::{Candidate, Stock},
     location::{Location, Port},
 };
-use std::collections::BTreeSet;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CapacityView {
@@ -40,25 +39,16 @@ impl App {
     pub async fn capacity(&self) -> Result<Vec<CapacityView>, Refusal> {
         let mut db = self.store().snapshot().await?;
         let locations = sites::locations(&mut db).await?;
-        let routers = sites::routers(&mut db).await?;
-        let ports = sites::ports(&mut db).await?;
+        let counts = sites::port_counts(&mut db).await?;
         let rooms = inventory::rooms(&mut db).await?;
         let waiting = inventory::waiting(&mut db).await?;
-        let held = connections::holders(&mut db).await?;
-        let held: BTreeSet<PortRef> = held.into_iter().map(|(port, _)| port).collect();
         let view = |location: Location| {
-            let there: BTreeSet<_> =
-                routers.iter().filter(|r| r.location == location.code).map(|r| &r.name).collect();
             let speeds = Bandwidth::ALL.map(|speed| {
-                let here = ports.iter().filter(|port| there.contains(&port.router));
-                let fitting = here.filter(|port| self.suits(port, &location.code, speed));
-                let fitting: Vec<_> = fitting.map(Port::at).collect();
+                let here = counts.iter().filter(|c| c.location == location.code);
+                let fitting = here.filter(|c| c.speed == speed && c.fits());
+                let (ports, free) = fitting.fold((0, 0), |(a, b), c| (a + c.ports, b + c.free));
                 let promised = waiting.get(&(location.code.clone(), speed));
-                let stock = Stock {
-                    ports: fitting.len(),
-                    free: fitting.iter().filter(|at| !held.contains(at)).count(),
-                    promised: promised.copied().unwrap_or(0),
-                };
+                let stock = Stock { ports, free, promised: promised.copied().unwrap_or(0) };
                 SpeedCapacity { speed, stock }
             });
             let is_counted = rooms.iter().any(|room| room.at.location == location.code);

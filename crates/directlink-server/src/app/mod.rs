@@ -19,6 +19,7 @@ mod capacity;
 mod connections;
 mod diagnosis;
 mod failover_tests;
+pub(crate) mod figures;
 mod gateways;
 mod history;
 mod hosted_connections;
@@ -32,6 +33,7 @@ mod moves;
 mod nets;
 mod nics;
 pub(crate) mod operator;
+mod pages;
 mod quotas;
 mod regions;
 mod route_tables;
@@ -49,6 +51,7 @@ pub use access_keys::NewAccessKey;
 pub use accounts::{AddAccount, Credential, NewAccount};
 pub use api_logs::{ApiLogs, LogRange};
 pub use capacity::{CapacityView, SpeedCapacity};
+pub use figures::{Figures, Series};
 pub use history::{EVENTS_MAX, Event};
 pub use interfaces::InterfaceFilter;
 pub use inventory::{CROSS_CONNECTS_MAX, CrossConnectView, PanelView, RoomView, WiredView};
@@ -56,6 +59,7 @@ pub(crate) use letters::Verified;
 pub use letters::{LETTERS_MAX, LetterView};
 pub use mails::{MAILS_MAX, MailView};
 pub use operator::PlacedNic;
+pub use pages::{Cursor, Page, Wanted};
 pub use regions::SubregionView;
 pub use sites::{AgentView, NewRouter, PortView, RouterView, ScopeView};
 pub use tag_sets::Tags;
@@ -95,6 +99,8 @@ pub struct Parts {
     pub agents: Agents,
     /// Calls of customers that are not yet on disk.
     pub api_logs: ApiLogs,
+    /// What passed on each port and is not yet on disk.
+    pub figures: Figures,
     /// Wakes the reconcile loop. Carries no data: what to do is in the store.
     pub wake: Notify,
     /// Wakes what sends mail. Carries no data, as above.

@@ -111,9 +111,11 @@ impl App {
     /// their customer: the operator asks.
     pub async fn overdue_orders(&self) -> Result<Vec<ConnectionView>, Refusal> {
         let now = self.now();
-        let mut all = self.all_connections(None).await?;
-        all.retain(|view| view.connection.is_overdue(now));
-        Ok(all)
+        let mut db = self.store().reader().await?;
+        let mut dark = connections::dark(&mut db).await?;
+        dark.retain(|c| c.is_overdue(now));
+        dark.sort_by_key(|c| (c.requested_at, c.id));
+        Ok(dark.into_iter().map(|c| connection_view(c.as_of(now))).collect())
     }
 
     /// Every account's, in order of creation; `ids`: of these only.

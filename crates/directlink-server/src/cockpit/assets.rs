@@ -1,5 +1,5 @@
-//! What pages load: a style sheet, two scripts of others (pinned, with their licence beside them), an
-//! icon. In the binary; an address holds the hash of all, so that a browser keeps each for good and
+//! What pages load: a style sheet, three scripts of others (pinned, with their licences beside them)
+//! and one of ours, an icon. In the binary; an address holds the hash of all, so that a browser keeps each for good and
 //! still asks anew after an upgrade.
 
 use axum::{
@@ -16,7 +16,7 @@ struct Asset {
     bytes: &'static [u8],
 }
 
-const ASSETS: [Asset; 4] = [
+const ASSETS: [Asset; 7] = [
     Asset {
         name: "cockpit.css",
         kind: "text/css; charset=utf-8",
@@ -31,6 +31,21 @@ const ASSETS: [Asset; 4] = [
         name: "hx-sse.js",
         kind: "text/javascript; charset=utf-8",
         bytes: include_bytes!("assets/hx-sse-4.0.1.min.js"),
+    },
+    Asset {
+        name: "uplot.js",
+        kind: "text/javascript; charset=utf-8",
+        bytes: include_bytes!("assets/uplot-1.6.32.min.js"),
+    },
+    Asset {
+        name: "uplot.css",
+        kind: "text/css; charset=utf-8",
+        bytes: include_bytes!("assets/uplot-1.6.32.min.css"),
+    },
+    Asset {
+        name: "graphs.js",
+        kind: "text/javascript; charset=utf-8",
+        bytes: include_bytes!("assets/graphs.js"),
     },
     Asset { name: "icon.svg", kind: "image/svg+xml", bytes: include_bytes!("assets/icon.svg") },
 ];

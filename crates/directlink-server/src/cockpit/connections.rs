@@ -4,6 +4,8 @@ use super::{
     Cockpit,
     door::{Customer, Posted},
     form::{Complaints, Input, Summary},
+    graphs::{self, Figures, Graphs, Subject},
+    hosted::{Guest, Share},
     interfaces::Line,
     live::follow,
     page::{Page, Trouble, see_other},
@@ -11,11 +13,12 @@ use super::{
     words::{self, Badge, EventLine, When, connection_badge, connection_says, event_line, when},
 };
 use crate::{
-    app::{InterfaceFilter, Refusal},
+    app::{Cursor, InterfaceFilter, Refusal, Wanted},
     loa, store,
 };
 use askama::Template;
 use axum::{
+    Json,
     extract::{Path, Query, State},
     response::{IntoResponse, Response},
 };
@@ -23,12 +26,12 @@ use directlink_model::{
     Fault,
     command::RenameConnection,
     connection::ConnectionState,
+    figures::Span,
     ids::ConnectionId,
     view::{ConnectionView, InterfaceView},
 };
 use http::{StatusCode, header};
 use serde::Deserialize;
-use std::collections::BTreeMap;
 
 /// What a list is narrowed by.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -37,9 +40,33 @@ pub(super) struct Search {
     pub(super) q: String,
     #[serde(default)]
     pub(super) state: String,
+    /// Where the page begins, as its address says it.
+    #[serde(default)]
+    pub(super) after: String,
+}
+
+/// The way on in a list that is longer than a page.
+#[derive(Template)]
+#[template(path = "pager.html")]
+pub(super) struct Pager {
+    first: Option<String>,
+    next: Option<String>,
 }
 
 impl Search {
+    pub(super) fn wanted(&self, rows: usize) -> Wanted<'_> {
+        Wanted { after: self.after.parse().ok(), text: &self.q, rows }
+    }
+
+    pub(super) fn pager(&self, action: &str, next: Option<&Cursor>) -> Pager {
+        let page = |after: String| {
+            let search = Self { after, ..self.clone() };
+            format!("{action}?{}", search.query())
+        };
+        let first = (!self.after.is_empty()).then(|| page(String::new()));
+        Pager { first, next: next.map(|next| page(next.to_string())) }
+    }
+
     /// Whether one of the texts holds what is searched for, in whatever case, and the state fits.
     pub(super) fn admits(&self, state: &str, texts: &[&str]) -> bool {
         let wanted = self.q.trim().to_lowercase();
@@ -48,20 +75,38 @@ impl Search {
     }
 
     pub(super) fn is_on(&self) -> bool {
-        !self.q.trim().is_empty() || !self.state.is_empty()
+        !self.q.trim().is_empty() || !self.state.is_empty() || !self.after.is_empty()
     }
 
     pub(super) fn query(&self) -> String {
         let mut text = form_urlencoded::Serializer::new(String::new());
         text.append_pair("q", &self.q).append_pair("state", &self.state);
+        if !self.after.is_empty() {
+            text.append_pair("after", &self.after);
+        }
         text.finish()
     }
 }
+
+/// So many rows make a page.
+pub(super) const ROWS: usize = 50;
 
 /// What a redirect brings along.
 #[derive(Deserialize)]
 pub(super) struct Done {
     pub(super) done: Option<String>,
+}
+
+/// How far back its graphs look.
+#[derive(Deserialize)]
+pub(super) struct Over {
+    over: Option<String>,
+}
+
+impl Over {
+    pub(super) fn span(&self) -> Span {
+        graphs::span_of(self.over.as_deref())
+    }
 }
 
 struct Row {
@@ -94,6 +139,7 @@ fn row(view: &ConnectionView, interfaces: usize) -> Row {
 struct List {
     rows: Vec<Row>,
     any: bool,
+    pager: Pager,
 }
 
 #[derive(Template)]
@@ -145,18 +191,18 @@ async fn list_middle(
     search: &Search,
 ) -> Result<String, Trouble> {
     let ctx = who.context(cockpit);
-    let views = cockpit.app.connections(&ctx, None).await?;
-    let mut on: BTreeMap<ConnectionId, usize> = BTreeMap::new();
-    for view in cockpit.app.interfaces(&ctx, &InterfaceFilter::default()).await? {
-        *on.entry(view.connection.id).or_default() += usize::from(view.state.is_live());
-    }
-    let any = !views.is_empty();
-    let rows = views
-        .iter()
-        .map(|view| row(view, on.get(&view.connection.id).copied().unwrap_or_default()))
-        .filter(|r| search.admits(r.badge.text, &[&r.name, &r.id, &r.location, &r.port]))
-        .collect();
-    Ok(List { rows, any }.render()?)
+    let admits = |view: &ConnectionView| {
+        let row = row(view, 0);
+        search.admits(row.badge.text, &[&row.name, &row.id, &row.location, &row.port])
+    };
+    let page = cockpit.app.connections_page(&ctx, &search.wanted(ROWS), admits).await?;
+    let ids = page.rows.iter().map(|view| view.connection.id);
+    let counts = cockpit.app.interface_counts(ids).await?;
+    let on = |view: &ConnectionView| counts.get(&view.connection.id).copied().unwrap_or_default();
+    let rows: Vec<_> = page.rows.iter().map(|view| row(view, on(view))).collect();
+    let any = !rows.is_empty() || search.is_on();
+    let pager = search.pager("/cockpit/connections", page.next.as_ref());
+    Ok(List { rows, any, pager }.render()?)
 }
 
 #[derive(Template)]
@@ -172,8 +218,13 @@ struct Detail {
     refusal: Option<(String, When)>,
     /// The letter has run out, and no fibre is plugged.
     overdue: bool,
+    share: Option<Share>,
+    guests: Vec<Guest>,
+    csrf: String,
+    graphs: Graphs,
     lines: Vec<Line>,
     can_change: bool,
+    offered: bool,
     takes_interfaces: bool,
     events: Vec<EventLine>,
 }
@@ -183,12 +234,15 @@ pub(super) async fn show(
     who: Customer,
     Path(id): Path<String>,
     Query(Done { done }): Query<Done>,
+    Query(over): Query<Over>,
 ) -> Result<Response, Trouble> {
     let id: ConnectionId = id.parse().map_err(|_| Trouble::NothingThere)?;
-    let detail = detail(&cockpit, &who, id).await?;
+    let span = over.span();
+    let detail = detail(&cockpit, &who, (id, span)).await?;
     Page::new(detail.row.name.clone(), "connections", &detail)?
         .under("/cockpit/connections", "Connections")
-        .live(format!("/cockpit/connections/{id}/live"))
+        .live(format!("/cockpit/connections/{id}/live?over={}", span.as_str()))
+        .with_graphs()
         .after(done.as_deref())
         .show(&cockpit, &who.signed)
 }
@@ -197,16 +251,35 @@ pub(super) async fn show_live(
     State(cockpit): State<Cockpit>,
     who: Customer,
     Path(id): Path<String>,
+    Query(over): Query<Over>,
 ) -> Result<Response, Trouble> {
     let id: ConnectionId = id.parse().map_err(|_| Trouble::NothingThere)?;
+    let what = (id, over.span());
     let (at, signed) = (cockpit.clone(), who.signed.clone());
     Ok(follow(&cockpit, signed, move || {
         let (at, who) = (at.clone(), who.clone());
-        async move { Ok(detail(&at, &who, id).await?.render()?) }
+        async move { Ok(detail(&at, &who, what).await?.render()?) }
     }))
 }
 
-async fn detail(cockpit: &Cockpit, who: &Customer, id: ConnectionId) -> Result<Detail, Trouble> {
+/// For graphs.js.
+pub(super) async fn figures(
+    State(cockpit): State<Cockpit>,
+    who: Customer,
+    Path(id): Path<String>,
+    Query(over): Query<Over>,
+) -> Result<Response, Trouble> {
+    let id: ConnectionId = id.parse().map_err(|_| Trouble::NothingThere)?;
+    let ctx = who.context(&cockpit);
+    let series = cockpit.app.connection_figures(&ctx, id, over.span()).await?;
+    Ok(Json(Figures::of(&series)).into_response())
+}
+
+async fn detail(
+    cockpit: &Cockpit,
+    who: &Customer,
+    (id, span): (ConnectionId, Span),
+) -> Result<Detail, Trouble> {
     let ctx = who.context(cockpit);
     let view = own(cockpit, who, id).await?;
     let filter = InterfaceFilter { connections: Some(vec![id]), ..InterfaceFilter::default() };
@@ -214,6 +287,9 @@ async fn detail(cockpit: &Cockpit, who: &Customer, id: ConnectionId) -> Result<D
     let line = |view: &InterfaceView| Line::of(view, who.account, ctx.now);
     let locations = cockpit.app.locations().await?;
     let events = cockpit.app.connection_history(&ctx, id).await?;
+    let series = cockpit.app.connection_figures(&ctx, id, span).await?;
+    let page = format!("/cockpit/connections/{id}");
+    let guests = cockpit.app.hosted_connections(&ctx, id).await?;
     let c = &view.connection;
     let live = interfaces.iter().filter(|view| view.state.is_live()).count();
     let site = locations.iter().find(|location| location.code == c.location);
@@ -230,8 +306,13 @@ async fn detail(cockpit: &Cockpit, who: &Customer, id: ConnectionId) -> Result<D
         light: c.light.as_ref().map(light),
         overdue: c.is_overdue(ctx.now),
         refusal: c.refused.as_ref().map(|refused| (refused.reason.clone(), when(refused.at))),
+        share: Share::of(c, ctx.now),
+        guests: guests.iter().filter_map(|view| Guest::of(view, ctx.now)).collect(),
+        csrf: who.signed.csrf.clone(),
+        graphs: Graphs::of(page, &series, Subject::Connection),
         lines: interfaces.iter().map(line).collect(),
         can_change: is_there(view.state),
+        offered: view.state == ConnectionState::Ordering,
         takes_interfaces: c.check_takes_interfaces().is_ok(),
         events: events.into_iter().map(event_line).collect(),
     })
@@ -340,6 +421,7 @@ pub(super) async fn rename(
 struct AskDelete<'a> {
     id: String,
     row: Row,
+    offered: bool,
     lines: Vec<Line>,
     csrf: &'a str,
 }
@@ -360,8 +442,10 @@ pub(super) async fn ask_delete(
         .map(|view| Line::of(view, who.account, ctx.now))
         .collect();
     let row = row(&view, lines.len());
-    let body = AskDelete { id: id.to_string(), row, lines, csrf: &who.signed.csrf };
-    Page::new("Delete the connection?", "connections", &body)?
+    let offered = view.state == ConnectionState::Ordering;
+    let body = AskDelete { id: id.to_string(), row, offered, lines, csrf: &who.signed.csrf };
+    let title = if offered { "Reject the hosted connection?" } else { "Delete the connection?" };
+    Page::new(title, "connections", &body)?
         .under("/cockpit/connections", "Connections")
         .under(format!("/cockpit/connections/{id}"), view.connection.name)
         .show(&cockpit, &who.signed)
@@ -374,6 +458,10 @@ pub(super) async fn delete(
 ) -> Result<Response, Trouble> {
     let id: ConnectionId = id.parse().map_err(|_| Trouble::NothingThere)?;
     let view = cockpit.app.delete_connection(&who.context(&cockpit), id).await?;
-    let done = if view.state == ConnectionState::Deleted { "deleted" } else { "deletion" };
+    let done = match view.state {
+        ConnectionState::Deleted => "deleted",
+        ConnectionState::Rejected => "declined",
+        _ => "deletion",
+    };
     Ok(see_other(&format!("/cockpit/connections/{id}?done={done}")))
 }

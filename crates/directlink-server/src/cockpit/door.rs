@@ -111,7 +111,7 @@ impl FromRequestParts<Cockpit> for Operator {
 
 async fn signed(parts: &Parts, cockpit: &Cockpit, door: Door) -> Result<Signed, Response> {
     let Some(key) = cookie(&parts.headers, door) else { return Err(to_sign_in(parts)) };
-    let look = match is_live(parts) {
+    let look = match runs_by_itself(parts) {
         true => Look::ByItself,
         false => Look::ByHand,
     };
@@ -127,7 +127,7 @@ async fn signed(parts: &Parts, cockpit: &Cockpit, door: Door) -> Result<Signed, 
 
 /// A stream has no page to show a form on: it ends, and the page stays as it is.
 fn to_sign_in(parts: &Parts) -> Response {
-    if is_live(parts) {
+    if runs_by_itself(parts) {
         return StatusCode::NO_CONTENT.into_response();
     }
     match parts.method == Method::GET && parts.uri.path() != BASE {
@@ -140,8 +140,10 @@ fn to_sign_in(parts: &Parts) -> Response {
     }
 }
 
-fn is_live(parts: &Parts) -> bool {
-    parts.uri.path().ends_with("/live")
+/// Streams, and what graphs ask for from time to time.
+fn runs_by_itself(parts: &Parts) -> bool {
+    let path = parts.uri.path();
+    path.ends_with("/live") || path.ends_with("/figures")
 }
 
 /// A form that was sent from a page of the sender's own session.

@@ -17,6 +17,8 @@ mod assets;
 mod connections;
 mod door;
 mod form;
+mod graphs;
+mod hosted;
 mod interfaces;
 mod live;
 mod operator;
@@ -70,7 +72,9 @@ pub(crate) fn customers(app: App, guard: Guard) -> Router {
         .route("/cockpit/quotas", get(quotas::show))
         .route("/cockpit/connections/{id}", get(connections::show))
         .route("/cockpit/connections/{id}/live", get(connections::show_live))
+        .route("/cockpit/connections/{id}/figures", get(connections::figures))
         .route("/cockpit/connections/{id}/loa.pdf", get(connections::letter))
+        .route("/cockpit/connections/{id}/accept", post(hosted::accept))
         .route("/cockpit/connections/{id}/edit", get(connections::edit).post(connections::rename))
         .route(
             "/cockpit/connections/{id}/delete",
@@ -90,6 +94,7 @@ fn interface_pages() -> Router<Cockpit> {
         .route("/cockpit/interfaces/new", get(create::form))
         .route("/cockpit/interfaces/{id}", get(detail::show))
         .route("/cockpit/interfaces/{id}/live", get(detail::live))
+        .route("/cockpit/interfaces/{id}/figures", get(detail::figures))
         .route("/cockpit/interfaces/{id}/key", post(detail::reveal))
         .route("/cockpit/interfaces/{id}/edit", get(change::form).post(change::change))
         .route("/cockpit/interfaces/{id}/delete", get(change::ask_delete).post(change::delete))

@@ -4,6 +4,7 @@
 use super::{
     Cockpit,
     door::Customer,
+    graphs::bits_words,
     live::follow,
     page::{Page, Trouble},
     picture::{Drawing, End, Scene, Strand, Wire, draw, short},
@@ -14,8 +15,9 @@ use askama::Template;
 use axum::{extract::State, response::Response};
 use directlink_model::{
     connection::ConnectionState,
+    figures::Rate,
     gateway::Gateway,
-    ids::AccountId,
+    ids::{AccountId, InterfaceId},
     interface::InterfaceState,
     net::{Net, Subnet},
     view::{ConnectionView, InterfaceView},
@@ -29,6 +31,8 @@ struct Overview {
     attention: Vec<Attention>,
     drawing: Drawing,
     sentences: Vec<String>,
+    /// Connections that are not drawn.
+    more: usize,
     region_asn: u32,
     empty: bool,
 }
@@ -64,6 +68,10 @@ pub(super) async fn live(State(cockpit): State<Cockpit>, who: Customer) -> Respo
     })
 }
 
+/// So many connections are drawn, and so many things told to want attention; lists have them all.
+const WIRES_MAX: usize = 20;
+const ATTENTION_MAX: usize = 50;
+
 /// What an account has.
 struct Holdings {
     account: AccountId,
@@ -72,6 +80,7 @@ struct Holdings {
     gateways: Vec<Gateway>,
     nets: Vec<Net>,
     subnets: Vec<Subnet>,
+    rates: BTreeMap<InterfaceId, Rate>,
 }
 
 async fn overview(cockpit: &Cockpit, who: &Customer) -> Result<Overview, Trouble> {
@@ -83,16 +92,23 @@ async fn overview(cockpit: &Cockpit, who: &Customer) -> Result<Overview, Trouble
         gateways: app.gateways(&ctx, None).await?.into_iter().map(|view| view.gateway).collect(),
         nets: app.nets(&ctx, None).await?,
         subnets: app.subnets(&ctx, None).await?.into_iter().map(|view| view.subnet).collect(),
+        rates: BTreeMap::new(),
     };
-    let attention = attention(&holdings, ctx.now);
+    let mut attention = attention(&holdings, ctx.now);
+    attention.truncate(ATTENTION_MAX);
     holdings.connections.retain(|view| view.state != ConnectionState::Deleted);
     holdings.interfaces.retain(|view| view.state.is_live());
-    let scene = scene(&holdings);
+    let ids = holdings.interfaces.iter().map(|view| view.interface.id);
+    holdings.rates = app.parts().figures.rates(ids);
+    let mut scene = scene(&holdings);
+    let more = scene.wires.len().saturating_sub(WIRES_MAX);
+    scene.keep(WIRES_MAX);
     Ok(Overview {
         tiles: tiles(&holdings),
         attention,
         sentences: sentences(&scene),
         drawing: draw(scene),
+        more,
         region_asn: app.region().asn.0.as_u32(),
         empty: holdings.connections.is_empty() && holdings.interfaces.is_empty(),
     })
@@ -223,10 +239,17 @@ fn scene(holdings: &Holdings) -> Scene {
             state: view.state.as_str(),
             vlan: view.interface.vlan.to_string(),
             asn: view.interface.asn.to_string(),
+            rates: holdings.rates.get(&view.interface.id).map(rates),
             end,
         });
     }
     Scene { wires: wires.into_iter().map(|(_, wire)| wire).collect(), ends }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "told in three digits")]
+fn rates(rate: &Rate) -> (String, String) {
+    let words = |bits: u64| bits_words(bits as f64);
+    (words(rate.from_customer_bits), words(rate.to_customer_bits))
 }
 
 fn wire(c: &directlink_model::connection::Connection, own: bool) -> Wire {
@@ -252,13 +275,15 @@ fn wire(c: &directlink_model::connection::Connection, own: bool) -> Wire {
 fn end_of(holdings: &Holdings, view: &InterfaceView) -> Option<End> {
     if view.interface.owner != holdings.account {
         let gateway = format!("account {}", view.interface.owner);
-        return Some(End { gateway, net: "its own Net".into(), subnets: vec![] });
+        let href = format!("/cockpit/interfaces?q={}", view.interface.connection);
+        return Some(End { href, gateway, net: "its own Net".into(), subnets: vec![] });
     }
     let id = view.interface.gateway?;
     let net = holdings.gateways.iter().find(|g| g.id == id).and_then(|g| g.net);
     let net = net.and_then(|id| holdings.nets.iter().find(|net| net.id == id));
     let subnets = holdings.subnets.iter().filter(|s| Some(s.net) == net.map(|net| net.id));
     Some(End {
+        href: format!("/cockpit/interfaces?q={id}"),
         gateway: id.to_string(),
         net: net.map_or_else(|| "no Net".into(), |net| format!("{} {}", net.id, net.range)),
         subnets: subnets.map(|s| format!("{} {}", s.range, s.subregion)).collect(),
@@ -282,8 +307,11 @@ fn sentences(scene: &Scene) -> Vec<String> {
                 };
                 format!(" It leads through {} to {}{subnets}.", end.gateway, end.net)
             });
+            let rates = strand.rates.as_ref().map_or_else(String::new, |(from, to)| {
+                format!(" {from} go from you into the Net now, {to} to you.")
+            });
             all.push(format!(
-                "On it, interface {} with VLAN {} and your AS {} is {}.{to}",
+                "On it, interface {} with VLAN {} and your AS {} is {}.{to}{rates}",
                 strand.name, strand.vlan, strand.asn, strand.state
             ));
         }

@@ -29,6 +29,8 @@ pub(super) struct Page {
     /// Where the middle comes from again as it changes.
     pub(super) live: Option<String>,
     pub(super) notice: Option<&'static str>,
+    /// It has graphs, which load scripts of their own.
+    pub(super) graphs: bool,
 }
 
 impl Page {
@@ -44,6 +46,7 @@ impl Page {
             body: body.render()?,
             live: None,
             notice: None,
+            graphs: false,
         })
     }
 
@@ -54,6 +57,11 @@ impl Page {
 
     pub(super) fn live(mut self, path: impl Into<String>) -> Self {
         self.live = Some(path.into());
+        self
+    }
+
+    pub(super) fn with_graphs(mut self) -> Self {
+        self.graphs = true;
         self
     }
 
@@ -112,7 +120,7 @@ impl Page {
     }
 }
 
-const NOTICES: [(&str, &str); 16] = [
+const NOTICES: [(&str, &str); 18] = [
     (
         "ordered",
         "Your order is placed. It stays requested until the operator approves it and sends you the Letter of Authorization.",
@@ -130,6 +138,8 @@ const NOTICES: [(&str, &str); 16] = [
         "accepted",
         "The interface is accepted. It stays pending until both your router and the DirectLink router are configured.",
     ),
+    ("taken", "The hosted connection is yours. Create its interface as soon as it is available."),
+    ("declined", "The hosted connection is rejected."),
     ("rejected", "The hosted interface is rejected."),
     (
         "approved",

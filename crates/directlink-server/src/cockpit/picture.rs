@@ -9,11 +9,28 @@
 //! Right of the interfaces each gateway has one box, as near as it can be to the interfaces that lead
 //! there: two connections that end at one Net are seen to.
 
+use std::collections::BTreeMap;
+
 /// What is drawn.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scene {
     pub(super) wires: Vec<Wire>,
     pub(super) ends: Vec<End>,
+}
+
+impl Scene {
+    /// So many connections, and the ends that they lead to.
+    pub(super) fn keep(&mut self, wires: usize) {
+        self.wires.truncate(wires);
+        let mut numbers = BTreeMap::new();
+        for strand in self.wires.iter_mut().flat_map(|wire| &mut wire.strands) {
+            let next = numbers.len();
+            strand.end = strand.end.map(|end| *numbers.entry(end).or_insert(next));
+        }
+        let mut kept: Vec<_> = numbers.into_iter().collect();
+        kept.sort_by_key(|(_, number)| *number);
+        self.ends = kept.into_iter().map(|(end, _)| self.ends[end].clone()).collect();
+    }
 }
 
 /// A connection.
@@ -39,6 +56,8 @@ pub(super) struct Strand {
     pub(super) state: &'static str,
     pub(super) vlan: String,
     pub(super) asn: String,
+    /// What goes on now: into the Net, and out of it.
+    pub(super) rates: Option<(String, String)>,
     /// Of [`Scene::ends`].
     pub(super) end: Option<usize>,
 }
@@ -46,6 +65,8 @@ pub(super) struct Strand {
 /// A gateway with its Net; or what stands for another account's.
 #[derive(Clone, Debug)]
 pub(super) struct End {
+    /// The interfaces that lead there.
+    pub(super) href: String,
     pub(super) gateway: String,
     pub(super) net: String,
     pub(super) subnets: Vec<String>,
@@ -194,6 +215,7 @@ mod tests {
             state: "available",
             vlan: "101".into(),
             asn: "65000".into(),
+            rates: None,
             end,
         }
     }
@@ -214,7 +236,7 @@ mod tests {
 
     fn end(subnets: usize) -> End {
         let subnets = (0..subnets).map(|n| format!("10.0.{n}.0/24")).collect();
-        End { gateway: "vgw-1".into(), net: "vpc-1".into(), subnets }
+        End { href: String::new(), gateway: "vgw-1".into(), net: "vpc-1".into(), subnets }
     }
 
     proptest! {
@@ -240,6 +262,18 @@ mod tests {
                 prop_assert!(block.strands.len() <= STRANDS_MAX);
             }
         }
+    }
+
+    #[test]
+    fn what_is_not_drawn_takes_its_ends_along() {
+        let wires = vec![wire(vec![Some(2)]), wire(vec![Some(0), Some(2)]), wire(vec![Some(1)])];
+        let named = |name: &str| End { gateway: name.into(), ..end(0) };
+        let mut scene = Scene { wires, ends: vec![named("a"), named("b"), named("c")] };
+        scene.keep(2);
+        let ends: Vec<_> = scene.ends.iter().map(|end| end.gateway.as_str()).collect();
+        let meets: Vec<_> =
+            scene.wires.iter().flat_map(|wire| &wire.strands).map(|strand| strand.end).collect();
+        assert_eq!((ends, meets), (vec!["c", "a"], vec![Some(0), Some(1), Some(0)]));
     }
 
     #[test]

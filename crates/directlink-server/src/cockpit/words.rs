@@ -5,6 +5,7 @@ use askama::Template;
 use directlink_model::{
     connection::ConnectionState,
     fault::Quota,
+    figures::went_on,
     interface::{Confirmation, Interface, InterfaceState},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -65,7 +66,7 @@ pub(super) const fn yes_badge(
 pub(super) const fn connection_says(state: ConnectionState) -> &'static str {
     match state {
         ConnectionState::Ordering => {
-            "Another account offers you a share of its fibre. Confirm it within 7 days (ConfirmConnection of the AWS API), or delete it to reject it."
+            "Another account offers you a share of its fibre. Accept it within 7 days, or reject it."
         }
         ConnectionState::Requested => {
             "You have requested this connection. It stays requested until the operator sends you the Letter of Authorization."
@@ -198,18 +199,8 @@ pub(super) struct VerdictLine {
     pub(super) packets: u64,
 }
 
-/// The verdicts that let a packet pass, by their names in reports; all others are drops.
-const WENT_ON: [&str; 6] = [
-    "forwarded_to_net",
-    "forwarded_to_customer",
-    "to_router",
-    "from_router",
-    "arp_answered",
-    "to_kernel",
-];
-
 pub(super) fn verdict_line((name, packets): (&String, &u64)) -> VerdictLine {
-    let went_on = WENT_ON.contains(&name.as_str());
+    let went_on = went_on(name);
     VerdictLine { went_on, name: name.replace('_', " "), packets: *packets }
 }
 

@@ -116,7 +116,7 @@ impl Agents {
 
     pub(crate) fn transceiver(&self, port: &PortRef) -> Option<Transceiver> {
         let all = self.lock();
-        all.get(&port.router)?.reports.get(port)?.evidence.transceiver.clone()
+        all.get(&port.router)?.reports.get(port)?.report.evidence.transceiver.clone()
     }
 
     pub(crate) fn view(&self, router: &RouterName) -> AgentView {

@@ -4,7 +4,7 @@ use crate::{
     app::{App, write_tx},
     reconcile::{agents::Untold, settle_lag},
     store::{
-        Error, Tx, connections, interfaces, inventory,
+        Error, Tx, connections, figures, interfaces, inventory,
         journal::{self, Actor},
         outbox, plans,
     },
@@ -42,8 +42,14 @@ pub(crate) async fn take_report(
     port: &PortRef,
     report: PortReport,
 ) -> Result<(), ReportError> {
-    let Some(report) = app.parts().agents.keep(port, report)? else { return Ok(()) };
     let now = app.now();
+    let agents = &app.parts().agents;
+    let news = agents.keep(port, report)?;
+    // Figures are of every report, the whole of which is what was kept.
+    if let Some(kept) = agents.report(port) {
+        app.parts().figures.take(port, &kept, now);
+    }
+    let Some(report) = news else { return Ok(()) };
     let folded = write_tx!(app, false, Error, |tx| { fold(tx, port, &report, now).await });
     if folded.is_err() {
         app.parts().agents.not_folded(port);
@@ -93,6 +99,9 @@ pub(super) async fn fold(
     }
     if connection != was {
         connections::update(tx, &connection).await?;
+        if connection.deleted_at.is_some() {
+            figures::drop(tx, connection.id).await?;
+        }
         tell_connection(tx, &actor, (&was, &connection), now).await?;
     }
     fold_hosted(tx, &actor, &was, (plan.is_some(), now)).await?;
@@ -160,6 +169,7 @@ async fn fold_hosted(
         let was = Connection { light: wire_was.light, ..hosted.clone() };
         if caught_up && hosted.see_released(now) {
             connections::update(tx, &hosted).await?;
+            figures::drop(tx, hosted.id).await?;
         }
         tell_connection(tx, actor, (&was, &hosted), now).await?;
     }
@@ -191,7 +201,9 @@ impl InterfaceFold<'_> {
         let planned = self.plan.map(|plan| plan.interfaces.get(&interface.id));
         match (planned, said) {
             (Some(None), None) => {
-                interface.see_removed(now);
+                if interface.see_removed(now) {
+                    figures::drop(self.tx, interface.id).await?;
+                }
             }
             // As its plan says, which knows nothing of the peer.
             (Some(Some(planned)), Some(said)) if said.configured => {

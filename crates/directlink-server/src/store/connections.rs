@@ -7,6 +7,7 @@ use super::{
     Error, hosted_connections,
     interfaces::GoneBefore,
     row::{Columns, unreadable, us},
+    row_pages::Narrowed,
     statements, tag_sets,
 };
 use directlink_model::{
@@ -62,6 +63,21 @@ statements! {
                        OR (c.deleted_us > $3 AND (c.refused_us IS NOT NULL OR h.lapsed_us IS NOT NULL OR h.rejected_us IS NOT NULL)))
                   ORDER BY c.requested_us, c.id");
     LIVE_ON = lines!("WHERE h.parent = $1 AND c.deleted_us IS NULL ORDER BY c.requested_us, c.id");
+    // A page of them, and of everybody's. LIKE is a cheap first look, see `Narrowed`.
+    PAGE_OF_ACCOUNT = lines!("WHERE c.account = $1 AND (c.requested_us, c.id) > ($4, $5)
+                  AND (c.deleted_us IS NULL OR c.deleted_us > $2
+                       OR (c.deleted_us > $3 AND (c.refused_us IS NOT NULL OR h.lapsed_us IS NOT NULL OR h.rejected_us IS NOT NULL)))
+                  AND LOWER(c.id || ' ' || c.name || ' ' || COALESCE(w.location, c.location) || ' '
+                            || COALESCE(w.router, c.router, '') || '/' || COALESCE(w.port, c.port, '')) LIKE $6 ESCAPE '\\'
+                  ORDER BY c.requested_us, c.id LIMIT $7");
+    PAGE = lines!("WHERE (c.requested_us, c.id) > ($3, $4)
+                  AND (c.deleted_us IS NULL OR c.deleted_us > $1
+                       OR (c.deleted_us > $2 AND (c.refused_us IS NOT NULL OR h.lapsed_us IS NOT NULL OR h.rejected_us IS NOT NULL)))
+                  AND LOWER(c.id || ' ' || c.account || ' ' || c.name || ' ' || COALESCE(w.location, c.location) || ' '
+                            || COALESCE(w.router, c.router, '') || '/' || COALESCE(w.port, c.port, '')) LIKE $5 ESCAPE '\\'
+                  ORDER BY c.requested_us, c.id LIMIT $6");
+    REQUESTED = lines!("WHERE c.approved_us IS NULL AND c.deleted_us IS NULL AND h.parent IS NULL
+                  ORDER BY c.requested_us, c.id");
     // Those of the interfaces that the account may see.
     AROUND_ACCOUNT = lines!("WHERE c.account = $1
                       OR c.id IN (SELECT connection FROM interface WHERE owner = $1)");
@@ -246,6 +262,32 @@ pub(crate) async fn every(
         .fetch_all(db)
         .await?;
     rows.iter().map(read).collect()
+}
+
+/// A page of an account's, or of everybody's, in order of creation.
+pub(crate) async fn page(
+    db: &mut AnyConnection,
+    wanted: &Narrowed,
+) -> Result<Vec<Connection>, Error> {
+    let base = match wanted.account {
+        Some(account) => query(PAGE_OF_ACCOUNT).bind(account.to_string()),
+        None => query(PAGE),
+    };
+    let rows = base
+        .bind(wanted.gone.deleted.as_microsecond())
+        .bind(wanted.gone.lapsed.as_microsecond())
+        .bind(wanted.after_us())
+        .bind(wanted.after_id())
+        .bind(wanted.pattern())
+        .bind(wanted.limit())
+        .fetch_all(db)
+        .await?;
+    rows.iter().map(read).collect()
+}
+
+/// Orders that nobody has looked at yet.
+pub(crate) async fn requested(db: &mut AnyConnection) -> Result<Vec<Connection>, Error> {
+    query(REQUESTED).fetch_all(db).await?.iter().map(read).collect()
 }
 
 /// Those that the account has, and that its quota counts.

@@ -17,6 +17,7 @@ pub(crate) mod bgp_peers;
 pub(crate) mod connections;
 pub(crate) mod editions;
 pub(crate) mod failover_tests;
+pub(crate) mod figures;
 pub(crate) mod gateways;
 pub(crate) mod hosted_connections;
 pub(crate) mod interfaces;
@@ -33,6 +34,7 @@ pub(crate) mod quotas;
 mod readers;
 pub(crate) mod route_tables;
 mod row;
+pub(crate) mod row_pages;
 pub(crate) mod security_groups;
 pub(crate) mod sessions;
 pub(crate) mod sites;
@@ -219,6 +221,8 @@ fn migrator() -> Migrator {
         (14, "desk", include_str!("../../migrations/0014_desk.sql")),
         (17, "inventory", include_str!("../../migrations/0017_inventory.sql")),
         (18, "orders", include_str!("../../migrations/0018_orders.sql")),
+        (19, "figures", include_str!("../../migrations/0019_figures.sql")),
+        (20, "pages", include_str!("../../migrations/0020_pages.sql")),
     ];
     let migration = |(version, name, text): (i64, &'static str, &'static str)| {
         Migration::new(version, name.into(), MigrationType::Simple, text.into_sql_str(), false)

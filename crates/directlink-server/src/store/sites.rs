@@ -33,9 +33,47 @@ statements! {
                     AND NOT EXISTS (SELECT 1 FROM connection c WHERE c.router = p.router AND c.port = p.name
                                     AND c.port_freed_us IS NULL)
                   ORDER BY p.router, p.name";
+    PORT_COUNTS = "SELECT r.location, p.speed, p.optics, COUNT(*) AS ports, COUNT(*) - COUNT(c.id) AS free
+                   FROM port p JOIN router r ON r.name = p.router
+                   LEFT JOIN connection c ON c.router = p.router AND c.port = p.name AND c.port_freed_us IS NULL
+                   GROUP BY r.location, p.speed, p.optics";
     SETTING = "SELECT value FROM setting WHERE name = $1";
     SET = "INSERT INTO setting (name, value) VALUES ($1, $2)
            ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+}
+
+/// How many ports of a speed and with these optics a location has, and how many of them carry nothing.
+pub(crate) struct PortCount {
+    pub(crate) location: LocationCode,
+    pub(crate) speed: Bandwidth,
+    /// As the operator says.
+    pub(crate) optics: Option<Optics>,
+    pub(crate) ports: usize,
+    pub(crate) free: usize,
+}
+
+impl PortCount {
+    /// Whether a connection of the speed may have one. What routers read in ports counts when one is
+    /// chosen.
+    pub(crate) fn fits(&self) -> bool {
+        let sold = Optics::sold_with(self.speed);
+        self.optics.unwrap_or(sold) == sold
+    }
+}
+
+pub(crate) async fn port_counts(db: &mut AnyConnection) -> Result<Vec<PortCount>, Error> {
+    let rows = query(PORT_COUNTS).fetch_all(db).await?;
+    let count = |row: &AnyRow| {
+        let speed = row.text("speed")?;
+        Ok(PortCount {
+            location: row.word("location")?,
+            speed: speed.parse().map_err(|()| unreadable("speed", &speed, "no speed"))?,
+            optics: row.word_or_null("optics")?,
+            ports: row.narrow("ports")?,
+            free: row.narrow("free")?,
+        })
+    };
+    rows.iter().map(count).collect()
 }
 
 pub(crate) async fn insert_location(

@@ -17,6 +17,7 @@ async fn every_statement_is_understood() {
         ("bgp_peers", bgp_peers::ALL),
         ("connections", connections::ALL),
         ("failover_tests", failover_tests::ALL),
+        ("figures", figures::ALL),
         ("gateways", gateways::ALL),
         ("hosted_connections", hosted_connections::ALL),
         ("interfaces", interfaces::ALL),

@@ -97,6 +97,7 @@ impl TestRegion {
             operator_token: TOKEN.into(),
             agents: Agents::default(),
             api_logs: crate::app::ApiLogs::default(),
+            figures: crate::app::Figures::default(),
             wake: Notify::new(),
             wake_mail: Notify::new(),
             stop: watch::Sender::new(false),

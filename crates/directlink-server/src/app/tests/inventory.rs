@@ -126,6 +126,7 @@ async fn what_a_router_reads_of_a_transceiver_counts_more_than_what_is_written_d
         applied_generation: 0,
         light: false,
         interfaces: BTreeMap::new(),
+        unchanged: [].into(),
         evidence: PortEvidence { transceiver: Some(told), ..PortEvidence::default() },
     };
     take_report(&b.app, &port("par1-r1/p0"), report).await.unwrap();

@@ -4,6 +4,7 @@
 mod bgp_peers;
 mod connections;
 mod failover_tests;
+mod figures;
 mod hosted_connections;
 mod interfaces;
 mod inventory;
@@ -64,6 +65,7 @@ pub(crate) async fn app_in(dir: &TempDir) -> App {
         operator_token: "token".into(),
         agents: Agents::default(),
         api_logs: ApiLogs::default(),
+        figures: Figures::default(),
         wake: Notify::new(),
         wake_mail: Notify::new(),
         stop: watch::Sender::new(false),

@@ -5,6 +5,7 @@ use super::{
         Cockpit,
         door::{Customer, Posted},
         form::{Choice, Choosable, Complaints, Form, Input, Summary},
+        hosted::Share,
         page::{Page, Trouble, see_other},
         refusal,
     },
@@ -85,33 +86,45 @@ pub(in crate::cockpit) async fn form(
 ) -> Result<Response, Trouble> {
     let views = cockpit.app.connections(&who.context(&cockpit), None).await?;
     let given = connection.unwrap_or_default();
+    let full = full_shares(&cockpit, &who).await?;
     let found = views.iter().find(|view| view.connection.id.to_string() == given);
-    match found.filter(|view| view.connection.check_takes_interfaces().is_ok()) {
+    match found.filter(|view| closed(view, &full).is_none()) {
         Some(view) => again(&cockpit, &who, (view, &Form::default()), Complaints::none()).await,
-        None => choose(&cockpit, &who, &views, &given),
+        None => choose(&cockpit, &who, (&views, &full), &given),
     }
+}
+
+/// Hosted connections carry one interface each: those that do.
+async fn full_shares(cockpit: &Cockpit, who: &Customer) -> Result<BTreeSet<ConnectionId>, Trouble> {
+    let all = cockpit.app.interfaces(&who.context(cockpit), &InterfaceFilter::default()).await?;
+    let hosted = all.iter().filter(|view| view.connection.hosting.is_some());
+    Ok(hosted.filter(|view| view.state.is_live()).map(|view| view.connection.id).collect())
+}
+
+/// Why it takes no interface now.
+fn closed(view: &ConnectionView, full: &BTreeSet<ConnectionId>) -> Option<String> {
+    let full = full.contains(&view.connection.id);
+    let fault = view.connection.check_takes_interfaces().err().map(|fault| fault.to_string());
+    fault.or_else(|| full.then(|| "It carries its one interface already.".into()))
 }
 
 /// First the connection: what can be offered depends on it.
 fn choose(
     cockpit: &Cockpit,
     who: &Customer,
-    views: &[ConnectionView],
+    (views, full): (&[ConnectionView], &BTreeSet<ConnectionId>),
     given: &str,
 ) -> Result<Response, Trouble> {
-    let takes = |view: &ConnectionView| view.connection.check_takes_interfaces();
-    let open = views.iter().filter(|view| takes(view).is_ok()).count();
+    let open = views.iter().filter(|view| closed(view, full).is_none()).count();
     let option = |view: &ConnectionView| {
-        let c = &view.connection;
+        let (c, closed) = (&view.connection, closed(view, full));
         Choosable {
             value: c.id.to_string(),
             label: format!("{} · {}", c.name, c.id),
-            note: match takes(view) {
-                Ok(()) => format!("{} at {}, {}.", view.state, c.location, c.bandwidth),
-                Err(fault) => fault.to_string(),
-            },
-            chosen: takes(view).is_ok() && (open == 1 || c.id.to_string() == given),
-            closed: takes(view).is_err(),
+            chosen: closed.is_none() && (open == 1 || c.id.to_string() == given),
+            closed: closed.is_some(),
+            note: closed
+                .unwrap_or_else(|| format!("{} at {}, {}.", view.state, c.location, c.bandwidth)),
         }
     };
     let connections = Choice {
@@ -137,7 +150,18 @@ async fn again(
     let id = view.connection.id;
     let around = Surroundings::look(cockpit, &ctx, Some(id)).await?;
     let taken = taken_vlans(cockpit, who, id).await?;
-    let free = free_vlans(&taken);
+    let share = Share::of(&view.connection, ctx.now);
+    let free = match &view.connection.hosting {
+        Some(hosting) => vec![hosting.vlan.as_u16()],
+        None => free_vlans(&taken),
+    };
+    let (vlan_hint, vlan_attributes) = match share {
+        Some(share) => (
+            format!("Fixed by account {}, whose fibre it is.", share.partner),
+            "type=\"number\" required readonly",
+        ),
+        None => (vlan_hint(&taken), VLAN),
+    };
     let status = match complaints.is_empty() {
         true => StatusCode::OK,
         false => StatusCode::UNPROCESSABLE_ENTITY,
@@ -156,6 +180,7 @@ async fn again(
         }
         input
     };
+    const VLAN: &str = "type=\"number\" required min=\"2\" max=\"4094\" list=\"free-vlans\"";
     const ADDRESS: &str =
         "type=\"text\" inputmode=\"decimal\" autocomplete=\"off\" maxlength=\"43\"";
     let body = CreateForm {
@@ -163,7 +188,7 @@ async fn again(
         connection: id.to_string(),
         connection_name: view.connection.name.clone(),
         name: input("name", "Name", "For people: how you know this interface.".into(), "type=\"text\" required maxlength=\"255\" autocomplete=\"off\""),
-        vlan: or(input("vlan", "VLAN", vlan_hint(&taken), "type=\"number\" required min=\"2\" max=\"4094\" list=\"free-vlans\""), free.first().map_or_else(String::new, u16::to_string)),
+        vlan: or(input("vlan", "VLAN", vlan_hint, vlan_attributes), free.first().map_or_else(String::new, u16::to_string)),
         free_vlans: free,
         asn: input("asn", "Your BGP AS number", asn_hint(cockpit.app.region().asn), "type=\"number\" required min=\"1\" max=\"4294967294\""),
         whose: whose(form.text("whose")),
@@ -187,9 +212,14 @@ async fn taken_vlans(
     id: ConnectionId,
 ) -> Result<BTreeSet<u16>, Trouble> {
     let filter = InterfaceFilter { connections: Some(vec![id]), ..InterfaceFilter::default() };
-    let on = cockpit.app.interfaces(&who.context(cockpit), &filter).await?;
+    let ctx = who.context(cockpit);
+    let on = cockpit.app.interfaces(&ctx, &filter).await?;
     let live = on.iter().filter(|view| view.state.is_live());
-    Ok(live.map(|view| view.interface.vlan.as_u16()).collect())
+    let hosted = cockpit.app.hosted_connections(&ctx, id).await?;
+    let hosted = hosted.iter().filter(|view| view.connection.deleted_at.is_none());
+    let shares = hosted.filter_map(|view| view.connection.hosting.as_ref());
+    let shares = shares.map(|hosting| hosting.vlan);
+    Ok(live.map(|view| view.interface.vlan).chain(shares).map(Vlan::as_u16).collect())
 }
 
 fn free_vlans(taken: &BTreeSet<u16>) -> Vec<u16> {
@@ -246,7 +276,8 @@ pub(in crate::cockpit) async fn create(
     let views = cockpit.app.connections(&ctx, None).await?;
     let given = form.text("connection");
     let Some(view) = views.iter().find(|view| view.connection.id.to_string() == given) else {
-        return choose(&cockpit, &who, &views, given);
+        let full = full_shares(&cockpit, &who).await?;
+        return choose(&cockpit, &who, (&views, &full), given);
     };
     let hosted = form.text("whose") == "hosted";
     let command = match command(view.connection.id, hosted, &form) {

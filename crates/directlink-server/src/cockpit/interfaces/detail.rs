@@ -3,31 +3,24 @@
 use super::{
     super::{
         Cockpit,
-        connections::Done,
+        connections::{Done, Over},
         door::{Customer, Posted},
+        graphs::{Figures, Graphs, Subject},
         live::follow,
         page::{Page, Trouble},
-        words::{
-            Badge, EventLine, VerdictLine, When, event_line, interface_says, verdict_line, when,
-        },
+        words::{EventLine, VerdictLine, When, event_line, interface_says, verdict_line, when},
     },
     Line, id_of,
     ladder::Ladder,
+    sessions::Sessions,
 };
 use askama::Template;
 use axum::{
+    Json,
     extract::{Path, Query, State},
-    response::Response,
+    response::{IntoResponse, Response},
 };
-use directlink_model::{
-    ids::InterfaceId,
-    interface::InterfaceState,
-    report::{InterfaceReport, LearnedRoute},
-    view::InterfaceView,
-};
-
-/// So many routes of a kind are shown; the API lists them all.
-const ROUTES_SHOWN: usize = 200;
+use directlink_model::{figures::Span, ids::InterfaceId, interface::InterfaceState};
 
 #[derive(Template)]
 #[template(path = "interface.html")]
@@ -47,32 +40,10 @@ struct Detail {
     can_change: bool,
     /// `None` for one that no router shall carry.
     ladder: Option<Ladder>,
-    session: Badge,
-    established: Option<When>,
-    last_error: Option<String>,
-    learned: Vec<Learned>,
-    refused: Vec<(String, String)>,
-    advertised: Vec<String>,
-    counts: [usize; 3],
+    graphs: Graphs,
+    sessions: Sessions,
     verdicts: Vec<VerdictLine>,
     events: Vec<EventLine>,
-}
-
-struct Learned {
-    prefix: String,
-    path: String,
-    med: String,
-    best: bool,
-}
-
-fn learned(route: &LearnedRoute) -> Learned {
-    let path: Vec<_> = route.as_path.iter().map(u32::to_string).collect();
-    Learned {
-        prefix: route.prefix.to_string(),
-        path: path.join(" "),
-        med: route.med.map_or_else(|| "—".into(), |med| med.to_string()),
-        best: route.best,
-    }
 }
 
 pub(in crate::cockpit) async fn show(
@@ -80,12 +51,15 @@ pub(in crate::cockpit) async fn show(
     who: Customer,
     Path(id): Path<String>,
     Query(Done { done }): Query<Done>,
+    Query(over): Query<Over>,
 ) -> Result<Response, Trouble> {
     let id = id_of(&id)?;
-    let detail = detail(&cockpit, &who, id).await?;
+    let span = over.span();
+    let detail = detail(&cockpit, &who, (id, span)).await?;
     Page::new(detail.line.name.clone(), "interfaces", &detail)?
         .under("/cockpit/interfaces", "Interfaces")
-        .live(format!("/cockpit/interfaces/{id}/live"))
+        .live(format!("/cockpit/interfaces/{id}/live?over={}", span.as_str()))
+        .with_graphs()
         .after(done.as_deref())
         .show(&cockpit, &who.signed)
 }
@@ -94,19 +68,38 @@ pub(in crate::cockpit) async fn live(
     State(cockpit): State<Cockpit>,
     who: Customer,
     Path(id): Path<String>,
+    Query(over): Query<Over>,
 ) -> Result<Response, Trouble> {
-    let id = id_of(&id)?;
+    let what = (id_of(&id)?, over.span());
     let (at, signed) = (cockpit.clone(), who.signed.clone());
     Ok(follow(&cockpit, signed, move || {
         let (at, who) = (at.clone(), who.clone());
-        async move { Ok(detail(&at, &who, id).await?.render()?) }
+        async move { Ok(detail(&at, &who, what).await?.render()?) }
     }))
 }
 
-async fn detail(cockpit: &Cockpit, who: &Customer, id: InterfaceId) -> Result<Detail, Trouble> {
+/// For graphs.js.
+pub(in crate::cockpit) async fn figures(
+    State(cockpit): State<Cockpit>,
+    who: Customer,
+    Path(id): Path<String>,
+    Query(over): Query<Over>,
+) -> Result<Response, Trouble> {
+    let id = id_of(&id)?;
+    let series = cockpit.app.interface_figures(&who.context(&cockpit), id, over.span()).await?;
+    Ok(Json(Figures::of(&series)).into_response())
+}
+
+async fn detail(
+    cockpit: &Cockpit,
+    who: &Customer,
+    (id, span): (InterfaceId, Span),
+) -> Result<Detail, Trouble> {
     let ctx = who.context(cockpit);
     let (view, report) = cockpit.app.interface_now(&ctx, id).await?;
     let events = cockpit.app.interface_history(&ctx, id).await?;
+    let series = cockpit.app.interface_figures(&ctx, id, span).await?;
+    let page = format!("/cockpit/interfaces/{id}");
     let own = view.interface.owner == who.account;
     let ladder = match view.state.is_wanted() {
         true => Some(Ladder::of(&cockpit.app.diagnosis(&ctx, id).await?)),
@@ -114,7 +107,6 @@ async fn detail(cockpit: &Cockpit, who: &Customer, id: InterfaceId) -> Result<De
     };
     let i = &view.interface;
     let line = Line::of(&view, who.account, ctx.now);
-    let shown = |n: usize| n.min(ROUTES_SHOWN);
     Ok(Detail {
         says: interface_says(view.state),
         region_asn: cockpit.app.region().asn.0.as_u32(),
@@ -129,19 +121,8 @@ async fn detail(cockpit: &Cockpit, who: &Customer, id: InterfaceId) -> Result<De
         csrf: who.signed.csrf.clone(),
         can_change: may_change(view.state),
         ladder,
-        session: session_badge(&view, &report),
-        established: report.session.established_since.map(when),
-        last_error: report.session.last_error.clone(),
-        learned: report.learned[..shown(report.learned.len())].iter().map(learned).collect(),
-        refused: report.refused[..shown(report.refused.len())]
-            .iter()
-            .map(|route| (route.prefix.to_string(), route.reason.clone()))
-            .collect(),
-        advertised: report.advertised[..shown(report.advertised.len())]
-            .iter()
-            .map(ToString::to_string)
-            .collect(),
-        counts: [report.learned.len(), report.refused.len(), report.advertised.len()],
+        graphs: Graphs::of(page, &series, Subject::Interface),
+        sessions: Sessions::of(&view, &report),
         verdicts: report.verdicts.iter().map(verdict_line).collect(),
         events: events.into_iter().map(event_line).collect(),
         line,
@@ -159,17 +140,6 @@ const fn may_change(state: InterfaceState) -> bool {
         | InterfaceState::Deleted
         | InterfaceState::Rejected
         | InterfaceState::Expired => false,
-    }
-}
-
-/// The states of RFC 4271; what a router says besides is none of ours to know.
-fn session_badge(view: &InterfaceView, report: &InterfaceReport) -> Badge {
-    let known = ["Idle", "Connect", "Active", "OpenSent", "OpenConfirm"];
-    let text = known.into_iter().find(|known| *known == report.session.state);
-    match (report.session.is_established(), view.state.is_wanted()) {
-        (true, _) => Badge { tone: "good", text: "Established" },
-        (false, true) => Badge { tone: "wait", text: text.unwrap_or("not established") },
-        (false, false) => Badge { tone: "gone", text: "none" },
     }
 }
 

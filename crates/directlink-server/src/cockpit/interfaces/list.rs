@@ -3,26 +3,26 @@
 use super::{
     super::{
         Cockpit,
-        connections::{Search, SearchForm},
+        connections::{Pager, ROWS, Search, SearchForm},
         door::Customer,
         live::follow,
         page::{Page, Trouble},
     },
     Line,
 };
-use crate::app::InterfaceFilter;
 use askama::Template;
 use axum::{
     extract::{Query, State},
     response::Response,
 };
-use directlink_model::interface::InterfaceState;
+use directlink_model::{interface::InterfaceState, view::InterfaceView};
 
 #[derive(Template)]
 #[template(path = "interfaces.html")]
 struct List {
     lines: Vec<Line>,
     any: bool,
+    pager: Pager,
 }
 
 pub(in crate::cockpit) async fn show(
@@ -57,18 +57,17 @@ pub(in crate::cockpit) async fn live(
 
 async fn middle(cockpit: &Cockpit, who: &Customer, search: &Search) -> Result<String, Trouble> {
     let ctx = who.context(cockpit);
-    let views = cockpit.app.interfaces(&ctx, &InterfaceFilter::default()).await?;
-    let any = !views.is_empty();
-    let lines = views
-        .iter()
-        .map(|view| Line::of(view, who.account, ctx.now))
-        .filter(|l| {
-            let texts = [&l.name, &l.id, &l.connection, &l.connection_name, &l.gateway];
-            let mut texts = texts.map(String::as_str).to_vec();
-            let vlan = format!("vlan {}", l.vlan);
-            texts.extend([vlan.as_str(), l.asn.as_str()]);
-            search.admits(l.badge.text, &texts)
-        })
-        .collect();
-    Ok(List { lines, any }.render()?)
+    let admits = |view: &InterfaceView| {
+        let l = Line::of(view, who.account, ctx.now);
+        let texts = [&l.name, &l.id, &l.connection, &l.connection_name, &l.gateway];
+        let mut texts = texts.map(String::as_str).to_vec();
+        let vlan = format!("vlan {}", l.vlan);
+        texts.extend([vlan.as_str(), l.asn.as_str()]);
+        search.admits(l.badge.text, &texts)
+    };
+    let page = cockpit.app.interfaces_page(&ctx, &search.wanted(ROWS), admits).await?;
+    let lines: Vec<_> = page.rows.iter().map(|view| Line::of(view, who.account, ctx.now)).collect();
+    let any = !lines.is_empty() || search.is_on();
+    let pager = search.pager("/cockpit/interfaces", page.next.as_ref());
+    Ok(List { lines, any, pager }.render()?)
 }

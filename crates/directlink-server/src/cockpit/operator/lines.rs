@@ -2,7 +2,7 @@
 
 use super::super::{
     Cockpit,
-    connections::{Search, SearchForm},
+    connections::{Pager, ROWS, Search, SearchForm},
     door::Operator,
     page::{Page, Trouble},
     words::{Badge, When, connection_badge, interface_badge, when},
@@ -13,9 +13,6 @@ use axum::{
     response::Response,
 };
 use directlink_model::{connection::ConnectionState, interface::InterfaceState};
-
-/// Longer lists are cut, and say so: searching narrows them.
-const ROWS_MAX: usize = 500;
 
 struct ConnectionRow {
     id: String,
@@ -32,7 +29,7 @@ struct ConnectionRow {
 #[template(path = "operator/connections.html")]
 struct Connections {
     rows: Vec<ConnectionRow>,
-    more: usize,
+    pager: Pager,
 }
 
 pub(in crate::cockpit) async fn connections(
@@ -40,7 +37,6 @@ pub(in crate::cockpit) async fn connections(
     Operator(signed): Operator,
     Query(search): Query<Search>,
 ) -> Result<Response, Trouble> {
-    let all = cockpit.app.all_connections(None).await?;
     let row = |view: &directlink_model::view::ConnectionView| {
         let c = &view.connection;
         ConnectionRow {
@@ -57,10 +53,10 @@ pub(in crate::cockpit) async fn connections(
     let admitted = |r: &ConnectionRow| {
         search.admits(r.badge.text, &[&r.name, &r.id, &r.account, &r.location, &r.port])
     };
-    let mut rows: Vec<_> = all.iter().map(row).filter(admitted).collect();
-    let more = rows.len().saturating_sub(ROWS_MAX);
-    rows.truncate(ROWS_MAX);
-    let list = Connections { rows, more }.render()?;
+    let wanted = search.wanted(ROWS);
+    let page = cockpit.app.all_connections_page(&wanted, |view| admitted(&row(view))).await?;
+    let pager = search.pager("/cockpit/connections", page.next.as_ref());
+    let list = Connections { rows: page.rows.iter().map(row).collect(), pager }.render()?;
     let body = SearchForm {
         action: "/cockpit/connections",
         what: "connections",
@@ -88,7 +84,7 @@ struct InterfaceRow {
 #[template(path = "operator/interfaces.html")]
 struct Interfaces {
     rows: Vec<InterfaceRow>,
-    more: usize,
+    pager: Pager,
 }
 
 pub(in crate::cockpit) async fn interfaces(
@@ -96,7 +92,6 @@ pub(in crate::cockpit) async fn interfaces(
     Operator(signed): Operator,
     Query(search): Query<Search>,
 ) -> Result<Response, Trouble> {
-    let all = cockpit.app.all_interfaces().await?;
     let seen = |yes: bool| match yes {
         true => Badge { tone: "good", text: "yes" },
         false => Badge { tone: "gone", text: "no" },
@@ -117,10 +112,10 @@ pub(in crate::cockpit) async fn interfaces(
     let admitted = |r: &InterfaceRow| {
         search.admits(r.badge.text, &[&r.name, &r.id, &r.owner, &r.connection, &r.asn])
     };
-    let mut rows: Vec<_> = all.iter().map(row).filter(admitted).collect();
-    let more = rows.len().saturating_sub(ROWS_MAX);
-    rows.truncate(ROWS_MAX);
-    let list = Interfaces { rows, more }.render()?;
+    let wanted = search.wanted(ROWS);
+    let page = cockpit.app.all_interfaces_page(&wanted, |view| admitted(&row(view))).await?;
+    let pager = search.pager("/cockpit/interfaces", page.next.as_ref());
+    let list = Interfaces { rows: page.rows.iter().map(row).collect(), pager }.render()?;
     let body = SearchForm {
         action: "/cockpit/interfaces",
         what: "interfaces",

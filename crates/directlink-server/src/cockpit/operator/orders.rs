@@ -26,7 +26,6 @@ use directlink_model::{
     ids::ConnectionId,
     inventory::{Candidate, Position, optics_of},
     needs::Needs,
-    view::ConnectionView,
 };
 use http::StatusCode;
 
@@ -63,11 +62,10 @@ pub(in crate::cockpit) async fn queue_live(
 
 async fn middle(cockpit: &Cockpit) -> Result<Queue, Trouble> {
     let capacity = cockpit.app.capacity().await?;
-    let requested = |view: &ConnectionView| view.state == ConnectionState::Requested;
-    let all = cockpit.app.all_connections(None).await?;
+    let requested = cockpit.app.requested_orders().await?;
     let needs = cockpit.app.needs_of_orders().await?;
-    let orders = all.iter().filter(|view| requested(view));
-    let orders = orders.map(|v| row(&v.connection, &capacity, needs.get(&v.connection.id)));
+    let orders =
+        requested.iter().map(|v| row(&v.connection, &capacity, needs.get(&v.connection.id)));
     let overdue = cockpit.app.overdue_orders().await?;
     let overdue = overdue.iter().filter_map(|view| OverdueRow::of(&view.connection)).collect();
     let orders = orders.collect();

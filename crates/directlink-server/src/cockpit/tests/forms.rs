@@ -2,9 +2,11 @@
 
 use super::*;
 use directlink_model::{
-    command::{AddSecurityGroupRules, SetPropagation},
+    command::{AddSecurityGroupRules, AllocateConnection, SetPropagation},
+    hosting::Capacity,
     interface::InterfaceState,
     security_group::{Admission, Flow, OtherSide, Protocol},
+    tag_set::TagSet,
 };
 
 #[tokio::test]
@@ -173,6 +175,47 @@ async fn a_hosted_interface_is_accepted_or_rejected_while_time_is_left() {
     let rejected = bob.post(&format!("/cockpit/interfaces/{id}/delete"), &[]).await;
     bob.get(rejected.location()).await.has("is rejected");
     assert_eq!(b.interface(&ctx, id).await.unwrap().state, InterfaceState::Rejected);
+}
+
+#[tokio::test]
+async fn a_hosted_connection_is_accepted_with_a_button_and_carries_one_interface_on_its_vlan() {
+    let b = Bench::new().await;
+    let parent = b.lit().await;
+    let share = async |name: &str, vlan: u16| {
+        let share = AllocateConnection {
+            parent,
+            owner: b.bob,
+            name: name.into(),
+            vlan: vlan.try_into().unwrap(),
+            capacity: Capacity::Mbps100,
+            tags: TagSet::default(),
+        };
+        b.app.allocate_connection(&b.alice(), share).await.unwrap().connection.id
+    };
+    let (id, second) = (share("a share", 300).await, share("another", 301).await);
+    let (alice, bob) = (Browser::of(&b, b.alice).await, Browser::of(&b, b.bob).await);
+    let page = format!("/cockpit/connections/{id}");
+    bob.get("/cockpit").await.has("Wants attention").has("offers you a share");
+    bob.get(&page).await.has("6 days 23 hours left.").has("100Mbps").has("VLAN 300");
+    alice.get(&format!("/cockpit/connections/{parent}")).await.has("Hosted for others").has("300");
+    alice.get(&format!("/cockpit/interfaces/new?connection={parent}")).await.has("Taken: 300, 301");
+    let foreign = alice.post(&format!("{page}/accept"), &[]).await;
+    assert_eq!(foreign.status, StatusCode::NOT_FOUND, "the offer is Bob's to take");
+    let taken = bob.post(&format!("{page}/accept"), &[]).await;
+    bob.get(taken.location()).await.has("is yours").has("available").lacks("/accept\"");
+    assert_eq!(bob.post(&format!("{page}/accept"), &[]).await.status, StatusCode::CONFLICT);
+    let form = format!("/cockpit/interfaces/new?connection={id}");
+    bob.get(&form).await.has("value=\"300\" type=\"number\" required readonly");
+    let ctx = b.app.context(directlink_model::account::Caller { account: b.bob }, false);
+    let gateway = b.gateway(&ctx).await;
+    let vlan = 300u16.try_into().unwrap();
+    let wish = CreateInterface { vlan, ..interface(id, Some(gateway)) };
+    b.app.create_interface(&ctx, wish).await.unwrap();
+    bob.get(&form).await.has("It carries its one interface already.").has("disabled");
+    let refuse = format!("/cockpit/connections/{second}/delete");
+    bob.get(&refuse).await.has("Reject the hosted connection");
+    let refused = bob.post(&refuse, &[]).await;
+    bob.get(refused.location()).await.has("is rejected");
 }
 
 #[tokio::test]

@@ -13,6 +13,8 @@ async fn another_accounts_objects_are_not_there_whatever_is_asked_of_them() {
         format!("/cockpit/connections/{connection}/edit"),
         format!("/cockpit/connections/{connection}/delete"),
         format!("/cockpit/connections/{connection}/loa.pdf"),
+        format!("/cockpit/connections/{connection}/figures"),
+        format!("/cockpit/interfaces/{interface}/figures?over=24h"),
         format!("/cockpit/interfaces/{interface}"),
         format!("/cockpit/interfaces/{interface}/edit"),
         format!("/cockpit/interfaces/{interface}/delete"),
@@ -27,6 +29,7 @@ async fn another_accounts_objects_are_not_there_whatever_is_asked_of_them() {
     for path in [
         format!("/cockpit/connections/{connection}/edit"),
         format!("/cockpit/connections/{connection}/delete"),
+        format!("/cockpit/connections/{connection}/accept"),
         format!("/cockpit/interfaces/{interface}/edit"),
         format!("/cockpit/interfaces/{interface}/delete"),
         format!("/cockpit/interfaces/{interface}/accept"),

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::app::tests::works;
+use directlink_model::command::SetQuota;
+use directlink_model::figures::{Tally, Traffic};
 use directlink_model::report::{InterfaceReport, LearnedRoute, RefusedRoute, SessionReport};
 use std::collections::BTreeMap;
 
@@ -72,7 +74,9 @@ async fn assets_are_kept_for_good_and_only_at_their_version() {
     let stranger = Browser::stranger(&b);
     let page = stranger.get("/cockpit/sign-in").await.html;
     let mut weight = page.len();
-    for name in ["cockpit.css", "htmx.js", "hx-sse.js", "icon.svg"] {
+    for name in
+        ["cockpit.css", "htmx.js", "hx-sse.js", "uplot.js", "uplot.css", "graphs.js", "icon.svg"]
+    {
         let start = page.find("/cockpit/assets/").unwrap();
         let version = page[start..].split('/').nth(3).unwrap();
         let seen = stranger.get(&format!("/cockpit/assets/{version}/{name}")).await;
@@ -82,7 +86,7 @@ async fn assets_are_kept_for_good_and_only_at_their_version() {
         let old = stranger.get(&format!("/cockpit/assets/000000000000/{name}")).await;
         assert_eq!(old.status, StatusCode::NOT_FOUND);
     }
-    assert!(weight < 120_000, "{weight} bytes");
+    assert!(weight < 140_000, "{weight} bytes");
 }
 
 #[tokio::test]
@@ -226,4 +230,76 @@ async fn a_customer_sees_what_the_account_may_have() {
     let page = Browser::of(&b, b.alice).await.get("/cockpit/quotas").await;
     page.has("DirectLinks per account")
         .has("<td class=\"number\">1</td><td class=\"number\">10</td>");
+}
+
+#[tokio::test]
+async fn graphs_are_drawn_on_the_server_and_told_to_scripts_as_figures() {
+    let b = Bench::new().await;
+    let Things { connection, interface, .. } = things(&b).await;
+    b.say(true, &[interface]).await;
+    let alice = Browser::of(&b, b.alice).await;
+    let page = format!("/cockpit/interfaces/{interface}");
+    alice.get(&page).await.has("has told nothing of this time yet");
+    for n in 1..7 {
+        b.wait(jiff::SignedDuration::from_secs(10));
+        let from_customer = Tally { packets: n * 100, bytes: n * 125_000 };
+        let traffic = Traffic { from_customer, ..Traffic::default() };
+        let verdicts = [("denied_by_security_group".to_owned(), n * 3)].into();
+        let report = InterfaceReport { traffic, verdicts, ..works() };
+        b.report(true, [(interface, report)].into()).await;
+    }
+    alice
+        .get(&page)
+        .await
+        .has("<path class=\"from\" d=\"M")
+        .has("100 kbit/s · 10.0 packets/s")
+        .has("established 100 % of 60 seconds")
+        .has("Dropped in this time: denied by security group 18.")
+        .has("/uplot.js");
+    alice.get(&format!("{page}?over=30d")).await.has("The last 30 days").has("figures?over=30d");
+    let on = format!("/cockpit/connections/{connection}");
+    alice.get(&on).await.has("100 kbit/s").has("<dt>Light").lacks("<dt>BGP");
+    alice.get("/cockpit").await.has("100 kbit/s →").lacks("/uplot.js");
+    let figures = alice.get(&format!("{page}/figures?over=1h")).await;
+    assert_eq!(figures.headers[header::CONTENT_TYPE], "application/json");
+    figures.has("\"denied by security group\"").has("100000.0").has("null");
+    let stranger = Browser::stranger(&b);
+    let unsigned = stranger.get(&format!("{page}/figures")).await;
+    assert_eq!(unsigned.status, StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
+async fn a_long_list_is_read_a_page_at_a_time_and_searched_through_all_pages() {
+    let b = Bench::new().await;
+    let quota = directlink_model::fault::Quota::Connections;
+    let more = SetQuota { account: b.alice, quota, limit: Some(200) };
+    b.app.set_quota(more).await.unwrap();
+    let mut ids = vec![];
+    for _ in 0..101 {
+        ids.push(b.order().await.connection.id.to_string());
+    }
+    let alice = Browser::of(&b, b.alice).await;
+    let operator = Browser::operator(&b).await;
+    for browser in [&alice, &operator] {
+        let mut path = "/cockpit/connections".to_owned();
+        let mut read = vec![];
+        loop {
+            let page = browser.get(&path).await.html;
+            let mut found: Vec<_> =
+                ids.iter().filter(|id| page.contains(&format!(">{id}<"))).collect();
+            assert!(found.len() <= 50);
+            read.append(&mut found);
+            let Some((before, _)) = page.split_once("\">Next page</a>") else { break };
+            path = before.rsplit("href=\"").next().unwrap().replace("&#38;", "&");
+        }
+        read.sort();
+        let mut all: Vec<_> = ids.iter().collect();
+        all.sort();
+        assert_eq!(read, all, "each once");
+        let last = format!("/cockpit/connections?q={}", ids[100].to_uppercase());
+        browser.get(&last).await.has(&ids[100]).lacks(&ids[0]).lacks("Next page");
+        browser.get("/cockpit/connections?q=%25").await.has("No connection fits");
+    }
+    alice.get("/cockpit/connections?state=deleted").await.has("No connection fits");
+    operator.get("/cockpit").await.has(&ids[0]).has(&ids[100]);
 }
