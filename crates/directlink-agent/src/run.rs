@@ -297,7 +297,8 @@ impl Agent {
                 if self.seen.lights.insert(port.clone(), light) != Some(light) {
                     tracing::info!(%port, light, "light");
                     self.schedule.at(Chore::Rows, clock::instant());
-                    self.schedule.at(Chore::Report, clock::instant());
+                    // After the rows: it takes its time to write.
+                    self.report_soon();
                 }
             }
             LinkEvent::Router { vtep, lives } => {

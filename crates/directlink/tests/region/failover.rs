@@ -130,6 +130,8 @@ impl Ours {
         region.admit(&cloud, LAN)?;
         let legs = Legs::new(&region, &cloud, ["PAR1", "PAR1"], watched_legs)?;
         let office = region.office(&legs.fibres[0], LAN)?;
+        // It would put the light on again that `cut` puts out.
+        region.kill("light")?;
         let host = End { netns: cloud.host.netns.clone(), address: cloud.host.address.into() };
         Ok(Self { region, legs, ends: [host, End { netns: office, address: OFFICE.into() }] })
     }
@@ -148,7 +150,13 @@ impl Ways for Ours {
         &self.legs.fibres[0].netns
     }
 
+    /// The router's end first, by itself: the emulated cable's other parts take milliseconds each to
+    /// close, in which the router could not see anything yet.
     fn cut(&self) -> Result<()> {
+        let panel = self.region.lab.name.panel();
+        let port = &self.legs.fibres[0].port;
+        let number = port.rsplit_once("/p").context("a port of the lab's")?.1;
+        run(&["ip", "-n", &panel, "link", "set", &format!("port0.{number}"), "down"])?;
         self.region.pull(&self.legs.fibres[0])
     }
 
