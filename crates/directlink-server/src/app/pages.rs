@@ -7,7 +7,8 @@ use super::{
     App, Context, Refusal, connections::view as connection_view, interfaces::view as interface_view,
 };
 use crate::store::{
-    connections, interfaces,
+    connections, interface_pages,
+    interfaces::GoneBefore,
     row_pages::{After, Narrowed},
 };
 use directlink_model::{
@@ -109,7 +110,7 @@ impl App {
         let mut db = self.store().snapshot().await?;
         let mut counts = BTreeMap::new();
         for id in connections {
-            counts.insert(id, interfaces::count_live_on(&mut db, id).await?);
+            counts.insert(id, interface_pages::count_live_on(&mut db, id).await?);
         }
         Ok(counts)
     }
@@ -158,7 +159,7 @@ impl App {
         let mut known: BTreeMap<ConnectionId, Option<Connection>> = BTreeMap::new();
         while !page.full {
             let narrowed = page.narrowed(account, gone);
-            let chunk = interfaces::page(&mut db, &narrowed).await?;
+            let chunk = interface_pages::page(&mut db, &narrowed).await?;
             page.ends_with(chunk.len());
             for i in chunk {
                 let cursor = Cursor { at: i.created_at, id: i.id.to_string() };
@@ -202,7 +203,7 @@ impl<'a, T> Filling<'a, T> {
         }
     }
 
-    fn narrowed(&self, account: Option<AccountId>, gone: interfaces::GoneBefore) -> Narrowed {
+    fn narrowed(&self, account: Option<AccountId>, gone: GoneBefore) -> Narrowed {
         let after = self.at.as_ref().map(|at| After { at: at.at, id: at.id.clone() });
         Narrowed { account, gone, after, text: self.text.to_owned(), rows: self.chunk }
     }

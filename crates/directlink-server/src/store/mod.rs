@@ -20,6 +20,7 @@ pub(crate) mod failover_tests;
 pub(crate) mod figures;
 pub(crate) mod gateways;
 pub(crate) mod hosted_connections;
+pub(crate) mod interface_pages;
 pub(crate) mod interfaces;
 pub(crate) mod inventory;
 pub(crate) mod journal;

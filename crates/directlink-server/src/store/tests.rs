@@ -20,6 +20,7 @@ async fn every_statement_is_understood() {
         ("figures", figures::ALL),
         ("gateways", gateways::ALL),
         ("hosted_connections", hosted_connections::ALL),
+        ("interface_pages", interface_pages::ALL),
         ("interfaces", interfaces::ALL),
         ("inventory", inventory::ALL),
         ("journal", journal::ALL),
