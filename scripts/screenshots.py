@@ -100,7 +100,7 @@ def main():
             operator = Desk(browser, region.operator_cockpit)
             operator.sign_in_as_operator(region.operator_token)
             shoot(operator, folder, "operator", 620)
-            operator.open("/routers")
+            operator.open("/routers/par1-r1")
             shoot(operator, folder, "routers", 900)
             operator.open("/inventory")
             shoot(operator, folder, "inventory", 900)

@@ -52,6 +52,7 @@ def things(cockpit_region, ann, tmp_path_factory) -> dict:
             "offered": offered.id,
             "guest": guest,
             "order": order.id,
+            "router": port.split("/")[0],
             "account": cockpit_region.accounts[0].id,
         }
 

@@ -40,6 +40,7 @@ OPERATOR = [
     "/letters",
     "/interfaces/{interface}/diagnosis",
     "/routers",
+    "/routers/{router}",
     "/accounts",
     "/accounts/{account}",
     "/mail",

@@ -354,7 +354,7 @@ mod tests {
             mac: Mac([2; 6]),
             vtep: Ipv4Addr::new(192, 0, 2, 2),
             ipv6: None,
-            inbound: (0..=u8::MAX).chain(0..=u8::MAX).chain(0..1).map(rule).collect(),
+            inbound: std::iter::repeat_n(0..=u8::MAX, 4).flatten().chain(0..1).map(rule).collect(),
             outbound: vec![],
         };
         let net = NetPlan {
@@ -375,7 +375,7 @@ mod tests {
         let (_, why) = &wanted.refused[&InterfaceId::from_bits(2)];
         assert_eq!(why, "VLAN 100 of the port is dxvif-00000001's");
         let (vni, why) = wanted.net_problems.first_key_value().unwrap();
-        assert!(why.contains("513 rules"), "{why}");
+        assert!(why.contains("1025 rules"), "{why}");
         let nic = wanted.nets[vni].nics.values().next().unwrap();
         assert_eq!(nic.rules, RuleSet::default());
     }

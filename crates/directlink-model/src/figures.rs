@@ -37,7 +37,7 @@ pub struct Traffic {
 /// Whether a packet with a verdict of this name went on: all others are drops. The data plane's
 /// names; the agent's tests hold them against it.
 pub fn went_on(verdict: &str) -> bool {
-    const WENT_ON: [&str; 8] = [
+    const WENT_ON: [&str; 9] = [
         "forwarded_to_net",
         "forwarded_to_customer",
         "to_router",
@@ -46,6 +46,7 @@ pub fn went_on(verdict: &str) -> bool {
         "nd_answered",
         "to_kernel",
         "relayed",
+        "bfd_answered",
     ];
     WENT_ON.contains(&verdict)
 }

@@ -61,7 +61,7 @@ pub use mails::{MAILS_MAX, MailView};
 pub use operator::PlacedNic;
 pub use pages::{Cursor, Page, Wanted};
 pub use regions::SubregionView;
-pub use sites::{AgentView, NewRouter, PortView, RouterView, ScopeView};
+pub use sites::{AgentView, NewRouter, PortView, RouterLine, RouterView, ScopeView};
 pub use tag_sets::Tags;
 pub use tags::Tagged;
 

@@ -11,7 +11,8 @@ use crate::{
     store::{
         Tx, connections, interfaces,
         journal::{self, Actor},
-        plans, sites,
+        plans::{self, Steps},
+        sites,
     },
 };
 use directlink_model::{
@@ -37,6 +38,16 @@ pub struct NewRouter {
 pub struct RouterView {
     pub router: Router,
     pub ports: Vec<PortView>,
+    pub agent: AgentView,
+}
+
+/// A router in a list.
+#[derive(Clone, Debug)]
+pub struct RouterLine {
+    pub router: Router,
+    /// How many, and how many of these carry nothing.
+    pub ports: [usize; 2],
+    pub steps: Steps,
     pub agent: AgentView,
 }
 
@@ -205,35 +216,68 @@ impl App {
             connections::holders(&mut db).await?.into_iter().collect();
         let mut scopes: BTreeMap<RouterName, Vec<ScopeView>> = BTreeMap::new();
         for row in plans::every_scope(&mut db).await? {
-            let view = ScopeView {
-                scope: row.scope,
-                wanted_generation: row.generation,
-                acknowledged_generation: row.answered,
-                failure: row.failure,
-            };
-            scopes.entry(row.router).or_default().push(view);
+            scopes.entry(row.router.clone()).or_default().push(scope_view(row));
         }
-        let port_view = |port: &Port| {
-            let at = port.at();
-            PortView {
-                port: port.clone(),
-                connection: holders.get(&at).copied(),
-                light: self.parts().agents.light(&at),
-                transceiver: self.parts().agents.transceiver(&at),
-            }
-        };
         let view = |router: Router| {
             let mut agent = self.parts().agents.view(&router.name);
             agent.scopes = scopes.remove(&router.name).unwrap_or_default();
-            let ports = ports.iter().filter(|p| p.router == router.name).map(port_view).collect();
+            let of_it = ports.iter().filter(|p| p.router == router.name);
+            let ports = of_it.map(|port| self.port_view(port, &holders)).collect();
             RouterView { router, ports, agent }
         };
         Ok(routers.into_iter().map(view).collect())
     }
 
+    /// In order of their names, without their ports and documents.
+    pub async fn router_lines(&self) -> Result<Vec<RouterLine>, Refusal> {
+        let mut db = self.store().snapshot().await?;
+        let routers = sites::routers(&mut db).await?;
+        let ports: BTreeMap<_, _> = sites::router_counts(&mut db).await?.into_iter().collect();
+        let steps: BTreeMap<_, _> = plans::steps(&mut db).await?.into_iter().collect();
+        let line = |router: Router| RouterLine {
+            ports: ports.get(&router.name).copied().unwrap_or_default(),
+            steps: steps.get(&router.name).copied().unwrap_or_default(),
+            agent: self.parts().agents.view(&router.name),
+            router,
+        };
+        Ok(routers.into_iter().map(line).collect())
+    }
+
+    /// One router, with its ports and what its agent has said.
+    pub async fn router(&self, name: &RouterName) -> Result<Option<RouterView>, Refusal> {
+        let mut db = self.store().snapshot().await?;
+        let Some(router) = sites::router(&mut db, name).await? else { return Ok(None) };
+        let ports = sites::ports_of(&mut db, name).await?;
+        let holders = connections::holders_of(&mut db, name).await?.into_iter().collect();
+        let scopes = plans::scopes_of(&mut db, name).await?;
+        let mut agent = self.parts().agents.view(name);
+        agent.scopes = scopes.into_iter().map(scope_view).collect();
+        let ports = ports.iter().map(|port| self.port_view(port, &holders)).collect();
+        Ok(Some(RouterView { router, ports, agent }))
+    }
+
+    fn port_view(&self, port: &Port, holders: &BTreeMap<PortRef, ConnectionId>) -> PortView {
+        let at = port.at();
+        PortView {
+            port: port.clone(),
+            connection: holders.get(&at).copied(),
+            light: self.parts().agents.light(&at),
+            transceiver: self.parts().agents.transceiver(&at),
+        }
+    }
+
     fn new_identity(&self, router: &RouterName) -> Result<(Identity, String), Refusal> {
         let made = self.parts().authority.router_identity(router);
         Ok(made.map_err(crate::store::Error::from)?)
+    }
+}
+
+fn scope_view(row: plans::ScopeRow) -> ScopeView {
+    ScopeView {
+        scope: row.scope,
+        wanted_generation: row.generation,
+        acknowledged_generation: row.answered,
+        failure: row.failure,
     }
 }
 

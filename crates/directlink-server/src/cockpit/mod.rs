@@ -130,6 +130,8 @@ pub(crate) fn operators(app: App) -> Router {
         .route("/cockpit/letters/{id}", post(letters::send))
         .route("/cockpit/routers", get(sites::show))
         .route("/cockpit/routers/live", get(sites::live))
+        .route("/cockpit/routers/{name}", get(sites::show_one))
+        .route("/cockpit/routers/{name}/live", get(sites::live_one))
         .route("/cockpit/accounts", get(accounts::list))
         .route("/cockpit/accounts/{id}", get(accounts::show).post(accounts::set_quota))
         .route("/cockpit/mail", get(mail::show))

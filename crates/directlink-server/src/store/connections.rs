@@ -110,6 +110,7 @@ statements! {
     LETTERS_WITHOUT_TOKEN = "SELECT connection FROM letter WHERE token IS NULL";
     SET_LETTER_TOKEN = "UPDATE letter SET token = $2 WHERE connection = $1";
     HOLDERS = "SELECT id, router, port FROM connection WHERE router IS NOT NULL AND port_freed_us IS NULL";
+    HOLDERS_OF = "SELECT id, router, port FROM connection WHERE router = $1 AND port_freed_us IS NULL";
 }
 
 pub(crate) async fn insert(db: &mut AnyConnection, c: &Connection) -> Result<(), Error> {
@@ -349,12 +350,18 @@ pub(crate) async fn holding(
 
 /// Every port that is held, and by which connection.
 pub(crate) async fn holders(db: &mut AnyConnection) -> Result<Vec<(PortRef, ConnectionId)>, Error> {
-    let rows = query(HOLDERS).fetch_all(db).await?;
-    rows.iter()
-        .map(|row| {
-            Ok((PortRef { router: row.word("router")?, port: row.word("port")? }, row.word("id")?))
-        })
-        .collect()
+    query(HOLDERS).fetch_all(db).await?.iter().map(read_holder).collect()
+}
+
+pub(crate) async fn holders_of(
+    db: &mut AnyConnection,
+    router: &directlink_model::ids::RouterName,
+) -> Result<Vec<(PortRef, ConnectionId)>, Error> {
+    query(HOLDERS_OF).bind(router.as_str()).fetch_all(db).await?.iter().map(read_holder).collect()
+}
+
+fn read_holder(row: &AnyRow) -> Result<(PortRef, ConnectionId), Error> {
+    Ok((PortRef { router: row.word("router")?, port: row.word("port")? }, row.word("id")?))
 }
 
 /// The deleted connection's fibre is out of its port.

@@ -19,6 +19,12 @@ statements! {
     EVERY_SCOPE = "SELECT p.router, p.scope, p.generation, a.generation AS answered, a.failure FROM plan p
                    LEFT JOIN plan_answer a ON a.router = p.router AND a.scope = p.scope
                    ORDER BY p.router, p.scope";
+    SCOPES_OF = "SELECT p.router, p.scope, p.generation, a.generation AS answered, a.failure FROM plan p
+                 LEFT JOIN plan_answer a ON a.router = p.router AND a.scope = p.scope
+                 WHERE p.router = $1 ORDER BY p.scope";
+    STEPS = "SELECT p.router, COUNT(*) AS scopes, COUNT(a.failure) AS failed,
+                    COUNT(CASE WHEN a.failure IS NULL AND a.generation = p.generation THEN 1 END) AS in_step
+             FROM plan p LEFT JOIN plan_answer a ON a.router = p.router AND a.scope = p.scope GROUP BY p.router";
     ANSWER = "SELECT generation, failure FROM plan_answer WHERE router = $1 AND scope = $2";
     PUT_ANSWER = "INSERT INTO plan_answer (router, scope, generation, failure, answered_us) VALUES ($1, $2, $3, $4, $5)
                   ON CONFLICT (router, scope) DO UPDATE SET generation = excluded.generation,
@@ -104,17 +110,41 @@ pub(crate) struct ScopeRow {
 }
 
 pub(crate) async fn every_scope(db: &mut AnyConnection) -> Result<Vec<ScopeRow>, Error> {
-    let rows = query(EVERY_SCOPE).fetch_all(db).await?;
+    query(EVERY_SCOPE).fetch_all(db).await?.iter().map(read_scope).collect()
+}
+
+pub(crate) async fn scopes_of(
+    db: &mut AnyConnection,
+    router: &RouterName,
+) -> Result<Vec<ScopeRow>, Error> {
+    query(SCOPES_OF).bind(router.as_str()).fetch_all(db).await?.iter().map(read_scope).collect()
+}
+
+fn read_scope(row: &AnyRow) -> Result<ScopeRow, Error> {
+    Ok(ScopeRow {
+        router: row.word("router")?,
+        scope: row.word("scope")?,
+        generation: row.narrow("generation")?,
+        answered: row.number_or_null("answered")?.and_then(|n| u64::try_from(n).ok()),
+        failure: row.text_or_null("failure")?,
+    })
+}
+
+/// How far a router is with its documents.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Steps {
+    pub documents: usize,
+    pub in_step: usize,
+    pub failed: usize,
+}
+
+pub(crate) async fn steps(db: &mut AnyConnection) -> Result<Vec<(RouterName, Steps)>, Error> {
     let read = |row: &AnyRow| {
-        Ok(ScopeRow {
-            router: row.word("router")?,
-            scope: row.word("scope")?,
-            generation: row.narrow("generation")?,
-            answered: row.number_or_null("answered")?.and_then(|n| u64::try_from(n).ok()),
-            failure: row.text_or_null("failure")?,
-        })
+        let [documents, in_step, failed] =
+            [row.narrow("scopes")?, row.narrow("in_step")?, row.narrow("failed")?];
+        Ok((row.word("router")?, Steps { documents, in_step, failed }))
     };
-    rows.iter().map(read).collect()
+    query(STEPS).fetch_all(db).await?.iter().map(read).collect()
 }
 
 /// An agent's answer: the generation it has applied, or why not.

@@ -28,6 +28,10 @@ statements! {
     PORT_AT = "SELECT * FROM port WHERE position = $1";
     PORT = "SELECT * FROM port WHERE router = $1 AND name = $2";
     PORTS = "SELECT * FROM port ORDER BY router, name";
+    PORTS_OF = "SELECT * FROM port WHERE router = $1 ORDER BY name";
+    ROUTER_COUNTS = "SELECT p.router, COUNT(*) AS ports, COUNT(*) - COUNT(c.id) AS free FROM port p
+                     LEFT JOIN connection c ON c.router = p.router AND c.port = p.name AND c.port_freed_us IS NULL
+                     GROUP BY p.router";
     FREE_PORTS = "SELECT p.* FROM port p JOIN router r ON r.name = p.router
                   WHERE r.location = $1 AND p.speed = $2
                     AND NOT EXISTS (SELECT 1 FROM connection c WHERE c.router = p.router AND c.port = p.name
@@ -203,6 +207,24 @@ pub(crate) async fn port(db: &mut AnyConnection, at: &PortRef) -> Result<Option<
 
 pub(crate) async fn ports(db: &mut AnyConnection) -> Result<Vec<Port>, Error> {
     query(PORTS).fetch_all(db).await?.iter().map(read_port).collect()
+}
+
+/// A router's, in order of their names.
+pub(crate) async fn ports_of(
+    db: &mut AnyConnection,
+    router: &RouterName,
+) -> Result<Vec<Port>, Error> {
+    query(PORTS_OF).bind(router.as_str()).fetch_all(db).await?.iter().map(read_port).collect()
+}
+
+/// Of each router with ports: how many, and how many of them carry nothing.
+pub(crate) async fn router_counts(
+    db: &mut AnyConnection,
+) -> Result<Vec<(RouterName, [usize; 2])>, Error> {
+    let rows = query(ROUTER_COUNTS).fetch_all(db).await?;
+    let count =
+        |row: &AnyRow| Ok((row.word("router")?, [row.narrow("ports")?, row.narrow("free")?]));
+    rows.iter().map(count).collect()
 }
 
 /// The ports of the location that have this speed and no connection, in order of their names.

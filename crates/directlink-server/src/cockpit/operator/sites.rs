@@ -10,19 +10,36 @@ use super::{
     },
     CapacityRow, capacity_row,
 };
-use crate::app::{PortView, RouterView, ScopeView};
+use crate::app::{AgentView, PortView, RouterLine, RouterView, ScopeView};
 use askama::Template;
-use axum::{extract::State, response::Response};
+use axum::{
+    extract::{Path, State},
+    response::Response,
+};
+use directlink_model::ids::RouterName;
 
 #[derive(Template)]
 #[template(path = "operator/routers.html")]
 struct Sites {
     capacity: Vec<CapacityRow>,
-    routers: Vec<RouterBox>,
+    routers: Vec<Line>,
 }
 
-struct RouterBox {
+struct Line {
     name: String,
+    location: String,
+    agent: Badge,
+    build: String,
+    last_seen: Option<When>,
+    ports: usize,
+    free: usize,
+    step: Badge,
+    documents: usize,
+}
+
+#[derive(Template)]
+#[template(path = "operator/one_router.html")]
+struct One {
     location: String,
     vtep: String,
     agent: Badge,
@@ -68,25 +85,74 @@ pub(in crate::cockpit) async fn live(
 
 async fn middle(cockpit: &Cockpit) -> Result<Sites, Trouble> {
     let capacity = cockpit.app.capacity().await?.iter().map(capacity_row).collect();
-    let routers = cockpit.app.routers().await?.iter().map(router).collect();
+    let routers = cockpit.app.router_lines().await?.iter().map(line).collect();
     Ok(Sites { capacity, routers })
 }
 
-fn router(view: &RouterView) -> RouterBox {
-    let agent = &view.agent;
-    RouterBox {
-        name: view.router.name.to_string(),
-        location: view.router.location.to_string(),
-        vtep: view.router.vtep.to_string(),
-        agent: match agent.connected {
-            true => Badge { tone: "good", text: "connected" },
-            false => Badge { tone: "bad", text: "not connected" },
-        },
-        build: agent.build.clone().unwrap_or_else(|| "—".into()),
+pub(in crate::cockpit) async fn show_one(
+    State(cockpit): State<Cockpit>,
+    Operator(signed): Operator,
+    Path(name): Path<String>,
+) -> Result<Response, Trouble> {
+    let body = one(&cockpit, &name).await?;
+    let live = format!("/cockpit/routers/{name}/live");
+    Page::new(&name, "routers", &body)?.live(&live).show(&cockpit, &signed)
+}
+
+pub(in crate::cockpit) async fn live_one(
+    State(cockpit): State<Cockpit>,
+    Operator(signed): Operator,
+    Path(name): Path<String>,
+) -> Response {
+    let at = cockpit.clone();
+    follow(&cockpit, signed, move || {
+        let (at, name) = (at.clone(), name.clone());
+        async move { Ok(one(&at, &name).await?.render()?) }
+    })
+}
+
+async fn one(cockpit: &Cockpit, name: &str) -> Result<One, Trouble> {
+    let name: RouterName = name.parse().map_err(|_| Trouble::NothingThere)?;
+    let RouterView { router, ports, agent } =
+        cockpit.app.router(&name).await?.ok_or(Trouble::NothingThere)?;
+    Ok(One {
+        location: router.location.to_string(),
+        vtep: router.vtep.to_string(),
+        agent: agent_badge(&agent),
+        build: build(&agent),
         last_seen: agent.last_seen_at.map(when),
-        ports: view.ports.iter().map(port).collect(),
+        ports: ports.iter().map(port).collect(),
         scopes: agent.scopes.iter().map(scope).collect(),
+    })
+}
+
+fn line(RouterLine { router, ports: [ports, free], steps, agent }: &RouterLine) -> Line {
+    Line {
+        name: router.name.to_string(),
+        location: router.location.to_string(),
+        agent: agent_badge(agent),
+        build: build(agent),
+        last_seen: agent.last_seen_at.map(when),
+        ports: *ports,
+        free: *free,
+        step: match (steps.failed, steps.in_step == steps.documents) {
+            (1.., _) => Badge { tone: "bad", text: "failed" },
+            (0, true) => Badge { tone: "good", text: "in step" },
+            (0, false) => Badge { tone: "wait", text: "behind" },
+        },
+        documents: steps.documents,
     }
+}
+
+const fn agent_badge(agent: &AgentView) -> Badge {
+    match agent.connected {
+        true => Badge { tone: "good", text: "connected" },
+        false => Badge { tone: "bad", text: "not connected" },
+    }
+}
+
+fn build(agent: &AgentView) -> String {
+    agent.build.clone().unwrap_or_else(|| "—".into())
 }
 
 fn port(view: &PortView) -> PortRow {

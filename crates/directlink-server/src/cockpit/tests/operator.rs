@@ -79,11 +79,15 @@ async fn routers_accounts_and_the_trail_tell_what_is_known() {
     let operator = Browser::operator(&b).await;
     let routers = operator.get("/cockpit/routers").await;
     routers
-        .has("par4-r1")
+        .has("href=\"/cockpit/routers/par4-r1\"")
         .has("not connected")
-        .has("port/p0")
-        .has(&format!("net/{net}"))
+        .has("2 documents")
         .has("behind");
+    let one = operator.get("/cockpit/routers/par1-r1").await;
+    one.has("port/p0").has(&format!("net/{net}")).has("behind").has(&connection.to_string());
+    for nothing in ["/cockpit/routers/par9-r1", "/cockpit/routers/%3Cb%3E"] {
+        assert_eq!(operator.get(nothing).await.status, StatusCode::NOT_FOUND, "{nothing}");
+    }
     let lines = operator.get("/cockpit/interfaces").await;
     lines.has(&interface.to_string()).has(&b.alice.to_string()).lacks(KEY);
     operator.get("/cockpit/connections?q=nothing").await.has("No connection fits");

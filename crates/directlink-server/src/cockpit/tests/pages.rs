@@ -40,6 +40,7 @@ async fn no_page_holds_a_script_or_a_style_and_each_says_what_may_be_loaded() {
         "/cockpit/connections".into(),
         "/cockpit/interfaces".into(),
         "/cockpit/routers".into(),
+        "/cockpit/routers/par1-r1".into(),
         "/cockpit/accounts".into(),
         format!("/cockpit/accounts/{}", b.alice),
         "/cockpit/trail".into(),
