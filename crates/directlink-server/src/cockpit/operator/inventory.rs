@@ -32,6 +32,8 @@ use std::str::FromStr;
 struct Inventory<'a> {
     capacity: Vec<CapacityRow>,
     sites: Vec<Site>,
+    /// Ports are shown on their routers' pages.
+    is_large: bool,
     summary: Summary,
     room: [Input; 2],
     panel: [Input; 3],
@@ -87,6 +89,9 @@ pub(in crate::cockpit) async fn show(
     page(&cockpit, &who, (&Form::default(), Complaints::none()), done.as_deref()).await
 }
 
+/// All on one page, up to so many.
+const PORTS_SHOWN: usize = 400;
+
 const FIELDS: [&str; 9] =
     ["", "room", "data_centre", "panel", "positions", "connector", "port", "position", "optics"];
 
@@ -97,7 +102,12 @@ async fn page(
     done: Option<&str>,
 ) -> Result<Response, Trouble> {
     let capacity = cockpit.app.capacity().await?;
-    let (rooms, routers) = (cockpit.app.rooms().await?, cockpit.app.routers().await?);
+    let lines = cockpit.app.router_lines().await?;
+    let is_large = lines.iter().map(|line| line.ports[0]).sum::<usize>() > PORTS_SHOWN;
+    let (rooms, routers) = match is_large {
+        true => (vec![], vec![]),
+        false => (cockpit.app.rooms().await?, cockpit.app.routers().await?),
+    };
     let input = |name, label, hint: &str, attributes| Input {
         name,
         label,
@@ -111,6 +121,7 @@ async fn page(
     let body = Inventory {
         capacity: capacity.iter().map(capacity_row).collect(),
         sites: capacity.iter().map(|view| site(view, &rooms, &routers)).collect(),
+        is_large,
         summary: Summary { complaints: complaints.summary(&FIELDS) },
         room: [
             input("room", "Room", "Location and room, as PAR1/MMR-1.", WORD),

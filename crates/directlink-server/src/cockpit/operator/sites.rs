@@ -16,7 +16,10 @@ use axum::{
     extract::{Path, State},
     response::Response,
 };
-use directlink_model::ids::RouterName;
+use directlink_model::{
+    ids::RouterName,
+    inventory::{Position, optics_of},
+};
 
 #[derive(Template)]
 #[template(path = "operator/routers.html")]
@@ -52,6 +55,8 @@ struct One {
 struct PortRow {
     name: String,
     speed: &'static str,
+    optics: String,
+    position: String,
     connection: String,
     light: Badge,
 }
@@ -159,6 +164,8 @@ fn port(view: &PortView) -> PortRow {
     PortRow {
         name: view.port.name.to_string(),
         speed: view.port.speed.as_str(),
+        optics: optics_of(&view.port, view.transceiver.as_ref()).to_string(),
+        position: view.port.position.as_ref().map_or_else(|| "—".into(), Position::to_string),
         connection: view.connection.map_or_else(String::new, |id| id.to_string()),
         light: light_badge(view.light),
     }
