@@ -44,7 +44,7 @@ CUSTOMERS = """
 """.split()
 OPERATORS = """
     /cockpit /cockpit/connections /cockpit/connections?q=bench-77 /cockpit/interfaces /cockpit/interfaces?q=bench-77
-    /cockpit/routers /cockpit/routers/par1-r1 /cockpit/orders /cockpit/inventory /cockpit/cross-connects /cockpit/letters
+    /cockpit/routers /cockpit/routers/par1-r1 /cockpit/inventory /cockpit/cross-connects /cockpit/letters
     /cockpit/accounts /cockpit/accounts/ACCOUNT /cockpit/mail /cockpit/trail
 """.split()
 

@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use std::{collections::BTreeMap, fmt};
 
 /// A list of cross-connects shows so many.
-pub const CROSS_CONNECTS_MAX: usize = 500;
+pub const CROSS_CONNECTS_MAX: usize = 200;
 
 /// A room and the panels in it.
 #[derive(Clone, Debug)]

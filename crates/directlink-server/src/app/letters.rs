@@ -9,9 +9,7 @@ use super::{
 use crate::{
     loa::{Demarcation, Letter},
     store::{
-        AnyConnection, accounts, connections,
-        interfaces::GoneBefore,
-        inventory,
+        AnyConnection, accounts, connections, inventory,
         journal::{self, Actor},
         outbox, sites,
     },
@@ -36,7 +34,7 @@ pub(crate) struct Verified {
 }
 
 /// A list of letters shows so many.
-pub const LETTERS_MAX: usize = 500;
+pub const LETTERS_MAX: usize = 100;
 
 /// A letter that was issued, for the operator.
 #[derive(Clone, Debug)]
@@ -155,7 +153,7 @@ impl App {
     pub async fn letters(&self) -> Result<Vec<LetterView>, Refusal> {
         let now = self.now();
         let mut db = self.store().snapshot().await?;
-        let all = connections::every(&mut db, GoneBefore::EVER).await?;
+        let all = connections::lettered(&mut db, LETTERS_MAX).await?;
         let mails = outbox::letters(&mut db).await?;
         let letter = |connection: Connection| {
             let approval = connection.approval.as_ref().filter(|_| connection.hosting.is_none())?;
@@ -171,7 +169,6 @@ impl App {
         };
         let mut letters: Vec<_> = all.into_iter().filter_map(letter).collect();
         letters.sort_by_key(|letter| std::cmp::Reverse(letter.issued_at));
-        letters.truncate(LETTERS_MAX);
         Ok(letters)
     }
 

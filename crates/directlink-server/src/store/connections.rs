@@ -76,6 +76,8 @@ statements! {
                   AND LOWER(c.id || ' ' || c.account || ' ' || c.name || ' ' || COALESCE(w.location, c.location) || ' '
                             || COALESCE(w.router, c.router, '') || '/' || COALESCE(w.port, c.port, '')) LIKE $5 ESCAPE '\\'
                   ORDER BY c.requested_us, c.id LIMIT $6");
+    LETTERED = lines!("WHERE c.id IN (SELECT l.id FROM connection l WHERE l.approved_us IS NOT NULL
+                  ORDER BY COALESCE(l.letter_us, l.approved_us) DESC LIMIT $1)");
     REQUESTED = lines!("WHERE c.approved_us IS NULL AND c.deleted_us IS NULL AND h.parent IS NULL
                   ORDER BY c.requested_us, c.id");
     // Those of the interfaces that the account may see.
@@ -287,6 +289,15 @@ pub(crate) async fn page(
 }
 
 /// Orders that nobody has looked at yet.
+/// Those with the latest letters, at most so many, in no order.
+pub(crate) async fn lettered(
+    db: &mut AnyConnection,
+    limit: usize,
+) -> Result<Vec<Connection>, Error> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    query(LETTERED).bind(limit).fetch_all(db).await?.iter().map(read).collect()
+}
+
 pub(crate) async fn requested(db: &mut AnyConnection) -> Result<Vec<Connection>, Error> {
     query(REQUESTED).fetch_all(db).await?.iter().map(read).collect()
 }

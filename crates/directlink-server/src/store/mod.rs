@@ -224,6 +224,7 @@ fn migrator() -> Migrator {
         (18, "orders", include_str!("../../migrations/0018_orders.sql")),
         (19, "figures", include_str!("../../migrations/0019_figures.sql")),
         (20, "pages", include_str!("../../migrations/0020_pages.sql")),
+        (21, "letters", include_str!("../../migrations/0021_letters.sql")),
     ];
     let migration = |(version, name, text): (i64, &'static str, &'static str)| {
         Migration::new(version, name.into(), MigrationType::Simple, text.into_sql_str(), false)
