@@ -6,6 +6,7 @@ Nothing is staged: orders, approvals and interfaces are made as people make them
 for it. Needs target/debug/directlink; DIRECTLINK names another.
 """
 
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -67,10 +68,24 @@ def shoot(desk: Desk, folder: Path, name: str, height: int = 900):
     print(f"{path}  {size // 1000} kB")
 
 
+def letter(desk: Desk, folder: Path, connection: str):
+    """The page that goes to the colocation desk."""
+    url = desk.page.url.split("/cockpit")[0] + f"/cockpit/connections/{connection}/loa.pdf"
+    pdf = desk.page.request.get(url).body()
+    path = folder / "letter.png"
+    subprocess.run(
+        ["pdftoppm", "-png", "-singlefile", "-r", "72", "-", str(path.with_suffix(""))], input=pdf, check=True
+    )
+    print(f"{path}  {path.stat().st_size // 1000} kB")
+
+
 def customers_pages(desk: Desk, folder: Path, things: dict):
     connection, interface = things["PAR1"]
     desk.open()
     shoot(desk, folder, "overview", 860)
+    desk.open("/connections/new")
+    shoot(desk, folder, "order", 820)
+    letter(desk, folder, connection)
     desk.open(f"/interfaces/{interface}")
     shoot(desk, folder, "interface", 820)
     desk.open(f"/interfaces/new?connection={connection}")

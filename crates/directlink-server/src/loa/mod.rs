@@ -211,11 +211,27 @@ const ADDRESS_CHARS: usize = 64;
 /// So many characters of 10 points fit behind a label, wide ones too.
 const LINE_CHARS: usize = 36;
 
-/// What the font has no letter for (it has Latin, Greek and Cyrillic) is a question mark.
+/// In lines of whole words, but for words that are longer than a line.
 fn wrapped(text: &str) -> Vec<String> {
-    letters(text).chunks(LINE_CHARS).map(|line| line.iter().collect()).collect()
+    let (mut lines, mut line) = (vec![], vec![]);
+    for word in letters(text).split(|c| *c == ' ') {
+        if !line.is_empty() && line.len() + 1 + word.len() > LINE_CHARS {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.extend(word);
+        while line.len() > LINE_CHARS {
+            let rest = line.split_off(LINE_CHARS);
+            lines.push(std::mem::replace(&mut line, rest));
+        }
+    }
+    lines.push(line);
+    lines.into_iter().map(String::from_iter).collect()
 }
 
+/// What the font has no letter for (it has Latin, Greek and Cyrillic) is a question mark.
 fn letters(text: &str) -> Vec<char> {
     let has = |c: char| if (' '..'\u{530}').contains(&c) && !c.is_control() { c } else { '?' };
     text.chars().map(has).collect()

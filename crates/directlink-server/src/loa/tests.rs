@@ -118,3 +118,12 @@ fn a_name_of_the_greatest_length_stays_on_the_page() {
     assert_eq!(text.matches('W').count(), 510);
     assert!(text.contains("when the circuit is deleted."), "the end is there: {text}");
 }
+
+#[test]
+fn words_stay_whole() {
+    let name = "The long name of a connection that ends in a-hyphenated-word";
+    let text = text_of(&page(&Letter { connection_name: name.into(), ..letter() }).unwrap());
+    for word in name.split(' ').chain(["auto-negotiation"]) {
+        assert!(text.split_whitespace().any(|there| there == word), "{word}: {text}");
+    }
+}

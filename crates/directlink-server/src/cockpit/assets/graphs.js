@@ -91,7 +91,7 @@ class TrafficGraph extends HTMLElement {
       cursor: { sync: { key: "traffic" } },
       scales: { y: { range: (_, __, max) => [0, max > 0 ? max * 1.05 : 1] } },
       series: [{}, ...series],
-      axes: [axis, { ...axis, size: 92, values: (_, ticks) => ticks.map(t => words(t, chart.unit)) }],
+      axes: [axis, { ...axis, size: 64, values: (_, ticks) => ticks.map(t => words(t, "")) }],
     }, columns, box);
   }
 }

