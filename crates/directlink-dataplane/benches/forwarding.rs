@@ -48,10 +48,10 @@ use nix::{
     unistd::Pid,
 };
 use std::time::Instant;
-use topology::{GATEWAY_MAC, NUMBER, Namespace, Region, rule};
+use topology::{GATEWAY_MAC, NUMBER, Namespace, Region, Tags, rule};
 use traffic_flood::{GENERATOR, Template};
 
-const ROUNDS: usize = 25;
+const ROUNDS: usize = 15;
 const PACKETS: u32 = 150_000;
 const TRIES: usize = 10;
 const FRAME_BYTES: usize = 64;
@@ -269,7 +269,7 @@ fn wire() -> Road {
 }
 
 fn directlink() -> (Road, Region) {
-    let mut region = Region::new();
+    let mut region = Region::sized(Tags::Cable, matrix::FULL);
     region.admit(1, vec![rule("192.0.2.0/24", Protocol::UDP, Some(53))], vec![]);
     region.dataplane.put_port_rate(region.interface().port_ifindex, BANDWIDTH).unwrap();
     // So that the kernel has resolved the VTEP before h0 stops listening.
@@ -289,7 +289,7 @@ fn directlink() -> (Road, Region) {
 
 /// The other way: from a NIC onto the customer's VLAN.
 fn directlink_back() -> (Road, Region) {
-    let mut region = Region::new();
+    let mut region = Region::sized(Tags::Cable, matrix::FULL);
     region.admit(1, vec![], vec![rule("192.0.2.0/24", Protocol::UDP, Some(53))]);
     region.dataplane.put_neighbour(NUMBER, Mac(CUSTOMER_MAC)).unwrap();
     region.dataplane.put_port_rate(region.interface().port_ifindex, BANDWIDTH).unwrap();

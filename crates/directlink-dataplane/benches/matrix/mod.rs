@@ -21,7 +21,7 @@ const TARGET_WITH_RULES: f64 = 5.0;
 /// Of the first interface; the others follow.
 const VNI: u32 = 7001;
 const RULES: RuleSetNumber = RuleSetNumber::new(9).unwrap();
-const FULL: Capacity = Capacity {
+pub(crate) const FULL: Capacity = Capacity {
     interfaces: 8192,
     routes: 1 << 20,
     nics: 8192,
