@@ -37,8 +37,8 @@ pub(crate) const SMALL: Capacity = Capacity {
     routes: 1024,
     nics: 64,
     rule_rows: 256,
-    flows: 1024,
-    flows_per_net: 512,
+    flows: 4096,
+    flows_per_net: 4096,
 };
 
 /// A network namespace that ends with this value.
