@@ -26,7 +26,7 @@ use crate::{
     names::Namespaces,
     report::Outcome,
     routes::{Neighbour, Via},
-    schedule::{Chore, Schedule, pause},
+    schedule::{Chore, Schedule, pause, rest},
     sessions::{News, Sessions},
     siblings::announcements,
     wanted::{Known, Wanted},
@@ -225,11 +225,12 @@ impl Agent {
         }
     }
 
-    /// In good time after one that began then.
+    /// In good time after one that began then; sooner if there is a reason, but not much.
     fn again(&mut self, chore: Chore, [least, most]: [Duration; 2], began: Instant) {
         let now = clock::instant();
-        let wait = pause(least, now.saturating_duration_since(began), most);
-        self.schedule.after(chore, now, wait);
+        let took = now.saturating_duration_since(began);
+        self.schedule.rest(chore, now + rest(took));
+        self.schedule.after(chore, now, pause(least, took, most));
     }
 
     fn finish(&mut self, done: Done) {
@@ -265,12 +266,14 @@ impl Agent {
         let now = clock::instant();
         let wait = match news {
             News::None => return,
-            News::Some => COLLECT,
+            News::Routes | News::Sessions => COLLECT,
             News::Lost => Duration::ZERO,
         };
         self.schedule.after(Chore::Rows, now, wait);
-        // A session that came up is how most neighbours become known.
-        self.schedule.after(Chore::Facts, now, COLLECT);
+        if news >= News::Sessions {
+            // A session that came up is how most neighbours become known.
+            self.schedule.after(Chore::Facts, now, COLLECT);
+        }
         self.report_soon();
     }
 

@@ -30,14 +30,27 @@ pub(crate) fn pause(least: Duration, took: Duration, most: Duration) -> Duration
     (took * 200).clamp(least, most)
 }
 
+/// How long to wait at least, whatever happens meanwhile: while thousands of sessions come up, or tell
+/// their tables, looking and telling do not take the processor from what is looked at.
+pub(crate) fn rest(took: Duration) -> Duration {
+    (took * 9).min(Duration::from_secs(2))
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Schedule {
     due: BTreeMap<Chore, Instant>,
+    rests: BTreeMap<Chore, Instant>,
 }
 
 impl Schedule {
-    /// Not later than that.
+    /// From now on it is not due before that.
+    pub(crate) fn rest(&mut self, chore: Chore, until: Instant) {
+        self.rests.insert(chore, until);
+    }
+
+    /// Not later than that, unless it rests.
     pub(crate) fn at(&mut self, chore: Chore, when: Instant) {
+        let when = self.rests.get(&chore).map_or(when, |until| when.max(*until));
         let due = self.due.entry(chore).or_insert(when);
         *due = when.min(*due);
     }
@@ -72,6 +85,18 @@ mod tests {
         for (took, wait) in table {
             assert_eq!(pause(least, Duration::from_millis(took), most).as_millis(), wait);
         }
+    }
+
+    #[test]
+    fn what_rests_waits_however_often_it_is_asked_for() {
+        let now = clock::instant();
+        let mut schedule = Schedule::default();
+        schedule.rest(Chore::Report, now + rest(Duration::from_millis(30)));
+        schedule.at(Chore::Report, now);
+        schedule.at(Chore::Rows, now);
+        assert_eq!(schedule.take(now, |_| true), Some(Chore::Rows));
+        assert_eq!(schedule.next(|_| true), Some(now + Duration::from_millis(270)));
+        assert_eq!(rest(Duration::from_secs(9)), Duration::from_secs(2), "within reason");
     }
 
     #[test]

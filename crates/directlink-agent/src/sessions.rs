@@ -45,8 +45,10 @@ pub(crate) struct Heard {
 pub(crate) enum News {
     /// Nothing that others wait for.
     None,
-    /// With what else comes in a moment.
-    Some,
+    /// Of routes, with what else comes in a moment.
+    Routes,
+    /// A session came up, or nobody waits for one any more.
+    Sessions,
     /// A session is lost: packets go where they are lost too, until its ways are taken away.
     Lost,
 }
@@ -195,7 +197,7 @@ impl Sessions {
     /// again is told in its time.
     pub(crate) fn listen(&mut self) -> News {
         let changes = self.speaker.take_changes();
-        let mut news = if changes.touched.is_empty() { News::None } else { News::Some };
+        let mut news = if changes.touched.is_empty() { News::None } else { News::Routes };
         for (vni, peers) in changes.touched {
             let net = self.touched.entry(vni).or_default();
             for (peer, prefixes) in peers {
@@ -209,7 +211,7 @@ impl Sessions {
         for id in changes.sessions {
             let Some(status) = self.speaker.status(id) else {
                 if self.heard.sessions.remove(&id).is_some() {
-                    news = news.max(News::Some);
+                    news = news.max(News::Sessions);
                 }
                 continue;
             };
@@ -218,7 +220,7 @@ impl Sessions {
                 path.diagnostic == bfd::Diagnostic::ControlDetectionTimeExpired
             });
             if (status.bgp.converged || is_dead) && self.restart.unsettled.remove(&id) {
-                news = news.max(News::Some);
+                news = news.max(News::Sessions);
             }
             let session = Session { status: Some(status) };
             let before = self.heard.sessions.insert(id, session.clone()).unwrap_or_default();
@@ -226,10 +228,12 @@ impl Sessions {
                 |it: &Session| it.status.as_ref().map(|it| (it.bgp.routes, it.bgp.advertised));
             let moved = routes(&before) != routes(&session);
             self.untold.extend(moved.then_some(id));
-            if moved || before.since() != session.since() {
-                let is_lost = before.since().is_some() && session.since().is_none();
-                news = news.max(if is_lost { News::Lost } else { News::Some });
-            }
+            news = news.max(match (before.since(), session.since()) {
+                (Some(_), None) => News::Lost,
+                (was, is) if was != is => News::Sessions,
+                _ if moved => News::Routes,
+                _ => News::None,
+            });
         }
         news
     }

@@ -12,7 +12,10 @@ use nix::{
     libc,
     sys::socket::{AddressFamily, SockFlag, SockType, socket},
 };
-use std::{io, os::fd::AsRawFd as _};
+use std::{
+    io,
+    os::fd::{AsRawFd as _, OwnedFd},
+};
 use thiserror::Error;
 
 const ETHTOOL_GLINK: u32 = 0x0a;
@@ -55,13 +58,30 @@ pub fn poll(link: &str) -> Result<(), OffloadError> {
     })
 }
 
-/// Whether a link is up and its driver sees the far end: at once, where the kernel's own news of it
-/// may be a second old (linkwatch). Costs a few microseconds.
-///
-/// # Errors
-/// No such link in this network namespace, or its driver does not say.
-pub fn has_light(link: &str) -> io::Result<bool> {
-    ethtool(link, ETHTOOL_GLINK, 0).map(|seen| seen != 0)
+/// The way to the drivers of one network namespace, for whoever asks often.
+#[derive(Debug)]
+pub struct Drivers(OwnedFd);
+
+impl Drivers {
+    /// Of the calling thread's namespace, wherever it goes later.
+    ///
+    /// # Errors
+    /// No more descriptors.
+    pub fn open() -> io::Result<Self> {
+        let any = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
+        Ok(Self(any))
+    }
+
+    /// Whether a link is up and its driver sees the far end: at once, where the kernel's own news of
+    /// it may be a second old (linkwatch). Costs a microsecond or two.
+    ///
+    /// # Errors
+    /// No such link, or its driver does not say.
+    pub fn has_light(&self, link: &str) -> io::Result<bool> {
+        let mut value = EthtoolValue { command: ETHTOOL_GLINK, data: 0 };
+        self.call(link, &mut value)?;
+        Ok(value.data != 0)
+    }
 }
 
 /// `struct ethtool_value` of linux/ethtool.h.
@@ -79,23 +99,28 @@ fn ethtool(link: &str, command: u32, data: u32) -> io::Result<u32> {
 
 /// One of ethtool's calls. `argument` is the struct of linux/ethtool.h that its command, which is its
 /// first member, stands for.
-#[allow(unsafe_code)]
 pub(crate) fn ethtool_call<T>(link: &str, argument: &mut T) -> io::Result<()> {
-    let any = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
-    // SAFETY: ifreq is plain integers, arrays and a union of such: all zero is a value.
-    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    let name = link.as_bytes();
-    if name.len() >= request.ifr_name.len() || name.contains(&0) {
-        return Err(Errno::EINVAL.into());
+    Drivers::open()?.call(link, argument)
+}
+
+impl Drivers {
+    #[allow(unsafe_code)]
+    fn call<T>(&self, link: &str, argument: &mut T) -> io::Result<()> {
+        // SAFETY: ifreq is plain integers, arrays and a union of such: all zero is a value.
+        let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+        let name = link.as_bytes();
+        if name.len() >= request.ifr_name.len() || name.contains(&0) {
+            return Err(Errno::EINVAL.into());
+        }
+        for (to, &from) in request.ifr_name.iter_mut().zip(name) {
+            *to = from.cast_signed();
+        }
+        request.ifr_ifru.ifru_data = std::ptr::from_mut(argument).cast();
+        // SAFETY: the socket is open, SIOCETHTOOL takes an ifreq with a terminated name (one byte
+        // at least stayed zero) whose data is the command's own struct, large enough for what its
+        // length member says, which the two callers' types hold true; both live until the call returns.
+        let outcome = unsafe { libc::ioctl(self.0.as_raw_fd(), libc::SIOCETHTOOL, &raw mut request) };
+        Errno::result(outcome)?;
+        Ok(())
     }
-    for (to, &from) in request.ifr_name.iter_mut().zip(name) {
-        *to = from.cast_signed();
-    }
-    request.ifr_ifru.ifru_data = std::ptr::from_mut(argument).cast();
-    // SAFETY: the socket is open, SIOCETHTOOL takes an ifreq with a terminated name (one byte
-    // at least stayed zero) whose data is the command's own struct, large enough for what its
-    // length member says, which the two callers' types hold true; both live until the call returns.
-    let outcome = unsafe { libc::ioctl(any.as_raw_fd(), libc::SIOCETHTOOL, &raw mut request) };
-    Errno::result(outcome)?;
-    Ok(())
 }

@@ -2,12 +2,12 @@
 //!
 //! The kernel tells of carriers too, but of a loss up to a second late (linkwatch batches them),
 //! and a cable that was pulled is to be seen at once: until it is, packets go into it. So what
-//! the kernel tells is taken as it comes (`watch.rs`), and is a reason to look as well. The driver is asked, which costs a few
-//! microseconds for a port. A thread of its own, because a look may wait for whatever else
+//! the kernel tells is taken as it comes (`watch.rs`), and is a reason to look as well. The driver is asked, which costs a
+//! microsecond or two for a port. A thread of its own, because a look may wait for whatever else
 //! changes links.
 
 use super::{netlink::Netlink, watch::LinkEvent};
-use directlink_dataplane::offload;
+use directlink_dataplane::offload::Drivers;
 use directlink_model::ids::PortName;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -35,9 +35,9 @@ const PERIOD: Duration = Duration::from_millis(10);
 impl Lookout {
     /// In the calling thread's namespace, which the new thread inherits.
     pub(super) fn start(events: UnboundedSender<LinkEvent>) -> io::Result<Self> {
-        let netlink = Netlink::open()?;
+        let eyes = Eyes { drivers: Drivers::open()?, netlink: Netlink::open()? };
         let (orders, inbox) = channel();
-        let body = move || look_out(netlink, &inbox, &events);
+        let body = move || look_out(eyes, &inbox, &events);
         thread::Builder::new().name("light".into()).spawn(body)?;
         Ok(Self { orders })
     }
@@ -54,7 +54,7 @@ impl Lookout {
     }
 }
 
-fn look_out(mut netlink: Netlink, orders: &Receiver<Order>, events: &UnboundedSender<LinkEvent>) {
+fn look_out(mut eyes: Eyes, orders: &Receiver<Order>, events: &UnboundedSender<LinkEvent>) {
     let mut lights: BTreeMap<PortName, Option<bool>> = BTreeMap::new();
     loop {
         let mut tells_all = false;
@@ -68,7 +68,7 @@ fn look_out(mut netlink: Netlink, orders: &Receiver<Order>, events: &UnboundedSe
             Err(RecvTimeoutError::Disconnected) => return,
         }
         for (port, known) in &mut lights {
-            let seen = match light(&mut netlink, port) {
+            let seen = match eyes.light(port) {
                 Ok(light) => Some(light),
                 Err(error) => {
                     tracing::warn!(%port, %error, "its light cannot be seen");
@@ -84,10 +84,17 @@ fn look_out(mut netlink: Netlink, orders: &Receiver<Order>, events: &UnboundedSe
     }
 }
 
-fn light(netlink: &mut Netlink, port: &PortName) -> io::Result<bool> {
-    match offload::has_light(port.as_str()) {
-        // No such link, or a driver that does not say.
-        Err(_) => Ok(netlink.link(port.as_str())?.is_some_and(|link| link.light)),
-        seen => seen,
+struct Eyes {
+    drivers: Drivers,
+    netlink: Netlink,
+}
+
+impl Eyes {
+    fn light(&mut self, port: &PortName) -> io::Result<bool> {
+        match self.drivers.has_light(port.as_str()) {
+            // No such link, or a driver that does not say.
+            Err(_) => Ok(self.netlink.link(port.as_str())?.is_some_and(|link| link.light)),
+            seen => seen,
+        }
     }
 }

@@ -66,6 +66,7 @@ impl Kernel {
         // A socket keeps its namespace alive.
         self.probes.retain(|id, _| ids.contains(id));
         let (mut all, mut turns, now) = (BTreeMap::new(), 0, clock::instant());
+        let mut frame = vec![0; usize::from(u16::MAX)];
         for id in ids {
             let is_due = self.probes.get(&id).is_none_or(|probe| probe.is_due(now));
             if is_due && turns < ROUND {
@@ -78,7 +79,7 @@ impl Kernel {
                 }
             }
             if let Some(probe) = self.probes.get_mut(&id) {
-                probe.hear(all.entry(id).or_default());
+                probe.hear(&mut frame, all.entry(id).or_default());
             }
         }
         all
@@ -141,14 +142,14 @@ impl Probe {
         self.asked_at.is_none_or(|asked| now.saturating_duration_since(asked) >= PERIOD)
     }
 
-    fn hear(&mut self, heard: &mut Heard) {
-        let mut frame = vec![0; usize::from(u16::MAX)];
+    /// `frame`: room for one.
+    fn hear(&mut self, frame: &mut [u8], heard: &mut Heard) {
         for _ in 0..FRAMES {
-            let Ok(length) = self.arp.read(&mut frame) else { break };
+            let Ok(length) = self.arp.read(frame) else { break };
             heard.stations.extend(sender(frame.get(..length).unwrap_or_default()));
         }
         for _ in 0..FRAMES {
-            let Ok(length) = self.icmp.read(&mut frame) else { break };
+            let Ok(length) = self.icmp.read(frame) else { break };
             heard.echoes.extend(echo_reply(frame.get(..length).unwrap_or_default()));
         }
     }
