@@ -14,8 +14,8 @@ use directlink_model::{
     bgp_peer::first_peer,
     ids::{BgpPeerId, InterfaceId, PortName},
     report::{
-        BfdReport, InterfaceReport, LearnedRoute, PeerReport, PortReport, RefusedRoute,
-        SessionReport,
+        BfdReport, InterfaceReport, LearnedRoute, PeerReport, PortReport, ROUTES_LISTED_MAX,
+        RefusedRoute, SessionReport,
     },
 };
 use jiff::Timestamp;
@@ -164,11 +164,17 @@ fn session_report(session: &Session) -> SessionReport {
             established_since: status.established_since,
             last_error: status.last_error(),
             near_prefix_limit: status.bgp.near_limit,
+            unlisted_prefixes: unlisted(status.bgp.routes.received),
             bfd: status.bfd.as_ref().and_then(bfd_report),
             evidence: status.evidence(),
         },
         None => SessionReport::default(),
     }
+}
+
+fn unlisted(received: u32) -> u32 {
+    let listed = u32::try_from(ROUTES_LISTED_MAX).unwrap_or(u32::MAX);
+    received.saturating_sub(listed)
 }
 
 /// `None` while the customer has said nothing of it.

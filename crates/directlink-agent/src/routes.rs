@@ -119,11 +119,16 @@ impl RouteRows {
     }
 
     fn learn(&mut self, via: &Via) {
-        for &(prefix, best) in &via.learned {
-            self.sources.insert(Source { interface: via.interface, prefix });
-            if best && via.light {
-                self.routes.entry((via.vni, prefix)).or_default().push(via.number);
-            }
+        let interface = via.interface;
+        let sources = via.learned.iter().map(|&(prefix, _)| Source { interface, prefix });
+        // A whole set at once is built, not searched.
+        self.sources.append(&mut sources.collect());
+        let best = via.learned.iter().filter(|(_, best)| *best && via.light);
+        let best = best.map(|(prefix, _)| (via.vni, *prefix));
+        if self.routes.is_empty() {
+            self.routes = best.map(|key| (key, vec![via.number])).collect();
+        } else {
+            best.for_each(|key| self.routes.entry(key).or_default().push(via.number));
         }
     }
 
@@ -132,7 +137,7 @@ impl RouteRows {
     fn fall_back(&mut self, vias: &[Via]) {
         let mut others: BTreeMap<(Vni, IpNet), Vec<InterfaceNumber>> = BTreeMap::new();
         for via in vias.iter().filter(|via| via.light) {
-            for &(prefix, _) in &via.learned {
+            for &(prefix, _) in via.learned.iter().filter(|(_, best)| !best) {
                 if !self.routes.contains_key(&(via.vni, prefix)) {
                     others.entry((via.vni, prefix)).or_default().push(via.number);
                 }

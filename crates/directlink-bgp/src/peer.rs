@@ -116,7 +116,12 @@ impl Peer {
 
     /// What the peer has announced, refused prefixes included, in order of prefix.
     pub fn routes(&self) -> Vec<LearnedRoute> {
-        self.rib_in.rib().routes()
+        self.first_routes(usize::MAX)
+    }
+
+    /// The first so many of them.
+    pub fn first_routes(&self, most: usize) -> Vec<LearnedRoute> {
+        self.rib_in.rib().first_routes(most)
     }
 
     /// What of it is accepted, as [`Output::Routes`] told it.

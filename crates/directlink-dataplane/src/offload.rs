@@ -119,7 +119,8 @@ impl Drivers {
         // SAFETY: the socket is open, SIOCETHTOOL takes an ifreq with a terminated name (one byte
         // at least stayed zero) whose data is the command's own struct, large enough for what its
         // length member says, which the two callers' types hold true; both live until the call returns.
-        let outcome = unsafe { libc::ioctl(self.0.as_raw_fd(), libc::SIOCETHTOOL, &raw mut request) };
+        let outcome =
+            unsafe { libc::ioctl(self.0.as_raw_fd(), libc::SIOCETHTOOL, &raw mut request) };
         Errno::result(outcome)?;
         Ok(())
     }

@@ -69,6 +69,10 @@ pub struct PeerReport {
     pub advertised: Vec<IpNet>,
 }
 
+/// So many prefixes of a session are listed, in order; all are counted, and forwarded. A hundred times
+/// as many as a customer may announce unless the operator allows more.
+pub const ROUTES_LISTED_MAX: usize = 10_000;
+
 /// The BGP session, in the words of RFC 4271 §8.2.2.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionReport {
@@ -80,6 +84,9 @@ pub struct SessionReport {
     /// It has four fifths of the prefixes that it may announce, or more: one too many ends it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub near_prefix_limit: bool,
+    /// Prefixes that were received and are not listed: those after the first [`ROUTES_LISTED_MAX`].
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unlisted_prefixes: u32,
     /// Once the customer speaks it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bfd: Option<BfdReport>,
@@ -101,6 +108,12 @@ pub struct BfdReport {
     pub detection_time_millis: Option<u64>,
 }
 
+// serde wants a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
 impl SessionReport {
     pub const ESTABLISHED: &'static str = "Established";
 
@@ -116,6 +129,7 @@ impl Default for SessionReport {
             established_since: None,
             last_error: None,
             near_prefix_limit: false,
+            unlisted_prefixes: 0,
             bfd: None,
             evidence: SessionEvidence::default(),
         }

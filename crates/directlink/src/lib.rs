@@ -14,6 +14,7 @@ mod clock;
 mod commands;
 mod demo;
 pub mod lab;
+mod memory;
 mod output;
 
 pub use commands::main;

@@ -30,12 +30,12 @@ pub(crate) struct Net<'a> {
 impl Slice {
     /// These prefixes, as this peer leads to them or did.
     pub(crate) fn add(&mut self, prefixes: &[IpNet], via: Option<&Via>) {
-        self.prefixes.extend(prefixes);
-        let source = |via: &Via| {
-            let interface = via.interface;
-            prefixes.iter().map(move |&prefix| Source { interface, prefix }).collect::<Vec<_>>()
-        };
-        self.sources.extend(via.map(source).into_iter().flatten());
+        // A whole set at once is built, not searched.
+        self.prefixes.append(&mut prefixes.iter().copied().collect());
+        if let Some(interface) = via.map(|via| via.interface) {
+            let sources = prefixes.iter().map(|&prefix| Source { interface, prefix });
+            self.sources.append(&mut sources.collect());
+        }
     }
 }
 
@@ -67,12 +67,14 @@ impl Net<'_> {
         let remembered = self.remembered.within(self.vni, slice);
         let elsewhere = self.elsewhere.within(self.vni, &slice.prefixes);
         let rows = RouteRows::wanted(&vias, &remembered).with_relays(&elsewhere, &remembered);
-        let rows = rows.within(self.vni, slice);
+        let rows = rows.only(slice);
         let is_gone = |prefix: &&IpNet| {
             let key = (self.vni, **prefix);
             !rows.routes.contains_key(&key) && !rows.relays.contains_key(&key)
         };
-        let gone = slice.prefixes.iter().filter(is_gone);
+        // Mostly none is, and that can be counted.
+        let are_gone = rows.routes.len() + rows.relays.len() < slice.prefixes.len();
+        let gone = slice.prefixes.iter().filter(|_| are_gone).filter(is_gone);
         RouteChanges {
             remove_routes: gone.map(|prefix| (self.vni, *prefix)).collect(),
             remove_sources: slice.sources.difference(&rows.sources).copied().collect(),
@@ -114,6 +116,17 @@ impl Net<'_> {
 }
 
 impl RouteRows {
+    /// Of rows of one Net those of a slice.
+    fn only(mut self, slice: &Slice) -> Self {
+        let mut routes = within(&slice.prefixes);
+        self.routes.retain(|(_, prefix), _| routes(prefix));
+        let mut relays = within(&slice.prefixes);
+        self.relays.retain(|(_, prefix), _| relays(prefix));
+        let mut sources = within(&slice.sources);
+        self.sources.retain(|source| sources(source));
+        self
+    }
+
     /// Those of a slice of this Net.
     fn within(&self, vni: Vni, slice: &Slice) -> Self {
         let mut rows = Self::default();
@@ -127,6 +140,15 @@ impl RouteRows {
         }
         rows.sources = self.sources.intersection(&slice.sources).copied().collect();
         rows
+    }
+}
+
+/// Whether each of some, which come in order, is in the set: one walk along both.
+fn within<T: Ord>(set: &BTreeSet<T>) -> impl FnMut(&T) -> bool {
+    let mut ahead = set.iter().peekable();
+    move |it| {
+        while ahead.next_if(|next| *next < it).is_some() {}
+        ahead.peek() == Some(&it)
     }
 }
 

@@ -48,7 +48,9 @@ pub struct SessionConfig {
 /// A looking glass into one session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SessionRoutes {
-    /// Accepted and refused ones, in order of prefix.
+    /// Accepted and refused ones, in order of prefix; the first [`ROUTES_LISTED_MAX`].
+    ///
+    /// [`ROUTES_LISTED_MAX`]: directlink_model::report::ROUTES_LISTED_MAX
     pub learned: Vec<LearnedRoute>,
     pub advertised: Vec<IpNet>,
 }

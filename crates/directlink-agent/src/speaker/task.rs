@@ -10,6 +10,7 @@ use super::path::Path;
 use super::socket::SocketConfig;
 use super::{Command, SessionConfig, SessionRoutes, Shared, sockopt};
 use directlink_bgp::{ConnId, DialFailure, Input, Output, Peer, Stop};
+use directlink_model::report::ROUTES_LISTED_MAX;
 use futures::{FutureExt as _, future::BoxFuture};
 use std::{
     future::poll_fn,
@@ -218,8 +219,9 @@ impl Task {
             }
             Command::Routes(answer) => {
                 let advertised = self.peer.advertised().collect();
+                let learned = self.peer.first_routes(ROUTES_LISTED_MAX);
                 // Whoever asked may have given up meanwhile.
-                drop(answer.send(SessionRoutes { learned: self.peer.routes(), advertised }));
+                drop(answer.send(SessionRoutes { learned, advertised }));
             }
         }
     }

@@ -5,12 +5,12 @@
 
 use super::Path;
 use super::routes::Routes;
-use super::sets::{AttributeSets, SetId};
+use super::sets::{AttributeSets, PackedSetId, SetId};
 use crate::wire::{self, Reach, SetKey};
 use crate::{Attributes, Family, ImportPolicy, Notification, Preference, Refusal};
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use rustbgpd_wire::UpdateMessage;
-use std::net::Ipv4Addr;
+use std::{collections::BinaryHeap, net::Ipv4Addr};
 
 /// A prefix that this peer now offers in another way, or (`None`) no longer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,9 +64,18 @@ pub(crate) struct AdjRibIn {
 /// What is known of a prefix. Small on purpose.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
-    set: Option<SetId>,
+    set: PackedSetId,
     refused: Option<Refusal>,
     stale: bool,
+}
+
+// With its prefix 12 bytes, and no more than a million of them need.
+const _: () = assert!(size_of::<(Ipv4Net, Entry)>() == 12);
+
+impl Entry {
+    fn set(&self) -> Option<SetId> {
+        self.set.get()
+    }
 }
 
 impl AdjRibIn {
@@ -126,7 +135,7 @@ impl AdjRibIn {
         self.sets.apply(&self.policy);
         let mut changes = Vec::new();
         for (prefix, entry) in self.routes.iter_mut() {
-            let Some(set) = entry.set else { continue };
+            let Some(set) = entry.set() else { continue };
             let refused = self.sets.refused(set).or_else(|| self.policy.check_prefix(&prefix));
             let was = std::mem::replace(&mut entry.refused, refused);
             self.refused += u32::from(refused.is_some());
@@ -201,24 +210,56 @@ impl AdjRibIn {
         self.path_of(&self.routes.get(prefix)?)
     }
 
-    /// In order of prefix.
-    pub(crate) fn routes(&self) -> Vec<LearnedRoute> {
-        let mut routes: Vec<_> = self
-            .routes
-            .iter()
-            .map(|(prefix, entry)| LearnedRoute {
-                prefix,
-                attributes: entry.set.and_then(|set| self.sets.attributes(set)),
-                preference: entry
-                    .set
-                    .and_then(|set| self.sets.ranking(set))
-                    .map_or_else(Preference::default, |ranking| ranking.preference),
-                refused: entry.refused,
-                stale: entry.stale,
-            })
-            .collect();
-        routes.sort_by_key(|route| route.prefix);
-        routes
+    /// The first so many in order of prefix.
+    pub(crate) fn first_routes(&self, most: usize) -> Vec<LearnedRoute> {
+        let mut read = None;
+        let listed = self.first_entries(most).into_iter();
+        listed.map(|(prefix, entry)| self.learned_route(prefix, &entry, &mut read)).collect()
+    }
+
+    /// A table of a million is not copied to see some of it.
+    fn first_entries(&self, most: usize) -> Vec<(IpNet, Entry)> {
+        if self.routes.len() <= most {
+            let mut all: Vec<_> = self.routes.iter().collect();
+            all.sort_unstable_by_key(|(prefix, _)| *prefix);
+            return all;
+        }
+        let mut first = BinaryHeap::with_capacity(most + 1);
+        for (prefix, _) in self.routes.iter() {
+            if first.len() < most || first.peek().is_some_and(|last| prefix < *last) {
+                first.push(prefix);
+                if first.len() > most {
+                    first.pop();
+                }
+            }
+        }
+        let prefixes = first.into_sorted_vec().into_iter();
+        prefixes.filter_map(|prefix| Some((prefix, self.routes.get(&prefix)?))).collect()
+    }
+
+    /// `read`: the set of the one before; neighbours often have the same.
+    fn learned_route(
+        &self,
+        prefix: IpNet,
+        entry: &Entry,
+        read: &mut Option<(SetId, Option<Attributes>)>,
+    ) -> LearnedRoute {
+        if let Some(set) = entry.set()
+            && read.as_ref().is_none_or(|(known, _)| *known != set)
+        {
+            *read = Some((set, self.sets.attributes(set)));
+        }
+        let ranking = entry.set().and_then(|set| self.sets.ranking(set));
+        LearnedRoute {
+            prefix,
+            attributes: entry
+                .set()
+                .and(read.as_ref())
+                .and_then(|(_, attributes)| attributes.clone()),
+            preference: ranking.map_or_else(Preference::default, |ranking| ranking.preference),
+            refused: entry.refused,
+            stale: entry.stale,
+        }
     }
 
     #[cfg(test)]
@@ -249,20 +290,20 @@ impl AdjRibIn {
                 self.fresh[family as usize] += 1;
             }
             let refused = of_set.or_else(|| self.policy.check_prefix(prefix));
-            let entry = Entry { set: set.ok(), refused, stale: false };
-            if let Some(set) = entry.set {
+            let entry = Entry { set: set.ok().into(), refused, stale: false };
+            if let Some(set) = entry.set() {
                 self.sets.retain(set);
             }
             self.routes.insert(prefix, entry);
             self.refused += u32::from(refused.is_some());
             self.refused -= u32::from(old.is_some_and(|old| old.refused.is_some()));
-            let offered = |entry: &Entry| entry.set.filter(|_| entry.refused.is_none());
+            let offered = |entry: &Entry| entry.set().filter(|_| entry.refused.is_none());
             // A confirmed stale route may rank otherwise: the peer may have a new identifier.
             let confirmed = old.is_some_and(|old| old.stale) && offered(&entry).is_some();
             if confirmed || old.as_ref().and_then(offered) != offered(&entry) {
                 applied.changes.push(self.change(*prefix, &entry));
             }
-            if let Some(set) = old.and_then(|entry| entry.set) {
+            if let Some(set) = old.and_then(|entry| entry.set()) {
                 self.sets.release(set);
             }
         }
@@ -281,7 +322,7 @@ impl AdjRibIn {
         if !entry.stale {
             self.fresh[Family::of_net(prefix) as usize] -= 1;
         }
-        if let Some(set) = entry.set {
+        if let Some(set) = entry.set() {
             self.sets.release(set);
         }
         entry.refused.is_none().then_some(RouteChange { prefix: *prefix, path: None })
@@ -312,7 +353,7 @@ impl AdjRibIn {
     }
 
     fn path_of(&self, entry: &Entry) -> Option<Path> {
-        let set = entry.set.filter(|_| entry.refused.is_none());
+        let set = entry.set().filter(|_| entry.refused.is_none());
         set.and_then(|set| self.sets.ranking(set)).map(|ranking| Path {
             local_pref: ranking.preference.local_pref(),
             as_path_length: ranking.as_path_length,
@@ -382,7 +423,25 @@ mod tests {
             rib.apply(&update(med, announced, withdrawn), true).unwrap();
             assert_eq!(rib.set_count(), sets, "MED {med} {announced:?} {withdrawn:?}");
         }
-        assert_eq!(rib.routes(), []);
+        assert_eq!(rib.first_routes(9), []);
+    }
+
+    #[test]
+    fn the_first_routes_are_the_first_in_order_each_with_its_own_set() {
+        let mut rib = rib();
+        for (med, thirds) in [(1, &[7, 3, 1][..]), (2, &[2, 9]), (1, &[4])] {
+            rib.apply(&update(med, thirds, &[]), true).unwrap();
+        }
+        let listed = |most| {
+            let routes = rib.first_routes(most).into_iter();
+            let row = |it: LearnedRoute| (it.prefix.to_string(), it.attributes.unwrap().med);
+            routes.map(row).collect::<Vec<_>>()
+        };
+        let row = |third, med| (format!("192.168.{third}.0/24"), Some(med));
+        let all = [row(1, 1), row(2, 2), row(3, 1), row(4, 1), row(7, 1), row(9, 2)];
+        for most in [0, 1, 3, 5, 6, 7] {
+            assert_eq!(listed(most), all[..most.min(all.len())], "{most}");
+        }
     }
 
     #[test]

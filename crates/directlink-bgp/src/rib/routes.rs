@@ -1,5 +1,5 @@
-//! The prefixes of one family, each with what is known of it: 16 bytes for one of IPv4, where a
-//! table for both families would take 32.
+//! The prefixes of one family, each with what is known of it: 12 bytes for one of IPv4, where a
+//! table for both families would take 25.
 
 use super::adj_in::Entry;
 use crate::Family;

@@ -17,6 +17,22 @@ use std::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SetId(u32);
 
+/// A set's name or none, in four bytes that need no alignment: there is one for each prefix.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PackedSetId([u8; 4]);
+
+impl From<Option<SetId>> for PackedSetId {
+    fn from(id: Option<SetId>) -> Self {
+        Self(id.map_or(0, |id| id.0 + 1).to_ne_bytes())
+    }
+}
+
+impl PackedSetId {
+    pub(crate) fn get(self) -> Option<SetId> {
+        u32::from_ne_bytes(self.0).checked_sub(1).map(SetId)
+    }
+}
+
 /// What RFC 4271 §9.1.2.2 compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ranking {

@@ -1,6 +1,7 @@
 //! `directlink agent`: the agent of one DirectLink router.
 
 use super::LogArguments;
+use crate::memory;
 use anyhow::Result;
 use clap::{Args, value_parser};
 use directlink_agent::{AgentConfig, BfdSettings, KernelConfig, NETNS_DIR, PREFIXES_MAX};
@@ -61,6 +62,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: Arguments) -> Result<()> {
     arguments.log.start();
+    memory::give_back_at_once();
     let bfd_interval = Duration::from_millis(arguments.bfd_interval_milliseconds);
     let config = AgentConfig {
         router: arguments.router,
