@@ -12,6 +12,7 @@
 pub mod client;
 mod clock;
 mod commands;
+mod config_file;
 mod demo;
 pub mod lab;
 mod memory;

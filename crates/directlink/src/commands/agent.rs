@@ -1,7 +1,7 @@
 //! `directlink agent`: the agent of one DirectLink router.
 
 use super::LogArguments;
-use crate::memory;
+use crate::{config_file::ConfigArgument, memory};
 use anyhow::Result;
 use clap::{Args, value_parser};
 use directlink_agent::{AgentConfig, BfdSettings, KernelConfig, NETNS_DIR, PREFIXES_MAX};
@@ -57,14 +57,27 @@ pub(crate) struct Arguments {
     #[arg(long, env = "DIRECTLINK_PREFIXES_MAX", default_value_t = PREFIXES_MAX, value_name = "N", value_parser = value_parser!(u32).range(1..))]
     prefixes_max: u32,
     #[command(flatten)]
+    _config: ConfigArgument,
+    #[command(flatten)]
     log: LogArguments,
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<()> {
     arguments.log.start();
     memory::give_back_at_once();
+    let config = config(arguments)?;
+    super::serve_on(async {
+        tokio::select! {
+            ended = directlink_agent::run(config) => Ok(ended?),
+            // The agent is dropped, and tells customers' BFD that this is no dead path.
+            asked = super::stop_asked() => asked,
+        }
+    })
+}
+
+pub(super) fn config(arguments: Arguments) -> Result<AgentConfig> {
     let bfd_interval = Duration::from_millis(arguments.bfd_interval_milliseconds);
-    let config = AgentConfig {
+    Ok(AgentConfig {
         router: arguments.router,
         server: arguments.server,
         identity_dir: arguments.identity,
@@ -77,13 +90,6 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
             pin_dir: arguments.pins,
             uplink: arguments.uplink,
         },
-    };
-    super::serve_on(async {
-        tokio::select! {
-            ended = directlink_agent::run(config) => Ok(ended?),
-            // The agent is dropped, and tells customers' BFD that this is no dead path.
-            asked = super::stop_asked() => asked,
-        }
     })
 }
 

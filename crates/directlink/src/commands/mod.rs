@@ -2,6 +2,7 @@
 
 mod accounts;
 mod agent;
+mod check_config;
 mod connections;
 mod customer;
 mod diagnose;
@@ -17,9 +18,9 @@ mod sites;
 mod wait;
 mod watch;
 
-use crate::demo;
+use crate::{config_file, demo};
 use anyhow::{Context as _, Result};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use exit::Exit;
 use std::{future::Future, io::IsTerminal as _, process::ExitCode};
 use tokio::signal::unix::{SignalKind, signal};
@@ -46,6 +47,8 @@ enum Command {
     Agent(agent::Arguments),
     #[command(flatten)]
     Operator(operator::OperatorCommand),
+    /// Check a file of settings, and say what comes of it; without a file, print all that there are
+    CheckConfig(check_config::Arguments),
     /// Look again and again at what another command reads
     Watch(watch::Arguments),
     /// Print the completion of a shell: `source <(directlink completion bash)`
@@ -67,7 +70,10 @@ impl CommandLine {
 
 /// Reads the command line and does what it says.
 pub fn main() -> ExitCode {
-    match run(CommandLine::parse()) {
+    let command = CommandLine::command();
+    let typed = std::env::args_os().collect();
+    let words = config_file::expand(&command, typed, |variable| std::env::var_os(variable));
+    match words.and_then(|words| run(CommandLine::parse_from(words))) {
         Ok(code) => code,
         Err(error) => exit::of(&error),
     }
@@ -80,6 +86,9 @@ fn run(line: CommandLine) -> Result<ExitCode> {
         Command::Serve(arguments) => serve::run(*arguments).map(|()| ExitCode::SUCCESS),
         Command::Agent(arguments) => agent::run(arguments).map(|()| ExitCode::SUCCESS),
         Command::Operator(command) => operator::run(command).map(|()| ExitCode::SUCCESS),
+        Command::CheckConfig(arguments) => {
+            check_config::run(&arguments).map(|()| ExitCode::SUCCESS)
+        }
         Command::Watch(arguments) => watch::run(arguments).map(|()| ExitCode::SUCCESS),
         Command::Completion(arguments) => {
             documents::completion(&arguments).map(|()| ExitCode::SUCCESS)

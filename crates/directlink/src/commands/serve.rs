@@ -3,7 +3,7 @@
 mod mail;
 
 use super::LogArguments;
-use crate::lab::ClockKind;
+use crate::{config_file::ConfigArgument, lab::ClockKind};
 use anyhow::{Context as _, Result};
 use clap::Args;
 use directlink_model::{ids::RegionName, location::Region};
@@ -113,6 +113,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_enum, default_value = "real")]
     clock: ClockKind,
     #[command(flatten)]
+    _config: ConfigArgument,
+    #[command(flatten)]
     mail: MailArguments,
     #[command(flatten)]
     log: LogArguments,
@@ -129,7 +131,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
     })
 }
 
-fn config(a: Arguments) -> Result<ServeConfig> {
+pub(super) fn config(a: Arguments) -> Result<ServeConfig> {
     let asn = match a.asn {
         Some(number) => Some(Asn::try_from(number)?),
         None => Region::guide_asn(&a.region),
