@@ -16,7 +16,7 @@ help: ## this list
 
 ##@ Use it
 
-.PHONY: setup build demo lab clean-lab
+.PHONY: setup build demo lab clean-lab deb
 setup: ## packages, API clients, a look at the platform (every target below does this first)
 	@scripts/setup
 
@@ -32,6 +32,12 @@ lab: build ## a Region to play with: prints its addresses and keys; stays until 
 
 clean-lab: build ## take down what `make lab` brought up, a killed lab as well
 	@$(DIRECTLINK) lab down --state $(LAB)
+
+deb: setup ## a Debian package with a static binary, under target/packages
+	@command -v musl-gcc >/dev/null || apt-get install --quiet=2 --yes --no-install-recommends musl-tools
+	@rustup target add x86_64-unknown-linux-musl
+	@cargo build --quiet --release --target x86_64-unknown-linux-musl --bin directlink
+	@scripts/package $(TARGET)/x86_64-unknown-linux-musl/release/directlink $(TARGET)/packages
 
 ##@ Change it
 
