@@ -37,10 +37,12 @@ pub use attributes::{Attributes, Origin};
 pub use family::Family;
 pub use notification::Notification;
 pub use peer::{
-    BadHoldTime, Capabilities, ConnId, DialFailure, DownReason, Ended, GracefulRestart, HoldTime, Input,
-    Negotiated, OpenSaid, Output, Peer, PeerConfig, PeerRestart, State, Status, Stop, Timings,
+    BadHoldTime, Capabilities, ConnId, DialFailure, DownReason, Ended, GracefulRestart, HoldTime,
+    Input, Negotiated, OpenSaid, Output, Peer, PeerConfig, PeerRestart, State, Status, Stop,
+    Timings,
 };
 pub use policy::{ImportPolicy, Preference, PrefixLimits, Refusal};
 pub use rib::{
-    Decision, Export, LearnedRoute, LocRib, Offers, Path, PeerOffers, RouteChange, RouteCounts, Rule, Standing,
+    Decision, Export, LearnedRoute, LocRib, Offers, Path, PeerOffers, RouteChange, RouteCounts,
+    Rule, Standing,
 };

@@ -163,17 +163,16 @@ impl Ask {
     /// # Errors
     /// The first number that is too large or too small.
     pub fn check(&self) -> Result<(), OutOfBounds> {
-        let within = |what: &str, given: u32, range: RangeInclusive<u32>| match range
-            .contains(&given)
-        {
-            true => Ok(()),
-            false => Err(OutOfBounds {
-                what: what.to_owned(),
-                given,
-                least: *range.start(),
-                most: *range.end(),
-            }),
-        };
+        let within =
+            |what: &str, given: u32, range: RangeInclusive<u32>| match range.contains(&given) {
+                true => Ok(()),
+                false => Err(OutOfBounds {
+                    what: what.to_owned(),
+                    given,
+                    least: *range.start(),
+                    most: *range.end(),
+                }),
+            };
         match *self {
             Self::Show(Show { routes }) => within("routes", routes, ROUTES),
             Self::Ping(Ping { target: _, count, bytes }) => {
@@ -221,7 +220,9 @@ pub enum Refused {
     NotHere,
     #[error("one is running on it already: wait until it is over")]
     Busy,
-    #[error("{0} is neither in the interface's VLAN nor among the routes that your router announces")]
+    #[error(
+        "{0} is neither in the interface's VLAN nor among the routes that your router announces"
+    )]
     Outside(IpAddr),
     #[error("your router does not answer for {0}, so that nothing can be sent to it")]
     NoNeighbour(IpAddr),

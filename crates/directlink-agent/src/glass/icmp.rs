@@ -132,7 +132,8 @@ fn open_v4(packet: &[u8]) -> Option<(Ipv4Addr, Ipv4Addr, u8, &[u8])> {
     if first >> 4 != 4 || header < IPV4_HEADER {
         return None;
     }
-    let address = |at: usize| Some(Ipv4Addr::from(<[u8; 4]>::try_from(packet.get(at..at + 4)?).ok()?));
+    let address =
+        |at: usize| Some(Ipv4Addr::from(<[u8; 4]>::try_from(packet.get(at..at + 4)?).ok()?));
     Some((address(12)?, address(16)?, *packet.get(9)?, packet.get(header..)?))
 }
 

@@ -151,9 +151,8 @@ mod tests {
 
     const FRAME: [u8; 46] = {
         let mut frame = [0; 46];
-        let head = [
-            2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x81, 0, 0, 101, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1,
-        ];
+        let head =
+            [2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x81, 0, 0, 101, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1];
         let mut n = 0;
         while n < head.len() {
             frame[n] = head[n];

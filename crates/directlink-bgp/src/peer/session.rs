@@ -11,7 +11,9 @@
 //!                    └───────────────────┴── error, closed, hold ──┴──► Ended
 //! ```
 
-use super::{Capabilities, ConnId, DownReason, Negotiated, PeerConfig, PeerRestart, State, capabilities};
+use super::{
+    Capabilities, ConnId, DownReason, Negotiated, PeerConfig, PeerRestart, State, capabilities,
+};
 use crate::{Family, Notification, wire};
 use bytes::{Bytes, BytesMut};
 use rustbgpd_fsm::{

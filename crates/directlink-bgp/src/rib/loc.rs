@@ -84,8 +84,7 @@ impl<K: Clone + Ord, O: Offers> LocRib<K, O> {
         let path = |name: &K| paths.iter().find(|(k, _)| *k == name).map(|(_, path)| path);
         let Some(first) = best.first().and_then(path) else { return BTreeMap::new() };
         // The rule that keeps the next best out.
-        let runners_up: Vec<_> =
-            paths.iter().filter(|(k, _)| !best.contains(k)).copied().collect();
+        let runners_up: Vec<_> = paths.iter().filter(|(k, _)| !best.contains(k)).copied().collect();
         let second = decide(&runners_up, 1).first().copied().and_then(path);
         let standing = |name: &K, path: &Path| match (best.contains(name), second) {
             (false, _) => Standing::Beaten(differ(first, path)),
