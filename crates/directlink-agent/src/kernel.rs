@@ -13,6 +13,7 @@
 
 mod apply;
 mod clean;
+mod glass;
 mod light;
 mod links;
 mod modules;
@@ -28,6 +29,7 @@ mod sysctl;
 mod watch;
 
 pub use clean::{CleanError, clean};
+pub(crate) use glass::{RowsQuestion, RowsSeen, VlanSocket, arp_request, arp_sender};
 pub(crate) use netns::Netns;
 pub(crate) use netstat::SignatureCounts;
 pub(crate) use observe::{Insides, Look, ObserveError};

@@ -21,6 +21,7 @@ mod clock;
 mod config;
 mod diff;
 mod evidence;
+mod glass;
 mod kernel;
 mod ledger;
 mod link;

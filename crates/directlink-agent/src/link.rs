@@ -14,8 +14,10 @@ mod backoff;
 use crate::{AgentConfig, clock};
 use backoff::Backoff;
 use directlink_channel::{
-    FromRouter, Hello, Plan, ToRouter, agent_client::AgentClient, from_router::Message, to_router,
+    Answer, FromRouter, Hello, Plan, Question, ToRouter, agent_client::AgentClient,
+    from_router::Message, to_router,
 };
+use directlink_model::glass::Ask;
 use std::{collections::HashMap, fs, io, path::PathBuf, time::Duration};
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
@@ -38,6 +40,8 @@ pub(crate) enum FromServer {
     /// A new stream: the server knows what we hold, and nothing else.
     Attached(Stream),
     Plan(Plan),
+    /// Answered on the stream that it came by, or not at all.
+    Question(Question),
     Lost,
 }
 
@@ -50,6 +54,22 @@ pub(crate) struct Link {
     pub(crate) from_server: mpsc::Receiver<FromServer>,
     held: watch::Sender<HeldScopes>,
     task: tokio::task::JoinHandle<()>,
+}
+
+/// The way back to whoever asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Reply {
+    to_server: mpsc::Sender<(Stream, Message)>,
+    stream: Stream,
+}
+
+impl Reply {
+    /// Who asked may be gone, and the stream with them.
+    pub(crate) fn say(self, answer: Answer) {
+        if self.to_server.try_send((self.stream, Message::Answer(answer))).is_err() {
+            tracing::debug!("dropped: an answer that nobody takes");
+        }
+    }
 }
 
 #[derive(Debug, Error)]
@@ -86,6 +106,11 @@ impl Link {
             tracing::debug!("dropped: nobody takes what is said to the server");
         }
         is_taken
+    }
+
+    /// For an answer to what was asked on the stream of now.
+    pub(crate) fn reply(&self) -> Reply {
+        Reply { to_server: self.to_server.clone(), stream: self.stream }
     }
 
     /// From now on all is said on this one.
@@ -147,6 +172,7 @@ impl Dialler {
             router: self.config.router.to_string(),
             build: env!("CARGO_PKG_VERSION").into(),
             held: self.holds.borrow_and_update().clone(),
+            answers: Ask::KINDS.map(str::to_owned).to_vec(),
         };
         let hello = FromRouter { message: Some(Message::Hello(hello)) };
         outbound.try_send(hello).map_err(|_| LinkError::Stuck)?;
@@ -195,6 +221,11 @@ impl Dialler {
                 received = inbound.message() => match received {
                     Ok(Some(ToRouter { message: Some(to_router::Message::Plan(plan)) })) => {
                         if self.inbox.send(FromServer::Plan(plan)).await.is_err() {
+                            return LinkError::Ended;
+                        }
+                    }
+                    Ok(Some(ToRouter { message: Some(to_router::Message::Question(it)) })) => {
+                        if self.inbox.send(FromServer::Question(it)).await.is_err() {
                             return LinkError::Ended;
                         }
                     }

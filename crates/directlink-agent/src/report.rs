@@ -178,7 +178,7 @@ fn unlisted(received: u32) -> u32 {
 }
 
 /// `None` while the customer has said nothing of it.
-fn bfd_report(status: &bfd::Status) -> Option<BfdReport> {
+pub(crate) fn bfd_report(status: &bfd::Status) -> Option<BfdReport> {
     let was_heard = status.remote.is_some() || status.diagnostic != bfd::Diagnostic::None;
     let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     was_heard.then(|| BfdReport {

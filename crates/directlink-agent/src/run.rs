@@ -13,6 +13,7 @@
 //! sessions are still heard and told.
 
 mod answers;
+mod asked;
 mod jobs;
 mod plans;
 mod telling;
@@ -20,6 +21,7 @@ mod telling;
 use crate::{
     AgentConfig, clock,
     evidence::Evidence,
+    glass::Glass,
     kernel::{self, Facts, Kernel, KernelError, KernelThread, LinkEvent, Watch},
     ledger::{Ledger, LedgerError},
     link::{FromServer, Link},
@@ -104,6 +106,7 @@ struct Agent {
     seen: Memory,
     /// What the server was last told of each interface.
     told: Told,
+    glass: Glass,
 }
 
 /// What was last seen, as far as reports need it.
@@ -170,6 +173,7 @@ impl Agent {
             teach: false,
             seen: Memory { lights, ..Memory::default() },
             told: Told::default(),
+            glass: Glass::default(),
         })
     }
 
@@ -353,6 +357,7 @@ impl Agent {
                 self.report().await;
             }
             FromServer::Plan(plan) => self.take_plan(plan).await,
+            FromServer::Question(question) => self.asked(&question),
             FromServer::Lost => {}
         }
         self.answer();

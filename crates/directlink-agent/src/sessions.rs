@@ -18,7 +18,7 @@ use std::{
     path::Path,
     time::{Duration, Instant},
 };
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::oneshot};
 
 /// A session as it was last heard of.
 #[derive(Clone, Debug, Default)]
@@ -250,6 +250,16 @@ impl Sessions {
     /// Whether its routes are as they were last told.
     pub(crate) fn is_told(&self, id: BgpPeerId) -> bool {
         !self.untold.contains(&id)
+    }
+
+    /// What it has learned, for whoever waits elsewhere. It counts as told to nobody.
+    pub(crate) fn ask_routes(&self, id: BgpPeerId) -> Option<oneshot::Receiver<SessionRoutes>> {
+        self.speaker.ask_routes(id)
+    }
+
+    /// How many prefixes a peer may announce.
+    pub(crate) const fn prefixes_max(&self) -> u32 {
+        self.limits.prefixes_max
     }
 
     /// What it has learned; from now on that counts as told.

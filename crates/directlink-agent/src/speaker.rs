@@ -161,12 +161,15 @@ impl Speaker {
 
     /// Learned, refused and advertised prefixes; `None` if there is no such session.
     pub async fn routes(&self, id: BgpPeerId) -> Option<SessionRoutes> {
+        self.ask_routes(id)?.await.ok()
+    }
+
+    /// The same, for whoever waits elsewhere.
+    pub(crate) fn ask_routes(&self, id: BgpPeerId) -> Option<oneshot::Receiver<SessionRoutes>> {
         let (answer, answered) = oneshot::channel();
-        {
-            let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-            tasks.get(&id)?.tell(Command::Routes(answer));
-        }
-        answered.await.ok()
+        let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.get(&id)?.tell(Command::Routes(answer));
+        Some(answered)
     }
 
     /// The sessions that each prefix of a Net is reached through, best first.

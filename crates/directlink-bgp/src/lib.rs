@@ -17,7 +17,7 @@
 //! microsecond, and a recorded list of [`Input`]s replays a fault from the field.
 //!
 //! The message codec and the per-connection state machine are the crates `rustbgpd-wire` and
-//! `rustbgpd-fsm`, pinned exactly. Only `wire` and `peer::session` name them; no type of theirs
+//! `rustbgpd-fsm`, pinned exactly. Only `wire`, `peer::session` and `peer::capabilities` name them; no type of theirs
 //! is in this crate's interface, so that either can be replaced or vendored.
 //!
 //! Standards: RFC 4271 (BGP-4), 4760 (MP-BGP), 6793 (4-octet AS), 7606 (revised errors), 4724 and
@@ -37,10 +37,12 @@ pub use attributes::{Attributes, Origin};
 pub use family::Family;
 pub use notification::Notification;
 pub use peer::{
-    BadHoldTime, ConnId, DialFailure, DownReason, Ended, GracefulRestart, HoldTime, Input,
-    Negotiated, OpenSaid, Output, Peer, PeerConfig, PeerRestart, State, Status, Stop, Timings,
+    BadHoldTime, Capabilities, ConnId, DialFailure, DownReason, Ended, GracefulRestart, HoldTime,
+    Input, Negotiated, OpenSaid, Output, Peer, PeerConfig, PeerRestart, State, Status, Stop,
+    Timings,
 };
 pub use policy::{ImportPolicy, Preference, PrefixLimits, Refusal};
 pub use rib::{
     Decision, Export, LearnedRoute, LocRib, Offers, Path, PeerOffers, RouteChange, RouteCounts,
+    Rule, Standing,
 };

@@ -17,6 +17,7 @@
 //! ends one of them. Everything that a session causes carries its [`ConnId`], so that the end of
 //! the loser cannot be taken for the end of the winner.
 
+mod capabilities;
 mod collision;
 mod config;
 mod dial;
@@ -26,6 +27,7 @@ mod exchange;
 mod restart;
 mod session;
 
+pub use capabilities::Capabilities;
 pub use config::{BadHoldTime, GracefulRestart, HoldTime, PeerConfig, Timings};
 pub use events::{
     ConnId, DialFailure, DownReason, Ended, Input, Negotiated, OpenSaid, Output, PeerRestart,

@@ -13,6 +13,7 @@
 
 mod adj_in;
 mod adj_out;
+mod explain;
 mod loc;
 mod offers;
 mod routes;
@@ -22,5 +23,6 @@ pub(crate) use adj_in::AdjRibIn;
 pub use adj_in::{LearnedRoute, RouteChange, RouteCounts};
 pub(crate) use adj_out::AdjRibOut;
 pub use adj_out::Export;
+pub use explain::{Rule, Standing};
 pub use loc::{Decision, LocRib, Path};
 pub use offers::{Offers, PeerOffers};

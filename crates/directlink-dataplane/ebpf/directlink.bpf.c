@@ -9,7 +9,7 @@
 //   flow_table.h               room for flows, and their age
 //   vxlan.h  tunnels           icmp.h  answers         port.h, fabric.h, slow.h the roads
 //   rate.h   limits            police.h what may go up relay.h  to another router
-//   bfd.h    in the agent's place
+//   bfd.h    in the agent's place      capture.h copies for whoever looks on
 //   …6.h     the same for IPv6, beside IPv4's
 //   shortcuts.h, net_shortcuts.h, customer_shortcuts.h                what a flow's last packet came to
 #include "fabric6.h"
@@ -68,8 +68,10 @@ int directlink_port(struct xdp_md *ctx)
 	struct notes notes;
 	enum verdict verdict = go_net_shortcut(ctx, &trip, &notes);
 
-	if (verdict == VERDICT_COUNT)
+	if (verdict == VERDICT_COUNT) {
 		verdict = from_port(ctx, &trip, &notes);
+		tell_verdict(&trip, verdict);
+	}
 	return act_on_port(ctx, &trip, verdict);
 }
 
@@ -78,8 +80,10 @@ SEC("xdp")
 int directlink_port6(struct xdp_md *ctx)
 {
 	struct trip trip = { .bytes = ctx->data_end - ctx->data };
+	enum verdict verdict = from_port6(ctx, &trip);
 
-	return act_on_port(ctx, &trip, from_port6(ctx, &trip));
+	tell_verdict(&trip, verdict);
+	return act_on_port(ctx, &trip, verdict);
 }
 
 // Where `directlink_port` finds who speaks for an agent that is silent.
@@ -98,8 +102,10 @@ int directlink_fabric(struct xdp_md *ctx)
 	struct notes notes;
 	enum verdict verdict = go_customer_shortcut(ctx, &trip, &notes);
 
-	if (verdict == VERDICT_COUNT)
+	if (verdict == VERDICT_COUNT) {
 		verdict = from_fabric(ctx, &trip, &notes);
+		capture_departure(ctx, &trip, FABRIC_HEAD, verdict);
+	}
 	return act_on_fabric(&trip, verdict);
 }
 

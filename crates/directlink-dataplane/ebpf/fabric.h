@@ -7,6 +7,7 @@
 //                                    └► another router's VTEP (relay.h)
 #pragma once
 
+#include "capture.h"
 #include "customer_shortcuts.h"
 #include "icmp.h"
 #include "relay.h"
@@ -181,7 +182,7 @@ static __always_inline enum verdict decapsulate(struct xdp_md *ctx, struct trip 
 // A packet that its NIC really sent.
 static __always_inline enum verdict forward_to_customer(struct xdp_md *ctx, struct trip *trip,
 							struct arrival *arrival,
-							const struct notes *notes)
+							struct notes *notes)
 {
 	struct passage passage = {
 		.vni = arrival->vni,
@@ -203,15 +204,21 @@ static __always_inline enum verdict forward_to_customer(struct xdp_md *ctx, stru
 	if (!way.key || !row || verdict != VERDICT_COUNT)
 		return verdict;
 	trip->interface = row->number;
+	trip->captured = is_captured(row);
+	if (trip->captured)
+		notes->eligible = false;
 	if (!(row->flags & INTERFACE_FORWARDS))
 		return VERDICT_NOT_FORWARDING;
 	ip = at(ctx, FABRIC_HEAD, sizeof(*ip));
 	if (!ip)
 		return VERDICT_MALFORMED;
-	if (ip->ttl <= 1)
-		return answer_nic(ctx, arrival, trip, VERDICT_TTL_EXPIRED, 0);
-	if (bpf_ntohs(ip->tot_len) > row->mtu)
-		return answer_nic(ctx, arrival, trip, VERDICT_TOO_BIG, row->mtu);
+	verdict = ip->ttl <= 1 ? VERDICT_TTL_EXPIRED :
+	    bpf_ntohs(ip->tot_len) > row->mtu ? VERDICT_TOO_BIG : VERDICT_COUNT;
+	if (verdict != VERDICT_COUNT) {
+		capture_departure(ctx, trip, FABRIC_HEAD, verdict);
+		return answer_nic(ctx, arrival, trip, verdict,
+				  verdict == VERDICT_TOO_BIG ? row->mtu : 0);
+	}
 	verdict = admit(ctx, &passage);
 	if (verdict != VERDICT_COUNT)
 		return verdict;

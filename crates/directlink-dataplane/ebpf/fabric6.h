@@ -204,6 +204,7 @@ static __noinline enum verdict forward_to_customer6(struct xdp_md *ctx, struct t
 	if (!way.key || !row || verdict != VERDICT_COUNT)
 		return verdict;
 	trip->interface = row->number;
+	trip->captured = is_captured(row);
 	if (!(row->flags & INTERFACE_FORWARDS))
 		return VERDICT_NOT_FORWARDING;
 	if (tuple->hop_limit <= 1)
@@ -252,6 +253,7 @@ static __always_inline enum verdict from_fabric6(struct xdp_md *ctx, struct trip
 	if (!same_mac(tunnel.inner->destination, arrival.router->gateway_mac))
 		return VERDICT_NOT_FOR_ROUTER;
 	verdict = forward_to_customer6(ctx, trip, &arrival, passage);
+	capture_departure(ctx, trip, FABRIC_HEAD, verdict);
 	if (verdict == VERDICT_TTL_EXPIRED || verdict == VERDICT_TOO_BIG)
 		answer_nic6(ctx, &arrival, trip, passage);
 	return verdict;

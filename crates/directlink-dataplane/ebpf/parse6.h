@@ -19,6 +19,7 @@
 #define IP6_FRAGMENT_OFFSET 0xfff8
 #define IP6_MORE_FRAGMENTS 1
 
+#define ICMP6_UNREACHABLE 1
 #define ICMP6_TOO_BIG 2
 #define ICMP6_EXCEEDED 3
 #define ICMP6_FIRST_INFORMATION 128 // below are errors

@@ -6,6 +6,7 @@
 //                         ─ security group? ─ way to the VTEP? ─► VXLAN
 #pragma once
 
+#include "capture.h"
 #include "icmp.h"
 #include "net_shortcuts.h"
 #include "police.h"
@@ -74,12 +75,6 @@ static __always_inline enum verdict check_arp(struct xdp_md *ctx, const struct i
 	return VERDICT_NOT_FOR_ROUTER;
 }
 
-static __always_inline enum verdict check_for_router(const struct interface_row *row,
-						     const struct iphdr *ip)
-{
-	return in_peer_subnet(row, ip->saddr) ? VERDICT_TO_ROUTER : VERDICT_SOURCE_NOT_ANNOUNCED;
-}
-
 static __always_inline bool is_announced(const struct interface_row *row, __be32 source)
 {
 	struct source_key key = {
@@ -91,6 +86,31 @@ static __always_inline bool is_announced(const struct interface_row *row, __be32
 	if (is_routers(row, source))
 		return false;
 	return in_peer_subnet(row, source) || bpf_map_lookup_elem(&sources, &key);
+}
+
+// What answers an echo or a traced packet of ours (glass.rs of the agent) comes from behind the
+// customer's router.
+static __always_inline bool is_answer(struct xdp_md *ctx, const struct interface_row *row,
+				      const struct iphdr *ip)
+{
+	struct icmp *icmp = at(ctx, PORT_HEAD + sizeof(*ip), sizeof(*icmp));
+
+	if (!icmp || ip->protocol != IPPROTO_ICMP || ip->ihl != 5 ||
+	    (ip->frag_off & bpf_htons(IP_FRAGMENT_OFFSET)))
+		return false;
+	if (icmp->type != ICMP_ECHO_REPLY && icmp->type != ICMP_UNREACHABLE &&
+	    icmp->type != ICMP_EXCEEDED)
+		return false;
+	return is_announced(row, ip->saddr);
+}
+
+static __always_inline enum verdict check_for_router(struct xdp_md *ctx,
+						     const struct interface_row *row,
+						     const struct iphdr *ip)
+{
+	if (in_peer_subnet(row, ip->saddr) || is_answer(ctx, row, ip))
+		return VERDICT_TO_ROUTER;
+	return VERDICT_SOURCE_NOT_ANNOUNCED;
 }
 
 static __always_inline enum verdict answer_customer(struct xdp_md *ctx, struct trip *trip,
@@ -208,7 +228,7 @@ static __always_inline enum verdict check_ip(struct xdp_md *ctx, const struct in
 	if (verdict == VERDICT_MALFORMED)
 		return verdict;
 	if (is_routers(row, ip->daddr))
-		return check_for_router(row, ip);
+		return check_for_router(ctx, row, ip);
 	if (verdict != VERDICT_COUNT)
 		return verdict;
 	if (!(row->flags & INTERFACE_FORWARDS))
@@ -220,13 +240,17 @@ static __always_inline enum verdict check_ip(struct xdp_md *ctx, const struct in
 	return bpf_ntohs(ip->tot_len) > row->mtu ? VERDICT_TOO_BIG : VERDICT_COUNT;
 }
 
-static __always_inline enum verdict send_up(struct xdp_md *ctx, const struct interface_row *row)
+static __always_inline enum verdict send_up(struct xdp_md *ctx, const struct trip *trip,
+					    const struct interface_row *row)
 {
 	const enum class class = class_of_ipv4(ctx, PORT_HEAD);
 	const enum verdict verdict = police_class(row->number, class);
 
-	if (class == CLASS_BFD && verdict == VERDICT_TO_ROUTER)
+	if (class == CLASS_BFD && verdict == VERDICT_TO_ROUTER) {
+		// Where the other program answers, there is no agent that would read this.
+		tell_verdict(trip, verdict);
 		bpf_tail_call(ctx, &roads, ROAD_BFD);
+	}
 	return verdict;
 }
 
@@ -249,6 +273,9 @@ static __always_inline enum verdict from_port(struct xdp_md *ctx, struct trip *t
 		return check_arp(ctx, row);
 	if (frame->protocol == bpf_htons(ETH_P_IPV6))
 		bpf_tail_call(ctx, &roads, ROAD6_PORT);
+	capture_arrival(ctx, trip, row);
+	if (trip->captured)
+		notes->eligible = false;
 	if (frame->protocol != bpf_htons(ETH_P_IP))
 		return VERDICT_NOT_IP;
 	verdict = check_ip(ctx, row);
@@ -259,7 +286,7 @@ static __always_inline enum verdict from_port(struct xdp_md *ctx, struct trip *t
 	case VERDICT_TOO_BIG:
 		return answer_customer(ctx, trip, row, verdict);
 	case VERDICT_TO_ROUTER:
-		return send_up(ctx, row);
+		return send_up(ctx, trip, row);
 	default:
 		return verdict;
 	}

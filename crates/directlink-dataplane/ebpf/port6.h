@@ -99,6 +99,19 @@ static __always_inline enum verdict check_nd(struct xdp_md *ctx, const struct in
 		       VERDICT_SPOOFED_SOURCE;
 }
 
+// As `is_answer` of IPv4.
+static __always_inline bool is_answer6(const struct interface_row *row,
+				       const struct peers6_row *peers, const struct tuple6 *tuple)
+{
+	const __u8 type = icmp6_type(tuple);
+
+	if (tuple->rest.protocol != IPPROTO_ICMPV6 || tuple->rest.later_fragment)
+		return false;
+	if (type != ICMP6_ECHO_REPLY && type != ICMP6_UNREACHABLE && type != ICMP6_EXCEEDED)
+		return false;
+	return is_announced6(peers, row, &tuple->source);
+}
+
 static __noinline enum verdict check_ip6(struct xdp_md *ctx, const struct interface_row *row,
 					      const struct peers6_row *peers,
 					      const struct tuple6 *tuple)
@@ -113,7 +126,8 @@ static __noinline enum verdict check_ip6(struct xdp_md *ctx, const struct interf
 	if (!same_mac(eth->destination, row->router_mac))
 		return VERDICT_NOT_FOR_ROUTER;
 	if (is_routers6(peers, row, &tuple->destination))
-		return is_near && !is_routers6(peers, row, &tuple->source) ?
+		return (is_near && !is_routers6(peers, row, &tuple->source)) ||
+				       is_answer6(row, peers, tuple) ?
 			       VERDICT_TO_ROUTER :
 			       VERDICT_SOURCE_NOT_ANNOUNCED;
 	if (stays_on_link6(&tuple->destination))
@@ -247,6 +261,7 @@ static __always_inline enum verdict from_port6(struct xdp_md *ctx, struct trip *
 		return verdict;
 	number = row->number;
 	trip->interface = number;
+	capture_arrival(ctx, trip, row);
 	peers = bpf_map_lookup_elem(&peers6, &number);
 	if (!peers)
 		return VERDICT_NO_IPV6_HERE;

@@ -5,6 +5,7 @@
 
 #include <linux/pkt_cls.h>
 
+#include "capture.h"
 #include "parse6.h"
 #include "trip.h"
 
@@ -113,6 +114,7 @@ static __always_inline enum verdict from_namespace(struct __sk_buff *skb, struct
 	trip->interface = row->number;
 	trip->ifindex = key->port_ifindex;
 	verdict = learn(skb, row);
+	capture_own(skb, trip, row, verdict == VERDICT_COUNT ? VERDICT_FROM_ROUTER : verdict);
 	if (verdict != VERDICT_COUNT)
 		return verdict;
 	if (bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), key->vlan))

@@ -93,6 +93,7 @@ struct interface_key {
 	__u16 zero;
 };
 #define INTERFACE_FORWARDS 1
+#define INTERFACE_CAPTURED 2 // a capture looks on (capture.h)
 #define PEERS_PER_INTERFACE 2
 // A router of the customer on the VLAN: peer addresses, and the mask of the subnet that they
 // are in.
@@ -260,6 +261,15 @@ struct bfd_row {
 	__u32 zero;
 };
 
+// table `captures`, by interface number: who looks on at an interface, and for how long (capture.h).
+#define CAPTURE_BYTES_MAX 4096
+struct capture_row {
+	__u64 until_ns; // CLOCK_MONOTONIC
+	__u64 lost;	// records that the ring had no room for
+	__u32 bytes;	// of a frame that are copied
+	__u32 zero;
+};
+
 // ---- what the packets write -----------------------------------------------------------
 
 // table `flows`: outside is the customer's network, inside the NIC, whoever began.
@@ -329,6 +339,24 @@ struct interface_tallies {
 #define FORWARDED_VERDICTS 2
 struct forwarded_row {
 	struct tally by_verdict[FORWARDED_VERDICTS];
+};
+
+// ring `captured`: copies of frames, each with this head before it.
+enum captured_form {
+	CAPTURED_TAGGED = 0,	// from the customer, as it came
+	CAPTURED_DEPARTURE = 1, // to the customer, as it leaves
+	CAPTURED_PACKET = 2,	// to the customer, without Ethernet: it was not sent
+	CAPTURED_UNTAGGED = 3,	// from the interface's own namespace, without its tag
+	CAPTURED_VERDICT = 4,	// no frame: what became of the one with this token
+};
+struct captured_frame {
+	__u64 at_ns; // CLOCK_MONOTONIC
+	__u32 interface;
+	__u32 token;
+	__u32 length;  // of the whole frame
+	__u16 verdict; // VERDICT_COUNT: a record with this token tells it
+	__u8 form;     // enum captured_form
+	__u8 zero;
 };
 
 // table `strays`, by `interface_key`: frames of a tag that no interface of the port has; tag 0

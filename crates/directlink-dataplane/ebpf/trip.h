@@ -10,6 +10,7 @@ struct trip {
 	__u32 interface; // number; 0 while not known
 	__u32 bytes;	 // of the frame as it came
 	__u32 ifindex;	 // where it leaves, if it does; an answer by where it came
+	__u32 captured;	 // names the copy that was made of it; 0: there is none (capture.h)
 	__u16 limits;	 // of its rate (rate.h)
 };
 

@@ -90,6 +90,9 @@ impl Dataplane {
             self.tables.interface_keys.set(number, key, 0).map_err(in_table("interface_keys"))?;
         }
         self.limit_interface(interface.number, interface.rate)?;
+        let is_captured = before
+            .is_some_and(|(_, row)| row.number() == Some(interface.number) && row.is_captured());
+        let row = row.captured(is_captured);
         self.tables.interfaces.insert(key, row, 0).map_err(in_table("interfaces"))?;
         match peers6 {
             Some(peers) => self.tables.peers6.insert(number, peers, 0),
@@ -202,11 +205,11 @@ impl Dataplane {
         Ok(found)
     }
 
-    fn peers6(&self, number: u32) -> Result<Option<Peers6Row>, TableError> {
+    pub(crate) fn peers6(&self, number: u32) -> Result<Option<Peers6Row>, TableError> {
         present(self.tables.peers6.get(&number, 0)).map_err(in_table("peers6"))
     }
 
-    fn interface_row(
+    pub(crate) fn interface_row(
         &self,
         number: InterfaceNumber,
     ) -> Result<Option<(InterfaceKey, InterfaceRow)>, TableError> {

@@ -30,12 +30,14 @@ mod batch;
 mod bpffs;
 mod btf;
 mod cable;
+mod captures;
 mod carry;
 mod changes;
 mod flow_room;
 mod handle;
 mod kernel_maps;
 mod load;
+mod lookups;
 pub mod module_eeprom;
 mod neighbours;
 pub mod offload;
@@ -52,8 +54,10 @@ mod verdict;
 
 pub use attach::{AttachError, Attached, upgrade};
 pub use cable::{Cable, CableError};
+pub use captures::{CAPTURE_BYTES_MAX, CapturedForm, CapturedRecord, Frames};
 pub use handle::TableError;
 pub use load::{Build, Capacity, Dataplane, OpenError};
+pub use lookups::Leads;
 pub use rows::{
     Flow, Interface, InterfaceNumber, Nic, Opened, Peer, Protocol, Rate, Relay, Route, Rule,
     RuleSet, RuleSetNumber, Source, Subnet, Uplink,

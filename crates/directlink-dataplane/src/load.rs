@@ -19,10 +19,11 @@ use crate::{
     bpffs::{self, BpffsError},
     carry, flow_room,
     tables::{
-        Address6Key, AddressKey, BfdKey, BfdRow, CREDIT_LIMITS, ChangeRow, FORWARDED_NUMBERS,
-        Flow6Key, FlowKey, FlowRow, ForwardedRow, InterfaceKey, InterfaceRow, InterfaceTallies,
-        LimitRow, NeighbourRow, NicRow, Peers6Row, PortRow, PresenceRow, RouteRow, RouterRow,
-        Rule6Row, RuleKey, RuleRow, Scoped, Scoped6, Subnet6Row, SubnetRow, TallyRow,
+        Address6Key, AddressKey, BfdKey, BfdRow, CREDIT_LIMITS, CaptureRow, ChangeRow,
+        FORWARDED_NUMBERS, Flow6Key, FlowKey, FlowRow, ForwardedRow, InterfaceKey, InterfaceRow,
+        InterfaceTallies, LimitRow, NeighbourRow, NicRow, Peers6Row, PortRow, PresenceRow,
+        RouteRow, RouterRow, Rule6Row, RuleKey, RuleRow, Scoped, Scoped6, Subnet6Row, SubnetRow,
+        TallyRow,
     },
 };
 use aya::{
@@ -231,6 +232,7 @@ pub(crate) struct Tables {
     pub(crate) routers: HashMap<MapData, AddressKey, PresenceRow>,
     pub(crate) rules: HashMap<MapData, RuleKey, RuleRow>,
     pub(crate) bfd_sessions: HashMap<MapData, BfdKey, BfdRow>,
+    pub(crate) captures: HashMap<MapData, u32, CaptureRow>,
     pub(crate) ports: HashMap<MapData, u32, PortRow>,
     pub(crate) limits: Array<MapData, LimitRow>,
     pub(crate) changes: Array<MapData, ChangeRow>,
@@ -264,6 +266,7 @@ impl Tables {
             routers: pinned(dir, "routers")?,
             rules: pinned(dir, "rules")?,
             bfd_sessions: pinned(dir, "bfd_sessions")?,
+            captures: pinned(dir, "captures")?,
             ports: pinned(dir, "ports")?,
             limits: pinned(dir, "limits")?,
             changes: pinned(dir, "changes")?,

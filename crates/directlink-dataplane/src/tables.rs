@@ -10,6 +10,7 @@
 //! verdict number.
 
 mod bfd;
+mod captures;
 mod rates;
 mod routes;
 mod rules;
@@ -21,6 +22,7 @@ use crate::rows::{
 use crate::verdict::Verdict;
 use aya::{Pod, maps::lpm_trie};
 pub(crate) use bfd::{BfdKey, BfdRow};
+pub(crate) use captures::{CaptureRow, CapturedFrame};
 use directlink_net::{IpNet, Ipv4Net, Mac, Mtu, Vlan, Vni};
 pub(crate) use rates::{CREDIT_LIMITS, LimitRow, PORT_LIMITS, PortRow};
 pub(crate) use routes::RouteRow;
@@ -36,6 +38,7 @@ pub(crate) const NET_CHANGES: u32 = 1024;
 pub(crate) const FORWARDED_NUMBERS: u32 = 16384;
 const FORWARDED_VERDICTS: usize = 2;
 const INTERFACE_FORWARDS: u16 = 1;
+const INTERFACE_CAPTURED: u16 = 2;
 
 /// An IPv4 address in network order.
 type Address = [u8; 4];
@@ -205,6 +208,19 @@ impl InterfaceRow {
 
     pub(crate) const fn vni(&self) -> u32 {
         self.vni
+    }
+
+    /// Whether somebody looks on (`ebpf/capture.h`).
+    pub(crate) const fn is_captured(&self) -> bool {
+        self.flags & INTERFACE_CAPTURED != 0
+    }
+
+    pub(crate) const fn captured(mut self, is_captured: bool) -> Self {
+        self.flags = match is_captured {
+            true => self.flags | INTERFACE_CAPTURED,
+            false => self.flags & !INTERFACE_CAPTURED,
+        };
+        self
     }
 
     pub(crate) const fn slow_ifindex(&self) -> u32 {
@@ -477,6 +493,7 @@ plain_bytes!(
     PortRow,
     BfdKey,
     BfdRow,
+    CaptureRow,
     LimitRow,
     Peers6Row,
     Scoped6,

@@ -3,6 +3,7 @@
 //!
 //! A fault is the customer's to mend. That the world failed (disk, network) is an error, and not here.
 
+mod glass;
 mod hosting;
 mod inventory;
 mod lags;
@@ -18,6 +19,7 @@ use crate::{
     interface::InterfaceState,
 };
 use directlink_net::{Asn, BadPeerAddresses, IpNet, Ipv4Net, RegionAsn, Vlan};
+pub use glass::GlassFault;
 pub use hosting::HostingFault;
 pub use inventory::InventoryFault;
 pub use lags::LagFault;
@@ -123,6 +125,10 @@ pub enum Fault {
     /// Of rooms, panels and cross-connects.
     #[error(transparent)]
     Inventory(#[from] InventoryFault),
+
+    /// Of looking at an interface through its router.
+    #[error(transparent)]
+    Glass(#[from] GlassFault),
 
     // Conflicts with what is there.
     #[error(

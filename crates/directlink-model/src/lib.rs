@@ -24,6 +24,7 @@ pub mod failover;
 pub mod fault;
 pub mod figures;
 pub mod gateway;
+pub mod glass;
 pub mod hosting;
 pub mod ids;
 pub mod interface;

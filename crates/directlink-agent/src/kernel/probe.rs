@@ -156,7 +156,7 @@ impl Probe {
 }
 
 /// RFC 826: who has `customer`? Tell `router`.
-fn request(mac: Mac, router: Ipv4Addr, customer: Ipv4Addr) -> Vec<u8> {
+pub(super) fn request(mac: Mac, router: Ipv4Addr, customer: Ipv4Addr) -> Vec<u8> {
     let mut frame = vec![0xff; 6];
     frame.extend(mac.0);
     frame.extend(ETH_P_ARP.to_be_bytes());
@@ -171,7 +171,7 @@ fn request(mac: Mac, router: Ipv4Addr, customer: Ipv4Addr) -> Vec<u8> {
 
 /// The sender of an ARP message, of whatever kind. One without an address asks whether it is free
 /// (RFC 5227), and claims nothing.
-fn sender(frame: &[u8]) -> Option<(Ipv4Addr, Mac)> {
+pub(super) fn sender(frame: &[u8]) -> Option<(Ipv4Addr, Mac)> {
     let arp = frame.get(14..)?;
     let is_ipv4 = arp.get(..6)? == [0, 1, 8, 0, 6, 4];
     let mac: [u8; 6] = arp.get(8..14)?.try_into().ok()?;

@@ -55,7 +55,7 @@ pub(crate) struct Placed {
     pub(crate) cell: PeerCell,
     pub(crate) mtu: Mtu,
     /// Which one it is, if a plan says.
-    peer: Option<BgpPeerId>,
+    pub(super) peer: Option<BgpPeerId>,
 }
 
 impl Placed {
@@ -224,7 +224,7 @@ impl Agent {
     }
 
     /// Every peer that the tables have.
-    fn placed(&self) -> Vec<Placed> {
+    pub(super) fn placed(&self) -> Vec<Placed> {
         let observed = &self.seen.outcome.observed;
         let mut placed = Vec::new();
         for (interface, interface_number) in observed.numbers() {
@@ -329,7 +329,7 @@ pub(super) fn generations(scopes: &BTreeMap<Scope, Known>) -> BTreeMap<Scope, u6
 }
 
 /// All interfaces of all ports, from documents of whatever age.
-fn interface_plans(
+pub(super) fn interface_plans(
     scopes: &BTreeMap<Scope, Known>,
 ) -> impl Iterator<Item = (InterfaceId, &InterfacePlan)> {
     let documents = scopes.values().filter_map(|known| match known {

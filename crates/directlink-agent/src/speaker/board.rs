@@ -100,7 +100,8 @@ impl SessionStatus {
         }
     }
 
-    fn civil(&self, at: Duration) -> Timestamp {
+    /// Of a time of the peers.
+    pub(crate) fn civil(&self, at: Duration) -> Timestamp {
         self.epoch.checked_add(at).unwrap_or(self.epoch)
     }
 

@@ -1,10 +1,11 @@
 //! The peer's whole conversation with its shell: what can happen to it, what it wants done, and
 //! what it says of itself.
 
+use super::Capabilities;
 use crate::{Family, Notification, RouteChange, rib::RouteCounts};
 use bytes::Bytes;
 use directlink_net::Asn;
-use std::{fmt, net::Ipv4Addr, time::Duration};
+use std::{fmt, net::Ipv4Addr, sync::Arc, time::Duration};
 
 /// A TCP connection, named by the side that opened it. A number is used once: whatever is tagged
 /// with it belongs to that session and no later one.
@@ -93,6 +94,8 @@ pub struct Negotiated {
     pub enhanced_route_refresh: bool,
     pub extended_message: bool,
     pub graceful_restart: Option<PeerRestart>,
+    /// As both OPENs offered them.
+    pub capabilities: Arc<Capabilities>,
 }
 
 /// The peer's graceful restart capability (RFC 4724 §3).

@@ -59,6 +59,7 @@ mod tests {
             enhanced_route_refresh: true,
             extended_message: true,
             graceful_restart: restart,
+            capabilities: std::sync::Arc::default(),
         }
     }
 

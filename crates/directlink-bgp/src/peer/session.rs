@@ -11,7 +11,9 @@
 //!                    └───────────────────┴── error, closed, hold ──┴──► Ended
 //! ```
 
-use super::{ConnId, DownReason, Negotiated, PeerConfig, PeerRestart, State};
+use super::{
+    Capabilities, ConnId, DownReason, Negotiated, PeerConfig, PeerRestart, State, capabilities,
+};
 use crate::{Family, Notification, wire};
 use bytes::{Bytes, BytesMut};
 use rustbgpd_fsm::{
@@ -21,7 +23,7 @@ use rustbgpd_wire::{
     Capability, DecodeError, EXTENDED_MAX_MESSAGE_LEN, Message, OpenMessage, decode_message,
     peek_message_length,
 };
-use std::{net::Ipv4Addr, time::Duration};
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
 #[derive(Debug)]
 pub(super) struct Session {
@@ -40,6 +42,8 @@ pub(super) struct Session {
     /// Bytes that the shell has and the system has not.
     unsent: usize,
     restart_bits: RestartBits,
+    /// The capabilities of our OPEN.
+    offered: Vec<String>,
 }
 
 /// R and F of our graceful restart capability.
@@ -87,6 +91,7 @@ impl Session {
             send_hold_time: config.send_hold(),
             unsent: 0,
             restart_bits,
+            offered: Vec::new(),
         };
         // Dialling and waiting is the peer's business: its two actions are passed over.
         session.fsm.handle_event(Event::ManualStart);
@@ -153,7 +158,9 @@ impl Session {
         for action in self.fsm.handle_event(event) {
             match action {
                 Action::SendOpen(open) => {
-                    self.send(now, &Message::Open(self.with_restart_bits(open)), &mut effects);
+                    let open = self.with_restart_bits(open);
+                    self.offered = capabilities::words(&open.capabilities);
+                    self.send(now, &Message::Open(open), &mut effects);
                 }
                 Action::SendKeepalive => self.send(now, &Message::Keepalive, &mut effects),
                 Action::SendNotification(message) => {
@@ -165,7 +172,7 @@ impl Session {
                 Action::StopTimer(timer) => self.set(timer, None),
                 Action::SessionEstablished(agreed) => {
                     self.established_at = Some(now);
-                    self.negotiated = negotiated(&agreed);
+                    self.negotiated = negotiated(&agreed, &self.offered);
                     effects.push(Effect::Established);
                 }
                 _ => {}
@@ -293,7 +300,7 @@ fn fsm_config(config: &PeerConfig) -> rustbgpd_fsm::PeerConfig {
 /// `None` cannot be: the FSM has compared the AS number with one that is an [`Asn`].
 ///
 /// [`Asn`]: directlink_net::Asn
-fn negotiated(agreed: &NegotiatedSession) -> Option<Negotiated> {
+fn negotiated(agreed: &NegotiatedSession, offered: &[String]) -> Option<Negotiated> {
     let family = |(afi, safi)| Family::from_wire(afi, safi);
     // The crate calls a peer capable only if it lists families; one that lists none still wants
     // End-of-RIB and helps us (RFC 4724 §3).
@@ -320,6 +327,10 @@ fn negotiated(agreed: &NegotiatedSession) -> Option<Negotiated> {
         enhanced_route_refresh: agreed.peer_enhanced_route_refresh,
         extended_message: agreed.peer_extended_message,
         graceful_restart: offers_restart.then(restart),
+        capabilities: Arc::new(Capabilities {
+            ours: offered.to_vec(),
+            theirs: capabilities::words(&agreed.peer_capabilities),
+        }),
     })
 }
 

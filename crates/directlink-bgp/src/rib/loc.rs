@@ -6,7 +6,10 @@
 //! Paths that only the last tie-breakers tell apart are equally good; up to a limit all of them
 //! are used, so that a customer with two connections can share its traffic between them.
 
-use super::Offers;
+use super::{
+    Offers,
+    explain::{Standing, differ},
+};
 use crate::Origin;
 use directlink_net::Asn;
 use ipnet::IpNet;
@@ -71,6 +74,25 @@ impl<K: Clone + Ord, O: Offers> LocRib<K, O> {
         let others = paths.iter().map(|(k, _)| *k).filter(|k| !best.contains(k));
         let others = others.cloned().collect();
         Decision { best: best.into_iter().cloned().collect(), others }
+    }
+
+    /// How each session's path to the prefix stands, as [`LocRib::decide`] has it.
+    pub fn explain(&self, prefix: &IpNet) -> BTreeMap<K, Standing> {
+        let offers = self.sessions.iter();
+        let paths: Vec<_> = offers.filter_map(|(k, o)| Some((k, o.path(prefix)?))).collect();
+        let best: Vec<_> = decide(&paths, self.ways_max).into_iter().cloned().collect();
+        let path = |name: &K| paths.iter().find(|(k, _)| *k == name).map(|(_, path)| path);
+        let Some(first) = best.first().and_then(path) else { return BTreeMap::new() };
+        // The rule that keeps the next best out.
+        let runners_up: Vec<_> = paths.iter().filter(|(k, _)| !best.contains(k)).copied().collect();
+        let second = decide(&runners_up, 1).first().copied().and_then(path);
+        let standing = |name: &K, path: &Path| match (best.contains(name), second) {
+            (false, _) => Standing::Beaten(differ(first, path)),
+            (true, _) if best.len() > 1 => Standing::Shared { ways: best.len() },
+            (true, None) => Standing::Only,
+            (true, Some(second)) => Standing::Best(differ(path, second)),
+        };
+        paths.iter().map(|(name, path)| ((*name).clone(), standing(name, path))).collect()
     }
 }
 
@@ -199,6 +221,33 @@ mod tests {
         assert_eq!(decided("a", Some(offers(3))), (vec!["a"], vec!["b"]), "a tie goes by name");
         assert_eq!(decided("a", None), (vec!["b"], vec![]));
         assert_eq!(decided("b", Some(BTreeMap::new())), (vec![], vec![]), "no longer offered");
+    }
+
+    #[test]
+    fn each_path_is_told_the_rule_that_decided() {
+        let prefix = net("192.168.0.0/16");
+        let id = |n| Path { router_id: Ipv4Addr::new(10, 0, 0, n), ..path() };
+        let explain = |ways_max, paths: &[(char, Path)]| {
+            let mut rib = LocRib::new(ways_max);
+            for (name, path) in paths {
+                rib.join(*name, BTreeMap::from([(prefix, *path)]));
+            }
+            rib.explain(&prefix).into_values().map(|it| it.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(explain(1, &[]), [""; 0]);
+        assert_eq!(explain(1, &[('a', path())]), ["the only path"]);
+        let longer = Path { as_path_length: 3, ..id(1) };
+        let shorter = ["best: shorter AS_PATH", "not used: another has a shorter AS_PATH"];
+        assert_eq!(explain(4, &[('a', id(9)), ('b', longer)]), shorter);
+        let liked = Path { local_pref: 150, ..longer };
+        assert_eq!(
+            explain(1, &[('a', id(9)), ('b', liked)])[1],
+            "best: higher preference (by its communities)"
+        );
+        let shared = explain(4, &[('a', id(2)), ('b', id(1)), ('c', longer)]);
+        assert_eq!(shared[..2], ["one of 2 equally good paths"; 2]);
+        assert_eq!(shared[2], "not used: another has a shorter AS_PATH");
+        assert_eq!(explain(1, &[('a', id(2)), ('b', id(1))])[1], "best: lower BGP identifier");
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod diagnosis;
 mod failover_tests;
 pub(crate) mod figures;
 mod gateways;
+mod glass;
 mod history;
 mod hosted_connections;
 mod interfaces;

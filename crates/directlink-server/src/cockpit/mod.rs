@@ -87,7 +87,7 @@ pub(crate) fn customers(app: App, guard: Guard) -> Router {
 }
 
 fn interface_pages() -> Router<Cockpit> {
-    use interfaces::{accept, change, create, detail, list};
+    use interfaces::{accept, change, create, detail, glass, list};
     Router::new()
         .route("/cockpit/interfaces", get(list::show).post(create::create))
         .route("/cockpit/interfaces/live", get(list::live))
@@ -95,6 +95,7 @@ fn interface_pages() -> Router<Cockpit> {
         .route("/cockpit/interfaces/{id}", get(detail::show))
         .route("/cockpit/interfaces/{id}/live", get(detail::live))
         .route("/cockpit/interfaces/{id}/figures", get(detail::figures))
+        .route("/cockpit/interfaces/{id}/glass", get(glass::show).post(glass::ask))
         .route("/cockpit/interfaces/{id}/key", post(detail::reveal))
         .route("/cockpit/interfaces/{id}/edit", get(change::form).post(change::change))
         .route("/cockpit/interfaces/{id}/delete", get(change::ask_delete).post(change::delete))

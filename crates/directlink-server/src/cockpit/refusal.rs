@@ -2,7 +2,7 @@
 
 use directlink_model::{
     Fault,
-    fault::{GroupFault, HostingFault, InventoryFault, LagFault, RouteFault},
+    fault::{GlassFault, GroupFault, HostingFault, InventoryFault, LagFault, RouteFault},
 };
 use http::StatusCode;
 
@@ -69,6 +69,8 @@ const fn place(fault: &Fault) -> (Kind, &'static str) {
         Fault::Hosting(fault) => of_hosting(fault),
         Fault::Lag(fault) => of_lag(fault),
         Fault::Inventory(fault) => of_inventory(fault),
+        Fault::Glass(GlassFault::Bounds(_)) => (Wrong, WHOLE),
+        Fault::Glass(_) => (Conflict, WHOLE),
         Fault::Route(fault) => (of_route(fault), WHOLE),
         Fault::Group(fault) => (of_group(fault), WHOLE),
         Fault::ConnectionNotRequested { .. }

@@ -2,17 +2,24 @@
 //! report of each port. In memory only: facts that matter are folded into the store, and an agent
 //! that vanishes changes no state.
 
+mod asking;
+
 use crate::app::AgentView;
+use asking::{Asking, Unasked};
+use directlink_channel::{Answer, Question};
 use directlink_model::{
     connection::PortRef, evidence::Transceiver, ids::RouterName, report::PortReport,
 };
 use jiff::Timestamp;
 use std::{
     collections::BTreeMap,
+    future::Future,
+    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
 };
 use thiserror::Error;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// The last report of a port, complete.
 struct Kept {
@@ -35,32 +42,94 @@ struct Agent {
     /// Streams that are open: two for a moment, when an agent dials again before its old stream is
     /// known to be dead.
     streams: usize,
+    /// All that ever were.
+    numbers: u64,
     build: Option<String>,
     last_seen_at: Option<Timestamp>,
     reports: BTreeMap<PortRef, Kept>,
     /// Carries no data: a document of this router has changed.
     plans: watch::Sender<()>,
+    asking: Asking,
+}
+
+/// A stream that was opened.
+pub(crate) struct Attachment {
+    pub(crate) number: u64,
+    /// Woken when a document of the router has changed.
+    pub(crate) changed: watch::Receiver<()>,
+    pub(crate) questions: mpsc::Receiver<Question>,
+}
+
+/// A question on its way. Whoever drops it waits no longer.
+pub(crate) struct Asked {
+    agents: Agents,
+    router: RouterName,
+    number: u64,
+    told: oneshot::Receiver<Answer>,
+}
+
+/// `None`: the router is gone.
+impl Future for Asked {
+    type Output = Option<Answer>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Answer>> {
+        Pin::new(&mut self.told).poll(cx).map(Result::ok)
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        if let Some(agent) = self.agents.lock().get_mut(&self.router) {
+            agent.asking.forget(self.number);
+        }
+    }
 }
 
 impl Agents {
-    /// A stream was opened. The receiver is woken when a document of the router has changed.
+    /// A stream was opened. `answers`: the kinds of questions that its agent knows.
     pub(crate) fn attach(
         &self,
         router: &RouterName,
-        build: &str,
+        (build, answers): (&str, &[String]),
         now: Timestamp,
-    ) -> watch::Receiver<()> {
+    ) -> Attachment {
         let mut all = self.lock();
         let agent = all.entry(router.clone()).or_default();
         agent.streams += 1;
+        agent.numbers += 1;
         agent.build = Some(build.to_owned());
         agent.last_seen_at = Some(now);
-        agent.plans.subscribe()
+        let number = agent.numbers;
+        let questions = agent.asking.attach(number, answers);
+        Attachment { number, changed: agent.plans.subscribe(), questions }
     }
 
-    pub(crate) fn detach(&self, router: &RouterName) {
+    pub(crate) fn detach(&self, router: &RouterName, number: u64) {
         if let Some(agent) = self.lock().get_mut(router) {
             agent.streams = agent.streams.saturating_sub(1);
+            agent.asking.detach(number);
+        }
+    }
+
+    /// Sends a question to a router's agent.
+    ///
+    /// # Errors
+    /// It is not connected here, or knows no such question, or has too many.
+    pub(crate) fn ask(
+        &self,
+        router: &RouterName,
+        kind: &str,
+        document: Vec<u8>,
+    ) -> Result<Asked, Unasked> {
+        let mut all = self.lock();
+        let agent = all.get_mut(router).ok_or(Unasked::Unheard)?;
+        let (number, told) = agent.asking.ask(kind, document)?;
+        Ok(Asked { agents: self.clone(), router: router.clone(), number, told })
+    }
+
+    pub(crate) fn answered(&self, router: &RouterName, answer: Answer) {
+        if let Some(agent) = self.lock().get_mut(router) {
+            agent.asking.answered(answer);
         }
     }
 

@@ -25,6 +25,7 @@ mod reports;
 mod tests;
 
 pub use agents::Agents;
+pub(crate) use agents::Attachment;
 pub(crate) use lags::settle as settle_lag;
 pub(crate) use plans::adopt;
 pub(crate) use reports::{ReportError, end_cross_connect, take_report};

@@ -8,6 +8,7 @@ mod customer;
 mod diagnose;
 mod documents;
 mod exit;
+mod glass;
 mod interfaces;
 mod inventory;
 mod lab;

@@ -6,6 +6,7 @@ use super::{
     connections::{self, ConnectionCommand},
     customer::Either,
     diagnose,
+    glass::{self, GlassCommand},
     interfaces::{self, InterfaceCommand},
     inventory::{self, CrossConnectCommand, LetterCommand, PanelCommand, RoomCommand},
     nets::{
@@ -81,6 +82,8 @@ pub(crate) enum OperatorCommand {
         #[command(flatten)]
         either: Either,
     },
+    #[command(flatten)]
+    Glass(GlassCommand),
     /// Customers' accounts and their keys
     #[command(subcommand)]
     Account(AccountCommand),
@@ -257,6 +260,7 @@ impl OperatorCommand {
                 | Self::Route(RouteCommand::List(_))
                 | Self::Quota(QuotaCommand::List(_))
                 | Self::Diagnose { .. }
+                | Self::Glass(GlassCommand::Glass { .. })
                 | Self::Account(AccountCommand::List(_) | AccountCommand::Quotas { .. })
                 | Self::Nic(NicCommand::List(_))
                 | Self::Mail(MailCommand::List(_))
@@ -320,6 +324,7 @@ pub(crate) fn run(command: OperatorCommand) -> Result<()> {
             OperatorCommand::Diagnose { interface, either } => {
                 diagnose::run(interface, either).await
             }
+            OperatorCommand::Glass(command) => glass::run(command).await,
             OperatorCommand::Account(command) => accounts::account(command).await,
             OperatorCommand::Nic(command) => nic(command).await,
             OperatorCommand::Mail(MailCommand::List(access)) => access.list("mail", MAIL).await,

@@ -11,6 +11,7 @@ mod diagnosis;
 mod down;
 mod failover;
 mod fixture;
+mod glass;
 mod hosted;
 mod ipv6;
 mod isolation;

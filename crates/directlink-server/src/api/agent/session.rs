@@ -2,10 +2,12 @@
 
 use crate::{
     app::{App, write_tx},
-    reconcile::{self, ReportError},
+    reconcile::{self, Attachment, ReportError},
     store::{Error, plans, plans::Answer},
 };
-use directlink_channel::{FromRouter, Hello, Plan, ToRouter, from_router::Message, to_router};
+use directlink_channel::{
+    FromRouter, Hello, Plan, Question, ToRouter, from_router::Message, to_router,
+};
 use directlink_model::{connection::PortRef, ids::RouterName, plan::Scope, report::PortReport};
 use std::collections::BTreeMap;
 use tokio::sync::{mpsc, watch};
@@ -22,11 +24,12 @@ pub(super) struct Session {
 struct Attached {
     app: App,
     router: RouterName,
+    number: u64,
 }
 
 impl Drop for Attached {
     fn drop(&mut self) {
-        self.app.parts().agents.detach(&self.router);
+        self.app.parts().agents.detach(&self.router, self.number);
     }
 }
 
@@ -48,11 +51,20 @@ impl Session {
             warn!(%router, "its agent holds later plans than ours: ours are numbered above them");
             write_tx!(app, false, Error, |tx| { reconcile::adopt(tx, &router, &held, now).await })?;
         }
-        let changed = app.parts().agents.attach(&router, &hello.build, now);
-        let attached = Attached { app: app.clone(), router: router.clone() };
+        let agent = (hello.build.as_str(), hello.answers.as_slice());
+        let Attachment { number, changed, questions } =
+            app.parts().agents.attach(&router, agent, now);
+        let attached = Attached { app: app.clone(), router: router.clone(), number };
         let stop = app.parts().stop.subscribe();
-        let teller =
-            Teller { app: app.clone(), router: router.clone(), held, outbound, changed, stop };
+        let teller = Teller {
+            app: app.clone(),
+            router: router.clone(),
+            held,
+            outbound,
+            changed,
+            questions,
+            stop,
+        };
         Ok(Self { listener: Listener { app, router }, teller, _attached: attached })
     }
 
@@ -79,23 +91,37 @@ struct Teller {
     held: BTreeMap<Scope, u64>,
     outbound: mpsc::Sender<ToRouter>,
     changed: watch::Receiver<()>,
+    questions: mpsc::Receiver<Question>,
     stop: watch::Receiver<bool>,
 }
 
 impl Teller {
     async fn run(mut self) -> Result<String, Error> {
+        let mut asked = None;
         loop {
-            // Marked first: what changes while we look wakes us again.
-            self.changed.borrow_and_update();
-            if !self.send_what_differs().await? {
+            let is_there = match asked.take() {
+                Some(question) => self.send(to_router::Message::Question(question)).await,
+                None => {
+                    // Marked first: what changes while we look wakes us again.
+                    self.changed.borrow_and_update();
+                    self.send_what_differs().await?
+                }
+            };
+            if !is_there {
                 return Ok("the agent is gone".into());
             }
             tokio::select! {
                 _ = self.changed.changed() => {}
+                Some(question) = self.questions.recv() => asked = Some(question),
                 _ = self.stop.wait_for(|stop| *stop) => return Ok("the server stops".into()),
                 () = self.outbound.closed() => return Ok("the agent is gone".into()),
             }
         }
+    }
+
+    /// Whether the agent is still there.
+    async fn send(&self, message: to_router::Message) -> bool {
+        self.outbound.send(ToRouter { message: Some(message) }).await.is_ok()
     }
 
     /// Whether the agent is still there.
@@ -116,8 +142,7 @@ impl Teller {
                 generation: stored.generation,
                 document: stored.document.into_bytes(),
             };
-            let message = ToRouter { message: Some(to_router::Message::Plan(plan)) };
-            if self.outbound.send(message).await.is_err() {
+            if !self.send(to_router::Message::Plan(plan)).await {
                 return Ok(false);
             }
             self.held.insert(scope, stored.generation);
@@ -158,6 +183,10 @@ impl Listener {
                 Ok(self.answered(&nack.scope, nack.generation, Some(nack.reason)).await?)
             }
             Some(Message::Report(report)) => self.reported(&report.document).await,
+            Some(Message::Answer(answer)) => {
+                self.app.parts().agents.answered(&self.router, answer);
+                Ok(())
+            }
             Some(Message::Hello(_)) | None => {
                 warn!(router = %self.router, "passed over: a message that has no place here");
                 Ok(())

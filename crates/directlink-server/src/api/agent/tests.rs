@@ -6,7 +6,7 @@ use crate::{
     serve::{Running, serve},
 };
 use directlink_channel::{
-    Ack, FromRouter, Hello, Nack, Plan, Report, ToRouter, agent_client::AgentClient,
+    Ack, Answer, FromRouter, Hello, Nack, Plan, Report, ToRouter, agent_client::AgentClient,
     from_router::Message, to_router,
 };
 use directlink_model::{
@@ -100,6 +100,7 @@ impl Region {
                 .iter()
                 .map(|(scope, n)| ((*scope).to_owned(), *n))
                 .collect::<HashMap<_, _>>(),
+            answers: vec!["ping".into()],
         };
         say.send(message(Message::Hello(hello))).await.unwrap();
         let heard = client.attach(ReceiverStream::new(said)).await?.into_inner();
@@ -144,6 +145,7 @@ impl FakeAgent {
         let next = tokio::time::timeout(Duration::from_secs(10), self.heard.message()).await;
         match next.expect("a plan in time").unwrap().unwrap().message.unwrap() {
             to_router::Message::Plan(plan) => plan,
+            to_router::Message::Question(question) => panic!("{question:?}"),
         }
     }
 
@@ -302,4 +304,25 @@ async fn a_server_with_attached_agents_stops() {
     let mut agent = region.attach(&region.identities[0], "r1", &[]).await.unwrap();
     agent.plan().await;
     tokio::time::timeout(Duration::from_secs(10), region.running.stop()).await.expect("in time");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_goes_by_the_routers_stream_and_its_answer_comes_back_to_who_asked() {
+    let region = Region::new().await;
+    let mut agent = region.attach(&region.identities[0], "r1", &[]).await.unwrap();
+    agent.port_plan().await;
+    let agents = &region.running.app.parts().agents;
+    let ask = |router: &str, kind| agents.ask(&router.parse().unwrap(), kind, vec![7]);
+    let asked = ask("r1", "ping").ok().unwrap();
+    let heard = agent.heard.message().await.unwrap().unwrap().message.unwrap();
+    let to_router::Message::Question(question) = heard else { panic!("{heard:?}") };
+    assert_eq!(question.document, [7]);
+    for number in [question.number + 1, question.number] {
+        let answer = Answer { number, document: vec![8], file: vec![] };
+        agent.say.send(message(Message::Answer(answer))).await.unwrap();
+    }
+    assert_eq!(asked.await.unwrap().document, [8]);
+    assert!(ask("r1", "capture").is_err(), "its agent knows no such question");
+    assert!(ask("r2", "ping").is_err(), "its agent is not connected");
+    region.running.stop().await;
 }

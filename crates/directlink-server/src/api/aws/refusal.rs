@@ -171,6 +171,7 @@ fn text_of(fault: &Fault) -> String {
         | Fault::Route(_)
         | Fault::Group(_)
         | Fault::Inventory(_)
+        | Fault::Glass(_)
         | Fault::TagKey(_)
         | Fault::TagValue(_)
         | Fault::NoSuchAccessKey(_)

@@ -14,6 +14,7 @@ mod api_logs;
 mod connections;
 mod dates;
 mod gateways;
+mod glass;
 mod interfaces;
 mod list;
 mod nets;

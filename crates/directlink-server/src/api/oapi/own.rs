@@ -3,7 +3,7 @@
 //! answers under `/api/v1` stays what is described, neither less nor more.
 
 use super::{
-    Access, Action, Call, Outcome, connections, member,
+    Access, Action, Call, Outcome, connections, glass, member,
     params::{DRY_RUN, Field, Kind, id_of, optional, required},
 };
 use directlink_model::{
@@ -20,6 +20,26 @@ pub(super) static OWN_ACTIONS: &[Action] = &[
         name: "DiagnoseDirectLinkInterface",
         access: Access::Signed,
         run: |call| Box::pin(diagnose(call)),
+    },
+    Action {
+        name: "ShowDirectLinkInterface",
+        access: Access::Signed,
+        run: |call| Box::pin(glass::show(call)),
+    },
+    Action {
+        name: "PingDirectLinkInterface",
+        access: Access::Signed,
+        run: |call| Box::pin(glass::ping(call)),
+    },
+    Action {
+        name: "TraceDirectLinkInterface",
+        access: Access::Signed,
+        run: |call| Box::pin(glass::trace(call)),
+    },
+    Action {
+        name: "CaptureDirectLinkInterface",
+        access: Access::Signed,
+        run: |call| Box::pin(glass::capture(call)),
     },
     Action { name: "OrderDirectLink", access: Access::Signed, run: |call| Box::pin(order(call)) },
 ];

@@ -14,7 +14,9 @@
 
 use crate::{api::identity::Denied, app::Refusal, auth::AuthError, store, throttle::TooFast};
 use directlink_model::{
-    fault::{Fault, GroupFault, HostingFault, InventoryFault, LagFault, Quota, RouteFault},
+    fault::{
+        Fault, GlassFault, GroupFault, HostingFault, InventoryFault, LagFault, Quota, RouteFault,
+    },
     ids::BadId,
 };
 use http::StatusCode;
@@ -191,6 +193,7 @@ const fn code_of(fault: &Fault) -> Code {
         Fault::Hosting(fault) => code_of_hosting(fault),
         Fault::Lag(fault) => code_of_lag(fault),
         Fault::Inventory(fault) => code_of_inventory(fault),
+        Fault::Glass(fault) => code_of_glass(fault),
         Fault::TagKey(_) => Code(4069),
         Fault::TagValue(_) => Code(4071),
         Fault::SecurityGroupElsewhere { .. } => Code(4086), // network-mismatch
@@ -237,6 +240,18 @@ const fn code_of(fault: &Fault) -> Code {
         Fault::NoCapacity { .. } => Code(10001),
         Fault::SubnetFull(_) => Code(10021), // too-many-private-ips
         Fault::TooMany { what, .. } => code_of_quota(*what),
+    }
+}
+
+const fn code_of_glass(fault: &GlassFault) -> Code {
+    match fault {
+        GlassFault::Bounds(_) => Code::VALUE,
+        GlassFault::NoRouter(_)
+        | GlassFault::Unheard(_)
+        | GlassFault::TooOld { .. }
+        | GlassFault::Silent(_)
+        | GlassFault::Refused { .. } => Code(6003),
+        GlassFault::Crowded(_) => Code(9002), // busy
     }
 }
 

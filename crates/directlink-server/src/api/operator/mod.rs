@@ -36,6 +36,10 @@
 //! | `POST /cross-connects/dxcon-…/patch`, `/unpatch` | `{"by":"Ann, ticket 4711"}`, `at` if not now | 200, the cross-connect |
 //! | `GET /interfaces` | | `{"interfaces":[{"id","connection","owner","name","vlan","asn","mtu","state","gateway","router_address","customer_address","configured","session_up","forwarding"}]}` |
 //! | `GET /interfaces/dxvif-…/diagnosis` | | `{"diagnosis":{"interface","at","customer_address","first_failed":rung or null,"rungs":[{"step","title","outcome","evidence","seen_at","remedy"}]}}`; `outcome` is `passed`, `failed` or `not reached` |
+//! | `GET /interfaces/dxvif-…/glass` | | `{"glass":{…}}` as its router has it now: session, timers, both sides' capabilities, what was received with each verdict and the rule that chose the best path, what is advertised, the kernel's rows (directlink-model, `glass::Shown`) |
+//! | `POST /interfaces/dxvif-…/ping` | `{"target":"192.168.1.1","count":5,"bytes":84}`, all of which may be left out | 200 `{"ping":{"at","source","target","bytes","echoes":[{"sequence","from","micros","reply"}]}}` |
+//! | `POST /interfaces/dxvif-…/trace` | `{"target","hops":16}` | 200 `{"trace":{"at","source","target","hops":[{"ttl","probes":[…]}]}}` |
+//! | `POST /interfaces/dxvif-…/capture` | `{"seconds":10,"frames":1000,"bytes":1048576,"snap":1600,"which":"all"}`, `"router"` or `"dropped"` | 200 `{"capture":{"at","frames","bytes","lost","ended"},"pcap_ng":"…"}`, base64 |
 //! | `GET /nics` | | `{"nics":[{"id","account","net","vni","net_range","subnet","subnet_range","gateway_address","address","mac","vtep","ipv6_subnet_range","ipv6_gateway_address","ipv6_address"}]}` |
 //! | `POST /nics/eni-…/place` | `{"vtep":"10.255.0.9"}`, or `null`: nowhere | 200, the NIC |
 //! | `GET /mail` | | `{"mail":[{"id","kind","subject","account","email","at","created_at","attempts","next_try_at","failure","sent_at","dropped_at"}]}`, the newest first |
@@ -46,6 +50,7 @@
 //! was asked is not well formed, 401 the token, 404 no such thing, 405 method, 409 in conflict with
 //! what is there, 500 our failure.
 
+mod glass;
 mod refusal;
 #[cfg(test)]
 mod tests;
@@ -144,6 +149,7 @@ async fn read(app: &App, words: &[&str]) -> Result<Value, Failure> {
         ["interfaces", id, "diagnosis"] => {
             json!({ "diagnosis": wire::diagnosis(&app.any_diagnosis(word(id)?).await?) })
         }
+        ["interfaces", id, "glass"] => glass::show(app, word(id)?).await?,
         ["nics"] => json!({ "nics": nics(app).await? }),
         ["mail"] => {
             json!({ "mail": app.mails().await?.iter().map(wire::mail).collect::<Vec<_>>() })
@@ -287,6 +293,7 @@ async fn write(app: &App, words: &[&str], incoming: &Incoming) -> Outcome {
             let command = RefuseOrder { connection: word::<ConnectionId>(id)?, reason };
             Ok((StatusCode::OK, wire::connection(&app.refuse_order(command).await?)))
         }
+        ["interfaces", id, what] => glass::ask(app, word(id)?, what, incoming).await,
         ["nics", id, "place"] => place_nic(app, word(id)?, body(incoming)?).await,
         ["clock", "advance"] => {
             let wire::Advance { seconds } = body(incoming)?;

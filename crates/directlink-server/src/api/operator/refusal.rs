@@ -2,7 +2,7 @@
 
 use crate::{app::Refusal, store};
 use directlink_model::fault::{
-    Fault, GroupFault, HostingFault, InventoryFault, LagFault, RouteFault,
+    Fault, GlassFault, GroupFault, HostingFault, InventoryFault, LagFault, RouteFault,
 };
 use http::StatusCode;
 use std::borrow::Cow;
@@ -139,6 +139,7 @@ const fn code_of(fault: &Fault) -> (StatusCode, &'static str) {
         Fault::Hosting(fault) => code_of_hosting(fault),
         Fault::Lag(fault) => code_of_lag(fault),
         Fault::Inventory(fault) => code_of_inventory(fault),
+        Fault::Glass(fault) => code_of_glass(fault),
         Fault::TagKey(_) => (BAD, "tag_key"),
         Fault::TagValue(_) => (BAD, "tag_value"),
         Fault::NoSuchAccessKey(_) => (GONE, "no_such_access_key"),
@@ -194,6 +195,18 @@ const fn code_of_hosting(fault: &HostingFault) -> (StatusCode, &'static str) {
         HostingFault::OneInterface { .. } => (CONFLICT, "one_interface"),
         HostingFault::NoLetter(_) => (CONFLICT, "no_letter"),
         HostingFault::InterfaceStays { .. } => (CONFLICT, "interface_stays"),
+    }
+}
+
+const fn code_of_glass(fault: &GlassFault) -> (StatusCode, &'static str) {
+    match fault {
+        GlassFault::Bounds(_) => (BAD, "out_of_bounds"),
+        GlassFault::NoRouter(_) => (CONFLICT, "no_router"),
+        GlassFault::Unheard(_) => (CONFLICT, "router_not_connected"),
+        GlassFault::TooOld { .. } => (CONFLICT, "router_too_old"),
+        GlassFault::Crowded(_) => (CONFLICT, "router_busy"),
+        GlassFault::Silent(_) => (CONFLICT, "router_silent"),
+        GlassFault::Refused { .. } => (CONFLICT, "refused_by_router"),
     }
 }
 

@@ -4,6 +4,7 @@ pub(super) mod accept;
 pub(super) mod change;
 pub(super) mod create;
 pub(super) mod detail;
+pub(super) mod glass;
 pub(super) mod ladder;
 pub(super) mod list;
 pub(super) mod prerequisites;

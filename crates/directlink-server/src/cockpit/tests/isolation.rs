@@ -20,6 +20,7 @@ async fn another_accounts_objects_are_not_there_whatever_is_asked_of_them() {
         format!("/cockpit/interfaces/{interface}/delete"),
         format!("/cockpit/interfaces/{interface}/accept"),
         format!("/cockpit/interfaces/{interface}/router"),
+        format!("/cockpit/interfaces/{interface}/glass"),
     ] {
         let seen = bob.get(&path).await;
         assert_eq!(seen.status, StatusCode::NOT_FOUND, "{path}");
@@ -35,6 +36,7 @@ async fn another_accounts_objects_are_not_there_whatever_is_asked_of_them() {
         format!("/cockpit/interfaces/{interface}/accept"),
         format!("/cockpit/interfaces/{interface}/router"),
         format!("/cockpit/interfaces/{interface}/key"),
+        format!("/cockpit/interfaces/{interface}/glass"),
     ] {
         let seen = bob.post(&path, &fields).await;
         assert_eq!(seen.status, StatusCode::NOT_FOUND, "{path}");

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+// Copies of an interface's frames for whoever looks on, dropped ones among them.
+//
+//   row of the interface ─ INTERFACE_CAPTURED? ─ a capture that is not over? ─► copy ─► ring `captured`
+//
+// The flag is in a row that the whole road reads anyway. While it stands, the interface's packets leave no
+// shortcut, so that a shortcut need not ask: an interface that nobody looks at pays one test of a
+// register on the whole road, and nothing on the short one. A capture ends by its own time, whether
+// or not somebody lives who would end it.
+//
+// A frame that may leave in another form is copied as it came, and what became of it is told by a
+// record behind it with the same token.
+#pragma once
+
+#include "trip.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} captured SEC(".maps");
+
+// Where a record is put together.
+struct capture_room {
+	struct captured_frame head;
+	__u8 bytes[CAPTURE_BYTES_MAX];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__type(key, __u32);
+	__type(value, struct capture_room);
+	__uint(max_entries, 1);
+} capture_room SEC(".maps");
+
+static __always_inline bool is_captured(const struct interface_row *row)
+{
+	__u32 number = row->number;
+	struct capture_row *capture;
+
+	if (!(row->flags & INTERFACE_CAPTURED))
+		return false;
+	capture = bpf_map_lookup_elem(&captures, &number);
+	return capture && bpf_ktime_get_ns() < capture->until_ns;
+}
+
+static __always_inline struct capture_room *find_capture_room(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&capture_room, &zero);
+}
+
+static __always_inline void write_head(struct captured_frame *head, const struct trip *trip,
+				       __u32 length, __u32 form, enum verdict verdict)
+{
+	head->at_ns = bpf_ktime_get_ns();
+	head->interface = trip->interface;
+	head->token = trip->captured;
+	head->length = length;
+	head->verdict = verdict;
+	head->form = form;
+	head->zero = 0;
+}
+
+// How much of a frame is copied; 0: nothing.
+static __always_inline __u32 bytes_of(const struct capture_row *capture, __u32 length)
+{
+	__u32 bytes = length < capture->bytes ? length : capture->bytes;
+
+	// The verifier wants the bound beside the use.
+	asm volatile("" : "+r"(bytes));
+	return bytes <= CAPTURE_BYTES_MAX ? bytes : CAPTURE_BYTES_MAX;
+}
+
+static __always_inline void send_record(struct capture_row *capture, struct capture_room *room,
+					__u32 bytes)
+{
+	if (bpf_ringbuf_output(&captured, room, sizeof(room->head) + bytes, 0))
+		__sync_fetch_and_add(&capture->lost, 1);
+}
+
+// The frame from an offset on.
+static __noinline void capture_frame(struct xdp_md *ctx, const struct trip *trip, __u32 offset,
+				     __u32 form, __u32 verdict)
+{
+	__u32 number = trip->interface, length = bpf_xdp_get_buff_len(ctx), bytes;
+	struct capture_row *capture = bpf_map_lookup_elem(&captures, &number);
+	struct capture_room *room = find_capture_room();
+
+	if (!capture || !room || length <= offset)
+		return;
+	length -= offset;
+	bytes = bytes_of(capture, length);
+	if (!bytes || bpf_xdp_load_bytes(ctx, offset, room->bytes, bytes))
+		return;
+	write_head(&room->head, trip, length, form, verdict);
+	send_record(capture, room, bytes);
+}
+
+// What became of the frame that was copied when it came.
+static __noinline void capture_verdict(const struct trip *trip, __u32 verdict)
+{
+	__u32 number = trip->interface;
+	struct capture_row *capture = bpf_map_lookup_elem(&captures, &number);
+	struct capture_room *room = find_capture_room();
+
+	if (!capture || !room)
+		return;
+	write_head(&room->head, trip, 0, CAPTURED_VERDICT, verdict);
+	send_record(capture, room, 0);
+}
+
+// A frame on a port, before anything of it is changed.
+static __always_inline void capture_arrival(struct xdp_md *ctx, struct trip *trip,
+					    const struct interface_row *row)
+{
+	if (!is_captured(row))
+		return;
+	trip->captured = (__u32)bpf_ktime_get_ns() | 1;
+	capture_frame(ctx, trip, 0, CAPTURED_TAGGED, VERDICT_COUNT);
+}
+
+static __always_inline void tell_verdict(const struct trip *trip, enum verdict verdict)
+{
+	if (trip->captured)
+		capture_verdict(trip, verdict);
+}
+
+// A packet to the customer, when it is known what becomes of it: as it leaves, or what its tunnel
+// held.
+static __always_inline void capture_departure(struct xdp_md *ctx, struct trip *trip, __u32 head,
+					      enum verdict verdict)
+{
+	const bool leaves = verdict == VERDICT_FORWARDED_TO_CUSTOMER;
+
+	if (!trip->captured)
+		return;
+	capture_frame(ctx, trip, leaves ? 0 : head, leaves ? CAPTURED_DEPARTURE : CAPTURED_PACKET,
+		      verdict);
+	trip->captured = 0;
+}
+
+// What the interface's namespace sends; the tag is not in the frame's bytes.
+static __always_inline void capture_own(struct __sk_buff *skb, const struct trip *trip,
+					const struct interface_row *row, enum verdict verdict)
+{
+	struct capture_room *room;
+	struct capture_row *capture;
+	__u32 number = row->number, bytes;
+
+	if (!is_captured(row))
+		return;
+	capture = bpf_map_lookup_elem(&captures, &number);
+	room = find_capture_room();
+	if (!capture || !room)
+		return;
+	bytes = bytes_of(capture, skb->len);
+	if (!bytes || bpf_skb_load_bytes(skb, 0, room->bytes, bytes))
+		return;
+	write_head(&room->head, trip, skb->len, CAPTURED_UNTAGGED, verdict);
+	send_record(capture, room, bytes);
+}
