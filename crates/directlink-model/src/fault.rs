@@ -6,6 +6,7 @@
 mod hosting;
 mod inventory;
 mod lags;
+mod maintenance;
 mod neighbours;
 
 pub use crate::quota::Quota;
@@ -21,6 +22,7 @@ use directlink_net::{Asn, BadPeerAddresses, IpNet, Ipv4Net, RegionAsn, Vlan};
 pub use hosting::HostingFault;
 pub use inventory::InventoryFault;
 pub use lags::LagFault;
+pub use maintenance::MaintenanceFault;
 pub use neighbours::{GroupFault, RouteFault};
 use std::{net::Ipv4Addr, ops::RangeInclusive};
 use thiserror::Error;

@@ -2,7 +2,7 @@
 
 use directlink_model::{
     Fault,
-    fault::{GroupFault, HostingFault, InventoryFault, LagFault, RouteFault},
+    fault::{GroupFault, HostingFault, InventoryFault, LagFault, MaintenanceFault, RouteFault},
 };
 use http::StatusCode;
 
@@ -127,6 +127,8 @@ const fn of_inventory(fault: &InventoryFault) -> (Kind, &'static str) {
         | InventoryFault::CrossConnectInUse(_)
         | InventoryFault::LetterLapsed(_)
         | InventoryFault::LetterServed(_) => (Kind::Conflict, WHOLE),
+        InventoryFault::Maintenance(MaintenanceFault::NoSuch(_)) => (Kind::Absent, WHOLE),
+        InventoryFault::Maintenance(_) => (Kind::Conflict, WHOLE),
     }
 }
 

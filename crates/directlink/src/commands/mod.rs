@@ -10,12 +10,14 @@ mod exit;
 mod interfaces;
 mod inventory;
 mod lab;
+mod maintenance;
 mod nets;
 mod operator;
 mod serve;
 mod sites;
 mod wait;
 mod watch;
+mod what_if;
 
 use crate::demo;
 use anyhow::{Context as _, Result};

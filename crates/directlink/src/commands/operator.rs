@@ -8,11 +8,13 @@ use super::{
     diagnose,
     interfaces::{self, InterfaceCommand},
     inventory::{self, CrossConnectCommand, LetterCommand, PanelCommand, RoomCommand},
+    maintenance::{self, MaintenanceCommand},
     nets::{
         self, GatewayCommand, NetCommand, QuotaCommand, RouteCommand, RouteTableCommand,
         SubnetCommand,
     },
     sites::{self, LocationCommand, PortCommand, RouterCommand},
+    what_if::{self, WhatIfCommand},
 };
 use crate::{
     client::Operator,
@@ -81,6 +83,16 @@ pub(crate) enum OperatorCommand {
         #[command(flatten)]
         either: Either,
     },
+    /// What would come of a change: routes, reach and failover coverage; nothing is changed
+    #[command(subcommand)]
+    WhatIf(WhatIfCommand),
+    /// Send traffic away from something before work on it; BGP stays up
+    Drain(maintenance::Drain),
+    /// Let traffic come back
+    Undrain(maintenance::Undrain),
+    /// Windows of maintenance, with notices to customers
+    #[command(subcommand)]
+    Maintenance(MaintenanceCommand),
     /// Customers' accounts and their keys
     #[command(subcommand)]
     Account(AccountCommand),
@@ -238,6 +250,9 @@ impl OperatorCommand {
     /// Whether it changes nothing.
     pub(super) const fn only_reads(&self) -> bool {
         use {ConnectionCommand as C, InterfaceCommand as I};
+        if let Self::Maintenance(command) = self {
+            return command.only_reads();
+        }
         matches!(
             self,
             Self::Location(LocationCommand::List(_) | LocationCommand::Show { .. })
@@ -257,6 +272,7 @@ impl OperatorCommand {
                 | Self::Route(RouteCommand::List(_))
                 | Self::Quota(QuotaCommand::List(_))
                 | Self::Diagnose { .. }
+                | Self::WhatIf(_)
                 | Self::Account(AccountCommand::List(_) | AccountCommand::Quotas { .. })
                 | Self::Nic(NicCommand::List(_))
                 | Self::Mail(MailCommand::List(_))
@@ -320,6 +336,10 @@ pub(crate) fn run(command: OperatorCommand) -> Result<()> {
             OperatorCommand::Diagnose { interface, either } => {
                 diagnose::run(interface, either).await
             }
+            OperatorCommand::WhatIf(command) => what_if::run(command).await,
+            OperatorCommand::Drain(it) => maintenance::drain(it).await,
+            OperatorCommand::Undrain(it) => maintenance::undrain(it).await,
+            OperatorCommand::Maintenance(command) => maintenance::maintenance(command).await,
             OperatorCommand::Account(command) => accounts::account(command).await,
             OperatorCommand::Nic(command) => nic(command).await,
             OperatorCommand::Mail(MailCommand::List(access)) => access.list("mail", MAIL).await,

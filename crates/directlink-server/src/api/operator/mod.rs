@@ -38,6 +38,10 @@
 //! | `GET /interfaces/dxvif-…/diagnosis` | | `{"diagnosis":{"interface","at","customer_address","first_failed":rung or null,"rungs":[{"step","title","outcome","evidence","seen_at","remedy"}]}}`; `outcome` is `passed`, `failed` or `not reached` |
 //! | `GET /nics` | | `{"nics":[{"id","account","net","vni","net_range","subnet","subnet_range","gateway_address","address","mac","vtep","ipv6_subnet_range","ipv6_gateway_address","ipv6_address"}]}` |
 //! | `POST /nics/eni-…/place` | `{"vtep":"10.255.0.9"}`, or `null`: nowhere | 200, the NIC |
+//! | `POST /maintenances` | `{"target":{"kind":"router","name":"par1-r1"},"reason":"…"}`: drained now; `from` and `until` for a window; `at_most_seconds` (60) until it is withdrawn; `force` although a Net goes dark, `dry_run` to see which | 201 `{"id","target","state","reason","from","until","interfaces":[{"id","owner","phase",…}],"effect":[{"net","dark","prefixes_lost","interfaces_left"}]}`; `phase` is `moving`, `withdrawn`, `drained`, `returning` or null |
+//! | `GET /maintenances`, `GET /maintenances/dxmaint-…` | | `{"maintenances":[…]}`, the latest first; one |
+//! | `POST /maintenances/dxmaint-…/end`, `/cancel`, `/move` | `{}`, `{}`, `{"from","until"}` | 200, the maintenance |
+//! | `POST /what-if` | `{"change":"gone","kind":"location","name":"PAR1"}`; `nothing`; `order` with `location`; `interface` with `connection` and `net`; `add rule`, `remove rule` with `group`, `protocol`, `from_port`, `to_port`, `range` | 200 `{"effects":[{"net","account","reached_before","reached_after","routes","reach","depends_on"}]}`, the last three `{"gained","lost","kept"}`: it changes nothing |
 //! | `GET /mail` | | `{"mail":[{"id","kind","subject","account","email","at","created_at","attempts","next_try_at","failure","sent_at","dropped_at"}]}`, the newest first |
 //! | `GET /clock` | | `{"now":"2026-01-01T00:00:00Z","virtual":false}` |
 //! | `POST /clock/advance` | `{"seconds":604800}` | 200 as `GET /clock`; 409 `clock_is_real` otherwise |
@@ -46,6 +50,7 @@
 //! was asked is not well formed, 401 the token, 404 no such thing, 405 method, 409 in conflict with
 //! what is there, 500 our failure.
 
+mod maintenance;
 mod refusal;
 #[cfg(test)]
 mod tests;
@@ -145,6 +150,8 @@ async fn read(app: &App, words: &[&str]) -> Result<Value, Failure> {
             json!({ "diagnosis": wire::diagnosis(&app.any_diagnosis(word(id)?).await?) })
         }
         ["nics"] => json!({ "nics": nics(app).await? }),
+        ["maintenances"] => maintenance::list(app).await?,
+        ["maintenances", id] => maintenance::one(app, word(id)?).await?,
         ["mail"] => {
             json!({ "mail": app.mails().await?.iter().map(wire::mail).collect::<Vec<_>>() })
         }
@@ -287,6 +294,13 @@ async fn write(app: &App, words: &[&str], incoming: &Incoming) -> Outcome {
             let command = RefuseOrder { connection: word::<ConnectionId>(id)?, reason };
             Ok((StatusCode::OK, wire::connection(&app.refuse_order(command).await?)))
         }
+        ["what-if"] => {
+            let asked: super::what_if::Asked = body(incoming)?;
+            let effects = app.what_if(None, asked.hypothesis()?).await?;
+            Ok((StatusCode::OK, json!({ "effects": super::what_if::effects(&effects) })))
+        }
+        ["maintenances"] => maintenance::plan(app, incoming).await,
+        ["maintenances", id, act] => maintenance::change(app, id, act, incoming).await,
         ["nics", id, "place"] => place_nic(app, word(id)?, body(incoming)?).await,
         ["clock", "advance"] => {
             let wire::Advance { seconds } = body(incoming)?;
