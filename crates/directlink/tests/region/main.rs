@@ -11,6 +11,7 @@ mod diagnosis;
 mod down;
 mod drains;
 mod failover;
+mod failover_test;
 mod fixture;
 mod hosted;
 mod ipv6;
