@@ -32,6 +32,7 @@ mod btf;
 mod cable;
 mod carry;
 mod changes;
+pub mod fault;
 mod flow_room;
 mod handle;
 mod kernel_maps;

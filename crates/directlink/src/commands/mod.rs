@@ -7,6 +7,7 @@ mod customer;
 mod diagnose;
 mod documents;
 mod exit;
+mod faults;
 mod interfaces;
 mod inventory;
 mod lab;

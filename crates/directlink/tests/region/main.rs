@@ -12,6 +12,7 @@ mod down;
 mod drains;
 mod failover;
 mod failover_test;
+mod faults;
 mod fixture;
 mod hosted;
 mod ipv6;
