@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! ebpf/directlink.bpf.c ─┐
-//! ebpf/cable.bpf.c      ─┼─ clang -O2 -g -target bpf ─► OUT_DIR/*.bpf.o ─► include_bytes!
+//! ebpf/cable.bpf.c       │
+//! ebpf/fault.bpf.c      ─┼─ clang -O2 -g -target bpf ─► OUT_DIR/*.bpf.o ─► include_bytes!
 //! benches/*.bpf.c       ─┘
 //! ebpf/tables*.h ─ without comments and blanks ─ FNV-1a ─► DIRECTLINK_LAYOUT
 //! ```
@@ -16,7 +17,8 @@ use std::{
     process::Command,
 };
 
-const OBJECTS: [&str; 3] = ["ebpf/directlink.bpf.c", "ebpf/cable.bpf.c", "benches/generator.bpf.c"];
+const OBJECTS: [&str; 4] =
+    ["ebpf/directlink.bpf.c", "ebpf/cable.bpf.c", "ebpf/fault.bpf.c", "benches/generator.bpf.c"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=ebpf");

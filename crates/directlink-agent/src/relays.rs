@@ -7,12 +7,13 @@
 //! ```
 //!
 //! The plan says it before it is needed: when light goes, nobody is asked. A way of our own always
-//! wins; packets that meet it on the way there are relayed once at most (`ebpf/relay.h`).
+//! wins, unless it is drained; packets that meet it on the way there are relayed once at most (`ebpf/relay.h`).
 
 use crate::{
     routes::{FIRST_PREFIX, RouteRows, WAYS_MAX},
     wanted::{Certainty, Wanted},
 };
+use directlink_dataplane::InterfaceNumber;
 use directlink_net::{IpNet, Vni};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -90,13 +91,23 @@ impl Elsewhere {
 }
 
 impl RouteRows {
-    /// And where others lead, what none of our own ways serves.
-    pub(crate) fn with_relays(mut self, elsewhere: &Elsewhere, there: &Self) -> Self {
+    /// And where others lead, what none of our own ways serves but those that are `drained`.
+    pub(crate) fn with_relays(
+        mut self,
+        elsewhere: &Elsewhere,
+        there: &Self,
+        drained: &BTreeSet<InterfaceNumber>,
+    ) -> Self {
         let held = there.relays.iter().filter(|((vni, _), _)| elsewhere.is_held(*vni));
         self.relays.extend(held.map(|(key, routers)| (*key, routers.clone())));
         for (&key, routers) in elsewhere.routers.iter().filter(|(_, routers)| !routers.is_empty()) {
             self.relays.insert(key, routers.iter().copied().take(WAYS_MAX).collect());
         }
+        let relays = &self.relays;
+        let leaves = |key: &_, ways: &[InterfaceNumber]| {
+            relays.contains_key(key) && ways.iter().all(|way| drained.contains(way))
+        };
+        self.routes.retain(|key, ways| !leaves(key, ways));
         let routes = &self.routes;
         self.relays.retain(|key, _| !routes.contains_key(key));
         self
@@ -107,7 +118,6 @@ impl RouteRows {
 mod tests {
     use super::*;
     use crate::wanted::Net;
-    use directlink_dataplane::InterfaceNumber;
 
     const OFFICE: &str = "192.168.10.0/24";
 
@@ -144,7 +154,7 @@ mod tests {
     }
 
     fn rows(own: RouteRows, wanted: &Wanted, there: &RouteRows) -> RouteRows {
-        own.with_relays(&Elsewhere::of(wanted, &BTreeSet::new()), there)
+        own.with_relays(&Elsewhere::of(wanted, &BTreeSet::new()), there, &BTreeSet::new())
     }
 
     #[test]
@@ -164,10 +174,30 @@ mod tests {
     }
 
     #[test]
+    fn a_drained_way_gives_way_to_another_router_and_stays_where_there_is_none() {
+        let wanted = wanted(Certainty::Current, &[(OFFICE, &[4])]);
+        let elsewhere = Elsewhere::of(&wanted, &BTreeSet::new());
+        let way = |n| InterfaceNumber::new(n).unwrap();
+        let none = RouteRows::default();
+        let before = own(&[OFFICE, "10.9.0.0/16"]);
+        let after = before.clone().with_relays(&elsewhere, &none, &[way(1)].into());
+        assert_eq!(relays(&after), [format!("{OFFICE} → [10.255.0.4]")]);
+        assert_eq!(
+            after.routes.keys().map(|(_, p)| p.to_string()).collect::<Vec<_>>(),
+            ["10.9.0.0/16"]
+        );
+        let changes = after.changes_from(&before);
+        assert!(changes.remove_routes.is_empty(), "the row changes in place");
+        let other = before.clone().with_relays(&elsewhere, &none, &[way(2)].into());
+        assert!(relays(&other).is_empty(), "one way is open");
+    }
+
+    #[test]
     fn nothing_is_relayed_to_a_dead_router() {
         let wanted = wanted(Certainty::Current, &[(OFFICE, &[4]), ("10.9.0.0/16", &[4, 5])]);
         let elsewhere = Elsewhere::of(&wanted, &[router(4)].into());
-        let with = own(&[]).with_relays(&elsewhere, &RouteRows::default());
+        let none = RouteRows::default();
+        let with = own(&[]).with_relays(&elsewhere, &none, &BTreeSet::new());
         assert_eq!(relays(&with), ["10.9.0.0/16 → [10.255.0.5]"]);
     }
 

@@ -49,6 +49,8 @@ pub(crate) struct Via {
     pub(crate) is_settled: bool,
     /// Something was accepted of what it announces.
     pub(crate) has_routes: bool,
+    /// Any other way is better, also another router's.
+    pub(crate) is_drained: bool,
     /// All that was accepted, or as much of it as is looked at, and whether it is forwarded on.
     pub(crate) learned: Vec<(IpNet, bool)>,
 }
@@ -182,6 +184,11 @@ impl RouteRows {
     }
 }
 
+/// The ways of those that are drained.
+pub(crate) fn drained(vias: &[Via]) -> BTreeSet<InterfaceNumber> {
+    vias.iter().filter(|via| via.is_drained).map(|via| via.number).collect()
+}
+
 /// What is not there, or otherwise.
 fn unlike<K: Ord + Copy, V: PartialEq + Clone>(
     wanted: &BTreeMap<K, V>,
@@ -210,6 +217,7 @@ mod tests {
             is_established: true,
             is_settled: true,
             has_routes: !learned.is_empty(),
+            is_drained: false,
             learned: learned.iter().map(|&(p, best)| (p.parse().unwrap(), best)).collect(),
         }
     }

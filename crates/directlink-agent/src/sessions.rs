@@ -188,6 +188,11 @@ impl Sessions {
         self.restart.unsettled.clear();
     }
 
+    /// Whether another way is to be taken, also another router's.
+    pub(crate) fn is_drained(&self, id: BgpPeerId) -> bool {
+        self.told.get(&id).is_some_and(|told| told.plan.drain.is_some())
+    }
+
     /// Waits for news. Cancelling it misses nothing.
     pub(crate) async fn changed(&self) {
         self.speaker.changed().await;
@@ -299,6 +304,7 @@ impl Sessions {
             bfd: Some(self.bfd),
             forwarding,
             shutdown: peer.shutdown.clone(),
+            drain: plan.drain,
         })
     }
 }

@@ -334,6 +334,7 @@ mod tests {
             }),
             shutdown: None,
             bits_per_second: None,
+            drain: None,
             peer_id: None,
             further_peers: BTreeMap::new(),
         };

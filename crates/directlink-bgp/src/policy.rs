@@ -9,6 +9,7 @@
 
 mod preference;
 
+pub(crate) use preference::GRACEFUL_SHUTDOWN;
 pub use preference::Preference;
 
 use crate::Attributes;
@@ -28,6 +29,8 @@ pub struct ImportPolicy {
     /// What the Net itself uses; the customer must not draw it away.
     pub net_ranges: Vec<IpNet>,
     pub limits: PrefixLimits,
+    /// Whatever the customer wants, its routes here are taken where there are no others.
+    pub last_resort: bool,
 }
 
 /// How many, how long, how short.
@@ -87,9 +90,12 @@ impl ImportPolicy {
         (attributes.next_hop != self.peer_addr).then_some(Refusal::NextHopNotPeer)
     }
 
-    /// How much the customer wants a route of these attributes.
+    /// How much a route of these attributes is wanted.
     pub fn preference(&self, attributes: &Attributes) -> Preference {
-        Preference::of(&attributes.communities, self.local_asn)
+        match self.last_resort {
+            true => Preference::GracefulShutdown,
+            false => Preference::of(&attributes.communities, self.local_asn),
+        }
     }
 
     /// The first rule that `prefix` breaks.
@@ -217,6 +223,7 @@ mod tests {
             peer_addr: "172.16.0.2".parse().unwrap(),
             net_ranges: vec!["10.1.0.0/16".parse().unwrap(), "fd00:1::/48".parse().unwrap()],
             limits: PrefixLimits::default(),
+            last_resort: false,
         }
     }
 

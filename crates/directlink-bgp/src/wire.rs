@@ -11,7 +11,7 @@
 //!              └──────── withdrawn ◄───────────────────┘        └ reach ◄─┘
 //! ```
 
-use crate::{Attributes, Family, Notification, Refusal, rib::Export};
+use crate::{Attributes, Family, Notification, Refusal, policy::GRACEFUL_SHUTDOWN, rib::Export};
 use bytes::{Bytes, BytesMut};
 use directlink_net::Asn;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -134,14 +134,17 @@ pub(crate) fn announce(
     let path = AsPath { segments: vec![AsPathSegment::AsSequence(vec![local_asn.as_u32(); hops])] };
     let mut shared = vec![PathAttribute::Origin(Origin::Igp), PathAttribute::AsPath(path)];
     shared.extend(export.med.map(PathAttribute::Med));
+    let community = export.graceful_shutdown.then(|| vec![GRACEFUL_SHUTDOWN]);
     let build = |chunk: &[IpNet]| {
         let mut attributes = shared.clone();
         let body = match export.next_hop {
             IpAddr::V4(addr) => {
                 attributes.push(PathAttribute::NextHop(addr));
+                attributes.extend(community.clone().map(PathAttribute::Communities));
                 chunk.iter().filter_map(entry_v4).collect()
             }
             IpAddr::V6(_) => {
+                attributes.extend(community.clone().map(PathAttribute::Communities));
                 attributes.push(PathAttribute::MpReachNlri(Box::new(mp_reach(
                     export.next_hop,
                     chunk.iter().map(entry).collect(),

@@ -33,6 +33,7 @@ mod cable;
 mod captures;
 mod carry;
 mod changes;
+pub mod fault;
 mod flow_room;
 mod handle;
 mod kernel_maps;

@@ -11,23 +11,23 @@
 
 mod bfd;
 mod captures;
+mod flows;
 mod rates;
 mod routes;
 mod rules;
 mod v6;
 
-use crate::rows::{
-    Flow, Interface, InterfaceNumber, Nic, Opened, Peer, Rate, RuleSetNumber, Uplink,
-};
+use crate::rows::{Interface, InterfaceNumber, Nic, Peer, Rate, RuleSetNumber, Uplink};
 use crate::verdict::Verdict;
 use aya::{Pod, maps::lpm_trie};
 pub(crate) use bfd::{BfdKey, BfdRow};
 pub(crate) use captures::{CaptureRow, CapturedFrame};
 use directlink_net::{IpNet, Ipv4Net, Mac, Mtu, Vlan, Vni};
+pub(crate) use flows::{FlowKey, FlowLimitsRow, FlowRow};
 pub(crate) use rates::{CREDIT_LIMITS, LimitRow, PORT_LIMITS, PortRow};
 pub(crate) use routes::RouteRow;
 pub(crate) use rules::{Direction, RULE_ROWS_PER_SET, RULES_PER_ROW, RuleKey, RuleRow};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 pub(crate) use v6::{Address6Key, Flow6Key, Peers6Row, Rule6Row, Scoped6, Subnet6Row};
 
 pub(crate) const NEXT_HOPS_PER_ROUTE: usize = 4;
@@ -353,68 +353,6 @@ impl NicRow {
             mac: Mac(self.mac),
             vtep: self.vtep.into(),
             rule_set: RuleSetNumber::new(self.rule_set),
-        })
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(C)]
-pub(crate) struct FlowKey {
-    vni: u32,
-    outside: Address,
-    inside: Address,
-    outside_port: [u8; 2],
-    inside_port: [u8; 2],
-    protocol: u8,
-    zero: [u8; 3],
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(C)]
-pub(crate) struct FlowRow {
-    last_seen_ns: u64,
-    rule_set: u32,
-    opened: u8,
-    admitted: u8,
-    closing: u8,
-    answered: u8,
-}
-
-/// How many flows there may be, of a family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(C)]
-pub(crate) struct FlowLimitsRow {
-    pub(crate) places: u32,
-    pub(crate) net_places: u32,
-}
-
-impl FlowRow {
-    /// As it is, seen last so much earlier; the clock may be younger than that, and all is modulo 2^64.
-    #[cfg(test)]
-    pub(crate) const fn older(self, ns: u64) -> Self {
-        Self { last_seen_ns: self.last_seen_ns.wrapping_sub(ns), ..self }
-    }
-
-    pub(crate) fn flow(self, key: FlowKey) -> Option<Flow> {
-        let end = |address: Address, port| {
-            SocketAddr::new(Ipv4Addr::from(address).into(), u16::from_be_bytes(port))
-        };
-        let ends = [end(key.outside, key.outside_port), end(key.inside, key.inside_port)];
-        self.flow_of(key.vni, key.protocol, ends)
-    }
-
-    fn flow_of(self, vni: u32, protocol: u8, [outside, inside]: [SocketAddr; 2]) -> Option<Flow> {
-        Some(Flow {
-            vni: Vni::try_from(vni).ok()?,
-            protocol,
-            outside,
-            inside,
-            opened: match self.opened {
-                opened if opened == Direction::Inbound as u8 => Opened::ByCustomer,
-                _ => Opened::ByNic,
-            },
-            admitted: self.admitted != 0,
-            last_seen_ns: self.last_seen_ns,
         })
     }
 }

@@ -24,6 +24,7 @@ pub mod cable;
 pub mod clock;
 pub mod customer;
 pub mod fabric;
+pub mod fault;
 pub mod host;
 pub mod light;
 mod link;

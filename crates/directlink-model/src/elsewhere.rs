@@ -26,11 +26,13 @@ pub struct Carrier {
     pub vtep: Ipv4Addr,
     /// What it leads to.
     learned: BTreeSet<Ipv4Net>,
+    /// What it leads to on interfaces that are drained alone.
+    drained: BTreeSet<Ipv4Net>,
 }
 
 impl Carrier {
     pub const fn new(vtep: Ipv4Addr) -> Self {
-        Self { vtep, learned: BTreeSet::new() }
+        Self { vtep, learned: BTreeSet::new(), drained: BTreeSet::new() }
     }
 
     /// What customers announce on one of its interfaces to the Net, while that is available.
@@ -43,7 +45,11 @@ impl Carrier {
         if interface.state(wire_on, now) != InterfaceState::Available {
             return;
         }
-        self.learned.extend(report.learned().filter_map(|route| match route.prefix {
+        let known = match interface.drain {
+            Some(_) => &mut self.drained,
+            None => &mut self.learned,
+        };
+        known.extend(report.learned().filter_map(|route| match route.prefix {
             IpNet::V4(prefix) => Some(prefix),
             // Packets of IPv6 are not relayed.
             IpNet::V6(_) => None,
@@ -56,7 +62,9 @@ pub(crate) fn routers(carriers: &[Carrier], own: Ipv4Addr) -> BTreeSet<Ipv4Addr>
     others(carriers, own).map(|carrier| carrier.vtep).collect()
 }
 
-/// Each prefix that they lead to.
+/// Each prefix that they lead to. A router of which all ways there are drained counts where there is
+/// no other, and never for one whose own are drained too: two that are drained would send packets to
+/// each other.
 pub(crate) fn elsewhere(
     carriers: &[Carrier],
     own: Ipv4Addr,
@@ -67,6 +75,18 @@ pub(crate) fn elsewhere(
             elsewhere.entry(prefix).or_default().insert(carrier.vtep);
         }
     }
+    let mut last_resorts: BTreeMap<Ipv4Net, BTreeSet<Ipv4Addr>> = BTreeMap::new();
+    let is_drained_here = |prefix: &Ipv4Net| {
+        let here = carriers.iter().find(|carrier| carrier.vtep == own);
+        here.is_some_and(|it| it.drained.contains(prefix) && !it.learned.contains(prefix))
+    };
+    for carrier in others(carriers, own) {
+        let free = |prefix: &&Ipv4Net| !elsewhere.contains_key(*prefix) && !is_drained_here(prefix);
+        for &prefix in carrier.drained.iter().filter(free) {
+            last_resorts.entry(prefix).or_default().insert(carrier.vtep);
+        }
+    }
+    elsewhere.extend(last_resorts);
     elsewhere
 }
 

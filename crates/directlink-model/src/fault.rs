@@ -7,6 +7,7 @@ mod glass;
 mod hosting;
 mod inventory;
 mod lags;
+mod maintenance;
 mod neighbours;
 
 pub use crate::quota::Quota;
@@ -23,6 +24,7 @@ pub use glass::GlassFault;
 pub use hosting::HostingFault;
 pub use inventory::InventoryFault;
 pub use lags::LagFault;
+pub use maintenance::MaintenanceFault;
 pub use neighbours::{GroupFault, RouteFault};
 use std::{net::Ipv4Addr, ops::RangeInclusive};
 use thiserror::Error;

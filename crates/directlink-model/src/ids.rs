@@ -82,6 +82,8 @@ ids! {
     /// The BGP session of an interface, as a thing of its own.
     BgpPeerId = "dxpeer";
     FailoverTestId = "dxtest";
+    /// Work on something of the Region's, whose traffic is sent away meanwhile.
+    MaintenanceId = "dxmaint";
     NetId = "vpc";
     SubnetId = "subnet";
     /// A virtual gateway.

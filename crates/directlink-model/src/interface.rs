@@ -19,6 +19,7 @@
 
 use crate::{
     bgp_peer::{BgpPeer, Deletion},
+    drain::Draining,
     fault::Fault,
     ids::{AccountId, BgpPeerId, ConnectionId, GatewayId, InterfaceId, LagId},
 };
@@ -88,6 +89,8 @@ pub struct Interface {
     pub testing_until: Option<Timestamp>,
     /// Whose sessions those are. None: of all its peers.
     pub tested_peers: BTreeSet<BgpPeerId>,
+    /// Its traffic is sent away for a maintenance; see [`crate::drain`].
+    pub drain: Option<Draining>,
     pub delete_asked_at: Option<Timestamp>,
     pub deleted_at: Option<Timestamp>,
 }
@@ -221,6 +224,7 @@ impl Interface {
             first_available_at: None,
             testing_until: None,
             tested_peers: BTreeSet::new(),
+            drain: None,
             delete_asked_at: None,
             deleted_at: None,
         })

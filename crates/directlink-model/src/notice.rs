@@ -5,7 +5,7 @@
 
 use crate::{
     connection::{Connection, ConnectionState, Standing},
-    ids::{AccountId, ConnectionId, InterfaceId},
+    ids::{AccountId, ConnectionId, InterfaceId, MaintenanceId},
     interface::{Confirmation, Interface},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -32,6 +32,16 @@ pub enum Occasion {
     InterfaceExpiring(InterfaceId),
     /// It has ended.
     InterfaceExpired(InterfaceId),
+    /// Work is planned on what carries something of theirs.
+    MaintenancePlanned(MaintenanceId),
+    /// To another time.
+    MaintenanceMoved(MaintenanceId),
+    /// It begins in a few days.
+    MaintenanceSoon(MaintenanceId),
+    MaintenanceBegun(MaintenanceId),
+    MaintenanceEnded(MaintenanceId),
+    /// It will not be.
+    MaintenanceCancelled(MaintenanceId),
 }
 
 /// To whom, and the moment of the fact.
@@ -62,6 +72,12 @@ impl Occasion {
             Self::InterfaceWaiting(_) => "interface waiting",
             Self::InterfaceExpiring(_) => "interface expiring",
             Self::InterfaceExpired(_) => "interface expired",
+            Self::MaintenancePlanned(_) => "maintenance planned",
+            Self::MaintenanceMoved(_) => "maintenance moved",
+            Self::MaintenanceSoon(_) => "maintenance soon",
+            Self::MaintenanceBegun(_) => "maintenance begun",
+            Self::MaintenanceEnded(_) => "maintenance ended",
+            Self::MaintenanceCancelled(_) => "maintenance cancelled",
         }
     }
 
@@ -77,6 +93,12 @@ impl Occasion {
             Self::InterfaceWaiting(id)
             | Self::InterfaceExpiring(id)
             | Self::InterfaceExpired(id) => id.to_string(),
+            Self::MaintenancePlanned(id)
+            | Self::MaintenanceMoved(id)
+            | Self::MaintenanceSoon(id)
+            | Self::MaintenanceBegun(id)
+            | Self::MaintenanceEnded(id)
+            | Self::MaintenanceCancelled(id) => id.to_string(),
         }
     }
 
@@ -85,6 +107,7 @@ impl Occasion {
         let bad = || BadOccasion { kind: kind.into(), subject: subject.into() };
         let connection = || subject.parse::<ConnectionId>().map_err(|_| bad());
         let interface = || subject.parse::<InterfaceId>().map_err(|_| bad());
+        let maintenance = || subject.parse::<MaintenanceId>().map_err(|_| bad());
         match kind {
             "loa" => connection().map(Self::LetterIssued),
             "order refused" => connection().map(Self::OrderRefused),
@@ -95,6 +118,12 @@ impl Occasion {
             "interface waiting" => interface().map(Self::InterfaceWaiting),
             "interface expiring" => interface().map(Self::InterfaceExpiring),
             "interface expired" => interface().map(Self::InterfaceExpired),
+            "maintenance planned" => maintenance().map(Self::MaintenancePlanned),
+            "maintenance moved" => maintenance().map(Self::MaintenanceMoved),
+            "maintenance soon" => maintenance().map(Self::MaintenanceSoon),
+            "maintenance begun" => maintenance().map(Self::MaintenanceBegun),
+            "maintenance ended" => maintenance().map(Self::MaintenanceEnded),
+            "maintenance cancelled" => maintenance().map(Self::MaintenanceCancelled),
             _ => Err(bad()),
         }
     }
@@ -270,6 +299,12 @@ mod tests {
             Occasion::InterfaceWaiting(interface),
             Occasion::InterfaceExpiring(interface),
             Occasion::InterfaceExpired(interface),
+            Occasion::MaintenancePlanned(MaintenanceId::from_bits(7)),
+            Occasion::MaintenanceMoved(MaintenanceId::from_bits(7)),
+            Occasion::MaintenanceSoon(MaintenanceId::from_bits(7)),
+            Occasion::MaintenanceBegun(MaintenanceId::from_bits(7)),
+            Occasion::MaintenanceEnded(MaintenanceId::from_bits(7)),
+            Occasion::MaintenanceCancelled(MaintenanceId::from_bits(7)),
         ];
         for occasion in all {
             assert_eq!(Occasion::read(occasion.kind(), &occasion.subject()), Ok(occasion));

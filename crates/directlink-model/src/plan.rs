@@ -14,6 +14,7 @@
 use crate::{
     bgp_peer::{BgpPeer, first_peer},
     connection::{Bandwidth, Connection},
+    drain::Draining,
     elsewhere::{self, Carrier},
     ids::{BgpPeerId, ConnectionId, InterfaceId, LagId, NetId, PortName},
     interface::Interface,
@@ -142,6 +143,9 @@ pub struct InterfacePlan {
     /// of the port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bits_per_second: Option<u64>,
+    /// For as long as it stands here the traffic is sent away, or kept away; the sessions stay up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drain: Option<Drain>,
     /// Whose `peer`, `customer_asn`, `key` and `shutdown` are, where the peer that the interface
     /// was born with is gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -149,6 +153,17 @@ pub struct InterfacePlan {
     /// Those beside it. A router that does not know them runs the one.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub further_peers: BTreeMap<BgpPeerId, PeerPlan>,
+}
+
+/// What an interface that is drained says to its customer. Of what the customer announces on it any
+/// other way is taken, also another router's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Drain {
+    /// Our AS number three times more, with GRACEFUL_SHUTDOWN (RFC 8326): any other way is better.
+    Prepend,
+    /// Nothing is advertised any more. What still comes is forwarded.
+    Withdraw,
 }
 
 /// One BGP session of an interface.
@@ -310,6 +325,7 @@ fn plan_interface(
             advertised: advertised(interface, net, snapshot.ipv6),
         }),
         bits_per_second: carrier.and_then(Connection::share_bits_per_second),
+        drain: interface.drain.as_ref().map(Draining::says),
         further_peers: further.map(|peer| (peer.id, plan_peer(peer, interface, now))).collect(),
     }
 }
@@ -363,19 +379,8 @@ fn ipv6_address(nic: &Nic, snapshot: &NetSnapshot) -> Option<Ipv6Addr> {
 }
 
 fn plan_nic(nic: &Nic, vtep: Ipv4Addr, snapshot: &NetSnapshot) -> NicPlan {
-    let permissions = |flow: Flow| {
-        let mut all: Vec<_> = snapshot
-            .security_groups
-            .iter()
-            .filter(|group| nic.security_groups.contains(&group.id))
-            .flat_map(|group| &group.rules)
-            .filter(|rule| rule.flow == flow)
-            .flat_map(|rule| resolve(rule.admission, &snapshot.nics))
-            .collect();
-        all.sort_unstable();
-        all.dedup();
-        all
-    };
+    let permissions =
+        |flow: Flow| permissions((nic, flow), &snapshot.security_groups, &snapshot.nics);
     NicPlan {
         mac: nic.mac,
         vtep,
@@ -383,6 +388,20 @@ fn plan_nic(nic: &Nic, vtep: Ipv4Addr, snapshot: &NetSnapshot) -> NicPlan {
         inbound: permissions(Flow::Inbound),
         outbound: permissions(Flow::Outbound),
     }
+}
+
+/// What all groups of a NIC let pass; `nics` are the Net's.
+pub(crate) fn permissions(
+    (nic, flow): (&Nic, Flow),
+    groups: &[SecurityGroup],
+    nics: &[Nic],
+) -> Vec<Permission> {
+    let own = groups.iter().filter(|group| nic.security_groups.contains(&group.id));
+    let rules = own.flat_map(|group| &group.rules).filter(|rule| rule.flow == flow);
+    let mut all: Vec<_> = rules.flat_map(|rule| resolve(rule.admission, nics)).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
 }
 
 /// A router knows addresses: a group is each of its NICs.
@@ -730,6 +749,52 @@ mod tests {
         let alone = NetSnapshot { carriers: vec![Carrier::new(one)], ..snapshot };
         let text = serde_json::to_string(&plan_net(&alone, one)).unwrap();
         assert!(!text.contains("elsewhere") && !text.contains("routers"), "as ever: {text}");
+    }
+
+    #[test]
+    fn a_drained_way_elsewhere_is_a_last_resort_and_never_for_another_drained_one() {
+        let [one, two] = [1, 2].map(|n| Ipv4Addr::new(192, 0, 2, n));
+        let prefix = "10.9.0.0/16".parse().unwrap();
+        let route = LearnedRoute { prefix, as_path: vec![65000], med: None, best: false };
+        let report = InterfaceReport { learned: vec![route], ..InterfaceReport::default() };
+        let mut open = interface(1, GATEWAY);
+        let seen = Seen { configured: true, session_up: true, forwarding: true };
+        open.see_peer(open.bgp_peer(), seen, at(4));
+        let drain = Some(Draining::begin(crate::drain::AT_MOST_DEFAULT, at(5)));
+        let drained = Interface { drain, ..open.clone() };
+        let nothing = InterfaceReport::default();
+        for (here, there, expected) in [
+            ((&open, &report), (&open, &report), true),
+            ((&open, &report), (&drained, &report), true),
+            ((&open, &nothing), (&drained, &report), true),
+            ((&drained, &report), (&open, &report), true),
+            ((&drained, &report), (&drained, &report), false),
+        ] {
+            let mut carriers = [one, two].map(Carrier::new);
+            carriers[0].learn((here.0, true), here.1, at(6));
+            carriers[1].learn((there.0, true), there.1, at(6));
+            let told = !elsewhere::elsewhere(&carriers, one).is_empty();
+            assert_eq!(told, expected, "{:?} {:?}", here.0.drain, there.0.drain);
+        }
+    }
+
+    #[test]
+    fn a_drained_interface_says_less_and_keeps_its_sessions() {
+        let mut it = interface(1, GATEWAY);
+        let planned = |it: &Interface| {
+            let plan = plan_port(&snapshot(Some(connection(true)), vec![it.clone()]), at(500));
+            plan.interfaces[&it.id].clone()
+        };
+        let as_ever = planned(&it);
+        assert!(!serde_json::to_string(&as_ever).unwrap().contains("drain"));
+        let mut drain = Draining::begin(crate::drain::AT_MOST_DEFAULT, at(5));
+        for says in [Drain::Prepend, Drain::Withdraw] {
+            it.drain = Some(drain.clone());
+            let plan = planned(&it);
+            assert_eq!(plan.drain, Some(says));
+            assert_eq!(InterfacePlan { drain: None, ..plan }, as_ever, "all else stays");
+            drain.step(at(400));
+        }
     }
 
     #[test]

@@ -200,6 +200,12 @@ impl InterfaceReport {
         report
     }
 
+    /// Whether some customer's router is told of the Net.
+    pub fn advertised_to_any(&self) -> bool {
+        let mut further = self.further_peers.values();
+        !self.advertised.is_empty() || further.any(|peer| !peer.advertised.is_empty())
+    }
+
     /// What the rules need to know of one of its peers. `id`: the interface's.
     pub fn seen(&self, id: InterfaceId, peer: BgpPeerId) -> Seen {
         let report = self.peer(id, peer);

@@ -7,6 +7,7 @@ use crate::{
 use directlink_net::IpNet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecurityGroup {
@@ -163,6 +164,24 @@ impl SecurityGroup {
 pub enum RuleName {
     Id(SecurityGroupRuleId),
     Admission(Admission),
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ports = |f: &mut fmt::Formatter<'_>, name: &str, ports: &PortRange| match *ports {
+            PortRange::ALL => f.write_str(name),
+            PortRange { from, to } if from == to => write!(f, "{name} {from}"),
+            PortRange { from, to } => write!(f, "{name} {from}-{to}"),
+        };
+        match self {
+            Self::Any => f.write_str("any"),
+            Self::Tcp(range) => ports(f, "tcp", range),
+            Self::Udp(range) => ports(f, "udp", range),
+            Self::Icmp { kind: Some(kind), .. } => write!(f, "icmp {kind}"),
+            Self::Icmp { kind: None, .. } => f.write_str("icmp"),
+            Self::Other(number) => write!(f, "protocol {number}"),
+        }
+    }
 }
 
 impl OtherSide {

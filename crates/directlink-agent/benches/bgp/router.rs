@@ -209,6 +209,7 @@ fn plan(count: u16) -> Document {
         }),
         shutdown: None,
         bits_per_second: None,
+        drain: None,
         peer_id: None,
         further_peers: [].into(),
     };

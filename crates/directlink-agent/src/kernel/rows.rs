@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     relays::Elsewhere,
-    routes::{Neighbour, Net, RouteChanges, RouteRows, Slice, Via},
+    routes::{Neighbour, Net, RouteChanges, RouteRows, Slice, Via, drained},
     run::Placed,
     speaker::{Ribs, Touched},
 };
@@ -158,7 +158,8 @@ impl Kernel {
         let nets = wish.nets();
         let learned = |vni: &Vni| wish.net(*vni, &nets, &none).learned_in_all();
         let vias: Vec<Via> = nets.keys().flat_map(learned).collect();
-        let wanted = RouteRows::wanted(&vias, &there).with_relays(&wish.elsewhere, &there);
+        let wanted = RouteRows::wanted(&vias, &there);
+        let wanted = wanted.with_relays(&wish.elsewhere, &there, &drained(&vias));
         self.write_rows(wanted.changes_from(&there))?;
         let is_settled = vias.iter().all(|via| via.is_settled) && !wish.elsewhere.holds();
         Ok(Written {

@@ -303,6 +303,7 @@ async fn routes_are_seen_in_the_tables_and_go() {
         is_established: true,
         is_settled: true,
         has_routes: true,
+        is_drained: false,
         learned: vec![],
     };
     let vias: BTreeMap<_, _> = [((id(), via.customer), via)].into();

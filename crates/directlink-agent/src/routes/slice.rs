@@ -2,7 +2,7 @@
 //! Net. A router with a million routes writes what changed, and remembers none of them: they are in
 //! the sessions' own tables, and in the kernel's.
 
-use super::{FIRST_PREFIX, RouteChanges, RouteRows, Via};
+use super::{FIRST_PREFIX, RouteChanges, RouteRows, Via, drained};
 use crate::{relays::Elsewhere, speaker::NetRib};
 use directlink_dataplane::Source;
 use directlink_model::ids::BgpPeerId;
@@ -66,8 +66,8 @@ impl Net<'_> {
         let vias = self.learned(slice.prefixes.iter());
         let remembered = self.remembered.within(self.vni, slice);
         let elsewhere = self.elsewhere.within(self.vni, &slice.prefixes);
-        let rows = RouteRows::wanted(&vias, &remembered).with_relays(&elsewhere, &remembered);
-        let rows = rows.only(slice);
+        let rows = RouteRows::wanted(&vias, &remembered);
+        let rows = rows.with_relays(&elsewhere, &remembered, &drained(&vias)).only(slice);
         let is_gone = |prefix: &&IpNet| {
             let key = (self.vni, **prefix);
             !rows.routes.contains_key(&key) && !rows.relays.contains_key(&key)
@@ -177,6 +177,7 @@ mod tests {
             is_established: true,
             is_settled: true,
             has_routes: true,
+            is_drained: false,
             learned: Vec::new(),
         }
     }

@@ -262,6 +262,7 @@ impl Agent {
             // Nobody speaks for an interface whose plan cannot be read.
             is_settled: peer.is_some_and(|peer| self.sessions.is_settled(peer)),
             has_routes: counts.is_some_and(|counts| counts.accepted > 0),
+            is_drained: peer.is_some_and(|peer| self.sessions.is_drained(peer)),
             learned: Vec::new(),
         })
     }

@@ -4,7 +4,7 @@ use super::Netns;
 use directlink_bgp::bfd;
 use directlink_bgp::{GracefulRestart, HoldTime, LearnedRoute, PeerConfig, PrefixLimits, Timings};
 use directlink_dataplane::InterfaceNumber;
-use directlink_model::ids::BgpPeerId;
+use directlink_model::{ids::BgpPeerId, plan::Drain};
 use directlink_net::{Asn, BgpKey, IpNet, Vni};
 use std::{
     collections::BTreeSet,
@@ -43,6 +43,8 @@ pub struct SessionConfig {
     /// While these words stand here the session is administratively shut: the customer is told
     /// them (RFC 9003), and let in again when they are gone.
     pub shutdown: Option<String>,
+    /// Its traffic is sent away, or kept away, while the session stays up.
+    pub drain: Option<Drain>,
 }
 
 /// A looking glass into one session.
@@ -54,6 +56,9 @@ pub struct SessionRoutes {
     pub learned: Vec<LearnedRoute>,
     pub advertised: Vec<IpNet>,
 }
+
+/// So much longer is the AS_PATH of a way that is drained.
+const DRAIN_PREPEND: u8 = 3;
 
 impl SessionConfig {
     pub(super) fn peer(&self) -> PeerConfig {
@@ -68,8 +73,12 @@ impl SessionConfig {
             graceful_restart: Some(restart),
             net_ranges: self.advertised.iter().copied().collect(),
             limits: self.limits,
-            advertised: self.advertised.clone(),
-            prepend: 0,
+            advertised: match self.drain {
+                Some(Drain::Withdraw) => BTreeSet::new(),
+                Some(Drain::Prepend) | None => self.advertised.clone(),
+            },
+            prepend: if self.drain.is_some() { DRAIN_PREPEND } else { 0 },
+            graceful_shutdown: self.drain.is_some(),
             med: None,
             timings: Timings::default(),
         }

@@ -34,6 +34,7 @@ pub(crate) fn interface(vlan: u16) -> InterfacePlan {
         }),
         shutdown: None,
         bits_per_second: None,
+        drain: None,
         peer_id: None,
         further_peers: [].into(),
     }

@@ -53,6 +53,7 @@ fn config(place: &Place, key: Option<BgpKey>) -> SessionConfig {
         bfd: Some(bfd::Settings::default()),
         forwarding: None,
         shutdown: None,
+        drain: None,
     }
 }
 

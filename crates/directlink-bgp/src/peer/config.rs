@@ -30,6 +30,9 @@ pub struct PeerConfig {
     /// See [`Export`].
     pub prepend: u8,
     pub med: Option<u32>,
+    /// This way is about to be closed: the customer is told so (RFC 8326), and of what it announces
+    /// any other way is taken.
+    pub graceful_shutdown: bool,
     pub timings: Timings,
 }
 
@@ -92,6 +95,7 @@ impl PeerConfig {
             advertised: BTreeSet::new(),
             prepend: 0,
             med: None,
+            graceful_shutdown: false,
             timings: Timings::default(),
         }
     }
@@ -108,11 +112,17 @@ impl PeerConfig {
             peer_addr: self.peer_addr,
             net_ranges: self.net_ranges.clone(),
             limits: self.limits,
+            last_resort: self.graceful_shutdown,
         }
     }
 
     pub(crate) const fn export(&self) -> Export {
-        Export { next_hop: self.local_addr, prepend: self.prepend, med: self.med }
+        Export {
+            next_hop: self.local_addr,
+            prepend: self.prepend,
+            med: self.med,
+            graceful_shutdown: self.graceful_shutdown,
+        }
     }
 
     /// Whether an open session could go on under `other`: nothing of it was said in the OPEN.

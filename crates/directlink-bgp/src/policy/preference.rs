@@ -77,7 +77,7 @@ impl fmt::Display for Preference {
 const AWS: u32 = 7224;
 
 /// RFC 8326 §5.
-const GRACEFUL_SHUTDOWN: u32 = 0xffff_0000;
+pub(crate) const GRACEFUL_SHUTDOWN: u32 = 0xffff_0000;
 
 #[cfg(test)]
 mod tests {

@@ -131,6 +131,7 @@ impl AdjRibIn {
         if self.policy == policy {
             return Vec::new();
         }
+        let reranked = self.policy.last_resort != policy.last_resort;
         self.policy = policy;
         self.sets.apply(&self.policy);
         let mut changes = Vec::new();
@@ -140,7 +141,7 @@ impl AdjRibIn {
             let was = std::mem::replace(&mut entry.refused, refused);
             self.refused += u32::from(refused.is_some());
             self.refused -= u32::from(was.is_some());
-            if was.is_none() != refused.is_none() {
+            if was.is_none() != refused.is_none() || (reranked && refused.is_none()) {
                 changes.push((prefix, *entry));
             }
         }
@@ -381,6 +382,7 @@ mod tests {
             peer_addr: "172.16.0.2".parse().unwrap(),
             net_ranges: vec![],
             limits: PrefixLimits::default(),
+            last_resort: false,
         })
     }
 

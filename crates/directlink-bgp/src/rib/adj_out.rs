@@ -15,11 +15,13 @@ pub struct Export {
     /// wanted, as before maintenance.
     pub prepend: u8,
     pub med: Option<u32>,
+    /// The community GRACEFUL_SHUTDOWN goes along (RFC 8326): whoever heeds it takes any other way.
+    pub graceful_shutdown: bool,
 }
 
 impl Export {
     pub const fn next_hop_self(local_addr: IpAddr) -> Self {
-        Self { next_hop: local_addr, prepend: 0, med: None }
+        Self { next_hop: local_addr, prepend: 0, med: None, graceful_shutdown: false }
     }
 }
 

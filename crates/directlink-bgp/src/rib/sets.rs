@@ -145,6 +145,9 @@ impl AttributeSets {
     pub(crate) fn apply(&mut self, policy: &ImportPolicy) {
         for set in self.sets.iter_mut().flatten() {
             let attributes = set.attributes();
+            if let Some(attributes) = &attributes {
+                set.ranking = Ranking::of(attributes, policy);
+            }
             set.refused = attributes.and_then(|attributes| policy.check_attributes(&attributes));
         }
     }

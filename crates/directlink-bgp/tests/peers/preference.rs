@@ -2,7 +2,7 @@
 
 use crate::feeder::{Feeder, sent};
 use crate::{messages, router};
-use directlink_bgp::{Input, Output, Preference};
+use directlink_bgp::{Input, Output, PeerConfig, Preference};
 use rustbgpd_wire::{Message, PathAttribute};
 
 /// 192.168.7.0/24 with these communities.
@@ -68,4 +68,43 @@ fn nothing_that_a_customer_says_is_said_again() {
         )
     };
     assert!(updates[0].attributes.iter().all(is_ours), "{:?}", updates[0].attributes);
+}
+
+/// The last UPDATE of `outputs`, parsed: what it announces, what it takes back, and its attributes.
+fn said(outputs: &[Output]) -> (usize, usize, Vec<PathAttribute>) {
+    let updates = sent(outputs).into_iter().filter_map(|message| match message {
+        Message::Update(update) => Some(update.parse(true, false, &[]).unwrap()),
+        _ => None,
+    });
+    let last = updates.last().unwrap();
+    (last.announced.len(), last.withdrawn.len(), last.attributes)
+}
+
+#[test]
+fn a_way_that_is_to_be_closed_is_told_so_taken_last_and_open_all_the_time() {
+    let mut feeder = Feeder::established(router());
+    feeder.type_in(&announced(&[50624 << 16 | 7300]));
+    let mut wish = |config: PeerConfig| {
+        feeder.peer.configure(feeder.now, config);
+        feeder.input(Input::Tick)
+    };
+    let closing = PeerConfig { prepend: 3, graceful_shutdown: true, ..router() };
+    let rank = |outputs: &[Output]| {
+        outputs.iter().find_map(|output| match output {
+            Output::Routes(changes) => changes[0].path.map(|path| path.local_pref),
+            _ => None,
+        })
+    };
+    let outputs = wish(closing.clone());
+    let (announced, withdrawn, attributes) = said(&outputs);
+    assert_eq!((announced, withdrawn, rank(&outputs)), (1, 0, Some(0)));
+    assert!(attributes.contains(&PathAttribute::Communities(vec![0xffff_0000])));
+    let is_longer = |attribute: &PathAttribute| matches!(attribute, PathAttribute::AsPath(path) if path.asns().collect::<Vec<_>>() == [50624; 4]);
+    assert!(attributes.iter().any(is_longer), "{attributes:?}");
+    let closed = wish(PeerConfig { advertised: [].into(), ..closing.clone() });
+    assert_eq!((said(&closed).0, said(&closed).1, rank(&closed)), (0, 1, None));
+    assert_eq!(said(&wish(closing)).0, 1);
+    let back = wish(router());
+    assert_eq!((said(&back).0, said(&back).2.len(), rank(&back)), (1, 3, Some(150)));
+    assert!(!back.iter().any(|output| matches!(output, Output::Down { .. })));
 }

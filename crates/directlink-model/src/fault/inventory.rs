@@ -1,5 +1,6 @@
 //! What the inventory refuses.
 
+use super::MaintenanceFault;
 use crate::{
     connection::PortRef,
     ids::ConnectionId,
@@ -39,4 +40,7 @@ pub enum InventoryFault {
         "The fibre of '{0}' is plugged: its Letter of Authorization has served, and needs no renewal."
     )]
     LetterServed(ConnectionId),
+    /// Of work on what there is.
+    #[error(transparent)]
+    Maintenance(#[from] MaintenanceFault),
 }

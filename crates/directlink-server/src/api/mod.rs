@@ -25,6 +25,7 @@ pub(crate) mod remote;
 mod testing;
 #[cfg(test)]
 mod throttle_tests;
+mod what_if;
 
 use crate::{
     app::App,

@@ -3,13 +3,17 @@
 use super::{App, InterfaceFilter, Refusal};
 use crate::{
     loa,
-    mail::words::{Attachment, Content, Words, letter_issued, of_connection, of_interface},
+    mail::{
+        maintenance_words::of_maintenance,
+        words::{Attachment, Content, Words, letter_issued, of_connection, of_interface},
+    },
     store::{self, accounts, outbox},
 };
 use directlink_model::{
     Fault,
     account::Caller,
-    ids::{AccountId, ConnectionId, InterfaceId},
+    fault::MaintenanceFault,
+    ids::{AccountId, ConnectionId, InterfaceId, MaintenanceId},
     notice::{Notice, Occasion},
 };
 
@@ -48,6 +52,12 @@ impl App {
             Occasion::InterfaceWaiting(id)
             | Occasion::InterfaceExpiring(id)
             | Occasion::InterfaceExpired(id) => self.interface_mail(notice, id).await,
+            Occasion::MaintenancePlanned(id)
+            | Occasion::MaintenanceMoved(id)
+            | Occasion::MaintenanceSoon(id)
+            | Occasion::MaintenanceBegun(id)
+            | Occasion::MaintenanceEnded(id)
+            | Occasion::MaintenanceCancelled(id) => self.maintenance_mail(notice, id).await,
         };
         match said {
             Err(Refusal::Fault(fault)) => Ok(Content::Moot(fault.to_string())),
@@ -60,6 +70,17 @@ impl App {
         let view = self.connections(&ctx, Some(&[id])).await?.pop();
         let view = view.ok_or(Fault::NoSuchConnection(id))?;
         Ok(of_connection(&view, notice))
+    }
+
+    async fn maintenance_mail(
+        &self,
+        notice: Notice,
+        id: MaintenanceId,
+    ) -> Result<Content, Refusal> {
+        let ctx = self.context(Caller { account: notice.to }, false);
+        let views = self.own_maintenances(&ctx).await?;
+        let view = views.into_iter().find(|view| view.maintenance.id == id);
+        Ok(of_maintenance(&view.ok_or(MaintenanceFault::NoSuch(id)).map_err(Fault::from)?, notice))
     }
 
     async fn interface_mail(&self, notice: Notice, id: InterfaceId) -> Result<Content, Refusal> {

@@ -30,6 +30,7 @@ mod lags;
 mod letters;
 mod looking_glass;
 mod mails;
+mod maintenance;
 mod moves;
 mod nets;
 mod nics;
@@ -45,6 +46,7 @@ mod tag_sets;
 mod tags;
 #[cfg(test)]
 pub(crate) mod tests;
+mod what_if;
 pub(crate) mod wires;
 
 pub use crate::ca::Identity;
@@ -59,12 +61,14 @@ pub use inventory::{CROSS_CONNECTS_MAX, CrossConnectView, PanelView, RoomView, W
 pub(crate) use letters::Verified;
 pub use letters::{LETTERS_MAX, LetterView};
 pub use mails::{MAILS_MAX, MailView};
+pub use maintenance::{MAINTENANCES_MAX, MaintenanceView};
 pub use operator::PlacedNic;
 pub use pages::{Cursor, Page, Wanted};
 pub use regions::SubregionView;
 pub use sites::{AgentView, NewRouter, PortView, RouterLine, RouterView, ScopeView};
 pub use tag_sets::Tags;
 pub use tags::Tagged;
+pub use what_if::Hypothesis;
 
 use crate::{
     ca::Authority,

@@ -202,7 +202,7 @@ impl App {
 }
 
 /// A reason is for people: 1 to 500 characters, none of which moves a cursor.
-fn check_reason(reason: &str) -> Result<(), Fault> {
+pub(super) fn check_reason(reason: &str) -> Result<(), Fault> {
     let good = (1..=500).contains(&reason.chars().count()) && !reason.chars().any(char::is_control);
     match good && !reason.trim().is_empty() {
         true => Ok(()),

@@ -21,6 +21,7 @@ mod graphs;
 mod hosted;
 mod interfaces;
 mod live;
+mod maintenance;
 mod operator;
 mod orders;
 mod overview;
@@ -70,6 +71,7 @@ pub(crate) fn customers(app: App, guard: Guard) -> Router {
         .route("/cockpit/connections/live", get(connections::list_live))
         .route("/cockpit/connections/new", get(orders::form))
         .route("/cockpit/quotas", get(quotas::show))
+        .route("/cockpit/maintenance", get(maintenance::show))
         .route("/cockpit/connections/{id}", get(connections::show))
         .route("/cockpit/connections/{id}/live", get(connections::show_live))
         .route("/cockpit/connections/{id}/figures", get(connections::figures))
@@ -109,7 +111,8 @@ fn interface_pages() -> Router<Cockpit> {
 /// The operator's pages.
 pub(crate) fn operators(app: App) -> Router {
     use operator::{
-        accounts, cross_connects, inventory, letters, lines, mail, orders, sites, trail,
+        accounts, cross_connects, inventory, letters, lines, mail, maintenance, orders, sites,
+        trail,
     };
     let pages = Router::new()
         .route("/cockpit", get(orders::queue))
@@ -135,6 +138,8 @@ pub(crate) fn operators(app: App) -> Router {
         .route("/cockpit/routers/{name}/live", get(sites::live_one))
         .route("/cockpit/accounts", get(accounts::list))
         .route("/cockpit/accounts/{id}", get(accounts::show).post(accounts::set_quota))
+        .route("/cockpit/maintenance", get(maintenance::list).post(maintenance::plan))
+        .route("/cockpit/maintenance/{id}/{act}", post(maintenance::act))
         .route("/cockpit/mail", get(mail::show))
         .route("/cockpit/mail/live", get(mail::live))
         .route("/cockpit/trail", get(trail::show))

@@ -10,15 +10,17 @@ use super::{
     picture::{Drawing, End, Scene, Strand, Wire, draw, short},
     words::{self, connection_tone, interface_tone},
 };
-use crate::app::InterfaceFilter;
+use crate::app::{InterfaceFilter, MaintenanceView};
 use askama::Template;
 use axum::{extract::State, response::Response};
 use directlink_model::{
     connection::ConnectionState,
+    coverage::Shade,
     figures::Rate,
     gateway::Gateway,
     ids::{AccountId, InterfaceId},
     interface::InterfaceState,
+    maintenance::{State as Stage, Target},
     net::{Net, Subnet},
     view::{ConnectionView, InterfaceView},
 };
@@ -31,6 +33,8 @@ struct Overview {
     attention: Vec<Attention>,
     drawing: Drawing,
     sentences: Vec<String>,
+    /// What depends on one place.
+    coverage: Option<String>,
     /// Connections that are not drawn.
     more: usize,
     region_asn: u32,
@@ -95,6 +99,7 @@ async fn overview(cockpit: &Cockpit, who: &Customer) -> Result<Overview, Trouble
         rates: BTreeMap::new(),
     };
     let mut attention = attention(&holdings, ctx.now);
+    attention.extend(of_maintenances(&app.own_maintenances(&ctx).await?));
     attention.truncate(ATTENTION_MAX);
     holdings.connections.retain(|view| view.state != ConnectionState::Deleted);
     holdings.interfaces.retain(|view| view.state.is_live());
@@ -107,6 +112,7 @@ async fn overview(cockpit: &Cockpit, who: &Customer) -> Result<Overview, Trouble
         tiles: tiles(&holdings),
         attention,
         sentences: sentences(&scene),
+        coverage: coverage(&app.own_weak_points(&ctx).await?),
         drawing: draw(scene),
         more,
         region_asn: app.region().asn.0.as_u32(),
@@ -160,6 +166,30 @@ fn tiles(holdings: &Holdings) -> Vec<Tile> {
             tone: tone(reached, nets.len(), false),
         },
     ]
+}
+
+fn of_maintenances(views: &[MaintenanceView]) -> impl Iterator<Item = Attention> {
+    let open = views.iter().filter(|view| matches!(view.state, Stage::Planned | Stage::Running));
+    open.map(|view| Attention {
+        badge: words::Badge { tone: "wait", text: "maintenance" },
+        href: "/cockpit/maintenance".into(),
+        name: view.maintenance.target.to_string(),
+        says: format!(
+            "{} from {:.0}: {}",
+            view.state, view.maintenance.from, view.maintenance.reason
+        ),
+    })
+}
+
+/// In one line: the first place whose loss makes a Net unreachable.
+fn coverage(weak: &[(Target, Vec<Shade>)]) -> Option<String> {
+    let dark = |(target, shades): &(Target, Vec<Shade>)| {
+        let nets: Vec<_> =
+            shades.iter().filter(|it| it.is_dark).map(|it| it.net.to_string()).collect();
+        (!nets.is_empty())
+            .then(|| format!("If {target} goes dark: {} unreachable.", nets.join(", ")))
+    };
+    weak.iter().find_map(dark)
 }
 
 fn attention(holdings: &Holdings, now: jiff::Timestamp) -> Vec<Attention> {

@@ -120,7 +120,7 @@ impl Page {
     }
 }
 
-const NOTICES: [(&str, &str); 18] = [
+const NOTICES: [(&str, &str); 19] = [
     (
         "ordered",
         "Your order is placed. It stays requested until the operator approves it and sends you the Letter of Authorization.",
@@ -149,6 +149,10 @@ const NOTICES: [(&str, &str); 18] = [
     ("quota", "The quota is set."),
     ("inventory", "The inventory is changed."),
     ("cross-connect", "The cross-connect is recorded."),
+    (
+        "maintenance",
+        "The maintenance is recorded. Its customers are told, and routers follow within seconds.",
+    ),
     ("letter-sent", "The letter goes out by mail once more."),
     ("letter-renewed", "The letter is renewed: it is valid from now on, and goes out by mail."),
 ];
@@ -160,6 +164,7 @@ const CUSTOMER_MENU: Menu = &[
     ("overview", "/cockpit", "Overview"),
     ("connections", "/cockpit/connections", "Connections"),
     ("interfaces", "/cockpit/interfaces", "Interfaces"),
+    ("maintenance", "/cockpit/maintenance", "Maintenance"),
 ];
 
 const OPERATOR_MENU: Menu = &[
@@ -169,6 +174,7 @@ const OPERATOR_MENU: Menu = &[
     ("inventory", "/cockpit/inventory", "Inventory"),
     ("letters", "/cockpit/letters", "Letters"),
     ("routers", "/cockpit/routers", "Routers"),
+    ("maintenance", "/cockpit/maintenance", "Maintenance"),
     ("accounts", "/cockpit/accounts", "Accounts"),
     ("mail", "/cockpit/mail", "Mail"),
     ("trail", "/cockpit/trail", "Audit trail"),

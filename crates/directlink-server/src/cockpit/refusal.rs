@@ -2,7 +2,10 @@
 
 use directlink_model::{
     Fault,
-    fault::{GlassFault, GroupFault, HostingFault, InventoryFault, LagFault, RouteFault},
+    fault::{
+        GlassFault, GroupFault, HostingFault, InventoryFault, LagFault, MaintenanceFault,
+        RouteFault,
+    },
 };
 use http::StatusCode;
 
@@ -129,6 +132,8 @@ const fn of_inventory(fault: &InventoryFault) -> (Kind, &'static str) {
         | InventoryFault::CrossConnectInUse(_)
         | InventoryFault::LetterLapsed(_)
         | InventoryFault::LetterServed(_) => (Kind::Conflict, WHOLE),
+        InventoryFault::Maintenance(MaintenanceFault::NoSuch(_)) => (Kind::Absent, WHOLE),
+        InventoryFault::Maintenance(_) => (Kind::Conflict, WHOLE),
     }
 }
 

@@ -14,6 +14,7 @@
 //! SMTP cannot promise "once": whoever dies between the relay's yes and the mark sends again. The
 //! `Message-ID` is then the same, and what receives mail knows it as one.
 
+pub(crate) mod maintenance_words;
 pub(crate) mod message;
 mod notices;
 pub(crate) mod post;
@@ -24,6 +25,8 @@ pub(crate) mod words;
 pub use lettre::message::Mailbox;
 pub use post::Error;
 pub(crate) use post::Post;
+
+pub(crate) use notices::put_down;
 
 use crate::{
     app::{App, Refusal, write_tx},
@@ -77,7 +80,7 @@ pub(crate) async fn run(app: App, mailer: Mailer) {
 
 /// Puts down and sends what is due, and says when to look again.
 pub(crate) async fn round(app: &App, mailer: &Mailer) -> Result<Option<Timestamp>, Refusal> {
-    notices::put_down(app).await?;
+    put_down(app).await?;
     loop {
         let now = app.now();
         let mut db = app.parts().store.reader().await?;

@@ -17,6 +17,7 @@ pub(crate) async fn put_down(app: &App) -> Result<(), store::Error> {
     for interface in interfaces::awaited_until(&mut db, now + OFFER_ENDS_SOON).await? {
         owed.extend(of_offer(&interface, now));
     }
+    owed.extend(app.notices_of_maintenances(&mut db, now).await?);
     let mut news = Vec::new();
     for notice in owed {
         if !outbox::is_told(&mut db, notice).await? {

@@ -155,7 +155,7 @@ pub(crate) fn of_interface(view: &InterfaceView, notice: Notice) -> Content {
     Content::Words(Words { subject, text, attachment: None })
 }
 
-fn moot(why: &str) -> Content {
+pub(super) fn moot(why: &str) -> Content {
     Content::Moot(why.into())
 }
 
@@ -163,6 +163,6 @@ fn day(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d").to_string()
 }
 
-fn moment(at: Timestamp) -> String {
+pub(super) fn moment(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }

@@ -8,7 +8,10 @@ use crate::app::AgentView;
 use asking::{Asking, Unasked};
 use directlink_channel::{Answer, Question};
 use directlink_model::{
-    connection::PortRef, evidence::Transceiver, ids::RouterName, report::PortReport,
+    connection::PortRef,
+    evidence::Transceiver,
+    ids::{InterfaceId, RouterName},
+    report::{InterfaceReport, PortReport},
 };
 use jiff::Timestamp;
 use std::{
@@ -24,6 +27,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 /// The last report of a port, complete.
 struct Kept {
     report: PortReport,
+    heard_at: Timestamp,
     /// The facts in it are in the store.
     is_folded: bool,
 }
@@ -154,6 +158,7 @@ impl Agents {
         &self,
         port: &PortRef,
         report: PortReport,
+        now: Timestamp,
     ) -> Result<Option<PortReport>, Untold> {
         let mut all = self.lock();
         let agent = all.entry(port.router.clone()).or_default();
@@ -162,7 +167,7 @@ impl Agents {
         let is_news = !before.as_ref().is_some_and(is_old);
         let report = report.completed(before.map(|kept| kept.report)).ok_or(Untold)?;
         let news = is_news.then(|| report.clone());
-        agent.reports.insert(port.clone(), Kept { report, is_folded: true });
+        agent.reports.insert(port.clone(), Kept { report, heard_at: now, is_folded: true });
         Ok(news)
     }
 
@@ -177,6 +182,17 @@ impl Agents {
 
     pub(crate) fn report(&self, port: &PortRef) -> Option<PortReport> {
         Some(self.lock().get(&port.router)?.reports.get(port)?.report.clone())
+    }
+
+    /// What was last said of an interface, and when.
+    pub(crate) fn interface(
+        &self,
+        port: &PortRef,
+        id: InterfaceId,
+    ) -> Option<(InterfaceReport, Timestamp)> {
+        let all = self.lock();
+        let kept = all.get(&port.router)?.reports.get(port)?;
+        Some((kept.report.interfaces.get(&id)?.clone(), kept.heard_at))
     }
 
     pub(crate) fn light(&self, port: &PortRef) -> Option<bool> {

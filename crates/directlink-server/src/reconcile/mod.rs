@@ -5,6 +5,7 @@
 //!        │
 //!        ▼
 //!   expire   offers whose seven days are over are stamped, once; so are failover tests
+//!   drain    interfaces where a maintenance runs, a step at a time, and back
 //!   plan     each marked port and Net: snapshot → document; unlike the stored one: generation + 1
 //!   fold     what the router last said of the port, against the facts as they are now
 //!        │
@@ -18,6 +19,7 @@
 mod agents;
 mod failover;
 mod lags;
+mod maintenance;
 mod offers;
 mod plans;
 mod reports;
@@ -76,11 +78,12 @@ pub async fn run(app: App, pace: Pace) {
 pub async fn pass(app: &App) -> Result<Option<Timestamp>, Error> {
     offers::end_overdue(app).await?;
     failover::end_overdue(app).await?;
+    let drains = maintenance::advance(app).await?;
     while work_off(app).await? {}
     let mut db = app.parts().store.reader().await?;
     let offers = offers::next_deadline(&mut db).await?;
     let tests = store::failover_tests::next_deadline(&mut db).await?;
-    Ok(offers.into_iter().chain(tests).min())
+    Ok(offers.into_iter().chain(tests).chain(drains).min())
 }
 
 /// Marks every port, and every Net that one leads to.

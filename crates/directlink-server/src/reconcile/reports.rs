@@ -44,7 +44,7 @@ pub(crate) async fn take_report(
 ) -> Result<(), ReportError> {
     let now = app.now();
     let agents = &app.parts().agents;
-    let news = agents.keep(port, report)?;
+    let news = agents.keep(port, report, now)?;
     // Figures are of every report, the whole of which is what was kept.
     if let Some(kept) = agents.report(port) {
         app.parts().figures.take(port, &kept, now);
@@ -148,7 +148,7 @@ pub(crate) async fn end_cross_connect(
 }
 
 /// What one router leads to is in the plans of the others that carry the same Net.
-async fn tell_other_routers(tx: &mut Tx, port: &PortRef) -> Result<(), Error> {
+pub(super) async fn tell_other_routers(tx: &mut Tx, port: &PortRef) -> Result<(), Error> {
     for net in plans::nets_of_port(tx, port).await? {
         if plans::routers_of_net(tx, net).await?.len() > 1 {
             plans::mark_net(tx, net).await?;

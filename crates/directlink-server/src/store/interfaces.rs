@@ -1,7 +1,7 @@
 //! Rows of interfaces, and what their routers said of them.
 
 use super::{
-    Error, bgp_peers,
+    Error, bgp_peers, maintenance,
     row::{Columns, unreadable, us},
     statements, wire_vlans,
 };
@@ -425,7 +425,7 @@ pub(crate) async fn learned_for(
     Ok(learned)
 }
 
-fn document(row: &AnyRow) -> Result<InterfaceReport, Error> {
+pub(super) fn document(row: &AnyRow) -> Result<InterfaceReport, Error> {
     let text = row.text("document")?;
     serde_json::from_str(&text).map_err(|why| unreadable("document", &text, why))
 }
@@ -482,6 +482,7 @@ fn read(row: &AnyRow) -> Result<Interface, Error> {
         first_available_at: row.time_or_null("first_available_us")?,
         testing_until: row.time_or_null("testing_until_us")?,
         tested_peers: bgp_peers::read_list(row, "tested_peers")?,
+        drain: maintenance::read_drain(row)?,
         delete_asked_at: row.time_or_null("delete_asked_us")?,
         deleted_at: row.time_or_null("deleted_us")?,
     })

@@ -26,6 +26,7 @@ pub(crate) mod inventory;
 pub(crate) mod journal;
 mod kept;
 pub(crate) mod lags;
+pub(crate) mod maintenance;
 pub(crate) mod nets;
 pub(crate) mod nics;
 pub(crate) mod order_needs;
@@ -225,6 +226,7 @@ fn migrator() -> Migrator {
         (19, "figures", include_str!("../../migrations/0019_figures.sql")),
         (20, "pages", include_str!("../../migrations/0020_pages.sql")),
         (21, "letters", include_str!("../../migrations/0021_letters.sql")),
+        (24, "maintenance", include_str!("../../migrations/0024_maintenance.sql")),
     ];
     let migration = |(version, name, text): (i64, &'static str, &'static str)| {
         Migration::new(version, name.into(), MigrationType::Simple, text.into_sql_str(), false)

@@ -25,6 +25,7 @@ async fn every_statement_is_understood() {
         ("inventory", inventory::ALL),
         ("journal", journal::ALL),
         ("lags", lags::ALL),
+        ("maintenance", maintenance::ALL),
         ("nets", nets::ALL),
         ("nics", nics::ALL),
         ("order_needs", order_needs::ALL),

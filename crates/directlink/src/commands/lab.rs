@@ -1,5 +1,6 @@
 //! `directlink lab`: a Region on this machine, for who learns, tests or shows.
 
+use super::faults::{self, FaultCommand};
 use crate::{
     lab::{self, ClockKind, Lab, Wish},
     output::{self, Column, Format},
@@ -60,6 +61,9 @@ pub(crate) enum LabCommand {
         #[arg(long, value_name = "NS")]
         netns: Option<String>,
     },
+    /// Let something go wrong on a cable, for a stated time
+    #[command(subcommand)]
+    Fault(FaultCommand),
     /// What runs, and what is plugged where
     Status {
         #[command(flatten)]
@@ -90,7 +94,7 @@ pub(crate) enum LabCommand {
 pub(crate) struct State {
     /// The lab's directory: it is the lab's name
     #[arg(long, env = "DIRECTLINK_STATE", value_name = "DIR")]
-    state: PathBuf,
+    pub(super) state: PathBuf,
 }
 
 #[derive(Args)]
@@ -122,7 +126,7 @@ pub(crate) struct UpArguments {
 pub(crate) struct PortArgument {
     /// The port, as par1-r1/p0
     #[arg(long, value_name = "ROUTER/PORT", value_parser = port)]
-    port: PortRef,
+    pub(super) port: PortRef,
 }
 
 #[derive(Args)]
@@ -173,6 +177,7 @@ pub(crate) fn run(command: LabCommand) -> Result<ExitCode> {
         LabCommand::Exec { state, place, command } => {
             return exec(&LabName::of(&state.state)?, &place, &command);
         }
+        LabCommand::Fault(command) => faults::run(command)?,
         LabCommand::Light { state } => light::follow(&LabName::of(&state.state)?)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -238,15 +243,19 @@ fn asn(text: &str) -> Result<Asn> {
     Ok(number.try_into()?)
 }
 
-fn port(text: &str) -> Result<PortRef> {
+pub(super) fn port(text: &str) -> Result<PortRef> {
     let (router, port) = text.split_once('/').context("a port is ROUTER/PORT, as par1-r1/p0")?;
     Ok(PortRef { router: router.parse()?, port: port.parse()? })
 }
 
 fn vlan(text: &str) -> Result<(Vlan, String)> {
     let (number, name) = text.split_once('=').context("a VLAN is N=IFNAME, as 101=vl101")?;
-    let number: i64 = number.parse().with_context(|| format!("'{number}' is no VLAN"))?;
-    Ok((number.try_into()?, name.to_owned()))
+    Ok((vlan_number(number)?, name.to_owned()))
+}
+
+pub(super) fn vlan_number(text: &str) -> Result<Vlan> {
+    let number: i64 = text.parse().with_context(|| format!("'{text}' is no VLAN"))?;
+    Ok(number.try_into()?)
 }
 
 #[cfg(test)]

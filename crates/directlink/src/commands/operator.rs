@@ -9,11 +9,13 @@ use super::{
     glass::{self, GlassCommand},
     interfaces::{self, InterfaceCommand},
     inventory::{self, CrossConnectCommand, LetterCommand, PanelCommand, RoomCommand},
+    maintenance::{self, MaintenanceCommand},
     nets::{
         self, GatewayCommand, NetCommand, QuotaCommand, RouteCommand, RouteTableCommand,
         SubnetCommand,
     },
     sites::{self, LocationCommand, PortCommand, RouterCommand},
+    what_if::{self, WhatIfCommand},
 };
 use crate::{
     client::Operator,
@@ -84,6 +86,16 @@ pub(crate) enum OperatorCommand {
     },
     #[command(flatten)]
     Glass(GlassCommand),
+    /// What would come of a change: routes, reach and failover coverage; nothing is changed
+    #[command(subcommand)]
+    WhatIf(WhatIfCommand),
+    /// Send traffic away from something before work on it; BGP stays up
+    Drain(maintenance::Drain),
+    /// Let traffic come back
+    Undrain(maintenance::Undrain),
+    /// Windows of maintenance, with notices to customers
+    #[command(subcommand)]
+    Maintenance(MaintenanceCommand),
     /// Customers' accounts and their keys
     #[command(subcommand)]
     Account(AccountCommand),
@@ -241,6 +253,9 @@ impl OperatorCommand {
     /// Whether it changes nothing.
     pub(super) const fn only_reads(&self) -> bool {
         use {ConnectionCommand as C, InterfaceCommand as I};
+        if let Self::Maintenance(command) = self {
+            return command.only_reads();
+        }
         matches!(
             self,
             Self::Location(LocationCommand::List(_) | LocationCommand::Show { .. })
@@ -261,6 +276,7 @@ impl OperatorCommand {
                 | Self::Quota(QuotaCommand::List(_))
                 | Self::Diagnose { .. }
                 | Self::Glass(GlassCommand::Glass { .. })
+                | Self::WhatIf(_)
                 | Self::Account(AccountCommand::List(_) | AccountCommand::Quotas { .. })
                 | Self::Nic(NicCommand::List(_))
                 | Self::Mail(MailCommand::List(_))
@@ -325,6 +341,10 @@ pub(crate) fn run(command: OperatorCommand) -> Result<()> {
                 diagnose::run(interface, either).await
             }
             OperatorCommand::Glass(command) => glass::run(command).await,
+            OperatorCommand::WhatIf(command) => what_if::run(command).await,
+            OperatorCommand::Drain(it) => maintenance::drain(it).await,
+            OperatorCommand::Undrain(it) => maintenance::undrain(it).await,
+            OperatorCommand::Maintenance(command) => maintenance::maintenance(command).await,
             OperatorCommand::Account(command) => accounts::account(command).await,
             OperatorCommand::Nic(command) => nic(command).await,
             OperatorCommand::Mail(MailCommand::List(access)) => access.list("mail", MAIL).await,

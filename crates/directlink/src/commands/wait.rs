@@ -20,6 +20,30 @@ pub(crate) struct Waiting {
     timeout: u64,
 }
 
+/// A wait under way.
+pub(crate) struct Watch {
+    watch: clock::Stopwatch,
+    limit: Duration,
+}
+
+impl Watch {
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.watch.elapsed()
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.elapsed() >= self.limit
+    }
+
+    pub(crate) const fn seconds(&self) -> u64 {
+        self.limit.as_secs()
+    }
+
+    pub(crate) async fn pause(&self) {
+        tokio::time::sleep(PERIOD).await;
+    }
+}
+
 const PERIOD: Duration = Duration::from_millis(500);
 
 /// What is waited for.
@@ -58,6 +82,11 @@ const FINAL: [&str; 3] = ["deleted", "rejected", "expired"];
 impl Waiting {
     /// As soon as it is asked for.
     pub(crate) const NOT: Self = Self { wait: false, timeout: 0 };
+
+    /// For what is not a customer's thing.
+    pub(crate) fn begin(self) -> Watch {
+        Watch { watch: clock::Stopwatch::start(), limit: Duration::from_secs(self.timeout) }
+    }
 
     pub(crate) const fn is_asked(self) -> bool {
         self.wait

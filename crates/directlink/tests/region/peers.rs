@@ -29,7 +29,7 @@ const SECOND_KEY: &str = "an0ther";
 
 /// `aws directconnect OPERATION --cli-input-json …`, as the account's owner types it, with the
 /// service's newest description: the client is older.
-fn aws(region: &Region, operation: &str, input: &Value) -> Result<Value> {
+pub(crate) fn aws(region: &Region, operation: &str, input: &Value) -> Result<Value> {
     let lab = &region.lab.described;
     let account = lab.accounts.first().context("an account")?;
     let top = fs::canonicalize(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))?;

@@ -5,10 +5,17 @@
 use super::{
     Access, Action, Call, Outcome, connections, glass, member,
     params::{DRY_RUN, Field, Kind, id_of, optional, required},
+    refusal::{Code, Failure},
+};
+use crate::{
+    api::what_if::{self, Asked, in_pascal_case},
+    app::MaintenanceView,
+    store::maintenance::Placed,
 };
 use directlink_model::{
     Fault,
     diagnosis::{Diagnosis, Rung},
+    drain::Phase,
     ids::InterfaceId,
     needs::{Needs, Reach},
 };
@@ -41,6 +48,12 @@ pub(super) static OWN_ACTIONS: &[Action] = &[
         access: Access::Signed,
         run: |call| Box::pin(glass::capture(call)),
     },
+    Action {
+        name: "ReadMaintenances",
+        access: Access::Signed,
+        run: |call| Box::pin(maintenances(call)),
+    },
+    Action { name: "WhatIf", access: Access::Signed, run: |call| Box::pin(ask_what_if(call)) },
     Action { name: "OrderDirectLink", access: Access::Signed, run: |call| Box::pin(order(call)) },
 ];
 
@@ -70,6 +83,40 @@ async fn order(call: Call<'_>) -> Outcome {
         hosts_equipment: params.flag("HostsEquipment").unwrap_or(false),
     };
     connections::order(&call, params, needs).await
+}
+
+async fn ask_what_if(call: Call<'_>) -> Outcome {
+    let asked: Asked = serde_json::from_value(Value::Object(call.given.clone()))
+        .map_err(|why| Failure::new(Code::UNKNOWN_PARAMETER, format!("{why}.")))?;
+    let account = call.context()?.caller.account;
+    let effects = call.app.what_if(Some(account), asked.hypothesis()?).await?;
+    Ok(member("Effects", in_pascal_case(what_if::effects(&effects))))
+}
+
+/// Work on something of the caller's.
+async fn maintenances(call: Call<'_>) -> Outcome {
+    call.checked(&[])?;
+    let views = call.app.own_maintenances(&call.context()?).await?;
+    let one = |view: &MaintenanceView| {
+        let it = &view.maintenance;
+        let interface = |placed: &Placed| {
+            let phase = placed.interface.drain_phase().map(Phase::as_str);
+            json!({ "DirectLinkInterfaceId": placed.interface.id, "Phase": phase })
+        };
+        let dark = view.shades.iter().filter(|shade| shade.is_dark);
+        json!({
+            "MaintenanceId": it.id,
+            "Kind": it.target.kind(),
+            "Name": it.target.name(),
+            "State": view.state.as_str(),
+            "Reason": it.reason,
+            "From": it.from,
+            "Until": it.ended_at.or(it.until),
+            "DirectLinkInterfaces": view.interfaces.iter().map(interface).collect::<Vec<_>>(),
+            "UnreachableNetIds": dark.map(|shade| shade.net).collect::<Vec<_>>(),
+        })
+    };
+    Ok(member("Maintenances", views.iter().map(one).collect::<Vec<_>>()))
 }
 
 const DIAGNOSE: &[Field<'_>] = &[required("DirectLinkInterfaceId", Kind::Id(id_of::<InterfaceId>))];

@@ -15,7 +15,8 @@
 use crate::{api::identity::Denied, app::Refusal, auth::AuthError, store, throttle::TooFast};
 use directlink_model::{
     fault::{
-        Fault, GlassFault, GroupFault, HostingFault, InventoryFault, LagFault, Quota, RouteFault,
+        Fault, GlassFault, GroupFault, HostingFault, InventoryFault, LagFault, MaintenanceFault,
+        Quota, RouteFault,
     },
     ids::BadId,
 };
@@ -256,6 +257,15 @@ const fn code_of_glass(fault: &GlassFault) -> Code {
 }
 
 /// Nothing that this dialect can ask for.
+const fn code_of_maintenance(fault: &MaintenanceFault) -> Code {
+    match fault {
+        MaintenanceFault::NoSuch(_) => Code(5044),
+        MaintenanceFault::NotPlanned { .. }
+        | MaintenanceFault::NotRunning { .. }
+        | MaintenanceFault::GoesDark(_) => Code(9004), // device-in-use
+    }
+}
+
 const fn code_of_inventory(fault: &InventoryFault) -> Code {
     match fault {
         InventoryFault::NoSuchRoom(_)
@@ -270,6 +280,7 @@ const fn code_of_inventory(fault: &InventoryFault) -> Code {
         | InventoryFault::CrossConnectInUse(_)
         | InventoryFault::LetterLapsed(_)
         | InventoryFault::LetterServed(_) => Code(9004), // device-in-use
+        InventoryFault::Maintenance(fault) => code_of_maintenance(fault),
     }
 }
 

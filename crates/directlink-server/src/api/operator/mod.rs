@@ -42,6 +42,10 @@
 //! | `POST /interfaces/dxvif-…/capture` | `{"seconds":10,"frames":1000,"bytes":1048576,"snap":1600,"which":"all"}`, `"router"` or `"dropped"` | 200 `{"capture":{"at","frames","bytes","lost","ended"},"pcap_ng":"…"}`, base64 |
 //! | `GET /nics` | | `{"nics":[{"id","account","net","vni","net_range","subnet","subnet_range","gateway_address","address","mac","vtep","ipv6_subnet_range","ipv6_gateway_address","ipv6_address"}]}` |
 //! | `POST /nics/eni-…/place` | `{"vtep":"10.255.0.9"}`, or `null`: nowhere | 200, the NIC |
+//! | `POST /maintenances` | `{"target":{"kind":"router","name":"par1-r1"},"reason":"…"}`: drained now; `from` and `until` for a window; `at_most_seconds` (60) until it is withdrawn; `force` although a Net goes dark, `dry_run` to see which | 201 `{"id","target","state","reason","from","until","interfaces":[{"id","owner","phase",…}],"effect":[{"net","dark","prefixes_lost","interfaces_left"}]}`; `phase` is `moving`, `withdrawn`, `drained`, `returning` or null |
+//! | `GET /maintenances`, `GET /maintenances/dxmaint-…` | | `{"maintenances":[…]}`, the latest first; one |
+//! | `POST /maintenances/dxmaint-…/end`, `/cancel`, `/move` | `{}`, `{}`, `{"from","until"}` | 200, the maintenance |
+//! | `POST /what-if` | `{"change":"gone","kind":"location","name":"PAR1"}`; `nothing`; `order` with `location`; `interface` with `connection` and `net`; `add rule`, `remove rule` with `group`, `protocol`, `from_port`, `to_port`, `range` | 200 `{"effects":[{"net","account","reached_before","reached_after","routes","reach","depends_on"}]}`, the last three `{"gained","lost","kept"}`: it changes nothing |
 //! | `GET /mail` | | `{"mail":[{"id","kind","subject","account","email","at","created_at","attempts","next_try_at","failure","sent_at","dropped_at"}]}`, the newest first |
 //! | `GET /clock` | | `{"now":"2026-01-01T00:00:00Z","virtual":false}` |
 //! | `POST /clock/advance` | `{"seconds":604800}` | 200 as `GET /clock`; 409 `clock_is_real` otherwise |
@@ -51,6 +55,7 @@
 //! what is there, 500 our failure.
 
 mod glass;
+mod maintenance;
 mod refusal;
 #[cfg(test)]
 mod tests;
@@ -151,6 +156,8 @@ async fn read(app: &App, words: &[&str]) -> Result<Value, Failure> {
         }
         ["interfaces", id, "glass"] => glass::show(app, word(id)?).await?,
         ["nics"] => json!({ "nics": nics(app).await? }),
+        ["maintenances"] => maintenance::list(app).await?,
+        ["maintenances", id] => maintenance::one(app, word(id)?).await?,
         ["mail"] => {
             json!({ "mail": app.mails().await?.iter().map(wire::mail).collect::<Vec<_>>() })
         }
@@ -294,6 +301,13 @@ async fn write(app: &App, words: &[&str], incoming: &Incoming) -> Outcome {
             Ok((StatusCode::OK, wire::connection(&app.refuse_order(command).await?)))
         }
         ["interfaces", id, what] => glass::ask(app, word(id)?, what, incoming).await,
+        ["what-if"] => {
+            let asked: super::what_if::Asked = body(incoming)?;
+            let effects = app.what_if(None, asked.hypothesis()?).await?;
+            Ok((StatusCode::OK, json!({ "effects": super::what_if::effects(&effects) })))
+        }
+        ["maintenances"] => maintenance::plan(app, incoming).await,
+        ["maintenances", id, act] => maintenance::change(app, id, act, incoming).await,
         ["nics", id, "place"] => place_nic(app, word(id)?, body(incoming)?).await,
         ["clock", "advance"] => {
             let wire::Advance { seconds } = body(incoming)?;

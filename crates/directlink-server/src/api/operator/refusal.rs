@@ -2,7 +2,8 @@
 
 use crate::{app::Refusal, store};
 use directlink_model::fault::{
-    Fault, GlassFault, GroupFault, HostingFault, InventoryFault, LagFault, RouteFault,
+    Fault, GlassFault, GroupFault, HostingFault, InventoryFault, LagFault, MaintenanceFault,
+    RouteFault,
 };
 use http::StatusCode;
 use std::borrow::Cow;
@@ -224,6 +225,16 @@ const fn code_of_inventory(fault: &InventoryFault) -> (StatusCode, &'static str)
         InventoryFault::LetterLapsed(_) => (CONFLICT, "letter_lapsed"),
         InventoryFault::LetterServed(_) => (CONFLICT, "letter_served"),
         InventoryFault::CrossConnectInUse(_) => (CONFLICT, "cross_connect_in_use"),
+        InventoryFault::Maintenance(fault) => code_of_maintenance(fault),
+    }
+}
+
+const fn code_of_maintenance(fault: &MaintenanceFault) -> (StatusCode, &'static str) {
+    match fault {
+        MaintenanceFault::NoSuch(_) => (GONE, "no_such_maintenance"),
+        MaintenanceFault::NotPlanned { .. } => (CONFLICT, "maintenance_not_planned"),
+        MaintenanceFault::NotRunning { .. } => (CONFLICT, "maintenance_not_running"),
+        MaintenanceFault::GoesDark(_) => (CONFLICT, "net_goes_dark"),
     }
 }
 

@@ -10,6 +10,7 @@ mod interfaces;
 mod inventory;
 mod kept;
 mod lags;
+mod maintenance;
 mod nets;
 mod region;
 

@@ -5,6 +5,7 @@ use super::{
         Cockpit,
         door::{Customer, Posted},
         form::{Complaints, Form, Input, Summary},
+        maintenance::foretold,
         page::{Page, Trouble, see_other},
         refusal,
     },
@@ -12,13 +13,16 @@ use super::{
     create::number,
     id_of, visible,
 };
-use crate::app::Refusal;
+use crate::app::{Hypothesis, Refusal};
 use askama::Template;
 use axum::{
     extract::{Path, State},
     response::Response,
 };
-use directlink_model::{command::ChangeInterface, ids::InterfaceId, interface::InterfaceState};
+use directlink_model::{
+    command::ChangeInterface, ids::InterfaceId, interface::InterfaceState, maintenance::Target,
+    what_if::Change,
+};
 use directlink_net::Mtu;
 use http::StatusCode;
 
@@ -111,6 +115,8 @@ struct AskDelete<'a> {
     /// It waits for its owner: what is asked for is a rejection.
     rejection: bool,
     forwards: bool,
+    /// What its Net loses.
+    effects: Vec<String>,
     csrf: &'a str,
 }
 
@@ -122,10 +128,16 @@ pub(in crate::cockpit) async fn ask_delete(
     let id = id_of(&id)?;
     let view = visible(&cockpit, &who, id).await?;
     let rejection = view.state == InterfaceState::Confirming;
+    let gone = Hypothesis::Change(Change::Gone(Target::Interface(id)));
+    let effects = match view.interface.owner == who.account {
+        true => cockpit.app.what_if(Some(who.account), gone).await?,
+        false => vec![],
+    };
     let title = if rejection { "Reject the interface?" } else { "Delete the interface?" };
     let body = AskDelete {
         rejection,
         forwards: view.state == InterfaceState::Available,
+        effects: effects.iter().map(foretold).collect(),
         line: Line::of(&view, who.account, cockpit.app.now()),
         csrf: &who.signed.csrf,
     };

@@ -7,6 +7,7 @@ use super::{
         door::{Customer, Posted},
         graphs::{Figures, Graphs, Subject},
         live::follow,
+        maintenance,
         page::{Page, Trouble},
         words::{EventLine, VerdictLine, When, event_line, interface_says, verdict_line, when},
     },
@@ -27,6 +28,8 @@ use directlink_model::{figures::Span, ids::InterfaceId, interface::InterfaceStat
 struct Detail {
     line: Line,
     says: &'static str,
+    /// Where it is in a maintenance.
+    drained: Option<&'static str>,
     region_asn: u32,
     router_address: String,
     customer_address: String,
@@ -109,6 +112,7 @@ async fn detail(
     let line = Line::of(&view, who.account, ctx.now);
     Ok(Detail {
         says: interface_says(view.state),
+        drained: view.interface.drain_phase().map(maintenance::says),
         region_asn: cockpit.app.region().asn.0.as_u32(),
         router_address: i.peer.router().to_string(),
         customer_address: i.peer.customer().to_string(),

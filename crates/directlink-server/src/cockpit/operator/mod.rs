@@ -7,6 +7,7 @@ pub(super) mod inventory;
 pub(super) mod letters;
 pub(super) mod lines;
 pub(super) mod mail;
+pub(super) mod maintenance;
 pub(super) mod orders;
 pub(super) mod sites;
 pub(super) mod trail;

@@ -187,3 +187,42 @@ async fn the_operator_reads_what_a_customer_told_with_the_order() {
     let told = "a network provider brings a fibre there; provider Fibres &#38; Co; wishes to host";
     Browser::operator(&b).await.get("/cockpit").await.has(told);
 }
+
+#[tokio::test]
+async fn a_drain_is_planned_forced_seen_by_its_customer_and_ended() {
+    let b = Bench::new().await;
+    let Things { interface, .. } = things(&b).await;
+    b.say(true, &[interface]).await;
+    let operator = Browser::operator(&b).await;
+    let path = "/cockpit/maintenance";
+    operator.get(path).await.has("Nothing is drained, and nothing is planned.");
+    for (target, from, field, text) in [
+        ("", "", "target", "interface, connection, router or location"),
+        ("router par9-r1", "", "target", "par9-r1"),
+        ("router par1-r1", "tomorrow", "from", "tomorrow"),
+        ("router par1-r1", "", "target", "the last way from vpc-"),
+    ] {
+        let wish = [("target", target), ("from", from), ("reason", "line card")];
+        let seen = operator.post(path, &wish).await;
+        assert!(seen.complaint(field).contains(text), "{target} {from}: {}", seen.html);
+    }
+    let wish = [("target", "router par1-r1"), ("reason", "line <card>"), ("force", "yes")];
+    let done = operator.post(path, &wish).await;
+    crate::reconcile::pass(&b.app).await.unwrap();
+    let seen = operator.get(done.location()).await;
+    seen.has("The maintenance is recorded").has("running").has("moving").has("line &#60;card&#62;");
+    let alice = Browser::of(&b, b.alice).await;
+    alice.get("/cockpit").await.has("router par1-r1").has("maintenance");
+    alice.get(path).await.has("running").has(&interface.to_string());
+    alice
+        .get(&format!("/cockpit/interfaces/{interface}"))
+        .await
+        .has("traffic moves to your other ways");
+    let bob = Browser::of(&b, b.bob).await;
+    bob.get(path).await.has("No work is planned").lacks("line");
+    let id = b.app.maintenances().await.unwrap()[0].maintenance.id;
+    let ended = operator.post(&format!("{path}/{id}/end"), &[]).await;
+    operator.get(ended.location()).await.has("ended");
+    let again = operator.post(&format!("{path}/{id}/end"), &[]).await;
+    assert!(again.html.contains("what is ended is"), "{}", again.html);
+}

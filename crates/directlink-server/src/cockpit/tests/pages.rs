@@ -20,6 +20,7 @@ async fn no_page_holds_a_script_or_a_style_and_each_says_what_may_be_loaded() {
         "/cockpit/connections",
         "/cockpit/connections?q=x&state=down",
         "/cockpit/connections/new",
+        "/cockpit/maintenance",
         &connection,
         &format!("{connection}/edit"),
         &format!("{connection}/delete"),
