@@ -10,6 +10,7 @@
 //!                              │         ▲─────────────────────────────┘
 //!                              ▼                 light, neighbours, verdicts
 //!                            report ◄── sessions and routes ◄── speaker ⇄ customer
+//!                                                              └──► bmp ──► stations
 //! ```
 //!
 //! What decides is pure (`wanted`, `diff`, `routes`, `report`); what acts is a thin shell
@@ -17,6 +18,8 @@
 //! what is new: it starts from its ledger, and everything that forwards is pinned in the kernel,
 //! so it may die and come back without a lost packet.
 
+mod backoff;
+mod bmp;
 mod clock;
 mod config;
 mod diff;
@@ -37,7 +40,7 @@ pub mod speaker;
 mod transceiver;
 mod wanted;
 
-pub use config::{AgentConfig, KernelConfig, NETNS_DIR, PREFIXES_MAX};
+pub use config::{AgentConfig, BmpConfig, KernelConfig, NETNS_DIR, PREFIXES_MAX};
 pub use directlink_bgp::bfd::{BadSettings as BadBfdSettings, Settings as BfdSettings};
 pub use kernel::{CleanError, KernelError, clean};
 pub use ledger::LedgerError;

@@ -18,7 +18,9 @@ mod plans;
 mod telling;
 
 use crate::{
-    AgentConfig, clock,
+    AgentConfig,
+    bmp::Stations,
+    clock,
     evidence::Evidence,
     kernel::{self, Facts, Kernel, KernelError, KernelThread, LinkEvent, Watch},
     ledger::{Ledger, LedgerError},
@@ -29,6 +31,7 @@ use crate::{
     schedule::{Chore, Schedule, pause},
     sessions::{News, Sessions},
     siblings::announcements,
+    speaker::Monitor,
     wanted::{Known, Wanted},
 };
 use answers::Answers;
@@ -95,6 +98,7 @@ struct Agent {
     uplink: String,
     link: Link,
     sessions: Sessions,
+    _stations: Stations,
     schedule: Schedule,
     job: Option<Job>,
     job_began: Instant,
@@ -137,7 +141,10 @@ impl Agent {
         let lights = kernel.run(Kernel::lights).await?.map_err(listen)?;
         let stand_ins = kernel.run(Kernel::stand_ins).await?.map_err(KernelError::from)?;
         let limits = PrefixLimits { prefixes_max: config.prefixes_max, ..PrefixLimits::default() };
-        let sessions = Sessions::new(config.bfd, stand_ins, limits)
+        let monitor = Arc::new(Monitor::default());
+        let stations = Stations::start(&config.bmp, &config.router, &monitor);
+        let monitor = Some(monitor).filter(|_| !config.bmp.stations.is_empty());
+        let sessions = Sessions::new(config.bfd, stand_ins, limits, monitor)
             .map_err(|source| AgentError::Io { doing: "start the BGP speaker", source })?;
         let prefix = &config.kernel.netns_prefix;
         let namespaces = Namespaces::new(Path::new(crate::NETNS_DIR), prefix);
@@ -163,6 +170,7 @@ impl Agent {
             link: Link::start(config, plans::held(&scopes)),
             scopes,
             sessions,
+            _stations: stations,
             schedule,
             job: None,
             job_began: now,

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 mod bench;
+mod bmp;
 mod customer;
 mod documents;
 mod server;
