@@ -26,6 +26,7 @@ pub struct AgentConfig {
     /// of the kernel's tables.
     pub prefixes_max: u32,
     pub bmp: BmpConfig,
+    pub sflow: SflowConfig,
     pub kernel: KernelConfig,
 }
 
@@ -41,6 +42,21 @@ pub struct BmpConfig {
 impl Default for BmpConfig {
     fn default() -> Self {
         Self { stations: Vec::new(), statistics_period: Duration::from_secs(60) }
+    }
+}
+
+/// Who is told what passes on each interface (sFlow version 5).
+#[derive(Clone, Debug)]
+pub struct SflowConfig {
+    /// `HOST:PORT` of each.
+    pub collectors: Vec<String>,
+    /// Between two tellings; as counters are read every few seconds, it may be a few more.
+    pub period: Duration,
+}
+
+impl Default for SflowConfig {
+    fn default() -> Self {
+        Self { collectors: Vec::new(), period: Duration::from_secs(20) }
     }
 }
 

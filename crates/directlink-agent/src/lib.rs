@@ -11,6 +11,7 @@
 //!                              ▼                 light, neighbours, verdicts
 //!                            report ◄── sessions and routes ◄── speaker ⇄ customer
 //!                                                              └──► bmp ──► stations
+//!                       facts ──► sflow ──► collectors
 //! ```
 //!
 //! What decides is pure (`wanted`, `diff`, `routes`, `report`); what acts is a thin shell
@@ -35,12 +36,13 @@ mod routes;
 mod run;
 mod schedule;
 mod sessions;
+mod sflow;
 mod siblings;
 pub mod speaker;
 mod transceiver;
 mod wanted;
 
-pub use config::{AgentConfig, BmpConfig, KernelConfig, NETNS_DIR, PREFIXES_MAX};
+pub use config::{AgentConfig, BmpConfig, KernelConfig, NETNS_DIR, PREFIXES_MAX, SflowConfig};
 pub use directlink_bgp::bfd::{BadSettings as BadBfdSettings, Settings as BfdSettings};
 pub use kernel::{CleanError, KernelError, clean};
 pub use ledger::LedgerError;

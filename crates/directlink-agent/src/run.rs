@@ -30,6 +30,7 @@ use crate::{
     routes::{Neighbour, Via},
     schedule::{Chore, Schedule, pause},
     sessions::{News, Sessions},
+    sflow::Collectors,
     siblings::announcements,
     speaker::Monitor,
     wanted::{Known, Wanted},
@@ -99,6 +100,7 @@ struct Agent {
     link: Link,
     sessions: Sessions,
     _stations: Stations,
+    collectors: Collectors,
     schedule: Schedule,
     job: Option<Job>,
     job_began: Instant,
@@ -142,6 +144,7 @@ impl Agent {
         let stand_ins = kernel.run(Kernel::stand_ins).await?.map_err(KernelError::from)?;
         let limits = PrefixLimits { prefixes_max: config.prefixes_max, ..PrefixLimits::default() };
         let monitor = Arc::new(Monitor::default());
+        let collectors = Collectors::start(&config.sflow);
         let stations = Stations::start(&config.bmp, &config.router, &monitor);
         let monitor = Some(monitor).filter(|_| !config.bmp.stations.is_empty());
         let sessions = Sessions::new(config.bfd, stand_ins, limits, monitor)
@@ -171,6 +174,7 @@ impl Agent {
             scopes,
             sessions,
             _stations: stations,
+            collectors,
             schedule,
             job: None,
             job_began: now,
@@ -257,6 +261,9 @@ impl Agent {
                 let has_evidence = self.seen.evidence.take(&facts, clock::now());
                 let is_news = has_evidence || self.seen.facts.neighbours != facts.neighbours;
                 self.seen.facts = facts;
+                let vtep = self.seen.outcome.observed.uplink.and_then(|uplink| uplink.vtep);
+                let seen = (&*self.wanted, &self.seen.facts);
+                self.collectors.tell(vtep, seen, &self.seen.lights);
                 if is_news {
                     self.report_soon();
                 }

@@ -8,6 +8,7 @@ mod bmp;
 mod customer;
 mod documents;
 mod server;
+mod sflow;
 
 use bench::Bench;
 use customer::Bird;

@@ -4,7 +4,7 @@ use super::LogArguments;
 use anyhow::Result;
 use clap::{Args, value_parser};
 use directlink_agent::{
-    AgentConfig, BfdSettings, BmpConfig, KernelConfig, NETNS_DIR, PREFIXES_MAX,
+    AgentConfig, BfdSettings, BmpConfig, KernelConfig, NETNS_DIR, PREFIXES_MAX, SflowConfig,
 };
 use directlink_model::ids::RouterName;
 use std::{
@@ -64,6 +64,12 @@ pub(crate) struct Arguments {
     /// How often BMP stations are told each session's counts
     #[arg(long, env = "DIRECTLINK_BMP_STATISTICS_SECONDS", default_value_t = 60, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=86400))]
     bmp_statistics_seconds: u64,
+    /// An sFlow collector that is told what passes on each interface; may be given more than once
+    #[arg(long, env = "DIRECTLINK_SFLOW", value_name = "HOST:PORT", value_delimiter = ',')]
+    sflow: Vec<String>,
+    /// How often sFlow collectors are told
+    #[arg(long, env = "DIRECTLINK_SFLOW_SECONDS", default_value_t = 20, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=3600))]
+    sflow_seconds: u64,
     #[command(flatten)]
     log: LogArguments,
 }
@@ -81,6 +87,10 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         bmp: BmpConfig {
             stations: arguments.bmp,
             statistics_period: Duration::from_secs(arguments.bmp_statistics_seconds),
+        },
+        sflow: SflowConfig {
+            collectors: arguments.sflow,
+            period: Duration::from_secs(arguments.sflow_seconds),
         },
         kernel: KernelConfig {
             netns: arguments.netns.map(|netns| namespace(&netns)),
