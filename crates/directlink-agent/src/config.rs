@@ -2,7 +2,7 @@
 
 use directlink_bgp::bfd;
 use directlink_model::ids::RouterName;
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 /// Where network namespaces have names, as iproute2 has it.
 pub const NETNS_DIR: &str = "/run/netns";
@@ -25,7 +25,39 @@ pub struct AgentConfig {
     /// How many prefixes of a family a BGP peer may announce. Each takes memory here and two rows
     /// of the kernel's tables.
     pub prefixes_max: u32,
+    pub bmp: BmpConfig,
+    pub sflow: SflowConfig,
     pub kernel: KernelConfig,
+}
+
+/// Who is told of BGP, as it happens (RFC 7854).
+#[derive(Clone, Debug)]
+pub struct BmpConfig {
+    /// `HOST:PORT` of each.
+    pub stations: Vec<String>,
+    /// Between two reports of a session's counts.
+    pub statistics_period: Duration,
+}
+
+impl Default for BmpConfig {
+    fn default() -> Self {
+        Self { stations: Vec::new(), statistics_period: Duration::from_secs(60) }
+    }
+}
+
+/// Who is told what passes on each interface (sFlow version 5).
+#[derive(Clone, Debug)]
+pub struct SflowConfig {
+    /// `HOST:PORT` of each.
+    pub collectors: Vec<String>,
+    /// Between two tellings; as counters are read every few seconds, it may be a few more.
+    pub period: Duration,
+}
+
+impl Default for SflowConfig {
+    fn default() -> Self {
+        Self { collectors: Vec::new(), period: Duration::from_secs(20) }
+    }
 }
 
 /// Which part of the machine is the router.

@@ -10,6 +10,8 @@
 //!                              │         ▲─────────────────────────────┘
 //!                              ▼                 light, neighbours, verdicts
 //!                            report ◄── sessions and routes ◄── speaker ⇄ customer
+//!                                                              └──► bmp ──► stations
+//!                       facts ──► sflow ──► collectors
 //! ```
 //!
 //! What decides is pure (`wanted`, `diff`, `routes`, `report`); what acts is a thin shell
@@ -17,6 +19,8 @@
 //! what is new: it starts from its ledger, and everything that forwards is pinned in the kernel,
 //! so it may die and come back without a lost packet.
 
+mod backoff;
+mod bmp;
 mod clock;
 mod config;
 mod diff;
@@ -33,12 +37,13 @@ mod routes;
 mod run;
 mod schedule;
 mod sessions;
+mod sflow;
 mod siblings;
 pub mod speaker;
 mod transceiver;
 mod wanted;
 
-pub use config::{AgentConfig, KernelConfig, NETNS_DIR, PREFIXES_MAX};
+pub use config::{AgentConfig, BmpConfig, KernelConfig, NETNS_DIR, PREFIXES_MAX, SflowConfig};
 pub use directlink_bgp::bfd::{BadSettings as BadBfdSettings, Settings as BfdSettings};
 pub use kernel::{CleanError, KernelError, clean};
 pub use ledger::LedgerError;

@@ -9,10 +9,7 @@
 //! [`FromServer::Attached`] says everything again, and what it says then may build on that. The control connection stays in the process's own network
 //! namespace, whichever is the router's.
 
-mod backoff;
-
-use crate::{AgentConfig, clock};
-use backoff::Backoff;
+use crate::{AgentConfig, backoff::Backoff, clock};
 use directlink_channel::{
     Answer, FromRouter, Hello, Plan, Question, ToRouter, agent_client::AgentClient,
     from_router::Message, to_router,
@@ -142,7 +139,7 @@ struct Dialler {
 impl Dialler {
     /// Until the run loop is gone.
     async fn run(mut self) {
-        let mut backoff = Backoff::default();
+        let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
         while !self.inbox.is_closed() {
             let began = clock::instant();
             let error = self.attach().await;
@@ -260,4 +257,6 @@ const QUEUE: usize = 1024;
 /// As the server's: 4,094 interfaces are about 1.5 MB.
 const MESSAGE_BYTES_MAX: usize = 64 << 20;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const FIRST_WAIT: Duration = Duration::from_millis(200);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 const KEEPALIVE: Duration = Duration::from_secs(10);

@@ -19,7 +19,9 @@ mod plans;
 mod telling;
 
 use crate::{
-    AgentConfig, clock,
+    AgentConfig,
+    bmp::Stations,
+    clock,
     evidence::Evidence,
     glass::Glass,
     kernel::{self, Facts, Kernel, KernelError, KernelThread, LinkEvent, Watch},
@@ -30,7 +32,9 @@ use crate::{
     routes::{Neighbour, Via},
     schedule::{Chore, Schedule, pause, rest},
     sessions::{News, Sessions},
+    sflow::Collectors,
     siblings::announcements,
+    speaker::Monitor,
     wanted::{Known, Wanted},
 };
 use answers::Answers;
@@ -97,6 +101,8 @@ struct Agent {
     uplink: String,
     link: Link,
     sessions: Sessions,
+    _stations: Stations,
+    collectors: Collectors,
     schedule: Schedule,
     job: Option<Job>,
     job_began: Instant,
@@ -140,7 +146,11 @@ impl Agent {
         let lights = kernel.run(Kernel::lights).await?.map_err(listen)?;
         let stand_ins = kernel.run(Kernel::stand_ins).await?.map_err(KernelError::from)?;
         let limits = PrefixLimits { prefixes_max: config.prefixes_max, ..PrefixLimits::default() };
-        let sessions = Sessions::new(config.bfd, stand_ins, limits)
+        let monitor = Arc::new(Monitor::default());
+        let collectors = Collectors::start(&config.sflow);
+        let stations = Stations::start(&config.bmp, &config.router, &monitor);
+        let monitor = Some(monitor).filter(|_| !config.bmp.stations.is_empty());
+        let sessions = Sessions::new(config.bfd, stand_ins, limits, monitor)
             .map_err(|source| AgentError::Io { doing: "start the BGP speaker", source })?;
         let prefix = &config.kernel.netns_prefix;
         let namespaces = Namespaces::new(Path::new(crate::NETNS_DIR), prefix);
@@ -166,6 +176,8 @@ impl Agent {
             link: Link::start(config, plans::held(&scopes)),
             scopes,
             sessions,
+            _stations: stations,
+            collectors,
             schedule,
             job: None,
             job_began: now,
@@ -254,6 +266,9 @@ impl Agent {
                 let has_evidence = self.seen.evidence.take(&facts, clock::now());
                 let is_news = has_evidence || self.seen.facts.neighbours != facts.neighbours;
                 self.seen.facts = facts;
+                let vtep = self.seen.outcome.observed.uplink.and_then(|uplink| uplink.vtep);
+                let seen = (&*self.wanted, &self.seen.facts);
+                self.collectors.tell(vtep, seen, &self.seen.lights);
                 if is_news {
                     self.report_soon();
                 }

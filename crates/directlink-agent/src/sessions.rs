@@ -2,7 +2,9 @@
 
 use crate::{
     observed::Observed,
-    speaker::{Netns, Ribs, SessionConfig, SessionRoutes, SessionStatus, Speaker, Touched},
+    speaker::{
+        Monitor, Netns, Ribs, SessionConfig, SessionRoutes, SessionStatus, Speaker, Touched,
+    },
 };
 use directlink_bgp::{HoldTime, PrefixLimits, bfd};
 use directlink_dataplane::{InterfaceNumber, StandIns};
@@ -16,6 +18,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     io,
     path::Path,
+    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::{runtime::Handle, sync::oneshot};
@@ -103,10 +106,15 @@ impl Sessions {
         bfd: bfd::Settings,
         stand_ins: StandIns,
         limits: PrefixLimits,
+        monitor: Option<Arc<Monitor>>,
     ) -> io::Result<Self> {
+        let speaker = Speaker::with_stand_ins(Handle::current(), Some(stand_ins))?;
         Ok(Self {
             bfd,
-            speaker: Speaker::with_stand_ins(Handle::current(), Some(stand_ins))?,
+            speaker: match monitor {
+                Some(monitor) => speaker.monitored_by(monitor),
+                None => speaker,
+            },
             limits,
             told: BTreeMap::new(),
             heard: Heard::default(),

@@ -21,6 +21,7 @@ mod board;
 mod connection;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod monitor;
 mod netns;
 mod path;
 mod session;
@@ -29,6 +30,8 @@ mod sockopt;
 mod task;
 
 pub use board::{Changes, NetRib, SessionStatus, Touched};
+pub use monitor::Monitor;
+pub(crate) use monitor::{Event, Feed, PeerUp, What, moment};
 pub use netns::Netns;
 pub use session::{SessionConfig, SessionRoutes};
 
@@ -76,6 +79,7 @@ struct Shared {
     doorway: Doorway,
     bfd: Arc<Bfd>,
     epoch: Instant,
+    monitor: Option<Arc<Monitor>>,
 }
 
 #[derive(Debug)]
@@ -111,8 +115,15 @@ impl Speaker {
         let board = Arc::new(Board::new(clock::now()));
         let doorway = Doorway::open()?;
         let bfd = Arc::new(Bfd::start(doorway.clone(), epoch, stand_ins)?);
-        let shared = Shared { board, doorway, bfd, epoch };
+        let shared = Shared { board, doorway, bfd, epoch, monitor: None };
         Ok(Self { runtime, shared, tasks: Mutex::default() })
+    }
+
+    /// Sessions that are set from now on tell it what happens to them.
+    #[must_use]
+    pub fn monitored_by(mut self, monitor: Arc<Monitor>) -> Self {
+        self.shared.monitor = Some(monitor);
+        self
     }
 
     /// Starts a session, or changes it. The same again changes nothing; a new key or a new list of

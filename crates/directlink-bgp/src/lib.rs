@@ -22,10 +22,12 @@
 //!
 //! Standards: RFC 4271 (BGP-4), 4760 (MP-BGP), 6793 (4-octet AS), 7606 (revised errors), 4724 and
 //! 8538 (graceful restart), 8212 (default deny), 9003 (shutdown communication), 9687 (send hold);
-//! beside it, in [`bfd`], RFC 5880 and 5881 (bidirectional forwarding detection).
+//! beside it, in [`bfd`], RFC 5880 and 5881 (bidirectional forwarding detection), and in [`bmp`] what
+//! a monitoring station is told (RFC 7854, 8671).
 
 mod attributes;
 pub mod bfd;
+pub mod bmp;
 mod family;
 mod notification;
 pub mod peer;
@@ -43,6 +45,6 @@ pub use peer::{
 };
 pub use policy::{ImportPolicy, Preference, PrefixLimits, Refusal};
 pub use rib::{
-    Decision, Export, LearnedRoute, LocRib, Offers, Path, PeerOffers, RouteChange, RouteCounts,
-    Rule, Standing,
+    Decision, Export, LearnedRoute, LocRib, Offers, Path, PeerOffers, Retold, RouteChange,
+    RouteCounts, Rule, Standing,
 };

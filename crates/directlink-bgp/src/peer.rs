@@ -34,7 +34,9 @@ pub use events::{
     State, Status, Stop,
 };
 
+use crate::bmp::Opens;
 use crate::rib::{AdjRibIn, AdjRibOut, LearnedRoute, PeerOffers, RouteChange};
+use bytes::Bytes;
 use dial::{Dialer, Due};
 use ipnet::IpNet;
 use session::{Effect, RestartBits, Session};
@@ -134,6 +136,34 @@ impl Peer {
     /// The same as it is from now on, for a Loc-RIB.
     pub fn offers(&self) -> PeerOffers {
         self.rib_in.clone()
+    }
+
+    /// From now on changes of routes are noted down for [`Self::take_touched`] and
+    /// [`Self::take_said`], which must be called from time to time.
+    pub fn watch_routes(&mut self) {
+        self.rib_in.rib().watch();
+        self.rib_out.watch();
+    }
+
+    /// Prefixes that the peer announced or withdrew, or that are judged otherwise, since the last
+    /// time.
+    pub fn take_touched(&mut self) -> Vec<IpNet> {
+        self.rib_in.rib().take_touched()
+    }
+
+    /// UPDATEs that we sent since the last time, with 4-octet AS numbers.
+    pub fn take_said(&mut self) -> Vec<Bytes> {
+        self.rib_out.take_said()
+    }
+
+    /// UPDATEs that say all that the peer has been told in this session.
+    pub fn retold(&self) -> Vec<Bytes> {
+        self.rib_out.retold()
+    }
+
+    /// Both OPENs of the session that is established.
+    pub fn opens(&self) -> Option<Opens> {
+        self.established().map(Session::opens)
     }
 
     /// What the peer has been told in this session.

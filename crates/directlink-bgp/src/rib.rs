@@ -20,7 +20,7 @@ mod routes;
 mod sets;
 
 pub(crate) use adj_in::AdjRibIn;
-pub use adj_in::{LearnedRoute, RouteChange, RouteCounts};
+pub use adj_in::{LearnedRoute, Retold, RouteChange, RouteCounts};
 pub(crate) use adj_out::AdjRibOut;
 pub use adj_out::Export;
 pub use explain::{Rule, Standing};

@@ -158,6 +158,58 @@ pub(crate) fn announce(
     prefixes.chunks(PREFIXES_PER_UPDATE).filter_map(|chunk| bytes_of(build(chunk).ok()?)).collect()
 }
 
+/// Announcements of `prefixes` (of one family) with a set as it is kept: its bytes stay what they
+/// are, and MP_REACH_NLRI is put back where it was.
+pub(crate) fn announce_set(set: &[u8], next_hop: Option<IpAddr>, prefixes: &[IpNet]) -> Vec<Bytes> {
+    let octets = prefixes.iter().map(nlri_octets).max().unwrap_or_default();
+    let room = MESSAGE_MAX.saturating_sub(HEADER + 4 + set.len() + MP_REACH_OCTETS);
+    // A set of an extended message (RFC 8654) leaves no room: then each prefix has one of its own.
+    let fit = room.checked_div(octets).unwrap_or_default().max(1);
+    prefixes.chunks(fit).filter_map(|chunk| update_of_set(set, next_hop, chunk)).collect()
+}
+
+fn update_of_set(set: &[u8], next_hop: Option<IpAddr>, prefixes: &[IpNet]) -> Option<Bytes> {
+    let mut nlri = Vec::new();
+    for prefix in prefixes {
+        let octets = nlri_octets(prefix) - 1;
+        nlri.push(prefix.prefix_len());
+        match prefix.addr() {
+            IpAddr::V4(addr) => nlri.extend(&addr.octets()[..octets]),
+            IpAddr::V6(addr) => nlri.extend(&addr.octets()[..octets]),
+        }
+    }
+    let mut attributes = set.to_vec();
+    if let Some(next_hop) = next_hop {
+        let (afi, safi) = Family::of_net(prefixes.first()?).wire();
+        let hop = match next_hop {
+            IpAddr::V4(addr) => addr.octets().to_vec(),
+            IpAddr::V6(addr) => addr.octets().to_vec(),
+        };
+        let mut value = (afi as u16).to_be_bytes().to_vec();
+        value.extend([safi as u8, hop.len() as u8]);
+        value.extend(hop);
+        value.push(0);
+        value.append(&mut nlri);
+        // Optional, of extended length (RFC 4271 §4.3).
+        attributes.extend([0x90, attr_type::MP_REACH_NLRI]);
+        attributes.extend(u16::try_from(value.len()).ok()?.to_be_bytes());
+        attributes.extend(value);
+    }
+    let length = u16::try_from(HEADER + 4 + attributes.len() + nlri.len()).ok()?;
+    let mut message = vec![0xff; 16];
+    message.extend(length.to_be_bytes());
+    message.extend([UPDATE, 0, 0]);
+    message.extend(u16::try_from(attributes.len()).ok()?.to_be_bytes());
+    message.extend(attributes);
+    message.extend(nlri);
+    Some(message.into())
+}
+
+/// Its length, and as much of its address as that says.
+fn nlri_octets(prefix: &IpNet) -> usize {
+    1 + usize::from(prefix.prefix_len().div_ceil(8))
+}
+
 /// Withdrawals of `prefixes` (of one family).
 pub(crate) fn withdraw(prefixes: &[IpNet]) -> Vec<Bytes> {
     let build = |chunk: &[IpNet]| {
@@ -362,6 +414,14 @@ fn mp_unreach(family: Family, withdrawn: Vec<NlriEntry>) -> MpUnreachNlri {
         rtc_withdrawn: vec![],
     }
 }
+
+/// RFC 4271 §4.1.
+const HEADER: usize = 19;
+const MESSAGE_MAX: usize = 4096;
+const UPDATE: u8 = 2;
+/// Beside the prefixes: flags, type and length, AFI, SAFI, a next hop with its length, a reserved
+/// octet.
+const MP_REACH_OCTETS: usize = 4 + 3 + 17 + 1;
 
 /// 200 IPv6 prefixes take at most 3,400 octets of a message's 4,096.
 const PREFIXES_PER_UPDATE: usize = 200;

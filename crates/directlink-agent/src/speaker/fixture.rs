@@ -1,14 +1,15 @@
 //! Sessions without a socket, for tests of what is made of their routes.
 
 use super::{
-    Ribs, Touched,
+    Monitor, Ribs, Touched,
     board::{Board, Enrolment},
+    monitor::Came,
 };
-use directlink_bgp::{ConnId, Input, Output, Peer, PeerConfig, RouteChange};
+use directlink_bgp::{ConnId, Input, Output, Peer, PeerConfig, RouteChange, bmp::PeerDown};
 use directlink_model::ids::BgpPeerId;
 use directlink_net::{IpNet, Vni};
 use jiff::Timestamp;
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 /// A session of a customer's, who announces 192.168.N.0/24.
 pub(crate) struct Customer {
@@ -57,6 +58,50 @@ impl Customer {
             }
         }
         changes
+    }
+}
+
+/// A session that a monitor is told of.
+pub(crate) struct Monitored {
+    pub(crate) monitor: Arc<Monitor>,
+    customer: Customer,
+    id: BgpPeerId,
+}
+
+impl Monitored {
+    /// It is up, and its customer has told all.
+    pub(crate) fn new() -> Self {
+        let (monitor, customer) = (Arc::new(Monitor::default()), Customer::new(65001));
+        let ends: [SocketAddr; 2] =
+            ["172.16.0.1:179", "172.16.0.2:40000"].map(|end| end.parse().unwrap());
+        let id = BgpPeerId::from_bits(0x00c0_ffee);
+        let came = Came {
+            id,
+            local_asn: customer.peer.config().local_asn,
+            address: ends[1].ip(),
+            agreed: customer.peer.status(Duration::ZERO).negotiated.unwrap(),
+            ends,
+            opens: customer.peer.opens().unwrap(),
+            offers: customer.peer.offers(),
+        };
+        monitor.up(Timestamp::UNIX_EPOCH, came);
+        monitor.converged(Timestamp::UNIX_EPOCH, id);
+        Self { monitor, customer, id }
+    }
+
+    /// 192.168.N.0/24, and it is told so often.
+    pub(crate) fn announces(&mut self, third: u8, times: usize) {
+        self.customer.announces(third, 0);
+        self.monitor.routes(Timestamp::UNIX_EPOCH, self.id, vec![prefix(third); times]);
+    }
+
+    pub(crate) fn withdraws(&mut self, third: u8) {
+        self.customer.withdraws(third);
+        self.monitor.routes(Timestamp::UNIX_EPOCH, self.id, vec![prefix(third)]);
+    }
+
+    pub(crate) fn ends(&self) {
+        self.monitor.down(Timestamp::UNIX_EPOCH, self.id, PeerDown::RemoteSilent);
     }
 }
 

@@ -6,10 +6,12 @@
 
 use super::board::Enrolment;
 use super::connection::{Connection, Read, Ready};
+use super::monitor::{Came, Told};
 use super::path::Path;
 use super::socket::SocketConfig;
 use super::{Command, SessionConfig, SessionRoutes, Shared, sockopt};
-use directlink_bgp::{ConnId, DialFailure, Input, Output, Peer, Stop};
+use crate::clock;
+use directlink_bgp::{ConnId, DialFailure, Input, Negotiated, Output, Peer, Stop, bmp::PeerDown};
 use directlink_model::report::ROUTES_LISTED_MAX;
 use futures::{FutureExt as _, future::BoxFuture};
 use std::{
@@ -35,7 +37,10 @@ pub(super) async fn run(
     inbox: UnboundedReceiver<Command>,
 ) {
     let now = shared.now();
-    let peer = Peer::new(config.peer());
+    let mut peer = Peer::new(config.peer());
+    if shared.monitor.is_some() {
+        peer.watch_routes();
+    }
     shared.board.assign(enrolment, config.net, &peer.offers());
     let mut task = Task {
         path: Path::of(&config, &shared.bfd),
@@ -160,6 +165,7 @@ impl Task {
         while let Some(output) = self.peer.poll_output() {
             self.carry_out(now, output);
         }
+        self.tell_routes();
         if !self.ending {
             let bfd = self.path.as_ref().map(Path::status);
             self.shared.board.publish(self.enrolment, self.peer.status(now), bfd);
@@ -193,18 +199,58 @@ impl Task {
                     connection.close(now);
                 }
             }
-            Output::Established(_, agreed) => {
+            Output::Established(conn, agreed) => {
+                self.tell_up(conn, &agreed);
                 info!(%id, hold_time_seconds = agreed.hold_time_seconds, "BGP session established");
             }
-            Output::Down { reason, routes_kept, .. } => {
+            Output::Down { reason, routes_kept, notification, .. } => {
+                if let Some(monitor) = &self.shared.monitor {
+                    monitor.down(clock::now(), id, PeerDown::of(&reason, notification.as_ref()));
+                }
                 info!(%id, %reason, routes_kept, "BGP session down");
             }
             Output::Failed(reason) => debug!(%id, %reason, "BGP session did not come up"),
-            Output::Converged(_) => debug!(%id, "the customer's table is complete"),
+            Output::Converged(_) => {
+                debug!(%id, "the customer's table is complete");
+                self.tell_routes();
+                if let Some(monitor) = &self.shared.monitor {
+                    monitor.converged(clock::now(), id);
+                }
+            }
             Output::NearLimit { family, max } => {
                 warn!(%id, %family, max, "the customer announces nearly as many prefixes as it may");
             }
             Output::Routes(changes) => self.shared.board.update(self.enrolment, &changes),
+        }
+    }
+
+    /// Whoever monitors the router learns of a session that is up.
+    fn tell_up(&self, conn: ConnId, agreed: &Negotiated) {
+        let connection = self.connections.iter().find(|connection| connection.id == conn);
+        let ends = connection.and_then(|connection| {
+            let stream = &connection.stream;
+            Some([stream.local_addr().ok()?, stream.peer_addr().ok()?])
+        });
+        // One that is over again by now is not told of, nor is its end.
+        if let (Some(monitor), Some(ends), Some(opens)) =
+            (&self.shared.monitor, ends, self.peer.opens())
+        {
+            let SessionConfig { id, local_asn, peer_addr: address, .. } = self.config;
+            let (agreed, offers) = (agreed.clone(), self.peer.offers());
+            monitor.up(clock::now(), Came { id, local_asn, address, agreed, ends, opens, offers });
+        }
+    }
+
+    fn tell_routes(&mut self) {
+        let Some(monitor) = &self.shared.monitor else { return };
+        let (id, touched, said) = (self.config.id, self.peer.take_touched(), self.peer.take_said());
+        if !touched.is_empty() {
+            monitor.routes(clock::now(), id, touched);
+        }
+        if !said.is_empty() {
+            let prefixes = self.peer.advertised().count() as u64;
+            let all = Told { prefixes, updates: self.peer.retold().into() };
+            monitor.said(clock::now(), id, said, all);
         }
     }
 

@@ -6,7 +6,9 @@
 //! ```
 
 use crate::server::url;
-use directlink_agent::{AgentConfig, BfdSettings, KernelConfig, PREFIXES_MAX, clean};
+use directlink_agent::{
+    AgentConfig, BfdSettings, BmpConfig, KernelConfig, PREFIXES_MAX, SflowConfig, clean,
+};
 use directlink_dataplane::{Cable, offload};
 use nix::sched::{CloneFlags, setns};
 use std::{
@@ -65,6 +67,8 @@ impl Bench {
             identity_dir: self.dir.path().to_owned(),
             state_dir: self.dir.path().join("state"),
             prefixes_max: PREFIXES_MAX,
+            bmp: BmpConfig::default(),
+            sflow: SflowConfig::default(),
             kernel: self.kernel.clone(),
         }
     }

@@ -4,9 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 mod bench;
+mod bmp;
 mod customer;
 mod documents;
 mod server;
+mod sflow;
 
 use bench::Bench;
 use customer::Bird;

@@ -1,7 +1,7 @@
 //! How sessions end, and what is left of them.
 
 use super::{ConnId, DownReason, Ended, Output, Peer, PeerConfig, Stop, restart, session::Session};
-use crate::rib::{AdjRibIn, AdjRibOut};
+use crate::rib::AdjRibOut;
 use crate::{Family, Notification};
 use std::time::Duration;
 
@@ -101,7 +101,8 @@ impl Peer {
     }
 
     pub(super) fn say_goodbye(&mut self, conn: ConnId, notification: &Notification) {
-        if let Some(bytes) = self.session(conn).and_then(|session| session.farewell(notification)) {
+        let session = self.session_mut(conn);
+        if let Some(bytes) = session.and_then(|session| session.farewell(notification)) {
             self.outputs.push_back(Output::Send(conn, bytes));
         }
     }
@@ -124,7 +125,8 @@ impl Peer {
             (false, Some(_)) => self.rib_in.rib().retain_stale(),
             (false, None) => self.rib_in.rib().flush(),
         };
-        self.outputs.push_back(Output::Down { conn, reason: reason.clone(), routes_kept });
+        let (reason, notification) = (reason.clone(), session.last_words());
+        self.outputs.push_back(Output::Down { conn, reason, routes_kept, notification });
         self.tell(gone);
     }
 
@@ -167,9 +169,13 @@ impl Peer {
         let farewell = Notification::configuration_changed();
         self.end_all(now, Some(&farewell), &DownReason::ConfigurationChanged);
         self.forget_routes();
-        *self.rib_in.rib() = AdjRibIn::new(self.config.policy());
-        self.rib_out =
-            AdjRibOut::new(self.config.local_asn, self.config.export(), &self.config.advertised);
+        self.rib_in.rib().renew(self.config.policy());
+        self.rib_out.forget();
+        self.rib_out.replace(AdjRibOut::new(
+            self.config.local_asn,
+            self.config.export(),
+            &self.config.advertised,
+        ));
         if let Some(dialled) = self.dialer.quiet() {
             self.outputs.push_back(Output::Close(dialled));
         }

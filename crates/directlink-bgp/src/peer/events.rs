@@ -67,6 +67,8 @@ pub enum Output {
         conn: ConnId,
         reason: DownReason,
         routes_kept: bool,
+        /// What we said at the end, if we did.
+        notification: Option<Bytes>,
     },
     /// An attempt ended before it was a session.
     Failed(DownReason),

@@ -14,7 +14,7 @@
 use super::{
     Capabilities, ConnId, DownReason, Negotiated, PeerConfig, PeerRestart, State, capabilities,
 };
-use crate::{Family, Notification, wire};
+use crate::{Family, Notification, bmp::Opens, wire};
 use bytes::{Bytes, BytesMut};
 use rustbgpd_fsm::{
     Action, Event, NegotiatedSession, SessionState, TimerType, negotiation::validate_open,
@@ -44,6 +44,10 @@ pub(super) struct Session {
     restart_bits: RestartBits,
     /// The capabilities of our OPEN.
     offered: Vec<String>,
+    /// As they were on the wire, for whoever monitors the session.
+    open_sent: Bytes,
+    open_received: Bytes,
+    notification_sent: Option<Bytes>,
 }
 
 /// R and F of our graceful restart capability.
@@ -92,6 +96,9 @@ impl Session {
             unsent: 0,
             restart_bits,
             offered: Vec::new(),
+            open_sent: Bytes::new(),
+            open_received: Bytes::new(),
+            notification_sent: None,
         };
         // Dialling and waiting is the peer's business: its two actions are passed over.
         session.fsm.handle_event(Event::ManualStart);
@@ -136,6 +143,10 @@ impl Session {
             return Ok(None);
         };
         let mut message = self.inbox.split_to(length).freeze();
+        if message.get(KIND_AT) == Some(&OPEN) {
+            // A copy, which keeps no larger buffer alive.
+            self.open_received = Bytes::copy_from_slice(&message);
+        }
         decode_message(&mut message, limit).map(Some)
     }
 
@@ -227,12 +238,28 @@ impl Session {
     }
 
     /// A last message, as the peer wants the session to end.
-    pub(super) fn farewell(&self, notification: &Notification) -> Option<Bytes> {
-        wire::encode(&Message::Notification(notification.to_wire()))
+    pub(super) fn farewell(&mut self, notification: &Notification) -> Option<Bytes> {
+        let bytes = wire::encode(&Message::Notification(notification.to_wire()));
+        self.notification_sent.clone_from(&bytes);
+        bytes
+    }
+
+    pub(super) fn opens(&self) -> Opens {
+        Opens { sent: self.open_sent.clone(), received: self.open_received.clone() }
+    }
+
+    /// The NOTIFICATION of ours that ended it.
+    pub(super) fn last_words(&self) -> Option<Bytes> {
+        self.notification_sent.clone()
     }
 
     fn send(&mut self, now: Duration, message: &Message, effects: &mut Vec<Effect>) {
         if let Some(bytes) = wire::encode(message) {
+            match message {
+                Message::Open(_) => self.open_sent = Bytes::copy_from_slice(&bytes),
+                Message::Notification(_) => self.notification_sent = Some(bytes.clone()),
+                _ => {}
+            }
             self.queued(now, bytes.len());
             effects.push(Effect::Send(bytes));
         }
@@ -336,6 +363,10 @@ fn negotiated(agreed: &NegotiatedSession, offered: &[String]) -> Option<Negotiat
 
 /// A ROUTE-REFRESH is answered once the peer has taken all but this of what it was sent.
 const CONGESTED_BYTES: usize = 64 * 1024;
+
+/// Where a message says what it is, and that it is an OPEN (RFC 4271 §4.1).
+const KIND_AT: usize = 18;
+const OPEN: u8 = 1;
 
 /// 12 bits (RFC 4724 §3).
 const RESTART_TIME_MAX: u16 = 4095;

@@ -8,9 +8,13 @@ use super::routes::Routes;
 use super::sets::{AttributeSets, PackedSetId, SetId};
 use crate::wire::{self, Reach, SetKey};
 use crate::{Attributes, Family, ImportPolicy, Notification, Preference, Refusal};
+use bytes::Bytes;
 use ipnet::{IpNet, Ipv4Net};
 use rustbgpd_wire::UpdateMessage;
-use std::{collections::BinaryHeap, net::Ipv4Addr};
+use std::{
+    collections::{BTreeMap, BinaryHeap},
+    net::Ipv4Addr,
+};
 
 /// A prefix that this peer now offers in another way, or (`None`) no longer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +54,13 @@ pub(crate) struct Applied {
     pub(crate) over_limit: Option<Family>,
 }
 
+/// UPDATEs that say what is known of some prefixes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Retold {
+    pub withdrawn: Vec<Bytes>,
+    pub announced: Vec<Bytes>,
+}
+
 #[derive(Debug)]
 pub(crate) struct AdjRibIn {
     policy: ImportPolicy,
@@ -59,6 +70,10 @@ pub(crate) struct AdjRibIn {
     /// Per family: routes that are not stale, which is what the limit counts.
     fresh: [u32; Family::ALL.len()],
     refused: u32,
+    /// Announcements that were refused since it began.
+    rejected: u32,
+    /// Where somebody watches: prefixes of which anything changed, accepted or not.
+    touched: Option<Vec<IpNet>>,
 }
 
 /// What is known of a prefix. Small on purpose.
@@ -88,7 +103,25 @@ impl AdjRibIn {
             routes: Routes::new(family),
             fresh: [0; Family::ALL.len()],
             refused: 0,
+            rejected: 0,
+            touched: None,
         }
+    }
+
+    /// Everything is forgotten, but for whether it is watched.
+    pub(crate) fn renew(&mut self, policy: ImportPolicy) {
+        let touched = self.touched.take();
+        *self = Self { touched, ..Self::new(policy) };
+    }
+
+    /// From now on what changes is noted down.
+    pub(crate) fn watch(&mut self) {
+        self.touched.get_or_insert_default();
+    }
+
+    /// What was noted down since the last time; one may be named twice.
+    pub(crate) fn take_touched(&mut self) -> Vec<IpNet> {
+        self.touched.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// A session begins with this peer; its identifier breaks ties between paths.
@@ -144,6 +177,9 @@ impl AdjRibIn {
             if was.is_none() != refused.is_none() || (reranked && refused.is_none()) {
                 changes.push((prefix, *entry));
             }
+        }
+        if let Some(touched) = &mut self.touched {
+            touched.extend(changes.iter().map(|(prefix, _)| *prefix));
         }
         self.in_order(changes)
     }
@@ -209,6 +245,36 @@ impl AdjRibIn {
     /// How the peer leads there, if it does and may.
     pub(crate) fn path(&self, prefix: &IpNet) -> Option<Path> {
         self.path_of(&self.routes.get(prefix)?)
+    }
+
+    /// In no order, refused ones included.
+    pub(crate) fn prefixes(&self) -> impl Iterator<Item = IpNet> + '_ {
+        self.routes.iter().map(|(prefix, _)| prefix)
+    }
+
+    /// How often the policy refused something.
+    pub(crate) const fn rejected(&self) -> u32 {
+        self.rejected
+    }
+
+    /// `prefixes` as they are now, as UPDATEs with 4-octet AS numbers. What RFC 7606 treats as
+    /// withdrawn is so here too, before the policy as well.
+    pub(crate) fn retold(&self, prefixes: &[IpNet], only_accepted: bool) -> Retold {
+        let mut by_set: BTreeMap<SetId, Vec<IpNet>> = BTreeMap::new();
+        let mut gone = Vec::new();
+        for prefix in prefixes {
+            let counts = |entry: &Entry| !only_accepted || entry.refused.is_none();
+            let set = self.routes.get(prefix).filter(counts).and_then(|entry| entry.set());
+            match set {
+                Some(set) => by_set.entry(set).or_default().push(*prefix),
+                None => gone.push(*prefix),
+            }
+        }
+        let said = |(set, prefixes): (SetId, Vec<IpNet>)| self.sets.retold(set, &prefixes);
+        Retold {
+            withdrawn: wire::withdraw(&gone),
+            announced: by_set.into_iter().flat_map(said).collect(),
+        }
     }
 
     /// The first so many in order of prefix.
@@ -296,7 +362,9 @@ impl AdjRibIn {
                 self.sets.retain(set);
             }
             self.routes.insert(prefix, entry);
+            self.touch(prefix);
             self.refused += u32::from(refused.is_some());
+            self.rejected = self.rejected.wrapping_add(refused.is_some().into());
             self.refused -= u32::from(old.is_some_and(|old| old.refused.is_some()));
             let offered = |entry: &Entry| entry.set().filter(|_| entry.refused.is_none());
             // A confirmed stale route may rank otherwise: the peer may have a new identifier.
@@ -319,6 +387,7 @@ impl AdjRibIn {
     /// A change is due only if the route was accepted.
     fn remove(&mut self, prefix: &IpNet) -> Option<RouteChange> {
         let entry = self.routes.remove(prefix)?;
+        self.touch(prefix);
         self.refused -= u32::from(entry.refused.is_some());
         if !entry.stale {
             self.fresh[Family::of_net(prefix) as usize] -= 1;
@@ -327,6 +396,12 @@ impl AdjRibIn {
             self.sets.release(set);
         }
         entry.refused.is_none().then_some(RouteChange { prefix: *prefix, path: None })
+    }
+
+    fn touch(&mut self, prefix: &IpNet) {
+        if let Some(touched) = &mut self.touched {
+            touched.push(*prefix);
+        }
     }
 
     fn remove_where(&mut self, goes: impl Fn(&IpNet, &Entry) -> bool) -> Vec<RouteChange> {

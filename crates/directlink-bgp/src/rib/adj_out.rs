@@ -32,13 +32,15 @@ pub(crate) struct AdjRibOut {
     export: Export,
     wanted: BTreeSet<IpNet>,
     told: BTreeSet<IpNet>,
+    /// Where somebody watches: what was said since he last looked.
+    said: Option<Vec<Bytes>>,
 }
 
 impl AdjRibOut {
     pub(crate) fn new(local_asn: Asn, export: Export, prefixes: &BTreeSet<IpNet>) -> Self {
         let family = Family::of(export.next_hop);
         let wanted = prefixes.iter().filter(|net| Family::of_net(net) == family).copied();
-        Self { local_asn, export, wanted: wanted.collect(), told: BTreeSet::new() }
+        Self { local_asn, export, wanted: wanted.collect(), told: BTreeSet::new(), said: None }
     }
 
     /// Takes over the wishes of `new`, keeping what was told. True if the whole table is to be
@@ -46,13 +48,31 @@ impl AdjRibOut {
     pub(crate) fn replace(&mut self, new: Self) -> bool {
         let resend = self.export != new.export || self.local_asn != new.local_asn;
         let told = std::mem::take(&mut self.told);
-        *self = Self { told, ..new };
+        let said = self.said.take();
+        *self = Self { told, said, ..new };
         resend
+    }
+
+    /// From now on what is said is noted down.
+    pub(crate) fn watch(&mut self) {
+        self.said.get_or_insert_default();
+    }
+
+    /// What was noted down since the last time, as UPDATEs with 4-octet AS numbers.
+    pub(crate) fn take_said(&mut self) -> Vec<Bytes> {
+        self.said.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// All that the peer was told, in the same form.
+    pub(crate) fn retold(&self) -> Vec<Bytes> {
+        let all: Vec<_> = self.told.iter().copied().collect();
+        wire::announce(&all, &self.export, self.local_asn, true)
     }
 
     /// The peer knows nothing (a new session).
     pub(crate) fn forget(&mut self) {
         self.told.clear();
+        self.said.as_mut().map(Vec::clear);
     }
 
     /// Messages that lead from what was told to what is wanted.
@@ -75,6 +95,10 @@ impl AdjRibOut {
         let gone: Vec<_> = self.told.difference(&self.wanted).copied().collect();
         self.told.clone_from(&self.wanted);
         let mut messages = wire::withdraw(&gone);
+        if let Some(said) = &mut self.said {
+            said.extend(messages.iter().cloned());
+            said.extend(wire::announce(announced, &self.export, self.local_asn, true));
+        }
         messages.extend(wire::announce(announced, &self.export, self.local_asn, four_octet_as));
         messages
     }

@@ -5,7 +5,7 @@
 //! Nets have one or two sessions, so that asking each of them for a prefix costs less than keeping
 //! what they last said.
 
-use super::{AdjRibIn, Path};
+use super::{AdjRibIn, Path, Retold};
 use ipnet::IpNet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -28,6 +28,22 @@ impl PeerOffers {
     /// In no order.
     pub fn prefixes(&self) -> Vec<IpNet> {
         self.rib().accepted().collect()
+    }
+
+    /// In no order, refused ones included.
+    pub fn all_prefixes(&self) -> Vec<IpNet> {
+        self.rib().prefixes().collect()
+    }
+
+    /// These as they are now, in UPDATEs. The peer waits meanwhile: ask for a thousand at a time.
+    pub fn retold(&self, prefixes: &[IpNet], only_accepted: bool) -> Retold {
+        self.rib().retold(prefixes, only_accepted)
+    }
+
+    /// How many prefixes there are, and how often the policy has refused one.
+    pub fn received_and_rejected(&self) -> (u32, u32) {
+        let rib = self.rib();
+        (rib.counts().received, rib.rejected())
     }
 
     /// A panic elsewhere leaves nothing half-written here that the next session would not replace.

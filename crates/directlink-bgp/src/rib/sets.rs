@@ -7,14 +7,16 @@ use crate::{
     Attributes, ImportPolicy, Origin, Preference, Refusal,
     wire::{self, SetKey},
 };
+use bytes::Bytes;
 use hashbrown::HashTable;
+use ipnet::IpNet;
 use std::{
     hash::{BuildHasher as _, RandomState},
     net::IpAddr,
 };
 
 /// Names a set while at least one prefix uses it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SetId(u32);
 
 /// A set's name or none, in four bytes that need no alignment: there is one for each prefix.
@@ -139,6 +141,12 @@ impl AttributeSets {
 
     pub(crate) fn attributes(&self, id: SetId) -> Option<Attributes> {
         self.sets[id.0 as usize].as_ref()?.attributes()
+    }
+
+    /// UPDATEs that announce `prefixes` with the set, byte by byte as it is kept.
+    pub(crate) fn retold(&self, id: SetId, prefixes: &[IpNet]) -> Vec<Bytes> {
+        let set = self.sets[id.0 as usize].as_ref();
+        set.map_or_else(Vec::new, |set| wire::announce_set(&set.wire, set.next_hop, prefixes))
     }
 
     /// Judges every set anew.

@@ -4,7 +4,9 @@ use super::LogArguments;
 use crate::{config_file::ConfigArgument, memory};
 use anyhow::Result;
 use clap::{Args, value_parser};
-use directlink_agent::{AgentConfig, BfdSettings, KernelConfig, NETNS_DIR, PREFIXES_MAX};
+use directlink_agent::{
+    AgentConfig, BfdSettings, BmpConfig, KernelConfig, NETNS_DIR, PREFIXES_MAX, SflowConfig,
+};
 use directlink_model::ids::RouterName;
 use std::{
     path::{Path, PathBuf},
@@ -56,6 +58,19 @@ pub(crate) struct Arguments {
     /// Prefixes of a family that a BGP peer may announce; at one more its session ends (Cease/1)
     #[arg(long, env = "DIRECTLINK_PREFIXES_MAX", default_value_t = PREFIXES_MAX, value_name = "N", value_parser = value_parser!(u32).range(1..))]
     prefixes_max: u32,
+    /// A BMP station (RFC 7854) that is told of each BGP session and its routes; may be given more
+    /// than once
+    #[arg(long, env = "DIRECTLINK_BMP", value_name = "HOST:PORT", value_delimiter = ',')]
+    bmp: Vec<String>,
+    /// How often BMP stations are told each session's counts
+    #[arg(long, env = "DIRECTLINK_BMP_STATISTICS_SECONDS", default_value_t = 60, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=86400))]
+    bmp_statistics_seconds: u64,
+    /// An sFlow collector that is told what passes on each interface; may be given more than once
+    #[arg(long, env = "DIRECTLINK_SFLOW", value_name = "HOST:PORT", value_delimiter = ',')]
+    sflow: Vec<String>,
+    /// How often sFlow collectors are told
+    #[arg(long, env = "DIRECTLINK_SFLOW_SECONDS", default_value_t = 20, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=3600))]
+    sflow_seconds: u64,
     #[command(flatten)]
     _config: ConfigArgument,
     #[command(flatten)]
@@ -84,6 +99,14 @@ pub(super) fn config(arguments: Arguments) -> Result<AgentConfig> {
         state_dir: arguments.state,
         bfd: BfdSettings::new(bfd_interval, arguments.bfd_multiplier)?,
         prefixes_max: arguments.prefixes_max,
+        bmp: BmpConfig {
+            stations: arguments.bmp,
+            statistics_period: Duration::from_secs(arguments.bmp_statistics_seconds),
+        },
+        sflow: SflowConfig {
+            collectors: arguments.sflow,
+            period: Duration::from_secs(arguments.sflow_seconds),
+        },
         kernel: KernelConfig {
             netns: arguments.netns.map(|netns| namespace(&netns)),
             netns_prefix: arguments.netns_prefix,

@@ -2,27 +2,31 @@
 
 use std::time::Duration;
 
-/// Waits of a second to a few, from short to long.
-#[derive(Debug, Default)]
-pub(super) struct Backoff {
+/// Waits from short to long.
+#[derive(Debug)]
+pub(crate) struct Backoff {
+    first: Duration,
+    longest: Duration,
     failures: u32,
 }
 
-const FIRST: Duration = Duration::from_millis(200);
-const LONGEST: Duration = Duration::from_secs(5);
-/// A stream that lasted so long was a good one.
+/// A connection that lasted so long was a good one.
 const GOOD: Duration = Duration::from_secs(10);
 
 impl Backoff {
-    pub(super) fn ended_after(&mut self, lasted: Duration) {
+    pub(crate) const fn new(first: Duration, longest: Duration) -> Self {
+        Self { first, longest, failures: 0 }
+    }
+
+    pub(crate) fn ended_after(&mut self, lasted: Duration) {
         if lasted >= GOOD {
             self.failures = 0;
         }
     }
 
     /// `chance` in 0 to 1 shortens the wait by up to a half.
-    pub(super) fn next(&mut self, chance: f64) -> Duration {
-        let doubled = FIRST.saturating_mul(1 << self.failures.min(10)).min(LONGEST);
+    pub(crate) fn next(&mut self, chance: f64) -> Duration {
+        let doubled = self.first.saturating_mul(1 << self.failures.min(10)).min(self.longest);
         self.failures = self.failures.saturating_add(1);
         doubled.mul_f64(1.0 - chance.clamp(0.0, 1.0) / 2.0)
     }
@@ -33,8 +37,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_double_to_a_limit_and_a_good_stream_forgets_them() {
-        let mut backoff = Backoff::default();
+    fn waits_double_to_a_limit_and_a_good_connection_forgets_them() {
+        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
         let waits: Vec<_> = (0..7).map(|_| backoff.next(0.0).as_millis()).collect();
         assert_eq!(waits, [200, 400, 800, 1600, 3200, 5000, 5000]);
         backoff.ended_after(Duration::from_secs(1));
