@@ -24,9 +24,10 @@ use directlink_model::{
 };
 use directlink_net::{IpNet, Mac, Mtu, Vlan, Vni};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     net::{IpAddr, Ipv4Addr},
+    sync::OnceLock,
 };
 
 /// One thing to do. Each is idempotent.
@@ -152,6 +153,8 @@ pub(crate) struct Difference {
     pub(crate) changes: Vec<Change>,
     /// What is wanted and cannot be begun, and why.
     pub(crate) blocked: BTreeMap<Subject, String>,
+    /// Of the changes, made when it is first asked for: each interface of thousands asks.
+    subjects: OnceLock<BTreeSet<Subject>>,
 }
 
 /// All that is to be done.
@@ -170,7 +173,8 @@ pub(crate) fn diff(wanted: &Wanted, observed: &Observed) -> Difference {
 
 impl Difference {
     pub(crate) fn is_about(&self, subject: &Subject) -> bool {
-        self.blocked.contains_key(subject) || self.changes.iter().any(|c| c.subject() == *subject)
+        let all = || self.changes.iter().map(Change::subject).collect();
+        self.blocked.contains_key(subject) || self.subjects.get_or_init(all).contains(subject)
     }
 }
 

@@ -9,6 +9,7 @@ mod inventory;
 mod lags;
 mod maintenance;
 mod neighbours;
+mod tags;
 
 pub use crate::quota::Quota;
 use crate::{
@@ -27,6 +28,7 @@ pub use lags::LagFault;
 pub use maintenance::MaintenanceFault;
 pub use neighbours::{GroupFault, RouteFault};
 use std::{net::Ipv4Addr, ops::RangeInclusive};
+pub use tags::TagFault;
 use thiserror::Error;
 
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -47,14 +49,8 @@ pub enum Fault {
     PeerAddresses(#[from] BadPeerAddresses),
     #[error("The provided value ('{range}') for the parameter 'IpRange' is invalid. The block size has to be between {} and {}.", lengths.start(), lengths.end())]
     RangeSize { range: Ipv4Net, lengths: RangeInclusive<u8> },
-    #[error(
-        "The tag key '{0}' is invalid: it has 1 to 255 characters, none of them a control character, and is given once for a resource."
-    )]
-    TagKey(String),
-    #[error(
-        "The value of the tag '{0}' is invalid: it has 0 to 255 characters, none of them a control character."
-    )]
-    TagValue(String),
+    #[error(transparent)]
+    Tag(#[from] TagFault),
 
     // Not there, or not the caller's: the same answer, so that nobody learns of another's objects.
     #[error("The DirectLinkId '{0}' doesn't exist.")]

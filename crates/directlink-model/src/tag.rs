@@ -3,7 +3,7 @@
 //! Connections and interfaces are not among what the OUTSCALE API lets be tagged.
 
 use crate::{
-    fault::Fault,
+    fault::{Fault, TagFault},
     ids::{BadId, GatewayId, NetId, NicId, RouteTableId, SecurityGroupId, SubnetId},
 };
 use std::{fmt, str::FromStr};
@@ -81,11 +81,11 @@ impl Tag {
             text.chars().count() <= Self::LENGTH_MAX && !text.chars().any(char::is_control)
         };
         if self.key.is_empty() || !fits(&self.key) {
-            return Err(Fault::TagKey(self.key.escape_default().to_string()));
+            return Err(TagFault::Key(self.key.escape_default().to_string()).into());
         }
         match fits(&self.value) {
             true => Ok(()),
-            false => Err(Fault::TagValue(self.key.clone())),
+            false => Err(TagFault::Value(self.key.clone()).into()),
         }
     }
 
@@ -95,7 +95,7 @@ impl Tag {
         for (at, tag) in tags.iter().enumerate() {
             tag.check()?;
             if tags[..at].iter().any(|other| other.key == tag.key) {
-                return Err(Fault::TagKey(tag.key.clone()));
+                return Err(TagFault::Key(tag.key.clone()).into());
             }
         }
         Ok(())

@@ -1,3 +1,5 @@
+//! The feed of one station, over a real socket.
+
 use super::*;
 use crate::speaker::fixture::Monitored;
 use tokio::{io::AsyncReadExt as _, net::TcpListener};

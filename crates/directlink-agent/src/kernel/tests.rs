@@ -169,7 +169,7 @@ fn in_a_minute() -> std::time::Instant {
 /// Rounds until nothing is left to do.
 async fn settle(kernel: &KernelThread, wanted: &Wanted) -> usize {
     for round in 0..=3 {
-        let Difference { changes, blocked } = difference(kernel, wanted).await;
+        let Difference { changes, blocked, .. } = difference(kernel, wanted).await;
         assert!(blocked.is_empty(), "{blocked:?}");
         if changes.is_empty() {
             return round;

@@ -164,7 +164,10 @@ impl Case<'_> {
 
     /// "tag 102 (14 frames), untagged (3 frames)"
     fn other_tags(&self) -> String {
-        let strays = self.facts.port.strays.iter().filter(|stray| self.is_recent(stray.last_at));
+        // Before the router had the interface, frames of its own tag were stray too.
+        let own = Some(self.facts.interface.vlan.as_u16());
+        let strays = self.facts.port.strays.iter().filter(|stray| stray.vlan != own);
+        let strays = strays.filter(|stray| self.is_recent(stray.last_at));
         let words = strays.map(|stray| match stray.vlan {
             Some(vlan) => format!("tag {vlan} ({} frames)", stray.frames),
             None => format!("untagged ({} frames)", stray.frames),

@@ -103,6 +103,16 @@ pub(crate) const ROAD: &[Fault] = &[
         "untagged (3 frames)",
     ),
     (
+        "its tag before the interface was there, and nothing since",
+        |w| {
+            w.silent();
+            let vlan = Some(w.interface.vlan.as_u16());
+            w.port.strays = vec![Stray { vlan, frames: 8, last_at: ago(3) }];
+        },
+        Step::Tag,
+        "nor with any other",
+    ),
+    (
         "VLAN interface down",
         |w| {
             w.silent();

@@ -40,7 +40,7 @@ const fn place(fault: &Fault) -> (Kind, &'static str) {
         Fault::AsnOfProvider { .. } => (Wrong, "asn"),
         Fault::PeerAddresses(_) => (Wrong, "customer_address"),
         Fault::RangeSize { .. } | Fault::RangeReserved(_) => (Wrong, "range"),
-        Fault::TagKey(_) | Fault::TagValue(_) | Fault::DuplicateTagKeys(_) => (Wrong, WHOLE),
+        Fault::Tag(_) | Fault::DuplicateTagKeys(_) => (Wrong, WHOLE),
         Fault::NoSuchConnection(_) => (Absent, "connection"),
         Fault::NoSuchLocation(_) => (Absent, "location"),
         Fault::NoSuchGateway(_) | Fault::GatewayNotAvailable(_) => (Absent, "gateway"),

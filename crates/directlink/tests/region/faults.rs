@@ -150,7 +150,7 @@ fn each_fault_is_what_it_says_is_diagnosed_and_ends() -> Result<()> {
     clock::until("the fault to be over", Duration::from_secs(5), || {
         Ok(road.on()?.is_empty().then_some(()))
     })?;
-    await_reach(&road.office, road.cloud.host.address)?;
+    road.await_healthy()?;
     ensure!(json!(road.on()?) == json!([]));
     Ok(())
 }

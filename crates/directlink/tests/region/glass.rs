@@ -169,12 +169,17 @@ fn tcpdump(file: &Path) -> Result<String> {
 fn captures(stage: &Stage) -> Result<()> {
     let Stage { region, interface, fibre, cloud, office, .. } = stage;
     let file = region.dir.join("all.pcapng");
-    let capture = begin(stage, &file, &["--seconds", "4"])?;
+    // One at a time: whichever of two comes first, the other is refused.
+    let capture = clock::until("a second one to be refused", Duration::from_secs(60), || {
+        let mut first = begin(stage, &file, &["--seconds", "4"])?;
+        let words = ["capture", &interface.id, "-w", "/dev/null", "--seconds", "1"];
+        let second = refusal(command(region, 0, &words), "one is running on it already")?;
+        if second.is_none() {
+            first.wait()?;
+        }
+        Ok(second.map(|()| first))
+    })?;
     // While it runs: what is forwarded, what is refused by address, and what the router itself says.
-    let busy = clock::until("one at a time", Duration::from_secs(3), || {
-        let other = command(region, 0, &["capture", &interface.id, "-w", "/dev/null"]);
-        refusal(other, "one is running on it already")
-    });
     run(&["ip", "-n", &fibre.netns, "address", "replace", "192.168.99.1/32", "dev", "lo"])?;
     let to = cloud.host.address.to_string();
     for _ in 0..3 {
@@ -185,7 +190,6 @@ fn captures(stage: &Stage) -> Result<()> {
     }
     let ended = capture.wait_with_output()?;
     ensure!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
-    busy?;
     let (seen, bytes) = (tcpdump(&file)?, fs::read(&file)?);
     let has = |words: &[&str]| seen.lines().any(|line| words.iter().all(|it| line.contains(it)));
     let echo = format!("{COMPUTER} > {to}: ICMP echo request");

@@ -172,8 +172,7 @@ fn text_of(fault: &Fault) -> String {
         | Fault::Group(_)
         | Fault::Inventory(_)
         | Fault::Glass(_)
-        | Fault::TagKey(_)
-        | Fault::TagValue(_)
+        | Fault::Tag(_)
         | Fault::NoSuchAccessKey(_)
         | Fault::TooMany { .. }
         | Fault::NoCapacity { .. }

@@ -16,7 +16,7 @@ use crate::{api::identity::Denied, app::Refusal, auth::AuthError, store, throttl
 use directlink_model::{
     fault::{
         Fault, GlassFault, GroupFault, HostingFault, InventoryFault, LagFault, MaintenanceFault,
-        Quota, RouteFault,
+        Quota, RouteFault, TagFault,
     },
     ids::BadId,
 };
@@ -195,8 +195,7 @@ const fn code_of(fault: &Fault) -> Code {
         Fault::Lag(fault) => code_of_lag(fault),
         Fault::Inventory(fault) => code_of_inventory(fault),
         Fault::Glass(fault) => code_of_glass(fault),
-        Fault::TagKey(_) => Code(4069),
-        Fault::TagValue(_) => Code(4071),
+        Fault::Tag(fault) => code_of_tag(fault),
         Fault::SecurityGroupElsewhere { .. } => Code(4086), // network-mismatch
         Fault::NoSuchSubregion(_) => Code(5009),
         Fault::NoSuchSecurityGroup(_) => Code(5020),
@@ -241,6 +240,13 @@ const fn code_of(fault: &Fault) -> Code {
         Fault::NoCapacity { .. } => Code(10001),
         Fault::SubnetFull(_) => Code(10021), // too-many-private-ips
         Fault::TooMany { what, .. } => code_of_quota(*what),
+    }
+}
+
+const fn code_of_tag(fault: &TagFault) -> Code {
+    match fault {
+        TagFault::Key(_) => Code(4069),
+        TagFault::Value(_) => Code(4071),
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::{app::Refusal, store};
 use directlink_model::fault::{
     Fault, GlassFault, GroupFault, HostingFault, InventoryFault, LagFault, MaintenanceFault,
-    RouteFault,
+    RouteFault, TagFault,
 };
 use http::StatusCode;
 use std::borrow::Cow;
@@ -141,8 +141,7 @@ const fn code_of(fault: &Fault) -> (StatusCode, &'static str) {
         Fault::Lag(fault) => code_of_lag(fault),
         Fault::Inventory(fault) => code_of_inventory(fault),
         Fault::Glass(fault) => code_of_glass(fault),
-        Fault::TagKey(_) => (BAD, "tag_key"),
-        Fault::TagValue(_) => (BAD, "tag_value"),
+        Fault::Tag(fault) => code_of_tag(fault),
         Fault::NoSuchAccessKey(_) => (GONE, "no_such_access_key"),
         Fault::TooMany { .. } => (CONFLICT, "too_many"),
         Fault::NoCapacity { .. } => (CONFLICT, "no_capacity"),
@@ -196,6 +195,13 @@ const fn code_of_hosting(fault: &HostingFault) -> (StatusCode, &'static str) {
         HostingFault::OneInterface { .. } => (CONFLICT, "one_interface"),
         HostingFault::NoLetter(_) => (CONFLICT, "no_letter"),
         HostingFault::InterfaceStays { .. } => (CONFLICT, "interface_stays"),
+    }
+}
+
+const fn code_of_tag(fault: &TagFault) -> (StatusCode, &'static str) {
+    match fault {
+        TagFault::Key(_) => (BAD, "tag_key"),
+        TagFault::Value(_) => (BAD, "tag_value"),
     }
 }
 

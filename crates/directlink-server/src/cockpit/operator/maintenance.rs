@@ -96,7 +96,7 @@ pub(in crate::cockpit) async fn plan(
     let target = complaints.take("target", Target::read(kind, name.trim()));
     let mut moment = |field: &'static str| match form.text(field) {
         "" => None,
-        text => complaints.take(field, text.parse::<Timestamp>()),
+        text => complaints.take(field, read_moment(text)),
     };
     let (from, until) = (moment("from"), moment("until"));
     let Some(target) = target.filter(|_| complaints.is_empty()) else {
@@ -113,6 +113,10 @@ pub(in crate::cockpit) async fn plan(
         }
         Err(error) => Err(error.into()),
     }
+}
+
+fn read_moment(text: &str) -> Result<Timestamp, String> {
+    text.parse().map_err(|_| format!("'{text}' is no moment, as 2026-03-01T22:00:00Z is."))
 }
 
 pub(in crate::cockpit) async fn act(
