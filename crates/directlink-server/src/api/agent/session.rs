@@ -8,9 +8,13 @@ use crate::{
 use directlink_channel::{FromRouter, Hello, Plan, ToRouter, from_router::Message, to_router};
 use directlink_model::{connection::PortRef, ids::RouterName, plan::Scope, report::PortReport};
 use std::collections::BTreeMap;
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, watch},
+};
 use tonic::Streaming;
 use tracing::{error, warn};
+use uuid::Uuid;
 
 pub(super) struct Session {
     listener: Listener,
@@ -22,11 +26,20 @@ pub(super) struct Session {
 struct Attached {
     app: App,
     router: RouterName,
+    stream: Uuid,
 }
 
 impl Drop for Attached {
     fn drop(&mut self) {
-        self.app.parts().agents.detach(&self.router);
+        self.app.parts().agents.detach(&self.router, self.stream);
+        let (app, router, stream) = (self.app.clone(), self.router.clone(), self.stream);
+        let Ok(runtime) = Handle::try_current() else { return };
+        runtime.spawn(async move {
+            if let Err(error) = app.detached(&router, stream).await {
+                // Others see it in a moment, as nothing is heard of it any more.
+                warn!(%router, error = &error as &dyn std::error::Error, "cannot say that its agent left");
+            }
+        });
     }
 }
 
@@ -48,11 +61,13 @@ impl Session {
             warn!(%router, "its agent holds later plans than ours: ours are numbered above them");
             write_tx!(app, false, Error, |tx| { reconcile::adopt(tx, &router, &held, now).await })?;
         }
-        let changed = app.parts().agents.attach(&router, &hello.build, now);
-        let attached = Attached { app: app.clone(), router: router.clone() };
-        let stop = app.parts().stop.subscribe();
+        let stream = Uuid::now_v7();
+        app.attached(&router, stream, &hello.build).await?;
+        let changed = app.parts().agents.attach((&router, stream), &hello.build, now);
+        let attached = Attached { app: app.clone(), router: router.clone(), stream };
+        let drain = app.parts().drain.subscribe();
         let teller =
-            Teller { app: app.clone(), router: router.clone(), held, outbound, changed, stop };
+            Teller { app: app.clone(), router: router.clone(), held, outbound, changed, drain };
         Ok(Self { listener: Listener { app, router }, teller, _attached: attached })
     }
 
@@ -79,7 +94,7 @@ struct Teller {
     held: BTreeMap<Scope, u64>,
     outbound: mpsc::Sender<ToRouter>,
     changed: watch::Receiver<()>,
-    stop: watch::Receiver<bool>,
+    drain: watch::Receiver<bool>,
 }
 
 impl Teller {
@@ -92,7 +107,7 @@ impl Teller {
             }
             tokio::select! {
                 _ = self.changed.changed() => {}
-                _ = self.stop.wait_for(|stop| *stop) => return Ok("the server stops".into()),
+                _ = self.drain.wait_for(|drain| *drain) => return Ok("the server stops".into()),
                 () = self.outbound.closed() => return Ok("the agent is gone".into()),
             }
         }
@@ -100,17 +115,19 @@ impl Teller {
 
     /// Whether the agent is still there.
     async fn send_what_differs(&mut self) -> Result<bool, Error> {
-        let mut db = self.app.parts().store.reader().await?;
-        let wanted = plans::generations(&mut db, &self.router).await?;
-        drop(db);
+        let store = &self.app.parts().store;
+        let wanted = store
+            .in_time(async { plans::generations(&mut *store.reader().await?, &self.router).await });
+        let wanted: BTreeMap<Scope, u64> = wanted.await?;
         for (scope, generation) in wanted {
             if self.held.get(&scope) == Some(&generation) {
                 continue;
             }
-            let mut db = self.app.parts().store.reader().await?;
-            let stored = plans::stored(&mut db, &self.router, &scope).await?;
-            drop(db);
-            let Some(stored) = stored else { continue };
+            let stored = store.in_time(async {
+                plans::stored(&mut *store.reader().await?, &self.router, &scope).await
+            });
+            let stored: Result<_, Error> = stored.await;
+            let Some(stored) = stored? else { continue };
             let plan = Plan {
                 scope: scope.to_string(),
                 generation: stored.generation,
@@ -139,7 +156,9 @@ impl Listener {
                 Ok(Some(message)) => match self.take(message).await {
                     Ok(()) => {}
                     // On its next stream the agent tells everything.
-                    Err(ReportError::Untold(why)) => return Ok(why.to_string()),
+                    Err(why @ (ReportError::Untold(_) | ReportError::Superseded)) => {
+                        return Ok(why.to_string());
+                    }
                     Err(ReportError::Store(error)) => return Err(error),
                 },
                 Ok(None) => return Ok("the agent closed it".into()),
@@ -177,9 +196,11 @@ impl Listener {
         };
         let answer = Answer { generation, failure };
         let now = self.app.now();
-        let mut db = self.app.parts().store.reader().await?;
-        let known = plans::answer(&mut db, &self.router, &scope).await?;
-        drop(db);
+        let store = &self.app.parts().store;
+        let known = store.in_time(async {
+            plans::answer(&mut *store.reader().await?, &self.router, &scope).await
+        });
+        let known: Option<Answer> = known.await?;
         if known.as_ref() == Some(&answer) {
             return Ok(());
         }
