@@ -17,6 +17,7 @@ mod address;
 pub(crate) mod api_logs;
 pub(crate) mod bgp_peers;
 pub(crate) mod connections;
+pub mod copy;
 pub(crate) mod editions;
 pub(crate) mod failover_tests;
 pub(crate) mod figures;

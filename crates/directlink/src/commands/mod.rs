@@ -14,6 +14,7 @@ mod nets;
 mod operator;
 mod serve;
 mod sites;
+mod store;
 mod wait;
 mod watch;
 
@@ -44,6 +45,9 @@ enum Command {
     Serve(Box<serve::Arguments>),
     /// Run the agent of one DirectLink router
     Agent(agent::Arguments),
+    /// Copy a Region's database, save it to a file, and restore it
+    #[command(subcommand)]
+    Store(store::StoreCommand),
     #[command(flatten)]
     Operator(operator::OperatorCommand),
     /// Look again and again at what another command reads
@@ -79,6 +83,7 @@ fn run(line: CommandLine) -> Result<ExitCode> {
         Command::Lab(command) => lab::run(command),
         Command::Serve(arguments) => serve::run(*arguments).map(|()| ExitCode::SUCCESS),
         Command::Agent(arguments) => agent::run(arguments).map(|()| ExitCode::SUCCESS),
+        Command::Store(command) => store::run(command).map(|()| ExitCode::SUCCESS),
         Command::Operator(command) => operator::run(command).map(|()| ExitCode::SUCCESS),
         Command::Watch(arguments) => watch::run(arguments).map(|()| ExitCode::SUCCESS),
         Command::Completion(arguments) => {
