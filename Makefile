@@ -53,12 +53,18 @@ fmt: setup ## is every file formatted?
 lint: setup ## clippy; a warning is an error
 	cargo clippy --workspace --all-targets -- --deny warnings
 
+# Those of the server that have a store run on PostgreSQL as well.
+ON_POSTGRES := package(directlink-server) & test(/^(api|app|cockpit|mail|reconcile|store)::/)
+
 # nextest runs a process per test; where it is missing, cargo's own runner does. Documentation tests are only cargo's.
-unit: setup ## the Rust tests: pure, packets, and labs with BIRD, FRR and GoBGP
+unit: setup ## the Rust tests: pure, packets, labs with BIRD, FRR and GoBGP; the server's on both stores
 	@if cargo nextest --version >/dev/null 2>&1; then \
-	    set -x; cargo nextest run --workspace; cargo test --workspace --doc; \
+	    set -x; scripts/with-postgres cargo nextest run --workspace; \
+	    DIRECTLINK_TEST_STORE=postgres scripts/with-postgres cargo nextest run --workspace -E '$(ON_POSTGRES)'; \
+	    cargo test --workspace --doc; \
 	else \
-	    set -x; cargo test --workspace; \
+	    set -x; scripts/with-postgres cargo test --workspace; \
+	    DIRECTLINK_TEST_STORE=postgres scripts/with-postgres cargo test --package directlink-server --lib; \
 	fi
 
 kernel-test: setup ## the packet programs on Debian 12's kernel, in an emulated machine

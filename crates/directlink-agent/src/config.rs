@@ -14,8 +14,8 @@ pub const PREFIXES_MAX: u32 = 100;
 #[derive(Clone, Debug)]
 pub struct AgentConfig {
     pub router: RouterName,
-    /// `https://host:port` of the server's agent channel.
-    pub server: String,
+    /// `https://host:port` of the agent channel of each server; where one does not answer, the next is dialled.
+    pub servers: Vec<String>,
     /// Holds `ca.pem`, `cert.pem` (the router's name is its common name) and `key.pem`.
     pub identity_dir: PathBuf,
     /// Holds the ledger; must survive a reboot.

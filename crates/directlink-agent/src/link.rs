@@ -90,8 +90,10 @@ impl Link {
         let (to_server, outbox) = mpsc::channel(QUEUE);
         let (inbox, from_server) = mpsc::channel(QUEUE);
         let (held, holds) = watch::channel(held);
-        let task =
-            tokio::spawn(Dialler { config, outbox, inbox, holds, stream: Stream::default() }.run());
+        // Agents spread over the servers.
+        let turn = rand::random_range(0..config.servers.len().max(1));
+        let stream = Stream::default();
+        let task = tokio::spawn(Dialler { config, outbox, inbox, holds, stream, turn }.run());
         Self { to_server, stream: Stream::default(), from_server, held, task }
     }
 
@@ -134,6 +136,8 @@ struct Dialler {
     holds: watch::Receiver<HeldScopes>,
     /// The last.
     stream: Stream,
+    /// Which server's turn it is.
+    turn: usize,
 }
 
 impl Dialler {
@@ -148,10 +152,17 @@ impl Dialler {
                 return;
             }
             let wait = backoff.next(rand::random());
-            tracing::info!(server = self.config.server, %error, wait_ms = wait.as_millis(),
+            tracing::info!(server = self.server(), %error, wait_ms = wait.as_millis(),
                 "not attached to the server; forwarding goes on");
+            self.turn = self.turn.wrapping_add(1);
             self.discard_for(wait).await;
         }
+    }
+
+    /// Whose turn it is.
+    fn server(&self) -> &str {
+        let servers = &self.config.servers;
+        servers.get(self.turn % servers.len().max(1)).map_or("", String::as_str)
     }
 
     /// One stream, from dial to end.
@@ -186,11 +197,11 @@ impl Dialler {
             let path = self.config.identity_dir.join(name);
             fs::read(&path).map_err(|source| LinkError::Identity { path, source })
         };
-        let failed = |source| LinkError::Connect { server: self.config.server.clone(), source };
+        let failed = |source| LinkError::Connect { server: self.server().to_owned(), source };
         let tls = ClientTlsConfig::new()
             .ca_certificate(Certificate::from_pem(read("ca.pem")?))
             .identity(Identity::from_pem(read("cert.pem")?, read("key.pem")?));
-        Endpoint::from_shared(self.config.server.clone())
+        Endpoint::from_shared(self.server().to_owned())
             .and_then(|endpoint| endpoint.tls_config(tls))
             .map_err(failed)?
             .connect_timeout(CONNECT_TIMEOUT)
@@ -208,7 +219,7 @@ impl Dialler {
         mut inbound: Streaming<ToRouter>,
         outbound: mpsc::Sender<FromRouter>,
     ) -> LinkError {
-        tracing::info!(server = self.config.server, "attached to the server");
+        tracing::info!(server = self.server(), "attached to the server");
         self.stream.0 += 1;
         if self.inbox.send(FromServer::Attached(self.stream)).await.is_err() {
             return LinkError::Ended;

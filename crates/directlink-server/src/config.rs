@@ -1,6 +1,6 @@
 //! What an operator may choose. Every value has a default that works.
 
-use crate::{mail::Mailbox, throttle::Limit};
+use crate::{mail::Mailbox, store::Address, throttle::Limit};
 use directlink_model::{location::Region, quota::Quota};
 use jiff::SignedDuration;
 use secrecy::SecretString;
@@ -15,6 +15,8 @@ use std::{
 pub struct ServeConfig {
     /// Database, certificate authority and the operator's token live here, for their owner's eyes.
     pub state_dir: PathBuf,
+    /// Where the facts are. `None`: in a file in the state directory.
+    pub store: Option<Address>,
     pub region: Region,
     /// The clock can be moved on by the operator: for labs.
     pub virtual_clock: bool,
@@ -29,6 +31,8 @@ pub struct ServeConfig {
     pub public_url: Option<String>,
     pub rules: Rules,
     pub pace: Pace,
+    /// Told to stop, it goes on for so long, and says that it is about to.
+    pub drain: Duration,
 }
 
 impl ServeConfig {
@@ -36,6 +40,7 @@ impl ServeConfig {
     pub fn new(state_dir: PathBuf, region: Region) -> Self {
         Self {
             state_dir,
+            store: None,
             region,
             virtual_clock: false,
             listen: Listen::default(),
@@ -46,6 +51,7 @@ impl ServeConfig {
             public_url: None,
             rules: Rules::default(),
             pace: Pace::default(),
+            drain: Duration::ZERO,
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     mail::{self, Mailbox, Mailer, Post},
     metrics::{self, Requests},
     reconcile::{self, Agents},
-    store::{self, Store, sites},
+    store::{self, Address, Store, sites},
 };
 use axum::{Router, serve::ListenerExt};
 use jiff::SignedDuration;
@@ -67,14 +67,18 @@ pub struct Running {
     /// As bound: no port 0 any more.
     pub listening: Listen,
     pub operator_token: SecretString,
+    drain: Duration,
     servers: Vec<JoinHandle<()>>,
-    /// The reconcile loop, and the writers of the log of calls and of figures.
-    loops: [JoinHandle<()>; 3],
+    /// The reconcile loop, the ear for other servers and the herald to them, and the writers of the log of calls and of figures.
+    loops: [JoinHandle<()>; 5],
 }
 
 impl Running {
-    /// Takes no new requests, ends those that run, and closes the store.
+    /// Says that it is about to stop, for as long as load balancers need to hear it. Then takes no new requests, ends
+    /// those that run, and closes the store.
     pub async fn stop(self) {
+        self.app.parts().drain.send_replace(true);
+        tokio::time::sleep(self.drain).await;
         self.app.parts().stop.send_replace(true);
         for mut server in self.servers {
             // Whoever holds a request open for longer is cut off. A panic has been told already.
@@ -128,11 +132,21 @@ pub async fn serve(config: ServeConfig) -> Result<Running, Error> {
     // Among those that end what they are at.
     servers.push(tokio::spawn(mail::run(app.clone(), mailer)));
     let reconciler = tokio::spawn(reconcile::run(app.clone(), config.pace));
+    let herald = tokio::spawn(reconcile::fleet::run(app.clone()));
+    let ear = tokio::spawn(reconcile::hear(app.clone()));
     let logger = tokio::spawn(api_logs::run(app.clone()));
     let meter = tokio::spawn(figures::run(app.clone()));
     info!(region = %config.region.name, api = %listening.api, operator = %listening.operator,
           agents = %listening.agents, "serving");
-    Ok(Running { app, listening, operator_token, servers, loops: [reconciler, logger, meter] })
+    let drain = config.drain;
+    Ok(Running {
+        app,
+        listening,
+        operator_token,
+        drain,
+        servers,
+        loops: [reconciler, ear, herald, logger, meter],
+    })
 }
 
 async fn open(
@@ -140,7 +154,8 @@ async fn open(
     operator_token: SecretString,
     links: Links,
 ) -> Result<App, Error> {
-    let store = Store::open(&config.state_dir.join("region.db")).await?;
+    let own = || Address::Sqlite(config.state_dir.join("region.db"));
+    let store = Store::open(&config.store.clone().unwrap_or_else(own)).await?;
     let clock = match config.virtual_clock {
         false => Clock::real(),
         true => {
@@ -163,6 +178,7 @@ async fn open(
         figures: crate::app::Figures::default(),
         wake: Notify::new(),
         wake_mail: Notify::new(),
+        drain: watch::Sender::new(false),
         stop: watch::Sender::new(false),
     }))
 }

@@ -147,25 +147,55 @@ impl Rate {
 #[derive(Debug)]
 pub struct Throttle<K> {
     limit: Limit,
+    /// Other servers count the same callers.
+    is_shared: bool,
     buckets: Mutex<Buckets<K>>,
 }
 
 const BUCKETS_MAX: usize = 10_000;
+/// Whoever has spent less than this part of a burst is not told of.
+const LITTLE: i32 = 8;
 const SWEEP_EVERY: SignedDuration = SignedDuration::from_secs(1);
 
 /// When each is full; one that is not here is.
 #[derive(Debug)]
 struct Buckets<K> {
     full_at: HashMap<K, Timestamp>,
+    /// Calls that other servers have not heard of.
+    untold: HashMap<K, u32>,
     /// The one of all who found no room for their own.
     others_full_at: Option<Timestamp>,
     swept_at: Option<Timestamp>,
 }
 
-impl<K: Eq + Hash> Throttle<K> {
-    pub fn new(limit: Limit) -> Self {
-        let buckets = Buckets { full_at: HashMap::new(), others_full_at: None, swept_at: None };
-        Self { limit, buckets: Mutex::new(buckets) }
+impl<K: Clone + Eq + Hash> Throttle<K> {
+    pub fn new(limit: Limit, is_shared: bool) -> Self {
+        let (full_at, untold) = (HashMap::new(), HashMap::new());
+        let buckets = Buckets { full_at, untold, others_full_at: None, swept_at: None };
+        Self { limit, is_shared, buckets: Mutex::new(buckets) }
+    }
+
+    /// What callers have spent that other servers have not heard of; those who call little are not told of.
+    pub fn take_spent(&self, now: Timestamp) -> Vec<(K, SignedDuration)> {
+        let Limit::Rate(rate) = self.limit else { return Vec::new() };
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let untold = std::mem::take(&mut buckets.untold);
+        let hurries =
+            |who: &K| rate.owed(buckets.full_at.get(who).copied(), now) * LITTLE > rate.whole();
+        let spent =
+            |calls: u32| rate.each().saturating_mul(i32::try_from(calls).unwrap_or(i32::MAX));
+        let told = untold.into_iter().filter(|(who, _)| hurries(who));
+        told.map(|(who, calls)| (who, spent(calls))).collect()
+    }
+
+    /// When a caller's bucket is full, with what they have spent at all servers.
+    pub fn learn(&self, who: K, full_at: Timestamp, now: Timestamp) {
+        let Limit::Rate(rate) = self.limit else { return };
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        // No longer than from empty.
+        let full_at = now + rate.owed(Some(full_at), now);
+        let own = buckets.full_at.entry(who).or_insert(full_at);
+        *own = full_at.max(*own);
     }
 
     /// Whether there is room for a call. Spends nothing.
@@ -193,6 +223,9 @@ impl<K: Eq + Hash> Throttle<K> {
         let room = rate.room(owed);
         let owed = if spend && room.is_ok() { owed + rate.each() } else { owed };
         let full_at = owed.is_positive().then(|| now + owed);
+        if self.is_shared && own && spend && room.is_ok() {
+            *buckets.untold.entry(who.clone()).or_default() += 1;
+        }
         match (own, full_at) {
             (true, Some(at)) => drop(buckets.full_at.insert(who, at)),
             (true, None) => drop(buckets.full_at.remove(&who)),
@@ -228,7 +261,7 @@ mod tests {
     #[test]
     fn a_burst_then_the_rate_and_each_refusal_says_when() {
         // 4 a second, 3 at once.
-        let throttle = Throttle::new(Limit::per_second(4, 3));
+        let throttle = Throttle::new(Limit::per_second(4, 3), false);
         for (ms, wait_ms) in [
             (0, None),
             (0, None),
@@ -257,8 +290,27 @@ mod tests {
     }
 
     #[test]
+    fn servers_that_tell_each_other_grant_no_more_than_one() {
+        let limit = Limit::per_second(10, 100);
+        let [one, other] = [(); 2].map(|()| Throttle::new(limit, true));
+        for _ in 0..60 {
+            one.spend("A", at(0)).unwrap();
+        }
+        for _ in 0..5 {
+            one.spend("B", at(0)).unwrap();
+        }
+        let spent = one.take_spent(at(0));
+        assert_eq!(spent, [("A", SignedDuration::from_secs(6))], "B calls little");
+        assert!(one.take_spent(at(0)).is_empty(), "it was told");
+        other.learn("A", at(6000), at(0));
+        assert_eq!((0..100).filter(|_| other.spend("A", at(0)).is_ok()).count(), 40);
+        other.learn("B", at(60_000), at(0));
+        assert_eq!(other.spend("B", at(100)), Ok(()), "nobody waits longer than from empty");
+    }
+
+    #[test]
     fn asking_for_room_spends_none() {
-        let throttle = Throttle::new(Limit::per_second(1, 1));
+        let throttle = Throttle::new(Limit::per_second(1, 1), false);
         for _ in 0..3 {
             assert_eq!(throttle.room(1, at(0)), Ok(()));
         }
@@ -269,14 +321,14 @@ mod tests {
 
     #[test]
     fn off_refuses_nothing_and_keeps_nothing() {
-        let throttle = Throttle::new(Limit::Off);
+        let throttle = Throttle::new(Limit::Off, false);
         assert!((0..10_000).all(|_| throttle.spend(1, at(0)).is_ok()));
         assert!(throttle.buckets.lock().unwrap().full_at.is_empty());
     }
 
     #[test]
     fn made_up_callers_cannot_fill_the_memory_and_share_what_is_left() {
-        let throttle = Throttle::new(Limit::per_second(1, 2));
+        let throttle = Throttle::new(Limit::per_second(1, 2), false);
         let crowd = u32::try_from(BUCKETS_MAX).unwrap();
         assert!((0..crowd).all(|n| throttle.spend(n, at(0)).is_ok()));
         let newcomers = (crowd..crowd + 50).filter(|n| throttle.spend(*n, at(1)).is_ok());

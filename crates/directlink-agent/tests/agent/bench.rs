@@ -63,7 +63,7 @@ impl Bench {
         AgentConfig {
             bfd: BfdSettings::default(),
             router: "par1-r1".parse().unwrap(),
-            server: url(server),
+            servers: vec![url(server)],
             identity_dir: self.dir.path().to_owned(),
             state_dir: self.dir.path().join("state"),
             prefixes_max: PREFIXES_MAX,

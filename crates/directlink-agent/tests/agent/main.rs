@@ -130,6 +130,30 @@ async fn it_starts_without_a_server_and_changes_nothing_that_is_right() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_gone_is_left_for_the_next_and_plans_go_on() {
+    let bench = Bench::new();
+    let authority = Authority::new();
+    authority.write_identity(bench.dir.path());
+    let mut one = Server::start(authority.clone()).await;
+    let mut other = Server::start(authority).await;
+    let mut config = bench.config(one.address);
+    config.servers.push(server::url(other.address));
+    let _agent = Process::start(config);
+    // Whichever it has dialled dies; it comes to the one that is left, and says what it holds.
+    let (first, mut left) = tokio::select! {
+        _ = one.hello() => (one, other),
+        _ = other.hello() => (other, one),
+    };
+    let mut first = first;
+    first.send("port/p0", 42, &port(&[]));
+    first.ack("port/p0", 42).await;
+    first.kill().await;
+    assert_eq!(left.hello().await.get("port/p0"), Some(&42));
+    left.send("port/p0", 43, &port(&[]));
+    left.ack("port/p0", 43).await;
+}
+
+#[tokio::test]
 async fn a_ledger_that_cannot_be_read_leaves_the_kernel_as_it_is() {
     let (bench, mut server, agent) = attached().await;
     server.send(NET, 3, &net());

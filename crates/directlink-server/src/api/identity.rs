@@ -8,7 +8,7 @@
 //! The one place where `auth` (pure) meets the store. Time is the machine's own, never a lab's
 //! virtual clock, which no client could follow.
 
-use super::{Front, Incoming, Proven, remote::neighbourhood};
+use super::{Front, Incoming, Proven, guard::Standing, remote::neighbourhood};
 use crate::{
     auth::{AuthError, basic::Login, sigv4::Claim},
     store,
@@ -93,7 +93,8 @@ async fn by_signature(
     let parts = incoming.parts();
     let claim = Claim::read(&parts, now)?;
     let key = claim.access_key();
-    if front.guard.lockout.is_locked(key, now) {
+    let standing = front.guard.standing(&front.app, key, now).await?;
+    if standing.is_locked {
         return Err(AuthError::Locked.into());
     }
     let Some(credential) = front.app.credential(key).await?.filter(|c| c.usable) else {
@@ -101,31 +102,34 @@ async fn by_signature(
         let _ = claim.check(&parts, &SecretKey::new(String::new()));
         return Err(AuthError::UnknownKey.into());
     };
-    count(front, key, now, claim.check(&parts, &credential.secret))?;
+    count(front, (key, standing), now, claim.check(&parts, &credential.secret)).await?;
     let account = credential.account;
     let _ = incoming.proven.set(Proven { account, access_key: Some(key.to_owned()) });
     Ok(Caller { account })
 }
 
 async fn by_password(front: &Front, login: &Login, now: Timestamp) -> Result<Caller, Denied> {
-    if front.guard.lockout.is_locked(&login.email, now) {
+    let standing = front.guard.standing(&front.app, &login.email, now).await?;
+    if standing.is_locked {
         return Err(AuthError::Locked.into());
     }
     let account = front.app.login(&login.email, login.password.expose_secret()).await?;
-    let account = count(front, &login.email, now, account.ok_or(AuthError::WrongPassword))?;
+    let account = account.ok_or(AuthError::WrongPassword);
+    let account = count(front, (&login.email, standing), now, account).await?;
     Ok(Caller { account })
 }
 
-fn count<T>(
+async fn count<T>(
     front: &Front,
-    credential: &str,
+    (credential, standing): (&str, Standing),
     now: Timestamp,
     checked: Result<T, AuthError>,
-) -> Result<T, AuthError> {
+) -> Result<T, Denied> {
+    let (app, guard) = (&front.app, &front.guard);
     match &checked {
-        Ok(_) => front.guard.lockout.forgive(credential),
-        Err(error) if error.is_wrong_secret() => front.guard.lockout.count_wrong(credential, now),
+        Ok(_) => guard.forgive(app, credential, standing).await?,
+        Err(error) if error.is_wrong_secret() => guard.count_wrong(app, credential, now).await?,
         Err(_) => {}
     }
-    checked
+    Ok(checked?)
 }

@@ -7,6 +7,7 @@
 //!   POST /directlink/v1/X                        oapi/own   ours, in the OUTSCALE API's manner
 //!   …    /cockpit/…                              ../cockpit  the same for a browser
 //!   …    /operator/v1/…  bearer token            operator   ours, on its own listener
+//!   GET  /live, /ready                            health     for load balancers, on both
 //!   gRPC, mutual TLS, its own listener           agent
 //! ```
 //!
@@ -17,6 +18,8 @@
 pub mod agent;
 mod aws;
 mod calls;
+mod guard;
+mod health;
 mod identity;
 mod oapi;
 mod operator;
@@ -27,13 +30,7 @@ mod testing;
 mod throttle_tests;
 mod what_if;
 
-use crate::{
-    app::App,
-    auth::{Parts, lockout::Lockout},
-    cockpit,
-    config::Doors,
-    throttle::Throttle,
-};
+use crate::{app::App, auth::Parts, cockpit, config::Doors, store, throttle::Throttle};
 use axum::{
     Router,
     body::Body,
@@ -44,11 +41,14 @@ use axum::{
 use bytes::Bytes;
 use calls::Api;
 use directlink_model::ids::AccountId;
+pub(crate) use guard::Guard;
 use http::{HeaderMap, Method, StatusCode, header, uri::Uri};
 use std::{
     net::{IpAddr, SocketAddr},
     sync::{Arc, OnceLock},
+    time::Duration,
 };
+use tokio::time::timeout;
 use uuid::Uuid;
 
 /// The largest body that is read. The longest honest one is a few kilobytes.
@@ -57,20 +57,40 @@ const BODY_MAX: usize = 1 << 20;
 /// Both customer dialects and Cockpit on one listener. A clone of the router, on a second listener, serves as
 /// an address of the AWS face alone, and counts wrong signatures together with the first.
 pub fn front(app: App, doors: Doors) -> Router {
-    let guard = Guard {
-        lockout: Arc::default(),
-        addresses: Arc::new(Throttle::new(doors.address_rate)),
-        trusted_proxies: doors.trusted_proxies.into(),
-    };
-    let pages = cockpit::customers(app.clone(), guard.clone());
-    let front = Front { app, guard, accounts: Throttle::new(doors.account_rate) };
+    let is_shared = app.parts().store.is_shared();
+    let addresses = Throttle::new(doors.address_rate, is_shared);
+    let guard = Guard::new(addresses, doors.trusted_proxies);
+    let accounts = Arc::new(Throttle::new(doors.account_rate, is_shared));
+    if is_shared {
+        let (accounts, addresses) = (Arc::clone(&accounts), Arc::clone(&guard.addresses));
+        tokio::spawn(guard::share_calls(app.clone(), accounts, addresses));
+    }
+    let pages = cockpit::customers(app.clone(), guard.clone()).merge(health::route(app.clone()));
+    let front = Front { app, guard, accounts };
     Router::new().fallback(customers).with_state(Arc::new(front)).merge(pages)
 }
 
 /// The operator's API under `/operator/v1` and its pages, for a listener that customers do not reach.
 pub fn operator(app: App) -> Router {
-    let pages = cockpit::operators(app.clone());
+    let pages = cockpit::operators(app.clone()).merge(health::route(app.clone()));
     Router::new().route("/operator/{*path}", any(operators)).with_state(app).merge(pages)
+}
+
+/// A request that finds the database gone, or another node of it, is served so often.
+const ATTEMPTS: u32 = 3;
+/// A read of a database that several servers share takes no longer, or the database has gone and says nothing.
+const READ_WITHIN: Duration = Duration::from_secs(10);
+
+/// Marks an answer that says that nothing was done, because the database was lost: it may go well now.
+#[derive(Clone, Copy, Debug)]
+struct Unserved;
+
+impl Unserved {
+    fn mark(response: &mut Response, error: &store::Error) {
+        if matches!(error, store::Error::Lost(_) | store::Error::Late) {
+            response.extensions_mut().insert(Self);
+        }
+    }
 }
 
 /// What customers' requests are answered with.
@@ -78,16 +98,7 @@ struct Front {
     app: App,
     guard: Guard,
     /// Calls of each account.
-    accounts: Throttle<AccountId>,
-}
-
-/// What slows down those who guess; shared by every door that customers have. Cheap to clone.
-#[derive(Clone)]
-pub(crate) struct Guard {
-    pub(crate) lockout: Arc<Lockout>,
-    /// Calls from each address that nobody has proved to be behind.
-    pub(crate) addresses: Arc<Throttle<IpAddr>>,
-    pub(crate) trusted_proxies: Arc<[IpAddr]>,
+    accounts: Arc<Throttle<AccountId>>,
 }
 
 /// A whole request, and the number that we give it.
@@ -151,18 +162,45 @@ async fn customers(State(front): State<Arc<Front>>, request: Request<Body>) -> R
     match Incoming::read(request, &front.guard.trusted_proxies).await {
         Ok(incoming) => {
             let started = front.app.machine_now();
-            let protocol = aws::Protocol::of(&incoming);
-            let (api, response) = match protocol.filter(|_| incoming.method != Method::OPTIONS) {
-                Some(protocol) => {
-                    (Api::Aws(protocol), aws::answer(&front, &incoming, protocol).await)
+            let (mut api, mut response) = serve(&front, &incoming).await;
+            for _ in 1..ATTEMPTS {
+                if response.extensions().get::<Unserved>().is_some() {
+                    (api, response) = serve(&front, &incoming).await;
                 }
-                None => (Api::Oapi, oapi::answer(&front, &incoming).await),
-            };
+            }
             calls::remember(&front, &incoming, api, started, &response);
             response
         }
         Err(status) => status.into_response(),
     }
+}
+
+async fn serve(front: &Front, incoming: &Incoming) -> (Api, Response) {
+    let protocol = aws::Protocol::of(incoming).filter(|_| incoming.method != Method::OPTIONS);
+    let (api, action) = match protocol {
+        Some(protocol) => (Api::Aws(protocol), protocol.target(incoming).1.to_owned()),
+        None => (Api::Oapi, oapi::action_of(incoming).unwrap_or_default()),
+    };
+    let answer = async {
+        match protocol {
+            Some(protocol) => aws::answer(front, incoming, protocol).await,
+            None => oapi::answer(front, incoming).await,
+        }
+    };
+    // Acts look after themselves: what became of them must be known.
+    if !front.app.parts().store.is_shared()
+        || !(action.starts_with("Read") || action.starts_with("Describe"))
+    {
+        return (api, answer.await);
+    }
+    let response = timeout(READ_WITHIN, answer).await.unwrap_or_else(|_| {
+        // Whoever hangs there hangs alone.
+        let late = store::Error::late();
+        let mut response = StatusCode::SERVICE_UNAVAILABLE.into_response();
+        Unserved::mark(&mut response, &late);
+        response
+    });
+    (api, response)
 }
 
 async fn operators(State(app): State<App>, request: Request<Body>) -> Response {

@@ -49,7 +49,7 @@ impl App {
         now: Timestamp,
     ) -> Result<Diagnosis, Refusal> {
         let stored = interfaces::report(db, interface.id).await?.unwrap_or_default();
-        let (router, port, report) = self.heard_of(&interface, &connection, stored);
+        let (router, port, report) = self.heard_of(db, (&interface, &connection), stored).await?;
         let view = view(interface, connection, now);
         let facts = Facts {
             interface: &view.interface,
@@ -64,30 +64,30 @@ impl App {
         Ok(diagnose(&facts, now))
     }
 
-    /// What the router says now; what is stored of it, where this server does not hear it.
-    fn heard_of(
+    /// What the router says now; what is stored of it, where no server hears it.
+    async fn heard_of(
         &self,
-        interface: &Interface,
-        connection: &Connection,
+        db: &mut AnyConnection,
+        (interface, connection): (&Interface, &Connection),
         stored: InterfaceReport,
-    ) -> (RouterHeard, PortEvidence, InterfaceReport) {
+    ) -> Result<(RouterHeard, PortEvidence, InterfaceReport), Refusal> {
         let agents = &self.parts().agents;
         let Some(port) = connection.approval.as_ref().map(|approval| &approval.port) else {
-            return (RouterHeard::Never, PortEvidence::default(), stored);
+            return Ok((RouterHeard::Never, PortEvidence::default(), stored));
         };
-        let (agent, said) = (agents.view(&port.router), agents.report(port));
+        let (agent, said) = (agents.view(&port.router), self.last_report(db, port).await?);
         let router = match (agent.connected, agent.last_seen_at, &said) {
             (true, _, _) | (false, None, Some(_)) => RouterHeard::Connected,
             (false, Some(at), _) => RouterHeard::SilentSince(at),
             (false, None, None) => RouterHeard::Never,
         };
-        match said {
+        Ok(match said {
             Some(mut said) => {
                 let of_it = said.interfaces.remove(&interface.id);
                 (router, said.evidence, of_it.unwrap_or(stored))
             }
             None => (router, PortEvidence::default(), stored),
-        }
+        })
     }
 }
 

@@ -20,7 +20,7 @@ impl App {
         Ok((view(interface, connection, ctx.now), report))
     }
 
-    /// The same as its router sees it now, where this server hears the router: with counters, and a
+    /// The same as its router sees it now: with counters, and a
     /// session's tries to come up, which nobody stores.
     pub async fn interface_now(
         &self,
@@ -29,7 +29,10 @@ impl App {
     ) -> Result<(InterfaceView, InterfaceReport), Refusal> {
         let (view, stored) = self.interface_report(ctx, id).await?;
         let port = view.connection.approval.as_ref().map(|approval| &approval.port);
-        let said = port.and_then(|port| self.parts().agents.report(port));
+        let said = match port {
+            Some(port) => self.last_report(&mut *self.store().reader().await?, port).await?,
+            None => None,
+        };
         let said = said.and_then(|mut report| report.interfaces.remove(&id));
         Ok((view, said.unwrap_or(stored)))
     }

@@ -110,6 +110,8 @@ pub struct Parts {
     pub wake: Notify,
     /// Wakes what sends mail. Carries no data, as above.
     pub wake_mail: Notify,
+    /// True when the process is about to stop: agents go elsewhere, and load balancers are told so.
+    pub drain: watch::Sender<bool>,
     /// True when the process stops: streams that would never end then do.
     pub stop: watch::Sender<bool>,
 }
@@ -228,11 +230,12 @@ impl Contended for Refusal {
 
 impl Contended for store::Error {
     fn is_contended(&self) -> bool {
-        matches!(self, Self::Contended(_))
+        self.can_be_done_again()
     }
 }
 
-/// Runs a block in one write transaction, again if another transaction was quicker. The block
+/// Runs a block in one write transaction, again if another transaction was quicker, or the database
+/// went away before it could keep anything. The block
 /// sees the transaction as `$tx: &mut Tx`, ends in a `Result`, and must not consume what it uses.
 ///
 /// A macro and not a function that takes a closure: a future that borrows from a closure's argument
@@ -244,13 +247,13 @@ macro_rules! write_tx {
     ($app:expr, $dry_run:expr, $error:ty, |$tx:ident| $body:block) => {{
         let mut attempt = 1;
         loop {
-            let mut tx = match $app.parts().store.begin().await {
+            let mut tx = match $app.parts().store.begin_again(attempt).await {
                 Ok(tx) => tx,
                 Err(error) => break Err(<$error>::from(error)),
             };
             let outcome: Result<_, $error> = {
                 let $tx = &mut tx;
-                async { $body }.await
+                $app.parts().store.in_time(async { $body }).await
             };
             match $app.settle(tx, outcome, $dry_run, attempt).await {
                 std::ops::ControlFlow::Break(outcome) => break outcome,

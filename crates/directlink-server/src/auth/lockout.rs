@@ -1,8 +1,8 @@
 //! Guessing is made slow: four wrong attempts in a row with one credential lock it for a minute, four
 //! more for two, up to ten. Others are not touched.
 //!
-//! It is in memory, and bounded: several servers count each for itself, which is as slow for the
-//! guesser, and logins that do not exist cannot fill the memory.
+//! Here it is in memory, and bounded: logins that do not exist cannot fill the memory. Several servers on one database
+//! count there instead (`api/guard`).
 
 use jiff::{SignedDuration, Timestamp};
 use std::{
@@ -19,32 +19,46 @@ pub struct Lockout {
     wrong: Mutex<HashMap<String, Wrong>>,
 }
 
+/// Wrong attempts with one credential.
 #[derive(Clone, Copy, Debug, Default)]
-struct Wrong {
-    in_a_row: u32,
-    locked_until: Option<Timestamp>,
+pub struct Wrong {
+    pub in_a_row: u32,
+    pub locked_until: Option<Timestamp>,
+}
+
+impl Wrong {
+    pub fn is_locked(self, now: Timestamp) -> bool {
+        self.locked_until.is_some_and(|until| now < until)
+    }
+
+    /// One more.
+    #[must_use]
+    pub fn and_again(self, now: Timestamp) -> Self {
+        let in_a_row = self.in_a_row.saturating_add(1);
+        if !in_a_row.is_multiple_of(ATTEMPTS) {
+            return Self { in_a_row, ..self };
+        }
+        let minutes = (in_a_row / ATTEMPTS).min(MINUTES_MAX);
+        Self { in_a_row, locked_until: Some(now + SignedDuration::from_mins(minutes.into())) }
+    }
 }
 
 impl Lockout {
     pub fn is_locked(&self, credential: &str, now: Timestamp) -> bool {
         let wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
-        wrong.get(credential).and_then(|w| w.locked_until).is_some_and(|until| now < until)
+        wrong.get(credential).is_some_and(|wrong| wrong.is_locked(now))
     }
 
     pub fn count_wrong(&self, credential: &str, now: Timestamp) {
         let mut all = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= CREDENTIALS_MAX && !all.contains_key(credential) {
-            all.retain(|_, wrong| wrong.locked_until.is_some_and(|until| now < until));
+            all.retain(|_, wrong| wrong.is_locked(now));
             if all.len() >= CREDENTIALS_MAX {
                 return;
             }
         }
         let wrong = all.entry(credential.to_owned()).or_default();
-        wrong.in_a_row = wrong.in_a_row.saturating_add(1);
-        if wrong.in_a_row.is_multiple_of(ATTEMPTS) {
-            let minutes = (wrong.in_a_row / ATTEMPTS).min(MINUTES_MAX);
-            wrong.locked_until = Some(now + SignedDuration::from_mins(i64::from(minutes)));
-        }
+        *wrong = wrong.and_again(now);
     }
 
     pub fn forgive(&self, credential: &str) {

@@ -314,16 +314,17 @@ async fn with_password(cockpit: &Cockpit, parts: &Parts, form: &Form) -> Result<
     if guard.addresses.spend(from, now).is_err() {
         return again("Too many attempts from where you are. Wait a little, then try again.");
     }
-    if guard.lockout.is_locked(email, now) {
+    let standing = guard.standing(&cockpit.app, email, now).await?;
+    if standing.is_locked {
         return again(
             "Too many wrong attempts with this e-mail address. Wait a few minutes, then try again.",
         );
     }
     let Some(account) = cockpit.app.login(email, form.raw("password")).await? else {
-        guard.lockout.count_wrong(email, now);
+        guard.count_wrong(&cockpit.app, email, now).await?;
         return again("The e-mail address or the password is wrong.");
     };
-    guard.lockout.forgive(email);
+    guard.forgive(&cockpit.app, email, standing).await?;
     begin(cockpit, &parts.headers, (Door::Customers, Visitor::Account(account)), next).await
 }
 

@@ -1,10 +1,18 @@
-//! What routers' agents have said since this process started: who is connected, and the last
-//! report of each port. In memory only: facts that matter are folded into the store, and an agent
-//! that vanishes changes no state.
+//! What routers' agents have said: who is connected, and the last report of each port. In memory: facts that matter are
+//! folded into the store, and an agent that vanishes changes no state.
+//!
+//! ```text
+//!   own         agents whose streams are this server's: all that they said
+//!   elsewhere   those of other servers on the same database, as they were a moment ago (see fleet): who is connected,
+//!               light and transceivers; their reports are read when somebody asks
+//! ```
 
 mod asking;
 
-use crate::app::AgentView;
+use crate::{
+    app::AgentView,
+    store::fleet::{AgentRow, Signal},
+};
 use asking::{Asking, Unasked};
 use directlink_channel::{Answer, Question};
 use directlink_model::{
@@ -13,7 +21,7 @@ use directlink_model::{
     ids::{InterfaceId, RouterName},
     report::{InterfaceReport, PortReport},
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::{
     collections::BTreeMap,
     future::Future,
@@ -23,6 +31,10 @@ use std::{
 };
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
+use uuid::Uuid;
+
+/// An agent of which its server has said nothing for so long is gone: that server is.
+const GONE_AFTER: SignedDuration = SignedDuration::from_secs(20);
 
 /// The last report of a port, complete.
 struct Kept {
@@ -30,6 +42,8 @@ struct Kept {
     heard_at: Timestamp,
     /// The facts in it are in the store.
     is_folded: bool,
+    /// It is in the store itself, where others read it.
+    is_shown: bool,
 }
 
 /// A report that leaves out what this process never heard.
@@ -39,15 +53,19 @@ pub(crate) struct Untold;
 
 /// Cheap to clone.
 #[derive(Clone, Default)]
-pub struct Agents(Arc<Mutex<BTreeMap<RouterName, Agent>>>);
+pub struct Agents(Arc<Mutex<All>>);
+
+#[derive(Default)]
+struct All {
+    own: BTreeMap<RouterName, Agent>,
+    elsewhere: BTreeMap<RouterName, Elsewhere>,
+}
 
 #[derive(Default)]
 struct Agent {
-    /// Streams that are open: two for a moment, when an agent dials again before its old stream is
-    /// known to be dead.
-    streams: usize,
-    /// All that ever were.
-    numbers: u64,
+    /// Those that are open: two for a moment, when an agent dials again before its old stream is
+    /// known to be dead. The newest is the last.
+    streams: Vec<Uuid>,
     build: Option<String>,
     last_seen_at: Option<Timestamp>,
     reports: BTreeMap<PortRef, Kept>,
@@ -58,7 +76,6 @@ struct Agent {
 
 /// A stream that was opened.
 pub(crate) struct Attachment {
-    pub(crate) number: u64,
     /// Woken when a document of the router has changed.
     pub(crate) changed: watch::Receiver<()>,
     pub(crate) questions: mpsc::Receiver<Question>,
@@ -83,8 +100,33 @@ impl Future for Asked {
 
 impl Drop for Asked {
     fn drop(&mut self) {
-        if let Some(agent) = self.agents.lock().get_mut(&self.router) {
+        if let Some(agent) = self.agents.lock().own.get_mut(&self.router) {
             agent.asking.forget(self.number);
+        }
+    }
+}
+
+struct Elsewhere {
+    view: AgentView,
+    signals: BTreeMap<PortRef, (bool, Option<Transceiver>)>,
+}
+
+impl All {
+    /// Of an agent that is here, or was and is nowhere else.
+    fn own(&self, router: &RouterName) -> Option<&Agent> {
+        let is_elsewhere = self.elsewhere.contains_key(router);
+        self.own.get(router).filter(|agent| !agent.streams.is_empty() || !is_elsewhere)
+    }
+
+    fn signal<T>(
+        &self,
+        port: &PortRef,
+        of_report: impl Fn(&PortReport) -> T,
+        of_signal: impl Fn(&(bool, Option<Transceiver>)) -> T,
+    ) -> Option<T> {
+        match self.own(&port.router) {
+            Some(agent) => agent.reports.get(port).map(|kept| of_report(&kept.report)),
+            None => self.elsewhere.get(&port.router)?.signals.get(port).map(of_signal),
         }
     }
 }
@@ -93,25 +135,23 @@ impl Agents {
     /// A stream was opened. `answers`: the kinds of questions that its agent knows.
     pub(crate) fn attach(
         &self,
-        router: &RouterName,
+        (router, stream): (&RouterName, Uuid),
         (build, answers): (&str, &[String]),
         now: Timestamp,
     ) -> Attachment {
         let mut all = self.lock();
-        let agent = all.entry(router.clone()).or_default();
-        agent.streams += 1;
-        agent.numbers += 1;
+        let agent = all.own.entry(router.clone()).or_default();
+        agent.streams.push(stream);
         agent.build = Some(build.to_owned());
         agent.last_seen_at = Some(now);
-        let number = agent.numbers;
-        let questions = agent.asking.attach(number, answers);
-        Attachment { number, changed: agent.plans.subscribe(), questions }
+        let questions = agent.asking.attach(stream, answers);
+        Attachment { changed: agent.plans.subscribe(), questions }
     }
 
-    pub(crate) fn detach(&self, router: &RouterName, number: u64) {
-        if let Some(agent) = self.lock().get_mut(router) {
-            agent.streams = agent.streams.saturating_sub(1);
-            agent.asking.detach(number);
+    pub(crate) fn detach(&self, router: &RouterName, stream: Uuid) {
+        if let Some(agent) = self.lock().own.get_mut(router) {
+            agent.streams.retain(|open| *open != stream);
+            agent.asking.detach(stream);
         }
     }
 
@@ -126,28 +166,34 @@ impl Agents {
         document: Vec<u8>,
     ) -> Result<Asked, Unasked> {
         let mut all = self.lock();
-        let agent = all.get_mut(router).ok_or(Unasked::Unheard)?;
+        let agent = all.own.get_mut(router).ok_or(Unasked::Unheard)?;
         let (number, told) = agent.asking.ask(kind, document)?;
         Ok(Asked { agents: self.clone(), router: router.clone(), number, told })
     }
 
     pub(crate) fn answered(&self, router: &RouterName, answer: Answer) {
-        if let Some(agent) = self.lock().get_mut(router) {
+        if let Some(agent) = self.lock().own.get_mut(router) {
             agent.asking.answered(answer);
         }
     }
 
     pub(crate) fn see(&self, router: &RouterName, now: Timestamp) {
-        if let Some(agent) = self.lock().get_mut(router) {
+        if let Some(agent) = self.lock().own.get_mut(router) {
             agent.last_seen_at = Some(now);
         }
     }
 
     /// A document of the router has changed.
     pub(crate) fn wake(&self, router: &RouterName) {
-        if let Some(agent) = self.lock().get(router) {
+        if let Some(agent) = self.lock().own.get(router) {
             agent.plans.send_replace(());
         }
+    }
+
+    /// Any document may have changed.
+    pub(crate) fn wake_all(&self) {
+        let all = self.lock();
+        all.own.values().for_each(|agent| agent.plans.send_replace(()));
     }
 
     /// Keeps a report; the whole of it, if it tells more than the one before.
@@ -161,27 +207,30 @@ impl Agents {
         now: Timestamp,
     ) -> Result<Option<PortReport>, Untold> {
         let mut all = self.lock();
-        let agent = all.entry(port.router.clone()).or_default();
+        let agent = all.own.entry(port.router.clone()).or_default();
         let before = agent.reports.remove(port);
         let is_old = |kept: &Kept| kept.is_folded && !report.is_news_after(&kept.report);
         let is_news = !before.as_ref().is_some_and(is_old);
         let report = report.completed(before.map(|kept| kept.report)).ok_or(Untold)?;
         let news = is_news.then(|| report.clone());
-        agent.reports.insert(port.clone(), Kept { report, heard_at: now, is_folded: true });
+        // What is news is shown with its facts.
+        let kept = Kept { report, heard_at: now, is_folded: true, is_shown: is_news };
+        agent.reports.insert(port.clone(), kept);
         Ok(news)
     }
 
     /// What was kept is not in the store: the next report is news whatever it says.
     pub(crate) fn not_folded(&self, port: &PortRef) {
         let mut all = self.lock();
-        let kept = all.get_mut(&port.router).and_then(|agent| agent.reports.get_mut(port));
+        let kept = all.own.get_mut(&port.router).and_then(|agent| agent.reports.get_mut(port));
         if let Some(kept) = kept {
             kept.is_folded = false;
         }
     }
 
+    /// As this server heard it, and no other has heard a later one.
     pub(crate) fn report(&self, port: &PortRef) -> Option<PortReport> {
-        Some(self.lock().get(&port.router)?.reports.get(port)?.report.clone())
+        Some(self.lock().own(&port.router)?.reports.get(port)?.report.clone())
     }
 
     /// What was last said of an interface, and when.
@@ -191,37 +240,85 @@ impl Agents {
         id: InterfaceId,
     ) -> Option<(InterfaceReport, Timestamp)> {
         let all = self.lock();
-        let kept = all.get(&port.router)?.reports.get(port)?;
+        let kept = all.own(&port.router)?.reports.get(port)?;
         Some((kept.report.interfaces.get(&id)?.clone(), kept.heard_at))
     }
 
     pub(crate) fn light(&self, port: &PortRef) -> Option<bool> {
-        Some(self.lock().get(&port.router)?.reports.get(port)?.report.light)
+        self.lock().signal(port, |report| report.light, |(light, _)| *light)
     }
 
     pub(crate) fn transceiver(&self, port: &PortRef) -> Option<Transceiver> {
-        let all = self.lock();
-        all.get(&port.router)?.reports.get(port)?.report.evidence.transceiver.clone()
+        let of_report = |report: &PortReport| report.evidence.transceiver.clone();
+        self.lock().signal(port, of_report, |(_, transceiver)| transceiver.clone()).flatten()
     }
 
     pub(crate) fn view(&self, router: &RouterName) -> AgentView {
         let all = self.lock();
-        let Some(agent) = all.get(router) else { return AgentView::default() };
-        AgentView {
-            connected: agent.streams > 0,
-            build: agent.build.clone(),
-            last_seen_at: agent.last_seen_at,
-            scopes: vec![],
+        match all.own(router) {
+            Some(agent) => AgentView {
+                connected: !agent.streams.is_empty(),
+                build: agent.build.clone(),
+                last_seen_at: agent.last_seen_at,
+                scopes: vec![],
+            },
+            None => all.elsewhere.get(router).map(|one| one.view.clone()).unwrap_or_default(),
         }
     }
 
-    /// Routers whose agent is connected.
+    /// Routers whose agent is connected to this server.
     pub(crate) fn connected(&self) -> usize {
-        self.lock().values().filter(|agent| agent.streams > 0).count()
+        self.lock().own.values().filter(|agent| !agent.streams.is_empty()).count()
+    }
+
+    /// The newest stream of a router here.
+    pub(crate) fn stream(&self, router: &RouterName) -> Option<Uuid> {
+        self.lock().own.get(router)?.streams.last().copied()
+    }
+
+    /// Routers whose agent is here, each with its newest stream and when it was last heard.
+    pub(crate) fn present(&self) -> Vec<(RouterName, Uuid, Timestamp)> {
+        let all = self.lock();
+        let present = |(router, agent): (&RouterName, &Agent)| {
+            Some((router.clone(), *agent.streams.last()?, agent.last_seen_at?))
+        };
+        all.own.iter().filter_map(present).collect()
+    }
+
+    /// Ports of agents that are here whose last report others cannot read yet. They are taken as shown.
+    pub(crate) fn to_show(&self) -> Vec<PortRef> {
+        let mut all = self.lock();
+        let here = all.own.values_mut().filter(|agent| !agent.streams.is_empty());
+        let ports = here.flat_map(|agent| agent.reports.iter_mut());
+        let hidden = |(port, kept): (&PortRef, &mut Kept)| {
+            (!std::mem::replace(&mut kept.is_shown, true)).then(|| port.clone())
+        };
+        ports.filter_map(hidden).collect()
+    }
+
+    /// What all servers have said; of agents that are here this one knows better.
+    pub(crate) fn learn(&self, agents: Vec<AgentRow>, signals: Vec<Signal>, now: Timestamp) {
+        let view = |row: AgentRow| {
+            let is_heard = now.duration_since(row.seen_at) < GONE_AFTER;
+            let view = AgentView {
+                connected: row.is_attached && is_heard,
+                build: Some(row.build),
+                last_seen_at: Some(row.seen_at),
+                scopes: vec![],
+            };
+            (row.router, Elsewhere { view, signals: BTreeMap::new() })
+        };
+        let mut elsewhere: BTreeMap<_, _> = agents.into_iter().map(view).collect();
+        for Signal { port, light, transceiver } in signals {
+            if let Some(one) = elsewhere.get_mut(&port.router) {
+                one.signals.insert(port, (light, transceiver));
+            }
+        }
+        self.lock().elsewhere = elsewhere;
     }
 
     /// A panic elsewhere leaves nothing half-written here.
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<RouterName, Agent>> {
+    fn lock(&self) -> MutexGuard<'_, All> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -18,6 +18,7 @@
 
 mod agents;
 mod failover;
+pub mod fleet;
 mod lags;
 mod maintenance;
 mod offers;
@@ -35,7 +36,7 @@ pub(crate) use reports::{ReportError, end_cross_connect, take_report};
 use crate::{
     app::{App, write_tx},
     config::Pace,
-    store::{self, Error, sites},
+    store::{self, Error, hints::Hint, sites},
 };
 use directlink_model::{
     connection::PortRef,
@@ -44,11 +45,17 @@ use directlink_model::{
 use futures::FutureExt;
 use jiff::Timestamp;
 use std::{collections::BTreeSet, time::Duration};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::{
+    sync::broadcast::error::RecvError,
+    time::{MissedTickBehavior, interval, timeout},
+};
 use tracing::error;
 
 /// So many marks are worked off in one transaction: commands wait meanwhile.
 const BATCH: u32 = 16;
+
+/// Agents are told what has changed so often although nobody said so.
+const LOOK_EVERY: Duration = Duration::from_secs(15);
 
 /// Runs until dropped. A pass that fails is tried again at the next occasion.
 pub async fn run(app: App, pace: Pace) {
@@ -61,7 +68,8 @@ pub async fn run(app: App, pace: Pace) {
         {
             error!(error = &error as &dyn std::error::Error, "cannot mark all for planning");
         }
-        let deadline = match pass(&app).await {
+        // A database that hangs ends this pass, and no more.
+        let deadline = match app.parts().store.in_time(pass(&app)).await {
             Ok(deadline) => deadline,
             Err(error) => {
                 error!(error = &error as &dyn std::error::Error, "a reconcile pass failed");
@@ -71,6 +79,20 @@ pub async fn run(app: App, pace: Pace) {
         let wait = deadline.map_or(pace.pass, |at| until(at, app.now()).min(pace.pass));
         // A time-out is as good as a wake-up.
         let _ = timeout(wait, app.parts().wake.notified()).await;
+    }
+}
+
+/// What other servers on the same database say: this one has agents whose documents they have changed. Until dropped.
+pub async fn hear(app: App) {
+    let mut heard = app.parts().store.hints().heard();
+    loop {
+        match timeout(LOOK_EVERY, heard.recv()).await {
+            Ok(Ok(Hint::Plan(router))) => app.parts().agents.wake(&router),
+            Ok(Ok(Hint::Changed)) => {}
+            // Some may have been missed.
+            Ok(Ok(Hint::All) | Err(RecvError::Lagged(_))) | Err(_) => app.parts().agents.wake_all(),
+            Ok(Err(RecvError::Closed)) => return,
+        }
     }
 }
 
@@ -121,7 +143,7 @@ async fn work_off(app: &App) -> Result<bool, Error> {
                 changed.insert(port.router.clone());
             }
             nets.extend(outcome.nets);
-            if let Some(report) = app.parts().agents.report(&port) {
+            if let Some(report) = app.folded_report(tx, &port).await? {
                 reports::fold(tx, &port, &report, now).await?;
             }
         }
@@ -131,8 +153,10 @@ async fn work_off(app: &App) -> Result<bool, Error> {
         }
         Ok(changed)
     })?;
-    for router in &changed {
-        app.parts().agents.wake(router);
+    for router in changed {
+        app.parts().agents.wake(&router);
+        // Its agent may be another server's.
+        app.parts().store.hints().tell(Hint::Plan(router));
     }
     Ok(true)
 }

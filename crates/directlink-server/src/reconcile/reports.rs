@@ -4,7 +4,7 @@ use crate::{
     app::{App, write_tx},
     reconcile::{agents::Untold, settle_lag},
     store::{
-        Error, Tx, connections, figures, interfaces, inventory,
+        Error, Tx, connections, figures, fleet, interfaces, inventory,
         journal::{self, Actor},
         outbox, plans,
     },
@@ -28,6 +28,8 @@ use tracing::info;
 pub(crate) enum ReportError {
     #[error(transparent)]
     Untold(#[from] Untold),
+    #[error("another stream of this router has been opened since, here or at another server")]
+    Superseded,
     #[error(transparent)]
     Store(#[from] Error),
 }
@@ -50,11 +52,26 @@ pub(crate) async fn take_report(
         app.parts().figures.take(port, &kept, now);
     }
     let Some(report) = news else { return Ok(()) };
-    let folded = write_tx!(app, false, Error, |tx| { fold(tx, port, &report, now).await });
-    if folded.is_err() {
-        app.parts().agents.not_folded(port);
+    let stream = agents.stream(&port.router);
+    let folded = write_tx!(app, false, Error, |tx| {
+        if app.parts().store.is_shared() {
+            if let Some(stream) = stream
+                && !fleet::is_current(tx, (&port.router, stream)).await?
+            {
+                return Ok(false);
+            }
+            fleet::put_report(tx, port, &report).await?;
+        }
+        fold(tx, port, &report, now).await?;
+        Ok(true)
+    });
+    if !matches!(folded, Ok(true)) {
+        agents.not_folded(port);
     }
-    Ok(folded?)
+    match folded? {
+        true => Ok(()),
+        false => Err(ReportError::Superseded),
+    }
 }
 
 /// Brings the facts of the connection on a port, and of those that it hosts, to what its router says.

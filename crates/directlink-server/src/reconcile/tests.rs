@@ -146,16 +146,16 @@ async fn only_a_report_at_the_newest_generation_can_say_that_something_is_gone()
 async fn a_report_that_says_the_same_writes_nothing_and_counters_are_no_news() {
     let (b, id, _) = with_interface().await;
     b.say(true, &[id]).await;
-    let log = b.dir.path().join("region.db-wal");
-    let written = || std::fs::read(&log).unwrap();
-    let before = written();
+    let before = store::testing::written(&b.app.parts().store, b.dir.path()).await;
     for n in 0..10 {
         let verdicts = BTreeMap::from([("forwarded".to_owned(), n)]);
         b.report(true, [(id, InterfaceReport { verdicts, ..works() })].into()).await;
     }
-    assert!(written() == before, "the write-ahead log is as it was");
+    let after = store::testing::written(&b.app.parts().store, b.dir.path()).await;
+    assert!(after == before, "as it was");
     b.report(false, [(id, works())].into()).await;
-    assert!(written() != before, "news is written");
+    let after = store::testing::written(&b.app.parts().store, b.dir.path()).await;
+    assert!(after != before, "news is written");
 }
 
 #[tokio::test]

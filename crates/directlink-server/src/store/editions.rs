@@ -10,7 +10,7 @@
 //!
 //! While a COMMIT is under way its facts have no edition, so nobody is told what was before it by
 //! memory after another was told what is behind it by the database. It is one process that writes:
-//! several servers on one database would have to keep nothing.
+//! several servers on one database keep nothing.
 
 use directlink_model::ids::AccountId;
 use std::{
@@ -69,6 +69,13 @@ impl Default for Editions {
 }
 
 impl Editions {
+    /// Nothing ever has one.
+    pub(super) fn never() -> Self {
+        let editions = Self::default();
+        editions.0.all.store(1, SeqCst);
+        editions
+    }
+
     /// Of what no act changes without saying that it changes all. `None`: it is being changed.
     pub(crate) fn of_all(&self) -> Option<Edition> {
         let all = settled(&self.0.all)?;

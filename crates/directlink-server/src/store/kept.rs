@@ -59,6 +59,13 @@ struct Text {
     bytes: Bytes,
 }
 
+impl Kept {
+    /// Of a database that others write to as well.
+    pub(super) fn nothing() -> Self {
+        Self { editions: Editions::never(), ..Self::default() }
+    }
+}
+
 impl Lines {
     pub(super) fn new(connections: Vec<Connection>, tags: BTreeMap<String, TagSet>) -> Self {
         Self { connections, tags, text: Mutex::default() }

@@ -1,24 +1,30 @@
 //! The facts on disk. Nothing else knows SQL.
 //!
 //! ```text
-//!   write ──► one connection; acts that come at once share a COMMIT     SQLite, WAL,
-//!   read  ──► a few connections that cannot write                      synchronous=FULL
-//!             or memory, while it is what the database says
+//!   SQLite       write ──► one connection; acts that come at once share a COMMIT (WAL, synchronous=FULL)
+//!                read  ──► a few connections that cannot write, or memory, while it is what the database says
+//!   PostgreSQL   write ──► a SERIALIZABLE transaction on the node that takes writes; several servers may
+//!                read  ──► the same node; nothing is kept in memory, as others write too
 //! ```
 //!
-//! Written through sqlx's `Any` in the words that SQLite and PostgreSQL share: `$1` placeholders,
+//! Written through sqlx's `Any` in the words that both share: `$1` placeholders,
 //! TEXT ids, BIGINT microseconds, `ON CONFLICT`. Every statement is a constant in a
 //! [`statements!`](macro) block, so that a test prepares each of them; there are no others.
 //! One file per family of tables; each function takes the connection that its caller has.
 
 pub(crate) mod accounts;
+mod address;
 pub(crate) mod api_logs;
 pub(crate) mod bgp_peers;
 pub(crate) mod connections;
+pub mod copy;
 pub(crate) mod editions;
 pub(crate) mod failover_tests;
 pub(crate) mod figures;
+pub(crate) mod fleet;
 pub(crate) mod gateways;
+pub(crate) mod guards;
+pub(crate) mod hints;
 pub(crate) mod hosted_connections;
 pub(crate) mod interface_pages;
 pub(crate) mod interfaces;
@@ -32,8 +38,10 @@ pub(crate) mod nics;
 pub(crate) mod order_needs;
 pub(crate) mod outbox;
 pub(crate) mod plans;
+mod pool;
+mod postgres;
+mod primary;
 pub(crate) mod quotas;
-mod readers;
 pub(crate) mod route_tables;
 mod row;
 pub(crate) mod row_pages;
@@ -42,29 +50,38 @@ pub(crate) mod sessions;
 pub(crate) mod sites;
 pub(crate) mod tag_sets;
 pub(crate) mod tags;
+#[cfg(test)]
+pub(crate) mod testing;
+mod tx;
 pub(crate) mod wire_vlans;
 mod writer;
 
+pub use address::{Address, BadAddress, Cluster};
 pub(crate) use kept::Lines;
-pub use writer::Tx;
+pub use tx::Tx;
 
+use hints::{Hint, Hints};
 use kept::Kept;
-use readers::{Reader, Readers};
+use pool::{Lent, Pool};
+use postgres::Postgres;
+use primary::Primary;
 /// What a read or a write goes through; its callers need not know whose it is.
 pub(crate) use sqlx::AnyConnection;
 use sqlx::{
-    ConnectOptions, Connection, Executor, SqlSafeStr,
+    Connection, Executor, SqlSafeStr,
     any::AnyConnectOptions,
     migrate::{Migration, MigrationType, Migrator},
 };
 use std::{
-    fs, io,
+    fs,
+    future::Future,
+    io,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
 use thiserror::Error;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::timeout};
 use writer::Writer;
 
 /// Declares constants for SQL texts, and lists them for the test that prepares each.
@@ -90,6 +107,19 @@ pub enum Error {
     /// Another transaction was quicker: doing it all again may go well.
     #[error("the database was too busy, or another transaction was quicker")]
     Contended(#[source] sqlx::Error),
+    /// The connection broke before anything was asked to be kept: doing it all again may go well.
+    #[error("the database is gone, or takes no writes")]
+    Lost(#[source] sqlx::Error),
+    /// The same of a database that says nothing.
+    #[error("the database did not answer in time")]
+    Late,
+    /// A COMMIT was not answered, and nobody could be asked what came of it.
+    #[error(
+        "the database was gone before it could say whether it kept that: look before you do it again"
+    )]
+    Unknown,
+    #[error("the database sorts texts as {0} does; make it with LC_COLLATE 'C'")]
+    Order(String),
     #[error("cannot bring the database's tables to this version")]
     Migrate(#[from] sqlx::migrate::MigrateError),
     #[error("'{text}' in column {column} cannot be read: {why}")]
@@ -111,24 +141,73 @@ impl From<sqlx::Error> for Error {
         let contended = error.as_database_error().is_some_and(|e| {
             e.is_unique_violation()
                 || e.code().is_some_and(|code| {
-                    matches!(code.as_ref(), "5" | "261" | "517" | "40001" | "40P01")
+                    matches!(code.as_ref(), "5" | "261" | "517" | "40001" | "40P01" | "55P03")
                 })
         });
         match contended {
             true => Self::Contended(error),
+            false if is_lost(&error) => {
+                primary::doubt();
+                Self::Lost(error)
+            }
             false => Self::Database(error),
         }
+    }
+}
+
+/// Nobody is at the other end, or somebody who takes no writes: a node that stops or starts, or became a standby. SQLite
+/// has no such.
+fn is_lost(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => true,
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            code.starts_with("08")
+                || matches!(
+                    code.as_ref(),
+                    "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "25006" | "53300"
+                )
+        }),
+        _ => false,
+    }
+}
+
+impl Error {
+    /// The database says nothing: neither may others that were asked before.
+    pub(crate) fn late() -> Self {
+        primary::doubt();
+        Self::Late
+    }
+
+    /// For whoever asked: what has come of it.
+    pub(crate) const fn told(&self) -> &'static str {
+        match self {
+            Self::Unknown => {
+                "The database was lost before it could say whether that was done. Look before you try again."
+            }
+            _ => "The request could not be served. It changed nothing; try again.",
+        }
+    }
+
+    /// Nothing is kept of what was asked, and doing it all again may go well.
+    pub(crate) const fn can_be_done_again(&self) -> bool {
+        matches!(self, Self::Contended(_) | Self::Lost(_) | Self::Late)
     }
 }
 
 /// The database. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
-    writer: Writer,
-    readers: Readers,
+    engine: Engine,
     kept: Arc<Kept>,
     /// Carries no data: something was written.
     changes: watch::Sender<()>,
+    hints: Hints,
+}
+
+#[derive(Clone)]
+enum Engine {
+    Sqlite { writer: Writer, readers: Pool },
+    Postgres(Postgres),
 }
 
 const READERS: usize = 4;
@@ -148,13 +227,18 @@ const READER: [&str; 3] =
     ["PRAGMA busy_timeout = 10000", "PRAGMA query_only = ON", "PRAGMA cache_size = -8192"];
 
 impl Store {
-    /// Opens, or makes, the database at `path`, and brings its tables to this version.
-    pub async fn open(path: &Path) -> Result<Self, Error> {
+    /// Opens the database, a file also if it is not there yet, and brings its tables to this version.
+    pub async fn open(address: &Address) -> Result<Self, Error> {
         sqlx::any::install_default_drivers();
+        match address {
+            Address::Sqlite(path) => Self::open_file(path).await,
+            Address::Postgres(cluster) => Self::open_cluster(cluster).await,
+        }
+    }
+
+    async fn open_file(path: &Path) -> Result<Self, Error> {
         own_file(path).map_err(|source| Error::File { path: path.to_owned(), source })?;
-        let url = format!("sqlite://{}?mode=rw", path.display());
-        let options: AnyConnectOptions = url.parse()?;
-        let options = options.disable_statement_logging();
+        let options = address::options(&format!("sqlite://{}?mode=rw", path.display()))?;
         let mut connection = connect(&options, &WRITER).await?;
         migrator().run(&mut connection).await?;
         let mut readers = Vec::with_capacity(READERS);
@@ -163,11 +247,24 @@ impl Store {
         }
         let kept = Arc::<Kept>::default();
         let writer = Writer::new(connection, kept.editions.clone());
-        let changes = watch::Sender::new(());
-        Ok(Self { writer, readers: Readers::new(readers), kept, changes })
+        let engine = Engine::Sqlite { writer, readers: Pool::of(readers) };
+        Ok(Self { engine, kept, changes: watch::Sender::new(()), hints: Hints::unheard() })
     }
 
-    /// Woken when something was written by this process; what another server writes is not heard.
+    async fn open_cluster(cluster: &Cluster) -> Result<Self, Error> {
+        let postgres = Postgres::open(Primary::of(cluster.clone()), &migrator()).await?;
+        let changes = watch::Sender::new(());
+        let hints = Hints::exchanged(&postgres, &changes);
+        let kept = Arc::new(Kept::nothing());
+        Ok(Self { engine: Engine::Postgres(postgres), kept, changes, hints })
+    }
+
+    /// Whether other servers may write to it as well.
+    pub(crate) const fn is_shared(&self) -> bool {
+        matches!(self.engine, Engine::Postgres(_))
+    }
+
+    /// Woken when something was written: by this server at once, by another soon.
     pub(crate) fn changes(&self) -> watch::Receiver<()> {
         self.changes.subscribe()
     }
@@ -175,27 +272,70 @@ impl Store {
     /// Something was written.
     pub(crate) fn tell_change(&self) {
         self.changes.send_replace(());
+        self.hints.tell(Hint::Changed);
     }
 
-    /// Begins a write transaction; the only one at a time.
+    /// What goes on between servers.
+    pub(crate) const fn hints(&self) -> &Hints {
+        &self.hints
+    }
+
+    /// Begins a write transaction. Of a file it is the only one at a time.
     pub async fn begin(&self) -> Result<Tx, Error> {
-        self.writer.begin().await
+        self.begin_again(1).await
+    }
+
+    /// The same after others were quicker: from some attempt on it is the only one at a time.
+    pub(crate) async fn begin_again(&self, attempt: u32) -> Result<Tx, Error> {
+        const ALONE_FROM: u32 = 4;
+        match &self.engine {
+            Engine::Sqlite { writer, .. } => Ok(Tx::at_desk(writer.begin().await?)),
+            Engine::Postgres(postgres) => {
+                Ok(Tx::at_work(postgres.begin(attempt >= ALONE_FROM).await?))
+            }
+        }
     }
 
     /// A connection for one read.
-    pub(crate) async fn reader(&self) -> Result<Reader, Error> {
-        self.readers.reader().await
+    pub(crate) async fn reader(&self) -> Result<Lent, Error> {
+        match &self.engine {
+            Engine::Sqlite { readers, .. } => readers.lend().await,
+            Engine::Postgres(postgres) => postgres.readers.lend().await,
+        }
     }
 
     /// A connection for several reads of one moment.
-    pub(crate) async fn snapshot(&self) -> Result<Reader, Error> {
-        self.readers.snapshot().await
+    pub(crate) async fn snapshot(&self) -> Result<Lent, Error> {
+        match &self.engine {
+            Engine::Sqlite { readers, .. } => readers.lend_within("BEGIN").await,
+            Engine::Postgres(postgres) => postgres.snapshot().await,
+        }
     }
 
-    /// Waits for running work, and closes the file.
+    /// A block of statements, for as long as its database may be expected to take.
+    pub(crate) async fn in_time<T, E: From<Error>>(
+        &self,
+        block: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        match &self.engine {
+            Engine::Sqlite { .. } => block.await,
+            Engine::Postgres(_) => match timeout(primary::ACT_WITHIN, block).await {
+                Ok(outcome) => outcome,
+                Err(_) => Err(Error::late().into()),
+            },
+        }
+    }
+
+    /// Waits for running work, and closes the database.
     pub async fn close(&self) {
-        self.readers.close().await;
-        self.writer.close().await;
+        self.hints.stop();
+        match &self.engine {
+            Engine::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Engine::Postgres(postgres) => postgres.close().await,
+        }
     }
 }
 
@@ -227,6 +367,8 @@ fn migrator() -> Migrator {
         (20, "pages", include_str!("../../migrations/0020_pages.sql")),
         (21, "letters", include_str!("../../migrations/0021_letters.sql")),
         (24, "maintenance", include_str!("../../migrations/0024_maintenance.sql")),
+        (28, "servers", include_str!("../../migrations/0028_servers.sql")),
+        (29, "fleet", include_str!("../../migrations/0029_fleet.sql")),
     ];
     let migration = |(version, name, text): (i64, &'static str, &'static str)| {
         Migration::new(version, name.into(), MigrationType::Simple, text.into_sql_str(), false)
@@ -240,5 +382,7 @@ fn own_file(path: &Path) -> io::Result<()> {
     fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path).map(|_| ())
 }
 
+#[cfg(test)]
+mod cluster_tests;
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 #[tokio::test]
 async fn every_statement_is_understood() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(&dir.path().join("region.db")).await.unwrap();
+    let store = testing::open(dir.path()).await;
     let all = [
         ("accounts", accounts::ALL),
         ("api_logs", api_logs::ALL),
@@ -18,7 +18,9 @@ async fn every_statement_is_understood() {
         ("connections", connections::ALL),
         ("failover_tests", failover_tests::ALL),
         ("figures", figures::ALL),
+        ("fleet", fleet::ALL),
         ("gateways", gateways::ALL),
+        ("guards", guards::ALL),
         ("hosted_connections", hosted_connections::ALL),
         ("interface_pages", interface_pages::ALL),
         ("interfaces", interfaces::ALL),
@@ -71,7 +73,7 @@ async fn what_an_earlier_version_put_down_is_still_to_be_mailed_and_to_its_custo
         db.execute(row).await.unwrap();
     }
     db.close().await.unwrap();
-    let store = Store::open(&path).await.unwrap();
+    let store = Store::open(&Address::Sqlite(path)).await.unwrap();
     let mut db = store.reader().await.unwrap();
     let due = outbox::due(&mut db, Timestamp::from_microsecond(5).unwrap()).await.unwrap();
     let told: Vec<_> = due
@@ -84,7 +86,7 @@ async fn what_an_earlier_version_put_down_is_still_to_be_mailed_and_to_its_custo
 #[tokio::test]
 async fn only_its_owner_reads_the_file_and_its_side_files() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(&dir.path().join("region.db")).await.unwrap();
+    let store = Store::open(&testing::file(dir.path())).await.unwrap();
     let mut tx = store.begin().await.unwrap();
     sites::set(&mut tx, "a", "b".into()).await.unwrap();
     tx.commit().await.unwrap();
@@ -101,8 +103,7 @@ async fn only_its_owner_reads_the_file_and_its_side_files() {
 #[tokio::test]
 async fn what_was_committed_is_there_after_reopening_and_what_was_not_is_not() {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("region.db");
-    let store = Store::open(&path).await.unwrap();
+    let store = testing::open(dir.path()).await;
     let mut tx = store.begin().await.unwrap();
     sites::set(&mut tx, "kept", "yes".into()).await.unwrap();
     tx.commit().await.unwrap();
@@ -110,7 +111,7 @@ async fn what_was_committed_is_there_after_reopening_and_what_was_not_is_not() {
     sites::set(&mut tx, "dropped", "yes".into()).await.unwrap();
     drop(tx);
     // Not closed first: as after a kill, the write-ahead log is all there is.
-    let again = Store::open(&path).await.unwrap();
+    let again = testing::open(dir.path()).await;
     let mut db = again.reader().await.unwrap();
     assert_eq!(sites::setting(&mut db, "kept").await.unwrap().as_deref(), Some("yes"));
     assert_eq!(sites::setting(&mut db, "dropped").await.unwrap(), None);
@@ -144,7 +145,7 @@ async fn kept(store: &Store) -> Vec<&'static str> {
 #[tokio::test(flavor = "multi_thread")]
 async fn acts_that_come_at_once_share_a_commit_and_one_that_fails_takes_no_other_with_it() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(&dir.path().join("region.db")).await.unwrap();
+    let store = testing::open(dir.path()).await;
     for _ in 0..20 {
         let acts = NAMES
             .iter()
@@ -160,7 +161,7 @@ async fn acts_that_come_at_once_share_a_commit_and_one_that_fails_takes_no_other
 #[tokio::test(flavor = "multi_thread")]
 async fn an_act_whose_caller_leaves_never_was_and_those_beside_it_are_kept() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(&dir.path().join("region.db")).await.unwrap();
+    let store = testing::open(dir.path()).await;
     for _ in 0..20 {
         let leaving: Vec<_> = (0..8)
             .map(|_| {
@@ -188,7 +189,7 @@ async fn an_act_whose_caller_leaves_never_was_and_those_beside_it_are_kept() {
 #[tokio::test]
 async fn every_event_of_an_act_is_kept_in_order_however_many_and_none_of_an_act_that_was_undone() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(&dir.path().join("region.db")).await.unwrap();
+    let store = testing::open(dir.path()).await;
     let mut expected = vec![];
     for (many, go_well) in
         [(0, true), (1, true), (3, false), (7, true), (8, true), (9, false), (27, true)]
@@ -218,7 +219,7 @@ async fn every_event_of_an_act_is_kept_in_order_however_many_and_none_of_an_act_
 #[tokio::test]
 async fn a_closed_store_says_so() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(&dir.path().join("region.db")).await.unwrap();
+    let store = testing::open(dir.path()).await;
     store.close().await;
     assert!(store.begin().await.is_err());
     assert!(store.reader().await.is_err());
@@ -228,7 +229,7 @@ async fn a_closed_store_says_so() {
 #[tokio::test]
 async fn a_snapshot_is_of_one_moment_and_its_connection_reads_the_next_one_afterwards() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(&dir.path().join("region.db")).await.unwrap();
+    let store = testing::open(dir.path()).await;
     // More than there are connections: each is used for a snapshot, and again.
     for n in 0..3 * READERS {
         let value = n.to_string();
@@ -252,7 +253,7 @@ async fn a_snapshot_is_of_one_moment_and_its_connection_reads_the_next_one_after
 #[tokio::test]
 async fn readers_whose_callers_leave_serve_the_next() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(&dir.path().join("region.db")).await.unwrap();
+    let store = testing::open(dir.path()).await;
     for _ in 0..10 * READERS {
         let leaving = store.clone();
         let task = tokio::spawn(async move {
@@ -273,7 +274,7 @@ async fn readers_whose_callers_leave_serve_the_next() {
 #[tokio::test]
 async fn every_line_of_a_batch_of_calls_is_kept_however_many() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(&dir.path().join("region.db")).await.unwrap();
+    let store = testing::open(dir.path()).await;
     let line = |n: usize| api_logs::ApiLog {
         id: format!("{n:03}"),
         account: AccountId::from_number(1),
@@ -340,7 +341,7 @@ async fn a_file_of_an_older_version_keeps_its_vlans_taken() {
         old.execute(sqlx::AssertSqlSafe(statement)).await.unwrap();
     }
     old.close().await.unwrap();
-    let store = Store::open(&path).await.unwrap();
+    let store = Store::open(&Address::Sqlite(path)).await.unwrap();
     let mut db = store.reader().await.unwrap();
     let mut taken = vec![];
     for vlan in [101u16, 102] {
@@ -382,7 +383,7 @@ async fn interfaces_of_a_version_without_further_peers_are_brought_over() {
         old.execute(row).await.unwrap();
     }
     old.close().await.unwrap();
-    let store = Store::open(&path).await.unwrap();
+    let store = Store::open(&Address::Sqlite(path)).await.unwrap();
     let mut db = store.reader().await.unwrap();
     let id = "dxvif-00000001".parse().unwrap();
     let interface = interfaces::by_id(&mut db, id).await.unwrap().unwrap();
@@ -422,7 +423,7 @@ async fn connections_of_an_earlier_version_have_the_cross_connects_that_their_po
         db.execute(row).await.unwrap();
     }
     db.close().await.unwrap();
-    let store = Store::open(&path).await.unwrap();
+    let store = Store::open(&Address::Sqlite(path)).await.unwrap();
     let mut db = store.reader().await.unwrap();
     let all = inventory::latest(&mut db, 10).await.unwrap();
     let states: Vec<_> = all.iter().map(|it| (it.port.to_string(), it.state().as_str())).collect();

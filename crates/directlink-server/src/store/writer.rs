@@ -1,4 +1,4 @@
-//! The one connection that writes: acts in line, each undone by itself, committed together.
+//! SQLite's one connection that writes: acts in line, each undone by itself, committed together.
 //!
 //! ```text
 //!   begin ─► wait in line ─► BEGIN, or if one is open SAVEPOINT ─► statements of one act
@@ -43,19 +43,11 @@ pub(super) struct Writer {
     waiting: Arc<AtomicUsize>,
 }
 
-/// A write transaction. Dropped without commit, it never was.
-pub struct Tx {
+/// An act at the desk. Dropped without commit, it never was.
+pub(super) struct Turn {
     /// `None`: ended.
     desk: Option<OwnedMutexGuard<Desk>>,
     writer: Writer,
-    /// Something was marked for planning: whoever commits wakes the loop.
-    pub(crate) marked: bool,
-    /// Something is to be mailed: whoever commits wakes the worker.
-    pub(crate) posted: bool,
-    /// What it changes of that which is kept in memory. Whoever does not say so changes all.
-    pub(crate) touched: Touched,
-    /// What it did, for the journal.
-    pub(super) events: Vec<Unwritten>,
 }
 
 struct Desk {
@@ -97,14 +89,12 @@ impl Writer {
         Self { desk: Arc::new(Mutex::new(desk)), waiting: Arc::default() }
     }
 
-    pub(super) async fn begin(&self) -> Result<Tx, Error> {
+    pub(super) async fn begin(&self) -> Result<Turn, Error> {
         let place = Place::take(&self.waiting);
         let mut desk = Arc::clone(&self.desk).lock_owned().await;
         drop(place);
         desk.begin_act().await?;
-        let (touched, events) = (Touched::default(), Vec::new());
-        let (marked, posted) = (false, false);
-        Ok(Tx { desk: Some(desk), writer: self.clone(), marked, posted, touched, events })
+        Ok(Turn { desk: Some(desk), writer: self.clone() })
     }
 
     pub(super) async fn close(&self) {
@@ -138,13 +128,17 @@ impl Writer {
     }
 }
 
-impl Tx {
-    pub async fn commit(mut self) -> Result<(), Error> {
+impl Turn {
+    pub(super) async fn commit(
+        mut self,
+        touched: Touched,
+        mut events: Vec<Unwritten>,
+    ) -> Result<(), Error> {
         let Some(mut desk) = self.desk.take() else { return Err(gone()) };
         desk.is_acting = false;
         let (tell, told) = oneshot::channel();
-        desk.events.append(&mut self.events);
-        desk.batch.push(Waiting { touched: self.touched, tell });
+        desk.events.append(&mut events);
+        desk.batch.push(Waiting { touched, tell });
         let join = self.writer.waiting.load(Ordering::Relaxed) > 0 && desk.batch.len() < BATCH_MAX;
         // The first asks for the batch's COMMIT, so that one comes even if those in line leave.
         if join && desk.batch.len() == 1 {
@@ -157,7 +151,7 @@ impl Tx {
         told.await.unwrap_or_else(|_| Err(gone()))
     }
 
-    pub async fn rollback(mut self) {
+    pub(super) async fn rollback(mut self) {
         // Kept while it is undone: if its caller leaves, the drop does it.
         if let Some(desk) = self.desk.as_mut() {
             desk.undo().await;
@@ -166,7 +160,7 @@ impl Tx {
     }
 }
 
-impl Drop for Tx {
+impl Drop for Turn {
     /// Its caller left: the act is undone without them.
     fn drop(&mut self) {
         if let Some(desk) = self.desk.take() {
@@ -175,7 +169,7 @@ impl Drop for Tx {
     }
 }
 
-impl Deref for Tx {
+impl Deref for Turn {
     type Target = AnyConnection;
     fn deref(&self) -> &AnyConnection {
         let connection = self.desk.as_ref().and_then(|desk| desk.connection.as_ref());
@@ -183,7 +177,7 @@ impl Deref for Tx {
     }
 }
 
-impl DerefMut for Tx {
+impl DerefMut for Turn {
     fn deref_mut(&mut self) -> &mut AnyConnection {
         let connection = self.desk.as_mut().and_then(|desk| desk.connection.as_mut());
         connection.unwrap_or_else(|| unreachable!("a transaction that has not ended has its desk"))
@@ -296,7 +290,7 @@ fn gone() -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Store, sites};
+    use super::super::{Engine, Store, sites, testing};
     use futures::future::join_all;
 
     /// A request for a COMMIT that outlives its batch would cut each following one short.
@@ -305,8 +299,9 @@ mod tests {
         const CALLERS: u64 = 12;
         const TIMES: u64 = 10;
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(&dir.path().join("region.db")).await.unwrap();
-        let before = store.writer.desk.lock().await.number;
+        let store = Store::open(&testing::file(dir.path())).await.unwrap();
+        let Engine::Sqlite { writer, .. } = &store.engine else { unreachable!("a file") };
+        let before = writer.desk.lock().await.number;
         let callers = (0..CALLERS).map(|_| async {
             for _ in 0..TIMES {
                 let mut tx = store.begin().await.unwrap();
@@ -315,7 +310,7 @@ mod tests {
             }
         });
         join_all(callers).await;
-        let batches = store.writer.desk.lock().await.number - before;
+        let batches = writer.desk.lock().await.number - before;
         assert!(
             batches <= 3 * TIMES,
             "{batches} batches for {CALLERS} callers, {TIMES} times each"

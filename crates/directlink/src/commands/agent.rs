@@ -18,9 +18,15 @@ pub(crate) struct Arguments {
     /// The router's name, as its certificate says
     #[arg(long, env = "DIRECTLINK_ROUTER", value_name = "NAME")]
     router: RouterName,
-    /// The server's channel for agents
-    #[arg(long, env = "DIRECTLINK_SERVER", value_name = "https://HOST:PORT")]
-    server: String,
+    /// A server's channel for agents; given again, or with commas, the next is dialled where one does not answer
+    #[arg(
+        long = "server",
+        env = "DIRECTLINK_SERVER",
+        required = true,
+        value_delimiter = ',',
+        value_name = "https://HOST:PORT"
+    )]
+    servers: Vec<String>,
     /// Directory with ca.pem, cert.pem and key.pem (from `directlink router add`)
     #[arg(long, env = "DIRECTLINK_IDENTITY", value_name = "DIR")]
     identity: PathBuf,
@@ -94,7 +100,7 @@ pub(super) fn config(arguments: Arguments) -> Result<AgentConfig> {
     let bfd_interval = Duration::from_millis(arguments.bfd_interval_milliseconds);
     Ok(AgentConfig {
         router: arguments.router,
-        server: arguments.server,
+        servers: arguments.servers,
         identity_dir: arguments.identity,
         state_dir: arguments.state,
         bfd: BfdSettings::new(bfd_interval, arguments.bfd_multiplier)?,

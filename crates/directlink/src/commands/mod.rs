@@ -18,6 +18,7 @@ mod nets;
 mod operator;
 mod serve;
 mod sites;
+mod store;
 mod wait;
 mod watch;
 mod what_if;
@@ -49,6 +50,9 @@ enum Command {
     Serve(Box<serve::Arguments>),
     /// Run the agent of one DirectLink router
     Agent(agent::Arguments),
+    /// Copy a Region's database, save it to a file, and restore it
+    #[command(subcommand)]
+    Store(store::StoreCommand),
     #[command(flatten)]
     Operator(operator::OperatorCommand),
     /// Check a file of settings, and say what comes of it; without a file, print all that there are
@@ -89,6 +93,7 @@ fn run(line: CommandLine) -> Result<ExitCode> {
         Command::Lab(command) => lab::run(command),
         Command::Serve(arguments) => serve::run(*arguments).map(|()| ExitCode::SUCCESS),
         Command::Agent(arguments) => agent::run(arguments).map(|()| ExitCode::SUCCESS),
+        Command::Store(command) => store::run(command).map(|()| ExitCode::SUCCESS),
         Command::Operator(command) => operator::run(command).map(|()| ExitCode::SUCCESS),
         Command::CheckConfig(arguments) => {
             check_config::run(&arguments).map(|()| ExitCode::SUCCESS)

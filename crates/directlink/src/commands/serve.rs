@@ -10,6 +10,7 @@ use directlink_model::{ids::RegionName, location::Region};
 use directlink_net::{Asn, Ipv6Block, RegionAsn};
 use directlink_server::{
     config::{Doors, Listen, ServeConfig},
+    store::Address,
     throttle::Limit,
 };
 use jiff::SignedDuration;
@@ -18,6 +19,7 @@ use std::{
     fs,
     net::{IpAddr, SocketAddr},
     path::PathBuf,
+    time::Duration,
 };
 
 #[derive(Args)]
@@ -25,6 +27,10 @@ pub(crate) struct Arguments {
     /// Directory of database, certificate authority and secrets
     #[arg(long, env = "DIRECTLINK_SERVER_STATE", value_name = "DIR")]
     state: PathBuf,
+    /// Where the facts are: sqlite:PATH, or postgres://USER@HOST[:PORT][,HOST…]/DATABASE, which several servers may
+    /// share. Without, a file in the state directory
+    #[arg(long, env = "DIRECTLINK_STORE", hide_env_values = true, value_name = "ADDRESS")]
+    store: Option<Address>,
     /// The Region's name
     #[arg(long, env = "DIRECTLINK_REGION", default_value = "eu-west-2")]
     region: RegionName,
@@ -109,6 +115,10 @@ pub(crate) struct Arguments {
         value_name = "MINUTES"
     )]
     tell_down_after_minutes: u32,
+    /// Told to stop (SIGTERM), go on for so long, with agents sent elsewhere and /ready at 503: the time that a load
+    /// balancer needs to notice
+    #[arg(long, env = "DIRECTLINK_DRAIN_SECONDS", default_value = "0", value_name = "SECONDS")]
+    drain_seconds: u32,
     /// virtual: the operator can move it on, for labs
     #[arg(long, value_enum, default_value = "real")]
     clock: ClockKind,
@@ -144,6 +154,7 @@ pub(super) fn config(a: Arguments) -> Result<ServeConfig> {
     })?;
     let mut config =
         ServeConfig::new(a.state, Region { name: a.region, asn: RegionAsn(asn), ipv6: a.ipv6 });
+    config.store = a.store;
     config.virtual_clock = a.clock == ClockKind::Virtual;
     config.listen = Listen {
         api: a.listen,
@@ -158,6 +169,7 @@ pub(super) fn config(a: Arguments) -> Result<ServeConfig> {
         trusted_proxies: a.trusted_proxies.iter().map(IpAddr::to_canonical).collect(),
     };
     config.mail = a.mail.config()?;
+    config.drain = Duration::from_secs(a.drain_seconds.into());
     config.public_url = a.public_url;
     config.rules.tell_down_after = SignedDuration::from_mins(a.tell_down_after_minutes.into());
     if let Some(path) = a.operator_token_file {

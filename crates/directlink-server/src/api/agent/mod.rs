@@ -59,6 +59,9 @@ impl Agent for Channel {
         &self,
         request: Request<Streaming<FromRouter>>,
     ) -> Result<Response<Self::AttachStream>, Status> {
+        if *self.app.parts().drain.borrow() {
+            return Err(Status::unavailable("this server is about to stop: try another"));
+        }
         let router = self.who(&request).await?;
         let mut inbound = request.into_inner();
         let hello = match inbound.next().await {
@@ -74,9 +77,9 @@ impl Agent for Channel {
             )));
         }
         let (outbound, plans) = mpsc::channel(QUEUE);
-        let session = Session::open(self.app.clone(), router.name.clone(), hello, outbound)
-            .await
-            .map_err(|error| internal(&error))?;
+        let opening = Session::open(self.app.clone(), router.name.clone(), hello, outbound);
+        let session = self.app.parts().store.in_time(opening).await;
+        let session = session.map_err(|error| internal(&error))?;
         info!(router = %router.name, "its agent is connected");
         tokio::spawn(async move {
             let end = session.run(inbound).await;
@@ -97,7 +100,7 @@ impl Channel {
             let mut db = self.app.parts().store.reader().await?;
             sites::router_with_identity(&mut db, &fingerprint).await
         };
-        match find.await {
+        match self.app.parts().store.in_time(find).await {
             Ok(Some(router)) => Ok(router),
             Ok(None) => Err(Status::unauthenticated(
                 "this certificate is no router's, or no longer: renew the router's identity",

@@ -10,9 +10,13 @@ use directlink_channel::{
 };
 use directlink_model::{connection::PortRef, ids::RouterName, plan::Scope, report::PortReport};
 use std::collections::BTreeMap;
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, watch},
+};
 use tonic::Streaming;
 use tracing::{error, warn};
+use uuid::Uuid;
 
 pub(super) struct Session {
     listener: Listener,
@@ -24,12 +28,20 @@ pub(super) struct Session {
 struct Attached {
     app: App,
     router: RouterName,
-    number: u64,
+    stream: Uuid,
 }
 
 impl Drop for Attached {
     fn drop(&mut self) {
-        self.app.parts().agents.detach(&self.router, self.number);
+        self.app.parts().agents.detach(&self.router, self.stream);
+        let (app, router, stream) = (self.app.clone(), self.router.clone(), self.stream);
+        let Ok(runtime) = Handle::try_current() else { return };
+        runtime.spawn(async move {
+            if let Err(error) = app.detached(&router, stream).await {
+                // Others see it in a moment, as nothing is heard of it any more.
+                warn!(%router, error = &error as &dyn std::error::Error, "cannot say that its agent left");
+            }
+        });
     }
 }
 
@@ -51,11 +63,13 @@ impl Session {
             warn!(%router, "its agent holds later plans than ours: ours are numbered above them");
             write_tx!(app, false, Error, |tx| { reconcile::adopt(tx, &router, &held, now).await })?;
         }
+        let stream = Uuid::now_v7();
+        app.attached(&router, stream, &hello.build).await?;
         let agent = (hello.build.as_str(), hello.answers.as_slice());
-        let Attachment { number, changed, questions } =
-            app.parts().agents.attach(&router, agent, now);
-        let attached = Attached { app: app.clone(), router: router.clone(), number };
-        let stop = app.parts().stop.subscribe();
+        let Attachment { changed, questions } =
+            app.parts().agents.attach((&router, stream), agent, now);
+        let attached = Attached { app: app.clone(), router: router.clone(), stream };
+        let drain = app.parts().drain.subscribe();
         let teller = Teller {
             app: app.clone(),
             router: router.clone(),
@@ -63,7 +77,7 @@ impl Session {
             outbound,
             changed,
             questions,
-            stop,
+            drain,
         };
         Ok(Self { listener: Listener { app, router }, teller, _attached: attached })
     }
@@ -92,7 +106,7 @@ struct Teller {
     outbound: mpsc::Sender<ToRouter>,
     changed: watch::Receiver<()>,
     questions: mpsc::Receiver<Question>,
-    stop: watch::Receiver<bool>,
+    drain: watch::Receiver<bool>,
 }
 
 impl Teller {
@@ -113,7 +127,7 @@ impl Teller {
             tokio::select! {
                 _ = self.changed.changed() => {}
                 Some(question) = self.questions.recv() => asked = Some(question),
-                _ = self.stop.wait_for(|stop| *stop) => return Ok("the server stops".into()),
+                _ = self.drain.wait_for(|drain| *drain) => return Ok("the server stops".into()),
                 () = self.outbound.closed() => return Ok("the agent is gone".into()),
             }
         }
@@ -126,17 +140,19 @@ impl Teller {
 
     /// Whether the agent is still there.
     async fn send_what_differs(&mut self) -> Result<bool, Error> {
-        let mut db = self.app.parts().store.reader().await?;
-        let wanted = plans::generations(&mut db, &self.router).await?;
-        drop(db);
+        let store = &self.app.parts().store;
+        let wanted = store
+            .in_time(async { plans::generations(&mut *store.reader().await?, &self.router).await });
+        let wanted: BTreeMap<Scope, u64> = wanted.await?;
         for (scope, generation) in wanted {
             if self.held.get(&scope) == Some(&generation) {
                 continue;
             }
-            let mut db = self.app.parts().store.reader().await?;
-            let stored = plans::stored(&mut db, &self.router, &scope).await?;
-            drop(db);
-            let Some(stored) = stored else { continue };
+            let stored = store.in_time(async {
+                plans::stored(&mut *store.reader().await?, &self.router, &scope).await
+            });
+            let stored: Result<_, Error> = stored.await;
+            let Some(stored) = stored? else { continue };
             let plan = Plan {
                 scope: scope.to_string(),
                 generation: stored.generation,
@@ -164,7 +180,9 @@ impl Listener {
                 Ok(Some(message)) => match self.take(message).await {
                     Ok(()) => {}
                     // On its next stream the agent tells everything.
-                    Err(ReportError::Untold(why)) => return Ok(why.to_string()),
+                    Err(why @ (ReportError::Untold(_) | ReportError::Superseded)) => {
+                        return Ok(why.to_string());
+                    }
                     Err(ReportError::Store(error)) => return Err(error),
                 },
                 Ok(None) => return Ok("the agent closed it".into()),
@@ -206,9 +224,11 @@ impl Listener {
         };
         let answer = Answer { generation, failure };
         let now = self.app.now();
-        let mut db = self.app.parts().store.reader().await?;
-        let known = plans::answer(&mut db, &self.router, &scope).await?;
-        drop(db);
+        let store = &self.app.parts().store;
+        let known = store.in_time(async {
+            plans::answer(&mut *store.reader().await?, &self.router, &scope).await
+        });
+        let known: Option<Answer> = known.await?;
         if known.as_ref() == Some(&answer) {
             return Ok(());
         }

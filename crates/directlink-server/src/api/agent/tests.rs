@@ -42,6 +42,7 @@ impl Region {
         let dir = tempfile::tempdir().unwrap();
         let mut config = ServeConfig::new(dir.path().to_owned(), crate::app::tests::region());
         config.virtual_clock = true;
+        config.store = Some(crate::store::testing::address(dir.path()).await);
         let running = serve(config).await.unwrap();
         let app = &running.app;
         let location = AddLocation {

@@ -27,7 +27,7 @@ mod tags;
 #[cfg(test)]
 mod tests;
 
-use super::{Front, Incoming, identity};
+use super::{Front, Incoming, Unserved, identity};
 use crate::{
     app::{App, Context},
     store,
@@ -168,6 +168,9 @@ fn refuse(failure: &Failure, incoming: &Incoming, protocol: Protocol) -> Respons
     if let Failure::TooFast(too_fast) = failure {
         let seconds = too_fast.retry_after_seconds().into();
         response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    }
+    if let Failure::World(error) = failure {
+        Unserved::mark(&mut response, error);
     }
     response
 }

@@ -55,11 +55,9 @@ impl Failure {
             Self::TooFast(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "ThrottlingException", "Rate exceeded")
             }
-            Self::World(_) => (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "DirectConnectServerException",
-                "The request could not be served. It changed nothing; try again.",
-            ),
+            Self::World(error) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "DirectConnectServerException", error.told())
+            }
         }
     }
 }

@@ -34,7 +34,7 @@ mod tags;
 #[cfg(test)]
 mod tests;
 
-use super::{Front, Incoming, identity};
+use super::{Front, Incoming, Unserved, identity};
 use crate::app::{App, Context};
 use axum::response::{IntoResponse, Response};
 use directlink_model::account::Caller;
@@ -292,8 +292,7 @@ fn encode_failure(failure: &Failure, request_id: Uuid) -> Response {
         Failure::World(error) => {
             let cause = error.source().map(ToString::to_string);
             tracing::error!(%request_id, %error, cause, "a call failed");
-            let text = "The request could not be served. It changed nothing; try again.";
-            (Code::INTERNAL, Code::INTERNAL.status(), text)
+            (Code::INTERNAL, Code::INTERNAL.status(), error.told())
         }
     };
     tracing::debug!(%request_id, code = code.0, details, "refused");
@@ -303,6 +302,9 @@ fn encode_failure(failure: &Failure, request_id: Uuid) -> Response {
     if let Failure::TooFast(too_fast) = failure {
         let seconds = too_fast.retry_after_seconds().into();
         response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    }
+    if let Failure::World(error) = failure {
+        Unserved::mark(&mut response, error);
     }
     response
 }

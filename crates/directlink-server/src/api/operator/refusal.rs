@@ -53,11 +53,9 @@ impl Failure {
                 let (status, code) = code_of(fault);
                 (status, code, fault.to_string().into())
             }
-            Self::World(_) => (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "internal",
-                "The request could not be served. It changed nothing; try again.".into(),
-            ),
+            Self::World(error) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "internal", error.told().into())
+            }
         }
     }
 }

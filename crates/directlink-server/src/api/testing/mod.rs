@@ -13,7 +13,7 @@ use crate::{
     clock::Clock,
     config::{Doors, Rules},
     reconcile::{self, Agents},
-    store::Store,
+    store::testing,
     throttle::Limit,
 };
 use axum::{Router, body::Body, extract::Request};
@@ -91,7 +91,7 @@ impl TestRegion {
             },
             rules: Rules::default(),
             clock: Clock::stopped_at("2026-11-23T12:00:00Z".parse().unwrap()),
-            store: Store::open(&dir.path().join("region.db")).await.unwrap(),
+            store: testing::open(dir.path()).await,
             authority: Authority::open(&dir.path().join("ca")).unwrap(),
             links: crate::config::Links::to("https://directlink.example"),
             operator_token: TOKEN.into(),
@@ -100,6 +100,7 @@ impl TestRegion {
             figures: crate::app::Figures::default(),
             wake: Notify::new(),
             wake_mail: Notify::new(),
+            drain: watch::Sender::new(false),
             stop: watch::Sender::new(false),
         });
         let (front, operator) = (front(app.clone(), doors), operator(app.clone()));

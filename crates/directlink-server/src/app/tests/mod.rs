@@ -13,12 +13,13 @@ mod lags;
 mod maintenance;
 mod nets;
 mod region;
+mod servers;
 
 use super::*;
 use crate::{
     clock::Clock,
     reconcile::{self, take_report},
-    store::{Store, plans},
+    store::plans,
 };
 use directlink_model::{
     command::*,
@@ -55,12 +56,16 @@ pub(crate) fn region() -> Region {
 }
 
 pub(crate) async fn app_in(dir: &TempDir) -> App {
+    app_on(store::testing::open(dir.path()).await, dir)
+}
+
+pub(crate) fn app_on(store: Store, dir: &TempDir) -> App {
     let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
     App::new(Parts {
         region: region(),
         rules: Rules::default(),
         clock: Clock::stopped_at(start),
-        store: Store::open(&dir.path().join("region.db")).await.unwrap(),
+        store,
         authority: Authority::open(&dir.path().join("ca")).unwrap(),
         links: Links::to("https://directlink.example"),
         operator_token: "token".into(),
@@ -69,6 +74,7 @@ pub(crate) async fn app_in(dir: &TempDir) -> App {
         figures: Figures::default(),
         wake: Notify::new(),
         wake_mail: Notify::new(),
+        drain: watch::Sender::new(false),
         stop: watch::Sender::new(false),
     })
 }
@@ -81,7 +87,10 @@ pub(crate) fn port(text: &str) -> PortRef {
 impl Bench {
     pub(crate) async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let app = app_in(&dir).await;
+        Self::of(app_in(&dir).await, dir).await
+    }
+
+    pub(crate) async fn of(app: App, dir: TempDir) -> Self {
         for (code, subregion, vtep) in
             [("PAR1", "eu-west-2a", [10, 255, 0, 1]), ("PAR4", "eu-west-2b", [10, 255, 0, 4])]
         {

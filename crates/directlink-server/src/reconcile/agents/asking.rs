@@ -9,12 +9,13 @@ use directlink_channel::{Answer, Question};
 use directlink_model::fault::GlassFault;
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
 
 /// Of one router.
 #[derive(Debug, Default)]
 pub(super) struct Asking {
-    /// The latest stream's, and its number.
-    stream: Option<(u64, mpsc::Sender<Question>)>,
+    /// The latest stream, and its way in.
+    stream: Option<(Uuid, mpsc::Sender<Question>)>,
     /// What its agent answers.
     kinds: BTreeSet<String>,
     waiting: BTreeMap<u64, oneshot::Sender<Answer>>,
@@ -36,7 +37,7 @@ const QUEUE: usize = 16;
 
 impl Asking {
     /// From now on questions go by this stream.
-    pub(super) fn attach(&mut self, stream: u64, kinds: &[String]) -> mpsc::Receiver<Question> {
+    pub(super) fn attach(&mut self, stream: Uuid, kinds: &[String]) -> mpsc::Receiver<Question> {
         let (ask, questions) = mpsc::channel(QUEUE);
         self.stream = Some((stream, ask));
         self.kinds = kinds.iter().cloned().collect();
@@ -44,7 +45,7 @@ impl Asking {
     }
 
     /// What went by an older stream is answered by a newer one, if at all.
-    pub(super) fn detach(&mut self, stream: u64) {
+    pub(super) fn detach(&mut self, stream: Uuid) {
         if self.stream.take_if(|(latest, _)| *latest == stream).is_some() {
             self.waiting.clear();
         }
@@ -111,7 +112,7 @@ mod tests {
     fn an_answer_finds_who_asked_and_what_nobody_asked_is_dropped() {
         let mut asking = Asking::default();
         assert_eq!(asking.ask("show", vec![]).unwrap_err(), Unasked::Unheard);
-        let mut questions = asking.attach(1, &["show".into()]);
+        let mut questions = asking.attach(Uuid::from_u128(1), &["show".into()]);
         assert_eq!(asking.ask("ping", vec![]).unwrap_err(), Unasked::TooOld);
         let (first, mut told) = asking.ask("show", vec![7]).unwrap();
         let (second, mut other) = asking.ask("show", vec![]).unwrap();
@@ -129,12 +130,12 @@ mod tests {
     #[test]
     fn a_stream_that_ends_takes_its_questions_along_unless_a_newer_one_is_there() {
         let mut asking = Asking::default();
-        let _old = asking.attach(1, &["show".into()]);
+        let _old = asking.attach(Uuid::from_u128(1), &["show".into()]);
         let (_, mut told) = asking.ask("show", vec![]).unwrap();
-        let _new = asking.attach(2, &["show".into()]);
-        asking.detach(1);
+        let _new = asking.attach(Uuid::from_u128(2), &["show".into()]);
+        asking.detach(Uuid::from_u128(1));
         assert!(matches!(told.try_recv(), Err(oneshot::error::TryRecvError::Empty)));
-        asking.detach(2);
+        asking.detach(Uuid::from_u128(2));
         assert!(matches!(told.try_recv(), Err(oneshot::error::TryRecvError::Closed)));
         assert_eq!(asking.ask("show", vec![]).unwrap_err(), Unasked::Unheard);
     }
@@ -142,7 +143,7 @@ mod tests {
     #[test]
     fn who_asks_too_much_at_once_is_told_so() {
         let mut asking = Asking::default();
-        let mut questions = asking.attach(1, &["show".into()]);
+        let mut questions = asking.attach(Uuid::from_u128(1), &["show".into()]);
         let asked: Vec<_> = std::iter::repeat_with(|| {
             let asked = asking.ask("show", vec![]);
             let _ = questions.try_recv();

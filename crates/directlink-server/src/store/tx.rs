@@ -1,0 +1,73 @@
+//! A write transaction, whatever database it is of.
+
+use super::{Error, editions::Touched, journal::Unwritten, postgres::Work, writer::Turn};
+use sqlx::AnyConnection;
+use std::ops::{Deref, DerefMut};
+
+/// Dropped without commit, it never was.
+pub struct Tx {
+    seat: Seat,
+    /// Something was marked for planning: whoever commits wakes the loop.
+    pub(crate) marked: bool,
+    /// Something is to be mailed: whoever commits wakes the worker.
+    pub(crate) posted: bool,
+    /// What it changes of that which is kept in memory. Whoever does not say so changes all.
+    pub(crate) touched: Touched,
+    /// What it did, for the journal.
+    pub(super) events: Vec<Unwritten>,
+}
+
+enum Seat {
+    Desk(Turn),
+    Work(Work),
+}
+
+impl Tx {
+    pub(super) fn at_desk(turn: Turn) -> Self {
+        Self::new(Seat::Desk(turn))
+    }
+
+    pub(super) fn at_work(work: Work) -> Self {
+        Self::new(Seat::Work(work))
+    }
+
+    fn new(seat: Seat) -> Self {
+        let (touched, events) = (Touched::default(), Vec::new());
+        Self { seat, marked: false, posted: false, touched, events }
+    }
+
+    /// # Errors
+    /// Nothing of it is kept, except where the error is [`Error::Unknown`].
+    pub async fn commit(self) -> Result<(), Error> {
+        match self.seat {
+            Seat::Desk(turn) => turn.commit(self.touched, self.events).await,
+            Seat::Work(work) => work.commit(self.events).await,
+        }
+    }
+
+    pub async fn rollback(self) {
+        match self.seat {
+            Seat::Desk(turn) => turn.rollback().await,
+            Seat::Work(work) => work.rollback().await,
+        }
+    }
+}
+
+impl Deref for Tx {
+    type Target = AnyConnection;
+    fn deref(&self) -> &AnyConnection {
+        match &self.seat {
+            Seat::Desk(turn) => turn,
+            Seat::Work(work) => work,
+        }
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut AnyConnection {
+        match &mut self.seat {
+            Seat::Desk(turn) => turn,
+            Seat::Work(work) => work,
+        }
+    }
+}
