@@ -38,7 +38,6 @@ pub(crate) const NET_CHANGES: u32 = 1024;
 pub(crate) const FORWARDED_NUMBERS: u32 = 16384;
 const FORWARDED_VERDICTS: usize = 2;
 const INTERFACE_FORWARDS: u16 = 1;
-const INTERFACE_CAPTURED: u16 = 2;
 
 /// An IPv4 address in network order.
 type Address = [u8; 4];
@@ -208,19 +207,6 @@ impl InterfaceRow {
 
     pub(crate) const fn vni(&self) -> u32 {
         self.vni
-    }
-
-    /// Whether somebody looks on (`ebpf/capture.h`).
-    pub(crate) const fn is_captured(&self) -> bool {
-        self.flags & INTERFACE_CAPTURED != 0
-    }
-
-    pub(crate) const fn captured(mut self, is_captured: bool) -> Self {
-        self.flags = match is_captured {
-            true => self.flags | INTERFACE_CAPTURED,
-            false => self.flags & !INTERFACE_CAPTURED,
-        };
-        self
     }
 
     pub(crate) const fn slow_ifindex(&self) -> u32 {

@@ -1,5 +1,24 @@
 //! Captures, and the head of each record that the packet programs send of one.
 
+use super::InterfaceRow;
+
+const INTERFACE_CAPTURED: u16 = 2;
+
+impl InterfaceRow {
+    /// Whether somebody looks on (`ebpf/capture.h`).
+    pub(crate) const fn is_captured(&self) -> bool {
+        self.flags & INTERFACE_CAPTURED != 0
+    }
+
+    pub(crate) const fn captured(mut self, is_captured: bool) -> Self {
+        self.flags = match is_captured {
+            true => self.flags | INTERFACE_CAPTURED,
+            false => self.flags & !INTERFACE_CAPTURED,
+        };
+        self
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub(crate) struct CaptureRow {

@@ -167,19 +167,25 @@ fn tcpdump(file: &Path) -> Result<String> {
 }
 
 fn captures(stage: &Stage) -> Result<()> {
-    let Stage { region, interface, fibre, cloud, office, .. } = stage;
-    let file = region.dir.join("all.pcapng");
-    // One at a time: whichever of two comes first, the other is refused.
-    let capture = clock::until("a second one to be refused", Duration::from_secs(60), || {
-        let mut first = begin(stage, &file, &["--seconds", "4"])?;
-        let words = ["capture", &interface.id, "-w", "/dev/null", "--seconds", "1"];
-        let second = refusal(command(region, 0, &words), "one is running on it already")?;
-        if second.is_none() {
-            first.wait()?;
+    let Stage { region, fibre, cloud, office, .. } = stage;
+    // Two at once: one is refused, and from then on the other is known to run.
+    let files = ["a.pcapng", "b.pcapng"].map(|name| region.dir.join(name));
+    let mut both = vec![];
+    for file in &files {
+        both.push(begin(stage, file, &["--seconds", "8"])?);
+    }
+    let refused = clock::until("one at a time", Duration::from_secs(8), || {
+        for (n, child) in both.iter_mut().enumerate() {
+            if child.try_wait()?.is_some() {
+                return Ok(Some(n));
+            }
         }
-        Ok(second.map(|()| first))
+        Ok(None)
     })?;
-    // While it runs: what is forwarded, what is refused by address, and what the router itself says.
+    let busy = both.remove(refused).wait_with_output()?;
+    let text = String::from_utf8_lossy(&busy.stderr);
+    ensure!(!busy.status.success() && text.contains("one is running on it already"), "{text}");
+    let (file, capture) = (&files[1 - refused], both.remove(0));
     run(&["ip", "-n", &fibre.netns, "address", "replace", "192.168.99.1/32", "dev", "lo"])?;
     let to = cloud.host.address.to_string();
     for _ in 0..3 {
@@ -190,7 +196,7 @@ fn captures(stage: &Stage) -> Result<()> {
     }
     let ended = capture.wait_with_output()?;
     ensure!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
-    let (seen, bytes) = (tcpdump(&file)?, fs::read(&file)?);
+    let (seen, bytes) = (tcpdump(file)?, fs::read(file)?);
     let has = |words: &[&str]| seen.lines().any(|line| words.iter().all(|it| line.contains(it)));
     let echo = format!("{COMPUTER} > {to}: ICMP echo request");
     ensure!(has(&["vlan 101", &echo]), "{seen}");
@@ -209,13 +215,6 @@ fn captures(stage: &Stage) -> Result<()> {
     let seen = tcpdump(&own)?;
     ensure!(seen.lines().count() == 3 && !seen.contains(COMPUTER), "{seen}");
     Ok(())
-}
-
-/// `None`: it was not refused in these words.
-fn refusal(mut command: Command, says: &str) -> Result<Option<()>> {
-    let output = command.output()?;
-    let text = String::from_utf8_lossy(&output.stderr);
-    Ok((!output.status.success() && text.contains(says)).then_some(()))
 }
 
 /// Another account's interface is as one that is not there.
