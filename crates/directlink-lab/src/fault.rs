@@ -110,14 +110,14 @@ pub fn run(
     match kind {
         Kind::Loss { per_mille } => {
             let loss = fault::Fault::Loss { per_mille };
-            hold(inject(lab, loss, &links.all())?, is_on, (&watch, limit))
+            hold((lab, inject(lab, loss, &links.all())?), is_on, (&watch, limit))
         }
         Kind::WrongTag { from, to } => {
             let tag = fault::Fault::Tag { from, to };
-            hold(inject(lab, tag, &[links.port])?, is_on, (&watch, limit))
+            hold((lab, inject(lab, tag, &[links.port])?), is_on, (&watch, limit))
         }
         Kind::WrongKey => {
-            hold(inject(lab, fault::Fault::Key, &[links.port])?, is_on, (&watch, limit))
+            hold((lab, inject(lab, fault::Fault::Key, &[links.port])?), is_on, (&watch, limit))
         }
         Kind::Delay(delay) => wait_on((lab, &links), (delay, false), is_on, (&watch, limit)),
         Kind::SlowPeer(delay) => wait_on((lab, &links), (delay, true), is_on, (&watch, limit)),
@@ -158,14 +158,21 @@ fn inject(lab: &LabName, fault: fault::Fault, links: &[u32]) -> Result<Injected>
 
 /// Nothing is to be done meanwhile.
 fn hold(
-    injected: Injected,
+    (lab, injected): (&LabName, Injected),
     is_on: impl FnOnce(),
     (watch, limit): (&Stopwatch, Duration),
 ) -> Result<()> {
     is_on();
     pause(watch, limit)?;
-    drop(injected);
-    Ok(())
+    remove(lab, injected)
+}
+
+/// Filters go where their links are: in the panel.
+fn remove(lab: &LabName, injected: Injected) -> Result<()> {
+    netns::within(&lab.panel(), move || {
+        drop(injected);
+        Ok(())
+    })
 }
 
 fn pause(watch: &Stopwatch, until: Duration) -> Result<()> {
@@ -198,7 +205,7 @@ fn wait_on(
     tool::ip(Some(&lab.panel()), &[format!("link set {name} up")])?;
     let all = link::list(&lab.panel())?;
     let tap_ifindex = all.iter().find(|link| link.name == name).context("the tap")?.index;
-    let _injected = inject(lab, fault::Fault::Delay { tap_ifindex, only_bgp }, &[links.port])?;
+    let injected = inject(lab, fault::Fault::Delay { tap_ifindex, only_bgp }, &[links.port])?;
     is_on();
     let mut waiting: VecDeque<(Duration, Vec<u8>)> = VecDeque::new();
     let mut buffer = vec![0; FRAME_BYTES];
@@ -220,7 +227,7 @@ fn wait_on(
             tap.file().write_all(&frame).context("the tap")?;
         }
     }
-    Ok(())
+    remove(lab, injected)
 }
 
 fn flap(

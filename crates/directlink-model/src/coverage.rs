@@ -52,6 +52,18 @@ pub struct Shade {
     pub left: BTreeSet<InterfaceId>,
 }
 
+impl Wire {
+    /// Whether what `line` carries is worked on.
+    pub fn is_on(&self, target: &Target, line: ConnectionId) -> bool {
+        match target {
+            Target::Interface(_) => false,
+            Target::Connection(id) => line == *id || self.connection == *id,
+            Target::Router(name) => self.router == *name,
+            Target::Location(code) => self.location == *code,
+        }
+    }
+}
+
 impl Way {
     /// Whether it runs there.
     pub fn is_on(&self, target: &Target) -> bool {

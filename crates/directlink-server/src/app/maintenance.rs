@@ -5,7 +5,7 @@ use super::{App, Context, Refusal, write_tx};
 use crate::store::{
     self, AnyConnection, Tx, connections, interfaces,
     journal::{self, Actor},
-    maintenance::{self, Placed},
+    maintenance::{self, Holdings, Placed},
     sites,
 };
 use directlink_model::{
@@ -104,16 +104,21 @@ impl App {
     pub async fn own_maintenances(&self, ctx: &Context) -> Result<Vec<MaintenanceView>, Refusal> {
         let mut db = self.store().snapshot().await?;
         let account = ctx.caller.account;
+        let held = Holdings::of(&mut db, account).await?;
+        let ways = maintenance::ways(&mut db, Some(account), ctx.now).await?;
         let mut views = vec![];
         let since = ctx.now - SHOWN_AFTER;
         for it in maintenance::latest(&mut db, since, MAINTENANCES_MAX).await? {
-            if !maintenance::accounts_on(&mut db, &it.target).await?.contains(&account) {
-                continue;
+            let Some(mut interfaces) = held.on(&it.target) else { continue };
+            let state = it.state(ctx.now);
+            if state == State::Ended {
+                interfaces.retain(|placed| placed.interface.drain.is_some());
             }
-            let mut view = view(&mut db, it, ctx.now).await?;
-            view.interfaces.retain(|placed| placed.interface.owner == account);
-            view.shades.retain(|shade| shade.owner == account);
-            views.push(view);
+            let shades = match state {
+                State::Planned => coverage::without(&ways, |way| way.is_on(&it.target)),
+                State::Running | State::Ended | State::Cancelled => vec![],
+            };
+            views.push(MaintenanceView { maintenance: it, state, interfaces, shades });
         }
         Ok(views)
     }

@@ -9,7 +9,7 @@ use super::{
 use directlink_model::{
     coverage::{Way, Wire},
     drain::{Draining, Heard},
-    ids::{AccountId, InterfaceId, MaintenanceId, PortName},
+    ids::{AccountId, ConnectionId, InterfaceId, MaintenanceId, PortName},
     interface::Interface,
     maintenance::{Maintenance, Target},
 };
@@ -45,6 +45,11 @@ statements! {
     ON_TARGET = on_wires!("", "", "(($1 = 'interface' AND i.id = $2)
                            OR ($1 = 'connection' AND (i.connection = $2 OR c.id = $2))
                            OR ($1 = 'router' AND c.router = $2) OR ($1 = 'location' AND c.location = $2))");
+    OF_OWNER = on_wires!("", "", "i.owner = $1");
+    LINES_OF = "SELECT d.id AS line, c.id AS wire, c.router AS wire_router, c.location AS wire_location, c.light AS wire_light
+                FROM connection d LEFT JOIN hosted_connection h ON h.connection = d.id
+                JOIN connection c ON c.id = COALESCE(h.parent, d.id)
+                WHERE d.account = $1 AND d.deleted_us IS NULL AND c.router IS NOT NULL AND c.port_freed_us IS NULL";
     DRAINED = on_wires!("", "", "i.drain_asked_us IS NOT NULL");
     WAYS_OF = on_wires!(", r.document, g.net", "JOIN gateway g ON g.id = i.gateway
                          JOIN interface_report r ON r.interface = i.id", "i.owner = $1 AND g.net IS NOT NULL");
@@ -67,6 +72,34 @@ pub(crate) struct Placed {
     pub(crate) interface: Interface,
     pub(crate) wire: Wire,
     pub(crate) port: PortName,
+}
+
+/// What an account has, and where: read once for however many maintenances.
+pub(crate) struct Holdings {
+    interfaces: Vec<Placed>,
+    lines: Vec<(ConnectionId, Wire)>,
+}
+
+impl Holdings {
+    pub(crate) async fn of(db: &mut AnyConnection, account: AccountId) -> Result<Self, Error> {
+        let rows = query(OF_OWNER).bind(account.to_string()).fetch_all(&mut *db).await?;
+        let interfaces = placed(db, &rows).await?;
+        let rows = query(LINES_OF).bind(account.to_string()).fetch_all(db).await?;
+        let line = |row: &AnyRow| Ok((row.word("line")?, wire(row)?));
+        let lines = rows.iter().map(line).collect::<Result<_, Error>>()?;
+        Ok(Self { interfaces, lines })
+    }
+
+    /// Its interfaces there; `None`: it has nothing there, no connection either.
+    pub(crate) fn on(&self, target: &Target) -> Option<Vec<Placed>> {
+        let is_on = |placed: &&Placed| {
+            let it = &placed.interface;
+            *target == Target::Interface(it.id) || placed.wire.is_on(target, it.connection)
+        };
+        let interfaces: Vec<_> = self.interfaces.iter().filter(is_on).cloned().collect();
+        let has_line = self.lines.iter().any(|(line, wire)| wire.is_on(target, *line));
+        (has_line || !interfaces.is_empty()).then_some(interfaces)
+    }
 }
 
 pub(crate) async fn insert(db: &mut AnyConnection, it: &Maintenance) -> Result<(), Error> {
