@@ -110,6 +110,13 @@ impl Agents {
         Some(self.lock().get(&port.router)?.reports.get(port)?.report.clone())
     }
 
+    /// Looks at the last report of each port. Whoever reports meanwhile waits.
+    pub(crate) fn each_report(&self, mut look: impl FnMut(&PortRef, &PortReport)) {
+        for agent in self.lock().values() {
+            agent.reports.iter().for_each(|(port, kept)| look(port, &kept.report));
+        }
+    }
+
     pub(crate) fn light(&self, port: &PortRef) -> Option<bool> {
         Some(self.lock().get(&port.router)?.reports.get(port)?.report.light)
     }
