@@ -28,3 +28,4 @@ pub mod reconcile;
 pub mod serve;
 pub mod store;
 pub mod throttle;
+pub mod webhooks;

@@ -44,6 +44,7 @@ mod tag_sets;
 mod tags;
 #[cfg(test)]
 pub(crate) mod tests;
+mod webhooks;
 pub(crate) mod wires;
 
 pub use crate::ca::Identity;
@@ -64,6 +65,7 @@ pub use regions::SubregionView;
 pub use sites::{AgentView, NewRouter, PortView, RouterLine, RouterView, ScopeView};
 pub use tag_sets::Tags;
 pub use tags::Tagged;
+pub use webhooks::{Added, MESSAGES_MAX, WEBHOOKS_MAX};
 
 use crate::{
     ca::Authority,

@@ -38,6 +38,8 @@ statements! {
                            "($37, $38, $39, $40, $41, $42)", "($43, $44, $45, $46, $47, $48)");
     OF_SUBJECT = "SELECT at_us, actor, subject, what, why FROM event WHERE subject = $1 AND at_us < $2
                   ORDER BY at_us DESC, id DESC LIMIT $3";
+    SINCE = "SELECT id, at_us, actor, subject, what, why FROM event
+             WHERE at_us >= $1 AND (at_us > $1 OR id > $2) ORDER BY at_us, id LIMIT $3";
     LATEST = "SELECT at_us, actor, subject, what, why FROM event WHERE at_us < $1
               ORDER BY at_us DESC, id DESC LIMIT $2";
 }
@@ -165,6 +167,22 @@ pub(crate) async fn latest(
         .fetch_all(db)
         .await?;
     rows.iter().map(read).collect()
+}
+
+/// What happened at or after a moment, behind the event `after` of that moment, the oldest first;
+/// each with its id.
+pub(crate) async fn since(
+    db: &mut AnyConnection,
+    (from, after): (Timestamp, &str),
+    limit: usize,
+) -> Result<Vec<(String, Event)>, Error> {
+    let rows = query(SINCE)
+        .bind(from.as_microsecond())
+        .bind(after)
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(db)
+        .await?;
+    rows.iter().map(|row| Ok((row.text("id")?, read(row)?))).collect()
 }
 
 fn read(row: &AnyRow) -> Result<Event, Error> {

@@ -41,6 +41,7 @@ pub(crate) mod sessions;
 pub(crate) mod sites;
 pub(crate) mod tag_sets;
 pub(crate) mod tags;
+pub(crate) mod webhooks;
 pub(crate) mod wire_vlans;
 mod writer;
 
@@ -225,6 +226,7 @@ fn migrator() -> Migrator {
         (19, "figures", include_str!("../../migrations/0019_figures.sql")),
         (20, "pages", include_str!("../../migrations/0020_pages.sql")),
         (21, "letters", include_str!("../../migrations/0021_letters.sql")),
+        (26, "webhooks", include_str!("../../migrations/0026_webhooks.sql")),
     ];
     let migration = |(version, name, text): (i64, &'static str, &'static str)| {
         Migration::new(version, name.into(), MigrationType::Simple, text.into_sql_str(), false)

@@ -37,6 +37,7 @@ async fn every_statement_is_understood() {
         ("sites", sites::ALL),
         ("tags", tags::ALL),
         ("tag_sets", tag_sets::ALL),
+        ("webhooks", webhooks::ALL),
         ("wire_vlans", wire_vlans::ALL),
     ];
     let mut tx = store.begin().await.unwrap();

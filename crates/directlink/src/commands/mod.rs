@@ -16,6 +16,7 @@ mod serve;
 mod sites;
 mod wait;
 mod watch;
+mod webhooks;
 
 use crate::demo;
 use anyhow::{Context as _, Result};

@@ -13,6 +13,7 @@ use super::{
         SubnetCommand,
     },
     sites::{self, LocationCommand, PortCommand, RouterCommand},
+    webhooks::{self, WebhookCommand},
 };
 use crate::{
     client::Operator,
@@ -90,6 +91,9 @@ pub(crate) enum OperatorCommand {
     /// What was mailed to customers, and what waits
     #[command(subcommand)]
     Mail(MailCommand),
+    /// Where accounts are told by machine of what happens to their connections
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
     /// The Region's clock; in a lab it can be moved on
     #[command(subcommand)]
     Clock(ClockCommand),
@@ -260,6 +264,7 @@ impl OperatorCommand {
                 | Self::Account(AccountCommand::List(_) | AccountCommand::Quotas { .. })
                 | Self::Nic(NicCommand::List(_))
                 | Self::Mail(MailCommand::List(_))
+                | Self::Webhook(WebhookCommand::List(_) | WebhookCommand::Messages { .. })
                 | Self::Clock(ClockCommand::Show(_))
         )
     }
@@ -323,6 +328,7 @@ pub(crate) fn run(command: OperatorCommand) -> Result<()> {
             OperatorCommand::Account(command) => accounts::account(command).await,
             OperatorCommand::Nic(command) => nic(command).await,
             OperatorCommand::Mail(MailCommand::List(access)) => access.list("mail", MAIL).await,
+            OperatorCommand::Webhook(command) => webhooks::webhook(command).await,
             OperatorCommand::Clock(command) => clock(command).await,
         }
     })

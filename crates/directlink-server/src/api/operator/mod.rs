@@ -38,6 +38,10 @@
 //! | `GET /interfaces/dxvif-…/diagnosis` | | `{"diagnosis":{"interface","at","customer_address","first_failed":rung or null,"rungs":[{"step","title","outcome","evidence","seen_at","remedy"}]}}`; `outcome` is `passed`, `failed` or `not reached` |
 //! | `GET /nics` | | `{"nics":[{"id","account","net","vni","net_range","subnet","subnet_range","gateway_address","address","mac","vtep","ipv6_subnet_range","ipv6_gateway_address","ipv6_address"}]}` |
 //! | `POST /nics/eni-…/place` | `{"vtep":"10.255.0.9"}`, or `null`: nowhere | 200, the NIC |
+//! | `POST /accounts/ID/webhooks` | `{"url":"https://hooks.example/…"}` | 201 `{"id":"whk-…","account","url","created_at","secret"}`; the secret is shown only here |
+//! | `GET /webhooks`, `GET /accounts/ID/webhooks` | | `{"webhooks":[{"id","account","url","created_at"}]}` |
+//! | `GET /webhooks/whk-…/messages` | | `{"messages":[{"id","kind","subject","at","attempts","next_try_at","failure","sent_at","dropped_at"}]}`, the newest first |
+//! | `POST /webhooks/whk-…/remove` | `{}` | 200 `{}`: it is told nothing more |
 //! | `GET /mail` | | `{"mail":[{"id","kind","subject","account","email","at","created_at","attempts","next_try_at","failure","sent_at","dropped_at"}]}`, the newest first |
 //! | `GET /clock` | | `{"now":"2026-01-01T00:00:00Z","virtual":false}` |
 //! | `POST /clock/advance` | `{"seconds":604800}` | 200 as `GET /clock`; 409 `clock_is_real` otherwise |
@@ -49,6 +53,7 @@
 mod refusal;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 mod wire;
 
 use super::Incoming;
@@ -148,6 +153,9 @@ async fn read(app: &App, words: &[&str]) -> Result<Value, Failure> {
         ["mail"] => {
             json!({ "mail": app.mails().await?.iter().map(wire::mail).collect::<Vec<_>>() })
         }
+        ["webhooks"] => webhooks::list(app, None).await?,
+        ["accounts", id, "webhooks"] => webhooks::list(app, Some(word(id)?)).await?,
+        ["webhooks", id, "messages"] => webhooks::messages(app, id).await?,
         ["clock"] => clock(app),
         _ => return Err(Failure::NoSuchAddress),
     })
@@ -287,6 +295,8 @@ async fn write(app: &App, words: &[&str], incoming: &Incoming) -> Outcome {
             let command = RefuseOrder { connection: word::<ConnectionId>(id)?, reason };
             Ok((StatusCode::OK, wire::connection(&app.refuse_order(command).await?)))
         }
+        ["accounts", id, "webhooks"] => webhooks::add(app, id, incoming).await,
+        ["webhooks", id, "remove"] => webhooks::remove(app, id, incoming).await,
         ["nics", id, "place"] => place_nic(app, word(id)?, body(incoming)?).await,
         ["clock", "advance"] => {
             let wire::Advance { seconds } = body(incoming)?;
