@@ -16,6 +16,7 @@
 
 pub mod api;
 pub mod app;
+mod audit;
 pub mod auth;
 pub mod ca;
 pub mod clock;

@@ -14,6 +14,7 @@
 mod access_keys;
 mod accounts;
 pub(crate) mod api_logs;
+mod audit;
 mod bgp_peers;
 mod capacity;
 mod connections;
@@ -51,6 +52,7 @@ pub use crate::ca::Identity;
 pub use access_keys::NewAccessKey;
 pub use accounts::{AddAccount, Credential, NewAccount};
 pub use api_logs::{ApiLogs, LogRange};
+pub use audit::{AuditPage, AuditWanted, Line as AuditLine};
 pub use capacity::{CapacityView, SpeedCapacity};
 pub use figures::{Figures, Series};
 pub use history::{EVENTS_MAX, Event};

@@ -13,6 +13,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod api_logs;
+pub mod audit;
 pub(crate) mod bgp_peers;
 pub(crate) mod connections;
 pub(crate) mod editions;
@@ -227,6 +228,7 @@ fn migrator() -> Migrator {
         (20, "pages", include_str!("../../migrations/0020_pages.sql")),
         (21, "letters", include_str!("../../migrations/0021_letters.sql")),
         (26, "webhooks", include_str!("../../migrations/0026_webhooks.sql")),
+        (27, "audit", include_str!("../../migrations/0027_audit.sql")),
     ];
     let migration = |(version, name, text): (i64, &'static str, &'static str)| {
         Migration::new(version, name.into(), MigrationType::Simple, text.into_sql_str(), false)

@@ -14,6 +14,7 @@ async fn every_statement_is_understood() {
     let all = [
         ("accounts", accounts::ALL),
         ("api_logs", api_logs::ALL),
+        ("audit", audit::ALL),
         ("bgp_peers", bgp_peers::ALL),
         ("connections", connections::ALL),
         ("failover_tests", failover_tests::ALL),

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod agent;
+mod audit;
 mod connections;
 mod customer;
 mod diagnose;

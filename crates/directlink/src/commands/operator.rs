@@ -3,6 +3,7 @@
 
 use super::{
     accounts::{self, AccountCommand},
+    audit::{self, AuditArguments},
     connections::{self, ConnectionCommand},
     customer::Either,
     diagnose,
@@ -94,6 +95,8 @@ pub(crate) enum OperatorCommand {
     /// Where accounts are told by machine of what happens to their connections
     #[command(subcommand)]
     Webhook(WebhookCommand),
+    /// Who did what, when, from where, and what came of it: a JSON object a line
+    Audit(AuditArguments),
     /// The Region's clock; in a lab it can be moved on
     #[command(subcommand)]
     Clock(ClockCommand),
@@ -264,6 +267,7 @@ impl OperatorCommand {
                 | Self::Account(AccountCommand::List(_) | AccountCommand::Quotas { .. })
                 | Self::Nic(NicCommand::List(_))
                 | Self::Mail(MailCommand::List(_))
+                | Self::Audit(_)
                 | Self::Webhook(WebhookCommand::List(_) | WebhookCommand::Messages { .. })
                 | Self::Clock(ClockCommand::Show(_))
         )
@@ -329,6 +333,7 @@ pub(crate) fn run(command: OperatorCommand) -> Result<()> {
             OperatorCommand::Nic(command) => nic(command).await,
             OperatorCommand::Mail(MailCommand::List(access)) => access.list("mail", MAIL).await,
             OperatorCommand::Webhook(command) => webhooks::webhook(command).await,
+            OperatorCommand::Audit(arguments) => audit::audit(arguments).await,
             OperatorCommand::Clock(command) => clock(command).await,
         }
     })

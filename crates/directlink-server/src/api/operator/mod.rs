@@ -42,6 +42,7 @@
 //! | `GET /webhooks`, `GET /accounts/ID/webhooks` | | `{"webhooks":[{"id","account","url","created_at"}]}` |
 //! | `GET /webhooks/whk-…/messages` | | `{"messages":[{"id","kind","subject","at","attempts","next_try_at","failure","sent_at","dropped_at"}]}`, the newest first |
 //! | `POST /webhooks/whk-…/remove` | `{}` | 200 `{}`: it is told nothing more |
+//! | `GET /audit?since=…&until=…&account=…&resource=…` | | `{"audit":[{"at","actor","address","door","act","status","result","resource","what","why"}],"next"}`, the oldest first: what was done, and requests that were refused; `next`: what to ask for then, or null |
 //! | `GET /mail` | | `{"mail":[{"id","kind","subject","account","email","at","created_at","attempts","next_try_at","failure","sent_at","dropped_at"}]}`, the newest first |
 //! | `GET /clock` | | `{"now":"2026-01-01T00:00:00Z","virtual":false}` |
 //! | `POST /clock/advance` | `{"seconds":604800}` | 200 as `GET /clock`; 409 `clock_is_real` otherwise |
@@ -50,6 +51,7 @@
 //! was asked is not well formed, 401 the token, 404 no such thing, 405 method, 409 in conflict with
 //! what is there, 500 our failure.
 
+mod audit;
 mod refusal;
 #[cfg(test)]
 mod tests;
@@ -104,6 +106,10 @@ async fn run(app: &App, incoming: &Incoming) -> Outcome {
     let path = incoming.uri.path().strip_prefix("/operator/v1/").unwrap_or_default();
     let words: Vec<_> = path.trim_end_matches('/').split('/').collect();
     match incoming.method {
+        Method::GET if words == ["audit"] => {
+            let query = incoming.uri.query().unwrap_or_default();
+            Ok((StatusCode::OK, audit::page(app, query).await?))
+        }
         Method::GET => Ok((StatusCode::OK, read(app, &words).await?)),
         Method::POST => write(app, &words, incoming).await,
         _ => Err(Failure::Method),
