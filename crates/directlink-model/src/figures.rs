@@ -238,6 +238,8 @@ pub struct Meter {
 pub struct Rate {
     pub from_customer_bits: u64,
     pub to_customer_bits: u64,
+    pub from_customer_packets: u64,
+    pub to_customer_packets: u64,
 }
 
 /// What a meter remembers of a report.
@@ -292,6 +294,11 @@ impl Meter {
         self.rates.get(&id).copied()
     }
 
+    /// Of each interface.
+    pub fn rates(&self) -> impl Iterator<Item = (InterfaceId, Rate)> + '_ {
+        self.rates.iter().map(|(id, rate)| (*id, *rate))
+    }
+
     fn spread(&mut self, passed: &PortPoint, then: Timestamp, millis: u64) {
         let slot_millis = Span::Hour.step_seconds() * 1000;
         let begin = then.as_millisecond();
@@ -319,9 +326,16 @@ impl Meter {
             }
             let passed = passed(was, look, None);
             let bits = |bytes: u64| bytes.saturating_mul(8_000) / millis;
+            let per_second = |packets: u64| packets.saturating_mul(1_000) / millis;
             let rate = |(id, point): (InterfaceId, Point)| {
-                let from_customer_bits = bits(point.from_customer.bytes);
-                (id, Rate { from_customer_bits, to_customer_bits: bits(point.to_customer.bytes) })
+                let (from, to) = (point.from_customer, point.to_customer);
+                let rate = Rate {
+                    from_customer_bits: bits(from.bytes),
+                    to_customer_bits: bits(to.bytes),
+                    from_customer_packets: per_second(from.packets),
+                    to_customer_packets: per_second(to.packets),
+                };
+                (id, rate)
             };
             self.rates = passed.interfaces.into_iter().map(rate).collect();
         }

@@ -95,6 +95,8 @@ ids! {
     SecurityGroupId = "sg";
     SecurityGroupRuleId = "sgr";
     DhcpOptionsId = "dopt";
+    /// Where an account is told of what happens.
+    WebhookId = "whk";
 }
 
 fn digits(text: &str, prefix: &'static str) -> Result<u32, BadId> {

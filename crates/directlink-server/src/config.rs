@@ -2,6 +2,7 @@
 
 use crate::{mail::Mailbox, store::Address, throttle::Limit};
 use directlink_model::{location::Region, quota::Quota};
+use ipnet::IpNet;
 use jiff::SignedDuration;
 use secrecy::SecretString;
 use std::{
@@ -27,6 +28,8 @@ pub struct ServeConfig {
     pub operator_token: Option<SecretString>,
     pub doors: Doors,
     pub mail: Mail,
+    /// Networks that webhooks may lead into, beside the public Internet.
+    pub webhook_networks: Vec<IpNet>,
     /// Where customers reach the APIs and Cockpit, as `https://directlink.example`. `None`: as bound.
     pub public_url: Option<String>,
     pub rules: Rules,
@@ -48,6 +51,7 @@ impl ServeConfig {
             operator_token: None,
             doors: Doors::default(),
             mail: Mail::default(),
+            webhook_networks: Vec::new(),
             public_url: None,
             rules: Rules::default(),
             pace: Pace::default(),

@@ -16,6 +16,7 @@
 
 pub mod api;
 pub mod app;
+mod audit;
 pub mod auth;
 pub mod ca;
 pub mod clock;
@@ -28,3 +29,4 @@ pub mod reconcile;
 pub mod serve;
 pub mod store;
 pub mod throttle;
+pub mod webhooks;

@@ -17,6 +17,7 @@ use crate::{
     metrics::{self, Requests},
     reconcile::{self, Agents},
     store::{self, Address, Store, sites},
+    webhooks,
 };
 use axum::{Router, serve::ListenerExt};
 use jiff::SignedDuration;
@@ -116,6 +117,7 @@ pub async fn serve(config: ServeConfig) -> Result<Running, Error> {
         None => own_token(&state.join("operator-token"))?,
     };
     let mailer = mailer(&config)?;
+    let hooks = webhooks::Post::new(config.webhook_networks.clone());
     let (listening, listeners) = bind(config.listen).await?;
     let bound = format!("http://{}", listening.api);
     let links = Links::to(config.public_url.as_deref().unwrap_or(&bound));
@@ -131,6 +133,7 @@ pub async fn serve(config: ServeConfig) -> Result<Running, Error> {
     servers.extend(aws);
     // Among those that end what they are at.
     servers.push(tokio::spawn(mail::run(app.clone(), mailer)));
+    servers.push(tokio::spawn(webhooks::run(app.clone(), hooks)));
     let reconciler = tokio::spawn(reconcile::run(app.clone(), config.pace));
     let herald = tokio::spawn(reconcile::fleet::run(app.clone()));
     let ear = tokio::spawn(reconcile::hear(app.clone()));

@@ -5,7 +5,7 @@
 //! read is not kept at all, for nobody knows what is in it.
 
 use super::{Front, Incoming, aws::Protocol, oapi};
-use crate::app::api_logs::ApiLog;
+use crate::{app::api_logs::ApiLog, audit};
 use axum::{body::HttpBody, response::Response};
 use http::{HeaderName, header};
 use jiff::Timestamp;
@@ -35,13 +35,16 @@ pub(super) fn remember(
     started: Timestamp,
     response: &Response,
 ) {
-    let Some(proven) = incoming.proven.get() else { return };
+    let proven = incoming.proven.get();
     let (name, version, call) = match api {
         Api::Oapi => ("oapi", oapi::VERSION, oapi::action_of(incoming).unwrap_or_default()),
         Api::Aws(protocol) => {
             ("aws_direct_connect", "2012-10-25", protocol.target(incoming).1.to_owned())
         }
     };
+    let actor = proven.map(|proven| proven.account.to_string());
+    incoming.slip.found(actor, name, call.clone(), audit::changes(&call));
+    let Some(proven) = proven else { return };
     let headers = headers(incoming);
     let duration = front.app.machine_now().duration_since(started);
     front.app.parts().api_logs.remember(ApiLog {

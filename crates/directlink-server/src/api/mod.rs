@@ -16,6 +16,8 @@
 //! dialect. A dialect is pure translation: decode, one call of [`App`], encode. No rule lives here.
 
 pub mod agent;
+#[cfg(test)]
+mod audit_tests;
 mod aws;
 mod calls;
 mod guard;
@@ -30,7 +32,15 @@ mod testing;
 mod throttle_tests;
 mod what_if;
 
-use crate::{app::App, auth::Parts, cockpit, config::Doors, store, throttle::Throttle};
+use crate::{
+    app::App,
+    audit::{self, Slip},
+    auth::Parts,
+    cockpit,
+    config::Doors,
+    store,
+    throttle::Throttle,
+};
 use axum::{
     Router,
     body::Body,
@@ -66,14 +76,17 @@ pub fn front(app: App, doors: Doors) -> Router {
         tokio::spawn(guard::share_calls(app.clone(), accounts, addresses));
     }
     let pages = cockpit::customers(app.clone(), guard.clone()).merge(health::route(app.clone()));
-    let front = Front { app, guard, accounts };
-    Router::new().fallback(customers).with_state(Arc::new(front)).merge(pages)
+    let proxies = guard.trusted_proxies.clone();
+    let front = Front { app: app.clone(), guard, accounts };
+    let router = Router::new().fallback(customers).with_state(Arc::new(front)).merge(pages);
+    audit::written_down(router, app, proxies)
 }
 
 /// The operator's API under `/operator/v1` and its pages, for a listener that customers do not reach.
 pub fn operator(app: App) -> Router {
     let pages = cockpit::operators(app.clone()).merge(health::route(app.clone()));
-    Router::new().route("/operator/{*path}", any(operators)).with_state(app).merge(pages)
+    let router = Router::new().route("/operator/{*path}", any(operators));
+    audit::written_down(router.with_state(app.clone()).merge(pages), app, Arc::from([]))
 }
 
 /// A request that finds the database gone, or another node of it, is served so often.
@@ -112,6 +125,8 @@ struct Incoming {
     remote: Option<IpAddr>,
     /// Who proved to be asking, once that is known.
     proven: OnceLock<Proven>,
+    /// Where that is said for the audit trail.
+    slip: Slip,
 }
 
 /// A caller, for the log of calls.
@@ -138,8 +153,9 @@ impl Incoming {
             headers.insert(header::HOST, host);
         }
         // In order of time, so that the log of calls grows at one end of its index.
-        let (id, proven) = (Uuid::now_v7(), OnceLock::new());
-        Ok(Self { id, method, uri, headers, body, remote, proven })
+        let (id, proven) = (audit::number().unwrap_or_else(Uuid::now_v7), OnceLock::new());
+        let slip = extensions.get::<Slip>().cloned().unwrap_or_default();
+        Ok(Self { id, method, uri, headers, body, remote, proven, slip })
     }
 
     /// What of it is signed.
@@ -205,7 +221,13 @@ async fn serve(front: &Front, incoming: &Incoming) -> (Api, Response) {
 
 async fn operators(State(app): State<App>, request: Request<Body>) -> Response {
     match Incoming::read(request, &[]).await {
-        Ok(incoming) => operator::answer(&app, &incoming).await,
+        Ok(incoming) => {
+            let response = operator::answer(&app, &incoming).await;
+            let is_operator = response.status() != StatusCode::UNAUTHORIZED;
+            let actor = is_operator.then(|| "operator".to_owned());
+            incoming.slip.found(actor, "operator", incoming.uri.path().to_owned(), true);
+            response
+        }
         Err(status) => status.into_response(),
     }
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 /// Whom `peer` asks for. Each proxy adds to the right end of `X-Forwarded-For` who asked it, so it is
 /// read from there, and only so far as proxies that are trusted wrote it: the rest is anybody's.
-pub(super) fn behind(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAddr {
+pub(crate) fn behind(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAddr {
     let mut last = peer.to_canonical();
     let lines: Vec<_> =
         headers.get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok()).collect();

@@ -12,7 +12,7 @@
 //! The facts themselves never depend on it: what was changed is in `event`, in the same transaction.
 
 use super::{App, Context, Refusal, write_tx};
-use crate::store::{self, api_logs, editions::Touched};
+use crate::store::{self, api_logs, audit, editions::Touched};
 use directlink_model::ids::AccountId;
 use jiff::Timestamp;
 use std::{
@@ -46,6 +46,8 @@ pub struct ApiLogs {
 #[derive(Debug, Default)]
 struct Waiting {
     lines: Vec<ApiLog>,
+    /// Requests for changes, for the audit trail.
+    requests: Vec<audit::Request>,
     lost: usize,
 }
 
@@ -70,6 +72,15 @@ impl ApiLogs {
         waiting.lines.push(line);
         if waiting.lines.len() >= BATCH {
             self.many.notify_one();
+        }
+    }
+
+    /// Never waits.
+    pub(crate) fn remember_request(&self, request: audit::Request) {
+        let mut waiting = self.waiting();
+        match waiting.requests.len() >= WAITING_MAX {
+            true => waiting.lost += 1,
+            false => waiting.requests.push(request),
         }
     }
 
@@ -115,9 +126,18 @@ impl App {
     pub(crate) async fn write_api_logs(&self) -> Result<(), store::Error> {
         let logs = &self.parts().api_logs;
         let mut written = logs.pen.lock().await;
-        let Waiting { lines, lost } = logs.take();
+        let Waiting { lines, requests, lost } = logs.take();
         if lost > 0 {
             warn!(lost, "calls came faster than their log could be written");
+        }
+        for batch in requests.chunks(BATCH) {
+            write_tx!(self, false, store::Error, |tx| {
+                tx.touched = Touched::None;
+                for request in batch {
+                    audit::add(tx, request).await?;
+                }
+                Ok(())
+            })?;
         }
         for batch in lines.chunks(BATCH) {
             write_tx!(self, false, store::Error, |tx| {

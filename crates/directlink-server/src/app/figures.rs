@@ -65,6 +65,11 @@ impl Figures {
         ids.filter_map(|id| Some((id, rate(id)?))).collect()
     }
 
+    /// The same of all.
+    pub(crate) fn all_rates(&self) -> BTreeMap<InterfaceId, Rate> {
+        self.meters().values().flat_map(Meter::rates).collect()
+    }
+
     fn drain(&self) -> Vec<(PortRef, PortPoints)> {
         let mut meters = self.meters();
         let taken = meters.iter_mut().map(|(port, meter)| (port.clone(), meter.drain()));

@@ -14,6 +14,7 @@
 mod access_keys;
 mod accounts;
 pub(crate) mod api_logs;
+mod audit;
 mod bgp_peers;
 mod capacity;
 mod connections;
@@ -46,6 +47,7 @@ mod tag_sets;
 mod tags;
 #[cfg(test)]
 pub(crate) mod tests;
+mod webhooks;
 mod what_if;
 pub(crate) mod wires;
 
@@ -53,6 +55,7 @@ pub use crate::ca::Identity;
 pub use access_keys::NewAccessKey;
 pub use accounts::{AddAccount, Credential, NewAccount};
 pub use api_logs::{ApiLogs, LogRange};
+pub use audit::{AuditPage, AuditWanted, Line as AuditLine};
 pub use capacity::{CapacityView, SpeedCapacity};
 pub use figures::{Figures, Series};
 pub use history::{EVENTS_MAX, Event};
@@ -68,6 +71,7 @@ pub use regions::SubregionView;
 pub use sites::{AgentView, NewRouter, PortView, RouterLine, RouterView, ScopeView};
 pub use tag_sets::Tags;
 pub use tags::Tagged;
+pub use webhooks::{Added, MESSAGES_MAX, WEBHOOKS_MAX};
 pub use what_if::Hypothesis;
 
 use crate::{

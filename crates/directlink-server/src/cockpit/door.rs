@@ -20,6 +20,7 @@ use crate::{
         Context,
         sessions::{Door, LONGEST, Look, Visitor},
     },
+    audit::Slip,
 };
 use askama::Template;
 use axum::{
@@ -122,6 +123,13 @@ async fn signed(parts: &Parts, cockpit: &Cockpit, door: Door) -> Result<Signed, 
         Some(Visitor::Operator) => Desk::Operator,
         None => return Err(to_sign_in(parts)),
     };
+    if let Some(slip) = parts.extensions.get::<Slip>() {
+        let actor = match desk {
+            Desk::Account(account) => account.to_string(),
+            Desk::Operator => "operator".to_owned(),
+        };
+        slip.found(Some(actor), "cockpit", parts.uri.path().to_owned(), true);
+    }
     Ok(Signed { desk, csrf: form_token(&key), key: key.into() })
 }
 

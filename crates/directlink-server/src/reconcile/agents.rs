@@ -244,6 +244,13 @@ impl Agents {
         Some((kept.report.interfaces.get(&id)?.clone(), kept.heard_at))
     }
 
+    /// Looks at the last report of each port that this server hears. Whoever reports meanwhile waits.
+    pub(crate) fn each_report(&self, mut look: impl FnMut(&PortRef, &PortReport)) {
+        for agent in self.lock().own.values() {
+            agent.reports.iter().for_each(|(port, kept)| look(port, &kept.report));
+        }
+    }
+
     pub(crate) fn light(&self, port: &PortRef) -> Option<bool> {
         self.lock().signal(port, |report| report.light, |(light, _)| *light)
     }

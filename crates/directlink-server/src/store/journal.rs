@@ -6,6 +6,7 @@
 //! ```
 
 use super::{AnyConnection, Error, Tx, row::Columns, statements};
+use crate::audit;
 use directlink_model::ids::{AccountId, RouterName};
 use jiff::Timestamp;
 use sqlx::{
@@ -21,23 +22,21 @@ use uuid::Uuid;
 macro_rules! events {
     ($first:literal $(, $row:literal)*) => {
         concat!(
-            "INSERT INTO event (id, at_us, actor, subject, what, why) VALUES ",
+            "INSERT INTO event (id, at_us, actor, subject, what, why, request) VALUES ",
             $first, $(", ", $row),*
         )
     };
 }
 
 statements! {
-    RECORD = events!("($1, $2, $3, $4, $5, $6)");
-    RECORD_TWO = events!("($1, $2, $3, $4, $5, $6)", "($7, $8, $9, $10, $11, $12)");
-    RECORD_FOUR = events!("($1, $2, $3, $4, $5, $6)", "($7, $8, $9, $10, $11, $12)",
-                          "($13, $14, $15, $16, $17, $18)", "($19, $20, $21, $22, $23, $24)");
-    RECORD_EIGHT = events!("($1, $2, $3, $4, $5, $6)", "($7, $8, $9, $10, $11, $12)",
-                           "($13, $14, $15, $16, $17, $18)", "($19, $20, $21, $22, $23, $24)",
-                           "($25, $26, $27, $28, $29, $30)", "($31, $32, $33, $34, $35, $36)",
-                           "($37, $38, $39, $40, $41, $42)", "($43, $44, $45, $46, $47, $48)");
+    RECORD = events!("($1, $2, $3, $4, $5, $6, $7)");
+    RECORD_TWO = events!("($1, $2, $3, $4, $5, $6, $7)", "($8, $9, $10, $11, $12, $13, $14)");
+    RECORD_FOUR = events!("($1, $2, $3, $4, $5, $6, $7)", "($8, $9, $10, $11, $12, $13, $14)", "($15, $16, $17, $18, $19, $20, $21)", "($22, $23, $24, $25, $26, $27, $28)");
+    RECORD_EIGHT = events!("($1, $2, $3, $4, $5, $6, $7)", "($8, $9, $10, $11, $12, $13, $14)", "($15, $16, $17, $18, $19, $20, $21)", "($22, $23, $24, $25, $26, $27, $28)", "($29, $30, $31, $32, $33, $34, $35)", "($36, $37, $38, $39, $40, $41, $42)", "($43, $44, $45, $46, $47, $48, $49)", "($50, $51, $52, $53, $54, $55, $56)");
     OF_SUBJECT = "SELECT at_us, actor, subject, what, why FROM event WHERE subject = $1 AND at_us < $2
                   ORDER BY at_us DESC, id DESC LIMIT $3";
+    SINCE = "SELECT id, at_us, actor, subject, what, why FROM event
+             WHERE at_us >= $1 AND (at_us > $1 OR id > $2) ORDER BY at_us, id LIMIT $3";
     LATEST = "SELECT at_us, actor, subject, what, why FROM event WHERE at_us < $1
               ORDER BY at_us DESC, id DESC LIMIT $2";
 }
@@ -85,6 +84,8 @@ pub(super) struct Unwritten {
     subject: String,
     what: String,
     why: String,
+    /// Whose request it came of, if of one.
+    request: Option<String>,
 }
 
 /// Who, when, on what, what, and why (a request's number, or a cause in words). Written when the
@@ -103,6 +104,7 @@ pub(crate) async fn record(
         subject: subject.to_string(),
         what: what.to_owned(),
         why: why.to_string(),
+        request: audit::number().map(|number| number.to_string()),
     });
     Ok(())
 }
@@ -135,6 +137,7 @@ fn bind<'q>(
         .bind(event.subject.as_str())
         .bind(event.what.as_str())
         .bind(event.why.as_str())
+        .bind(event.request.as_deref())
 }
 
 /// What happened to it before a moment, the newest first.
@@ -165,6 +168,22 @@ pub(crate) async fn latest(
         .fetch_all(db)
         .await?;
     rows.iter().map(read).collect()
+}
+
+/// What happened at or after a moment, behind the event `after` of that moment, the oldest first;
+/// each with its id.
+pub(crate) async fn since(
+    db: &mut AnyConnection,
+    (from, after): (Timestamp, &str),
+    limit: usize,
+) -> Result<Vec<(String, Event)>, Error> {
+    let rows = query(SINCE)
+        .bind(from.as_microsecond())
+        .bind(after)
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(db)
+        .await?;
+    rows.iter().map(|row| Ok((row.text("id")?, read(row)?))).collect()
 }
 
 fn read(row: &AnyRow) -> Result<Event, Error> {

@@ -15,6 +15,7 @@
 pub(crate) mod accounts;
 mod address;
 pub(crate) mod api_logs;
+pub mod audit;
 pub(crate) mod bgp_peers;
 pub(crate) mod connections;
 pub mod copy;
@@ -53,6 +54,7 @@ pub(crate) mod tags;
 #[cfg(test)]
 pub(crate) mod testing;
 mod tx;
+pub(crate) mod webhooks;
 pub(crate) mod wire_vlans;
 mod writer;
 
@@ -367,6 +369,8 @@ fn migrator() -> Migrator {
         (20, "pages", include_str!("../../migrations/0020_pages.sql")),
         (21, "letters", include_str!("../../migrations/0021_letters.sql")),
         (24, "maintenance", include_str!("../../migrations/0024_maintenance.sql")),
+        (26, "webhooks", include_str!("../../migrations/0026_webhooks.sql")),
+        (27, "audit", include_str!("../../migrations/0027_audit.sql")),
         (28, "servers", include_str!("../../migrations/0028_servers.sql")),
         (29, "fleet", include_str!("../../migrations/0029_fleet.sql")),
     ];

@@ -14,6 +14,7 @@ async fn every_statement_is_understood() {
     let all = [
         ("accounts", accounts::ALL),
         ("api_logs", api_logs::ALL),
+        ("audit", audit::ALL),
         ("bgp_peers", bgp_peers::ALL),
         ("connections", connections::ALL),
         ("failover_tests", failover_tests::ALL),
@@ -40,6 +41,7 @@ async fn every_statement_is_understood() {
         ("sites", sites::ALL),
         ("tags", tags::ALL),
         ("tag_sets", tag_sets::ALL),
+        ("webhooks", webhooks::ALL),
         ("wire_vlans", wire_vlans::ALL),
     ];
     let mut tx = store.begin().await.unwrap();

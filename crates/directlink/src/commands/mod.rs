@@ -2,6 +2,7 @@
 
 mod accounts;
 mod agent;
+mod audit;
 mod check_config;
 mod connections;
 mod customer;
@@ -21,6 +22,7 @@ mod sites;
 mod store;
 mod wait;
 mod watch;
+mod webhooks;
 mod what_if;
 
 use crate::{config_file, demo};

@@ -3,6 +3,7 @@
 
 use super::{
     accounts::{self, AccountCommand},
+    audit::{self, AuditArguments},
     connections::{self, ConnectionCommand},
     customer::Either,
     diagnose,
@@ -15,6 +16,7 @@ use super::{
         SubnetCommand,
     },
     sites::{self, LocationCommand, PortCommand, RouterCommand},
+    webhooks::{self, WebhookCommand},
     what_if::{self, WhatIfCommand},
 };
 use crate::{
@@ -105,6 +107,11 @@ pub(crate) enum OperatorCommand {
     /// What was mailed to customers, and what waits
     #[command(subcommand)]
     Mail(MailCommand),
+    /// Where accounts are told by machine of what happens to their connections
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
+    /// Who did what, when, from where, and what came of it: a JSON object a line
+    Audit(AuditArguments),
     /// The Region's clock; in a lab it can be moved on
     #[command(subcommand)]
     Clock(ClockCommand),
@@ -280,6 +287,8 @@ impl OperatorCommand {
                 | Self::Account(AccountCommand::List(_) | AccountCommand::Quotas { .. })
                 | Self::Nic(NicCommand::List(_))
                 | Self::Mail(MailCommand::List(_))
+                | Self::Audit(_)
+                | Self::Webhook(WebhookCommand::List(_) | WebhookCommand::Messages { .. })
                 | Self::Clock(ClockCommand::Show(_))
         )
     }
@@ -348,6 +357,8 @@ pub(crate) fn run(command: OperatorCommand) -> Result<()> {
             OperatorCommand::Account(command) => accounts::account(command).await,
             OperatorCommand::Nic(command) => nic(command).await,
             OperatorCommand::Mail(MailCommand::List(access)) => access.list("mail", MAIL).await,
+            OperatorCommand::Webhook(command) => webhooks::webhook(command).await,
+            OperatorCommand::Audit(arguments) => audit::audit(arguments).await,
             OperatorCommand::Clock(command) => clock(command).await,
         }
     })

@@ -7,7 +7,7 @@ use crate::{config_file::ConfigArgument, lab::ClockKind};
 use anyhow::{Context as _, Result};
 use clap::Args;
 use directlink_model::{ids::RegionName, location::Region};
-use directlink_net::{Asn, Ipv6Block, RegionAsn};
+use directlink_net::{Asn, IpNet, Ipv6Block, RegionAsn};
 use directlink_server::{
     config::{Doors, Listen, ServeConfig},
     store::Address,
@@ -104,6 +104,14 @@ pub(crate) struct Arguments {
         value_name = "ADDRESS"
     )]
     trusted_proxies: Vec<IpAddr>,
+    /// A network that webhooks may lead into, beside the public Internet; can be given again
+    #[arg(
+        long = "webhook-network",
+        env = "DIRECTLINK_WEBHOOK_NETWORKS",
+        value_delimiter = ',',
+        value_name = "CIDR"
+    )]
+    webhook_networks: Vec<IpNet>,
     /// Where customers reach the APIs and Cockpit, as https://directlink.example: letters lead there
     #[arg(long, env = "DIRECTLINK_PUBLIC_URL", value_name = "URL")]
     public_url: Option<String>,
@@ -170,6 +178,7 @@ pub(super) fn config(a: Arguments) -> Result<ServeConfig> {
     };
     config.mail = a.mail.config()?;
     config.drain = Duration::from_secs(a.drain_seconds.into());
+    config.webhook_networks = a.webhook_networks;
     config.public_url = a.public_url;
     config.rules.tell_down_after = SignedDuration::from_mins(a.tell_down_after_minutes.into());
     if let Some(path) = a.operator_token_file {

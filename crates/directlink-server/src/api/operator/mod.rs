@@ -46,6 +46,11 @@
 //! | `GET /maintenances`, `GET /maintenances/dxmaint-…` | | `{"maintenances":[…]}`, the latest first; one |
 //! | `POST /maintenances/dxmaint-…/end`, `/cancel`, `/move` | `{}`, `{}`, `{"from","until"}` | 200, the maintenance |
 //! | `POST /what-if` | `{"change":"gone","kind":"location","name":"PAR1"}`; `nothing`; `order` with `location`; `interface` with `connection` and `net`; `add rule`, `remove rule` with `group`, `protocol`, `from_port`, `to_port`, `range` | 200 `{"effects":[{"net","account","reached_before","reached_after","routes","reach","depends_on"}]}`, the last three `{"gained","lost","kept"}`: it changes nothing |
+//! | `POST /accounts/ID/webhooks` | `{"url":"https://hooks.example/…"}` | 201 `{"id":"whk-…","account","url","created_at","secret"}`; the secret is shown only here |
+//! | `GET /webhooks`, `GET /accounts/ID/webhooks` | | `{"webhooks":[{"id","account","url","created_at"}]}` |
+//! | `GET /webhooks/whk-…/messages` | | `{"messages":[{"id","kind","subject","at","attempts","next_try_at","failure","sent_at","dropped_at"}]}`, the newest first |
+//! | `POST /webhooks/whk-…/remove` | `{}` | 200 `{}`: it is told nothing more |
+//! | `GET /audit?since=…&until=…&account=…&resource=…` | | `{"audit":[{"at","actor","address","door","act","status","result","resource","what","why"}],"next"}`, the oldest first: what was done, and requests that were refused; `next`: what to ask for then, or null |
 //! | `GET /mail` | | `{"mail":[{"id","kind","subject","account","email","at","created_at","attempts","next_try_at","failure","sent_at","dropped_at"}]}`, the newest first |
 //! | `GET /clock` | | `{"now":"2026-01-01T00:00:00Z","virtual":false}` |
 //! | `POST /clock/advance` | `{"seconds":604800}` | 200 as `GET /clock`; 409 `clock_is_real` otherwise |
@@ -54,11 +59,13 @@
 //! was asked is not well formed, 401 the token, 404 no such thing, 405 method, 409 in conflict with
 //! what is there, 500 our failure.
 
+mod audit;
 mod glass;
 mod maintenance;
 mod refusal;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 mod wire;
 
 use super::Incoming;
@@ -109,6 +116,10 @@ async fn run(app: &App, incoming: &Incoming) -> Outcome {
     let path = incoming.uri.path().strip_prefix("/operator/v1/").unwrap_or_default();
     let words: Vec<_> = path.trim_end_matches('/').split('/').collect();
     match incoming.method {
+        Method::GET if words == ["audit"] => {
+            let query = incoming.uri.query().unwrap_or_default();
+            Ok((StatusCode::OK, audit::page(app, query).await?))
+        }
         Method::GET => Ok((StatusCode::OK, read(app, &words).await?)),
         Method::POST => write(app, &words, incoming).await,
         _ => Err(Failure::Method),
@@ -161,6 +172,9 @@ async fn read(app: &App, words: &[&str]) -> Result<Value, Failure> {
         ["mail"] => {
             json!({ "mail": app.mails().await?.iter().map(wire::mail).collect::<Vec<_>>() })
         }
+        ["webhooks"] => webhooks::list(app, None).await?,
+        ["accounts", id, "webhooks"] => webhooks::list(app, Some(word(id)?)).await?,
+        ["webhooks", id, "messages"] => webhooks::messages(app, id).await?,
         ["clock"] => clock(app),
         _ => return Err(Failure::NoSuchAddress),
     })
@@ -308,6 +322,8 @@ async fn write(app: &App, words: &[&str], incoming: &Incoming) -> Outcome {
         }
         ["maintenances"] => maintenance::plan(app, incoming).await,
         ["maintenances", id, act] => maintenance::change(app, id, act, incoming).await,
+        ["accounts", id, "webhooks"] => webhooks::add(app, id, incoming).await,
+        ["webhooks", id, "remove"] => webhooks::remove(app, id, incoming).await,
         ["nics", id, "place"] => place_nic(app, word(id)?, body(incoming)?).await,
         ["clock", "advance"] => {
             let wire::Advance { seconds } = body(incoming)?;
