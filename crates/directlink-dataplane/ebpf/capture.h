@@ -50,12 +50,18 @@ static __always_inline struct capture_room *find_capture_room(void)
 	return bpf_map_lookup_elem(&capture_room, &zero);
 }
 
-static __always_inline void write_head(struct captured_frame *head, const struct trip *trip,
-				       __u32 length, __u32 form, enum verdict verdict)
+// Whose frame, and which: the interface's number below, the token above.
+static __always_inline __u64 captured_on(const struct trip *trip)
+{
+	return (__u64)trip->captured << 32 | trip->interface;
+}
+
+static __always_inline void write_head(struct captured_frame *head, __u64 on, __u32 length,
+				       __u32 form, __u32 verdict)
 {
 	head->at_ns = bpf_ktime_get_ns();
-	head->interface = trip->interface;
-	head->token = trip->captured;
+	head->interface = (__u32)on;
+	head->token = on >> 32;
 	head->length = length;
 	head->verdict = verdict;
 	head->form = form;
@@ -79,35 +85,37 @@ static __always_inline void send_record(struct capture_row *capture, struct capt
 		__sync_fetch_and_add(&capture->lost, 1);
 }
 
-// The frame from an offset on.
-static __noinline void capture_frame(struct xdp_md *ctx, const struct trip *trip, __u32 offset,
-				     __u32 form, __u32 verdict)
+// The frame from an offset on. This and the next are global functions: the verifier looks at each once,
+// and not again on every road that leads to it.
+__noinline int capture_frame(struct xdp_md *ctx, __u64 on, __u32 offset, __u32 form, __u32 verdict)
 {
-	__u32 number = trip->interface, length = bpf_xdp_get_buff_len(ctx), bytes;
+	__u32 number = on, length = bpf_xdp_get_buff_len(ctx), bytes;
 	struct capture_row *capture = bpf_map_lookup_elem(&captures, &number);
 	struct capture_room *room = find_capture_room();
 
 	if (!capture || !room || length <= offset)
-		return;
+		return 0;
 	length -= offset;
 	bytes = bytes_of(capture, length);
 	if (!bytes || bpf_xdp_load_bytes(ctx, offset, room->bytes, bytes))
-		return;
-	write_head(&room->head, trip, length, form, verdict);
+		return 0;
+	write_head(&room->head, on, length, form, verdict);
 	send_record(capture, room, bytes);
+	return 0;
 }
 
 // What became of the frame that was copied when it came.
-static __noinline void capture_verdict(const struct trip *trip, __u32 verdict)
+__noinline int capture_verdict(__u64 on, __u32 verdict)
 {
-	__u32 number = trip->interface;
+	__u32 number = on;
 	struct capture_row *capture = bpf_map_lookup_elem(&captures, &number);
 	struct capture_room *room = find_capture_room();
 
 	if (!capture || !room)
-		return;
-	write_head(&room->head, trip, 0, CAPTURED_VERDICT, verdict);
+		return 0;
+	write_head(&room->head, on, 0, CAPTURED_VERDICT, verdict);
 	send_record(capture, room, 0);
+	return 0;
 }
 
 // A frame on a port, before anything of it is changed.
@@ -117,13 +125,13 @@ static __always_inline void capture_arrival(struct xdp_md *ctx, struct trip *tri
 	if (!is_captured(row))
 		return;
 	trip->captured = (__u32)bpf_ktime_get_ns() | 1;
-	capture_frame(ctx, trip, 0, CAPTURED_TAGGED, VERDICT_COUNT);
+	capture_frame(ctx, captured_on(trip), 0, CAPTURED_TAGGED, VERDICT_COUNT);
 }
 
 static __always_inline void tell_verdict(const struct trip *trip, enum verdict verdict)
 {
 	if (trip->captured)
-		capture_verdict(trip, verdict);
+		capture_verdict(captured_on(trip), verdict);
 }
 
 // A packet to the customer, when it is known what becomes of it: as it leaves, or what its tunnel
@@ -135,8 +143,8 @@ static __always_inline void capture_departure(struct xdp_md *ctx, struct trip *t
 
 	if (!trip->captured)
 		return;
-	capture_frame(ctx, trip, leaves ? 0 : head, leaves ? CAPTURED_DEPARTURE : CAPTURED_PACKET,
-		      verdict);
+	capture_frame(ctx, captured_on(trip), leaves ? 0 : head,
+		      leaves ? CAPTURED_DEPARTURE : CAPTURED_PACKET, verdict);
 	trip->captured = 0;
 }
 
@@ -157,6 +165,6 @@ static __always_inline void capture_own(struct __sk_buff *skb, const struct trip
 	bytes = bytes_of(capture, skb->len);
 	if (!bytes || bpf_skb_load_bytes(skb, 0, room->bytes, bytes))
 		return;
-	write_head(&room->head, trip, skb->len, CAPTURED_UNTAGGED, verdict);
+	write_head(&room->head, captured_on(trip), skb->len, CAPTURED_UNTAGGED, verdict);
 	send_record(capture, room, bytes);
 }

@@ -21,9 +21,10 @@ use thiserror::Error as ThisError;
 /// So many parameters has a statement at most.
 const PARAMETERS_MAX: usize = 900;
 
+/// Acts are a database's own: who asks after one asks where it was done.
 const TABLES: &str =
     "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_sqlx%' ESCAPE '\\'
-                      AND name NOT LIKE 'sqlite%' ORDER BY name";
+                      AND name NOT LIKE 'sqlite%' AND name <> 'act' ORDER BY name";
 const COLUMNS: &str = "SELECT name, type FROM pragma_table_info($1)";
 const REFERENCES: &str = "SELECT DISTINCT \"table\" AS name FROM pragma_foreign_key_list($1)";
 

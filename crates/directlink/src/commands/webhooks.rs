@@ -13,7 +13,8 @@ pub(crate) enum WebhookCommand {
     Add {
         account: AccountId,
         /// https://HOST/…
-        url: String,
+        #[arg(value_name = "URL")]
+        address: String,
         #[command(flatten)]
         access: Access,
     },
@@ -49,9 +50,9 @@ const MESSAGES: &[Column] = &[
 
 pub(super) async fn webhook(command: WebhookCommand) -> Result<()> {
     match command {
-        WebhookCommand::Add { account, url, access } => {
+        WebhookCommand::Add { account, address, access } => {
             let path = format!("accounts/{account}/webhooks");
-            access.add(&path, &json!({ "url": url }), NEW_WEBHOOK).await
+            access.add(&path, &json!({ "url": address }), NEW_WEBHOOK).await
         }
         WebhookCommand::List(access) => access.list("webhooks", WEBHOOKS).await,
         WebhookCommand::Remove { webhook, access } => {

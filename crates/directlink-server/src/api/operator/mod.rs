@@ -325,16 +325,17 @@ async fn write(app: &App, words: &[&str], incoming: &Incoming) -> Outcome {
         ["accounts", id, "webhooks"] => webhooks::add(app, id, incoming).await,
         ["webhooks", id, "remove"] => webhooks::remove(app, id, incoming).await,
         ["nics", id, "place"] => place_nic(app, word(id)?, body(incoming)?).await,
-        ["clock", "advance"] => {
-            let wire::Advance { seconds } = body(incoming)?;
-            if !app.has_virtual_clock() {
-                return Err(Failure::ClockIsReal);
-            }
-            app.advance_clock(SignedDuration::from_secs(seconds)).await?;
-            Ok((StatusCode::OK, clock(app)))
-        }
+        ["clock", "advance"] => advance_clock(app, body(incoming)?).await,
         _ => Err(Failure::NoSuchAddress),
     }
+}
+
+async fn advance_clock(app: &App, wire::Advance { seconds }: wire::Advance) -> Outcome {
+    if !app.has_virtual_clock() {
+        return Err(Failure::ClockIsReal);
+    }
+    app.advance_clock(SignedDuration::from_secs(seconds)).await?;
+    Ok((StatusCode::OK, clock(app)))
 }
 
 async fn change_port(app: &App, port: PortRef, what: &str, incoming: &Incoming) -> Outcome {

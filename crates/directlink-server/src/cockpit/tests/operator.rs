@@ -219,7 +219,7 @@ async fn a_drain_is_planned_forced_seen_by_its_customer_and_ended() {
         .await
         .has("traffic moves to your other ways");
     let bob = Browser::of(&b, b.bob).await;
-    bob.get(path).await.has("No work is planned").lacks("line");
+    bob.get(path).await.has("No work is planned").lacks("line &#60;card");
     let id = b.app.maintenances().await.unwrap()[0].maintenance.id;
     let ended = operator.post(&format!("{path}/{id}/end"), &[]).await;
     operator.get(ended.location()).await.has("ended");
