@@ -80,7 +80,8 @@ impl Dataplane {
     /// The kernel refused.
     pub fn begin_capture(&mut self, number: InterfaceNumber, until: Duration, bytes: u32) -> Done {
         let until_ns = u64::try_from(until.as_nanos()).unwrap_or(u64::MAX);
-        let row = CaptureRow { until_ns, lost: 0, bytes: bytes.min(CAPTURE_BYTES_MAX), zero: 0 };
+        let row =
+            CaptureRow { until_ns, lost: 0, bytes: bytes.clamp(1, CAPTURE_BYTES_MAX), zero: 0 };
         let captures = &mut self.tables.captures;
         captures.insert(u32::from(number), row, 0).map_err(in_table(CAPTURES))?;
         self.mark_captured(number, true)

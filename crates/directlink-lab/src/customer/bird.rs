@@ -9,7 +9,11 @@ use std::path::{Path, PathBuf};
 pub(super) fn start(place: &Place<'_>, session: &Session) -> Result<Vec<Process>> {
     let has_quote = session.key.as_ref().is_some_and(|key| key.expose().contains('"'));
     ensure!(!has_quote, "BIRD 2 has no way to write a key with a quotation mark");
-    let config = place.write("bird.conf", &config(session))?;
+    load(place, &config(session))
+}
+
+pub(super) fn load(place: &Place<'_>, text: &str) -> Result<Vec<Process>> {
+    let config = place.write("bird.conf", text)?;
     let socket = socket(place.dir);
     let arguments =
         ["-f".as_ref(), "-c".as_ref(), config.as_os_str(), "-s".as_ref(), socket.as_os_str()];

@@ -2,7 +2,7 @@
 
 use super::{Place, Session};
 use crate::{process::Process, tool};
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use directlink_net::Ipv4Net;
 use serde_json::Value;
 use std::{
@@ -18,6 +18,21 @@ const ZEBRA_SOCKET: &str = "zserv.api";
 const ENTER: &str = r#"mount --bind "$0" /etc/group && exec "$@""#;
 
 pub(super) fn start(place: &Place<'_>, session: &Session) -> Result<Vec<Process>> {
+    let own = session.address.addr().to_string();
+    daemons(place, session.bfd, (&config(session), &["--listenon", &own]))
+}
+
+/// Pasted into vtysh, once all daemons run.
+pub(super) fn load(place: &Place<'_>, text: &str) -> Result<Vec<Process>> {
+    let daemons = daemons(place, true, ("! Pasted later.\n", &[]))?;
+    let text = place.write("pasted.conf", text)?;
+    let socket = ["--vty_socket".as_ref(), place.dir.as_os_str()];
+    let said = tool::output("vtysh", [&socket[..], &["-f".as_ref(), text.as_os_str()]].concat())?;
+    ensure!(!said.contains("Unknown command") && !said.contains('%'), "vtysh: {said}");
+    Ok(daemons)
+}
+
+fn daemons(place: &Place<'_>, has_bfd: bool, (bgp, more): (&str, &[&str])) -> Result<Vec<Process>> {
     for socket in ["zebra.vty", "bfdd.vty", "bgpd.vty", "bfdd.ctl", ZEBRA_SOCKET] {
         // One of the daemons before these would be taken for theirs.
         let _ = fs::remove_file(place.dir.join(socket));
@@ -29,15 +44,14 @@ pub(super) fn start(place: &Place<'_>, session: &Session) -> Result<Vec<Process>
         false => bail!("zebra does not listen yet"),
     })?;
     let mut daemons = vec![zebra];
-    if session.bfd {
+    if has_bfd {
         let control = place.dir.join("bfdd.ctl");
         let words = ["--bfdctl", &control.to_string_lossy()];
         let bfdd = run(place, "bfdd", "! Its sessions are bgpd's.\n", &words)?;
         place.answers(&bfdd, || ask(place.dir, "show bfd peers").map(drop))?;
         daemons.push(bfdd);
     }
-    let bgpd =
-        run(place, "bgpd", &config(session), &["--listenon", &session.address.addr().to_string()])?;
+    let bgpd = run(place, "bgpd", bgp, more)?;
     place.answers(&bgpd, || ask(place.dir, "show bgp ipv4 unicast summary json").map(drop))?;
     daemons.push(bgpd);
     Ok(daemons)

@@ -13,14 +13,19 @@ const API: &str = "127.0.0.1:50051";
 const STATE_ESTABLISHED: u64 = 6;
 
 pub(super) fn start(place: &Place<'_>, session: &Session) -> Result<Vec<Process>> {
-    let config = place.write("gobgpd.toml", &config(session))?;
+    let daemons = load(place, &config(session))?;
+    for prefix in &session.announced {
+        ask(place.netns, &format!("global rib add {prefix}"))?;
+    }
+    Ok(daemons)
+}
+
+pub(super) fn load(place: &Place<'_>, text: &str) -> Result<Vec<Process>> {
+    let config = place.write("gobgpd.toml", text)?;
     let arguments: [&OsStr; 4] =
         ["-f".as_ref(), config.as_os_str(), "--api-hosts".as_ref(), API.as_ref()];
     let gobgpd = place.start("/usr/bin/gobgpd", &arguments)?;
     place.answers(&gobgpd, || ask(place.netns, "neighbor -j").map(drop))?;
-    for prefix in &session.announced {
-        ask(place.netns, &format!("global rib add {prefix}"))?;
-    }
     Ok(vec![gobgpd])
 }
 

@@ -122,6 +122,31 @@ impl Router {
         Ok(Self { brand, netns: netns.to_owned(), neighbour, dir, processes })
     }
 
+    /// As [`Router::start`], with a configuration that somebody else wrote, on a device that has all
+    /// else that it needs. `neighbour`: whom it speaks IPv4 with.
+    ///
+    /// # Errors
+    /// The daemon is not installed, does not answer, or does not like the text.
+    pub fn start_with(
+        lab: &LabName,
+        (name, netns): (&str, &str),
+        brand: Brand,
+        text: &str,
+        neighbour: Ipv4Addr,
+    ) -> Result<Self> {
+        let dir = lab.dir().join("customer").join(name);
+        fs::create_dir_all(&dir).with_context(|| dir.display().to_string())?;
+        tool::ip(Some(netns), &["link set lo up".to_owned()])?;
+        let place = Place { lab, name, netns, dir: &dir };
+        let processes = match brand {
+            Brand::Bird => bird::load(&place, text),
+            Brand::Frr => frr::load(&place, text),
+            Brand::Gobgp => gobgp::load(&place, text),
+        }
+        .with_context(|| format!("the customer's {brand}"))?;
+        Ok(Self { brand, netns: netns.to_owned(), neighbour, dir, processes })
+    }
+
     pub fn brand(&self) -> Brand {
         self.brand
     }

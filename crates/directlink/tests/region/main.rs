@@ -7,6 +7,7 @@
 mod another_build;
 mod bird;
 mod cable;
+mod configured;
 mod diagnosis;
 mod down;
 mod drains;
