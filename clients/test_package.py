@@ -60,7 +60,7 @@ def test_an_agent_that_does_not_know_its_router_is_told_so_before_it_starts(root
     binary, file = root / "usr/bin/directlink", settings(root, "agent")
     refused = run(binary, "check-config", "agent", file)
     assert refused.returncode != 0 and "--router <NAME>" in refused.stderr
-    names = 'router = "par1-r1"\nserver = "https://127.0.0.1:8082"\nidentity = "/etc/directlink/identity"\n'
+    names = 'router = "par1-r1"\nservers = ["https://127.0.0.1:8082"]\nidentity = "/etc/directlink/identity"\n'
     file.write_text(names + file.read_text())
     checked = run(binary, "check-config", "agent", file)
     assert checked.returncode == 0, checked.stderr
