@@ -2,7 +2,10 @@
 
 use crate::tool;
 use anyhow::{Context as _, Result, anyhow, bail};
-use nix::sched::{CloneFlags, setns};
+use nix::{
+    sched::{CloneFlags, setns},
+    sys::statfs::{NSFS_MAGIC, statfs},
+};
 use std::{
     fs::{self, File},
     os::unix::fs::MetadataExt as _,
@@ -74,6 +77,22 @@ pub fn with_prefix(prefix: &str) -> Result<Vec<String>> {
     Ok(names)
 }
 
+/// Removes names that stand for no namespace: whoever was about to make it was killed before it was
+/// mounted there.
+///
+/// # Errors
+/// One of them stays.
+pub fn remove_half_made(prefix: &str) -> Result<()> {
+    for name in with_prefix(prefix)? {
+        let path = path(&name);
+        let at = || path.display().to_string();
+        if statfs(&path).with_context(at)?.filesystem_type() != NSFS_MAGIC {
+            fs::remove_file(&path).with_context(at)?;
+        }
+    }
+    Ok(())
+}
+
 /// Does something inside a namespace, on a thread of its own; a process started there lives there.
 ///
 /// # Errors
@@ -103,5 +122,16 @@ mod tests {
     fn a_missing_namespace_is_refused_with_the_remedy() {
         let error = check_exists("dl-no-such").unwrap_err().to_string();
         assert!(error.contains("ip netns add dl-no-such"), "{error}");
+    }
+
+    #[test]
+    fn a_name_without_its_namespace_goes_and_a_namespace_stays() {
+        let prefix = format!("dlh{}-", std::process::id());
+        let [whole, half] = ["whole", "half"].map(|name| format!("{prefix}{name}"));
+        add(std::slice::from_ref(&whole)).unwrap();
+        fs::write(path(&half), "").unwrap();
+        remove_half_made(&prefix).unwrap();
+        assert_eq!(with_prefix(&prefix).unwrap(), std::slice::from_ref(&whole));
+        delete(&[whole]).unwrap();
     }
 }

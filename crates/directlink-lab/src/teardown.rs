@@ -52,6 +52,7 @@ pub fn is_there(lab: &LabName) -> Result<bool> {
 pub fn take_down(lab: &LabName) -> Result<()> {
     let was_there = is_there(lab)?;
     process::stop_all(lab)?;
+    netns::remove_half_made(lab.prefix())?;
     // What is in others' namespaces goes by name: the kernel lets it go some time after its far end.
     cable::remove_all(lab)?;
     host::remove_all(lab)?;

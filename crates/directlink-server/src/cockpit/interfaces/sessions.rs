@@ -29,6 +29,8 @@ struct Session {
     refused: Vec<(String, String)>,
     advertised: Vec<String>,
     counts: [usize; 3],
+    /// Received as well, and neither listed nor among the counts.
+    unlisted: u32,
 }
 
 struct Bfd {
@@ -78,6 +80,7 @@ impl Session {
                 .map(ToString::to_string)
                 .collect(),
             counts: [learned.len(), refused.len(), advertised.len()],
+            unlisted: said.session.unlisted_prefixes,
         }
     }
 }

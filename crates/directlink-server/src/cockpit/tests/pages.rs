@@ -165,6 +165,7 @@ async fn an_interface_tells_what_is_in_place_its_routes_and_its_packets() {
         }],
         advertised: vec![prefix("10.0.0.0/16")],
         verdicts: [("denied_by_security_group".to_owned(), 7)].into(),
+        session: SessionReport { unlisted_prefixes: 990_000, ..works().session },
         ..works()
     };
     for (report, texts) in [
@@ -186,6 +187,7 @@ async fn an_interface_tells_what_is_in_place_its_routes_and_its_packets() {
                 "denied by security group",
                 "dropped",
                 "Established",
+                "990000 more prefixes",
             ][..],
         ),
     ] {
