@@ -12,6 +12,7 @@
 mod capture;
 mod echoes;
 mod icmp;
+mod look;
 mod pcap_ng;
 mod show;
 
@@ -19,13 +20,14 @@ use crate::{
     kernel::KernelThread,
     link::Reply,
     sessions::Sessions,
-    speaker::{Ribs, SessionRoutes, SessionStatus},
+    speaker::{LiveSocket, Ribs, SessionRoutes, SessionStatus},
     wanted::Peer,
 };
 use capture::Hub;
 use directlink_channel::Answer as Message;
 use directlink_dataplane::InterfaceNumber;
 use directlink_model::{
+    evidence::Fresh,
     glass::{Answer, Ask, Question, Refused, Which},
     ids::InterfaceId,
     plan::InterfacePlan,
@@ -35,12 +37,13 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
 };
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 /// What outlives a question.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Glass {
     hub: Hub,
+    looked: mpsc::Sender<Looked>,
     /// What runs, so that of each kind one does on an interface.
     running: Arc<Mutex<BTreeSet<(InterfaceId, &'static str)>>>,
 }
@@ -71,6 +74,17 @@ pub(crate) struct Known {
     pub(crate) has_key: bool,
     pub(crate) status: Option<SessionStatus>,
     routes: Option<oneshot::Receiver<SessionRoutes>>,
+    /// Where it was asked to say something.
+    proof: Option<oneshot::Receiver<Option<LiveSocket>>>,
+}
+
+/// A look that is over. The run loop answers, with what it knows beside.
+#[derive(Debug)]
+pub(crate) struct Looked {
+    pub(crate) number: u64,
+    pub(crate) id: InterfaceId,
+    pub(crate) fresh: Fresh,
+    pub(crate) reply: Reply,
 }
 
 impl Known {
@@ -80,7 +94,7 @@ impl Known {
         way: InterfaceNumber,
         plan: &InterfacePlan,
         id: InterfaceId,
-        sessions: &Sessions,
+        (sessions, proves): (&Sessions, bool),
     ) -> Self {
         let planned = plan.peers(id).find(|(it, _)| *it == peer.id).map(|(_, planned)| planned);
         let heard = sessions.heard().sessions.get(&peer.id);
@@ -89,7 +103,8 @@ impl Known {
             asn: planned.as_ref().map_or(0, |planned| planned.customer_asn.as_u32()),
             has_key: planned.is_some_and(|planned| planned.key.is_some()),
             status: heard.and_then(|session| session.status.clone()),
-            routes: sessions.ask_routes(peer.id),
+            routes: if proves { None } else { sessions.ask_routes(peer.id) },
+            proof: if proves { sessions.prove(peer.id) } else { None },
             peer,
         }
     }
@@ -111,7 +126,7 @@ struct Task {
 }
 
 /// An answer, and a file with it.
-type Said = Result<(Answer, Vec<u8>), Refused>;
+pub(crate) type Said = Result<(Answer, Vec<u8>), Refused>;
 
 /// One that runs; another of its kind may when it is gone.
 struct Permit {
@@ -126,6 +141,11 @@ impl Drop for Permit {
 }
 
 impl Glass {
+    /// `looked`: where looks go that are over.
+    pub(crate) fn new(looked: mpsc::Sender<Looked>) -> Self {
+        Self { hub: Hub::default(), looked, running: Arc::default() }
+    }
+
     fn running(&self) -> std::sync::MutexGuard<'_, BTreeSet<(InterfaceId, &'static str)>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -146,8 +166,16 @@ impl Glass {
         reply: Reply,
     ) {
         let task = subject.map(|subject| Task { kernel, subject, glass: self.clone() });
+        let looked = self.looked.clone();
         tokio::spawn(async move {
             let said = match task {
+                Some(task) if ask == Ask::Look => match task.look_alone().await {
+                    Ok((id, fresh)) => {
+                        // If the loop is gone, so is the router's agent.
+                        return drop(looked.send(Looked { number, id, fresh, reply }).await);
+                    }
+                    Err(refused) => Err(refused),
+                },
                 Some(task) => task.run(ask).await,
                 None => Err(Refused::NotHere),
             };
@@ -166,7 +194,7 @@ pub(crate) fn read(number: u64, document: &[u8]) -> Result<Question, Message> {
     Ok(question)
 }
 
-fn message(number: u64, said: Said) -> Message {
+pub(crate) fn message(number: u64, said: Said) -> Message {
     let (answer, file) = said.unwrap_or_else(|refused| (Answer::Refused(refused), Vec::new()));
     match serde_json::to_vec(&answer) {
         Ok(document) => Message { number, document, file },
@@ -175,6 +203,15 @@ fn message(number: u64, said: Said) -> Message {
 }
 
 impl Task {
+    /// One at a time on an interface.
+    async fn look_alone(self) -> Result<(InterfaceId, Fresh), Refused> {
+        let id = self.subject.id;
+        let permit = self.glass.permit((id, Ask::Look.kind()))?;
+        let fresh = self.look().await;
+        drop(permit);
+        Ok((id, fresh?))
+    }
+
     async fn run(self, ask: Ask) -> Said {
         let permit = match ask {
             Ask::Show(_) => None,
@@ -185,6 +222,8 @@ impl Task {
             Ask::Ping(ping) => self.ping(ping).await,
             Ask::Trace(trace) => self.trace(trace).await,
             Ask::Capture(capture) => self.capture(capture).await,
+            // Whoever looks does not come by here.
+            Ask::Look => Err(Refused::NotHere),
         };
         drop(permit);
         said

@@ -23,7 +23,7 @@ use crate::{
     bmp::Stations,
     clock,
     evidence::Evidence,
-    glass::Glass,
+    glass::{Glass, Looked},
     kernel::{self, Facts, Kernel, KernelError, KernelThread, LinkEvent, Watch},
     ledger::{Ledger, LedgerError},
     link::{FromServer, Link},
@@ -55,6 +55,7 @@ use std::{
 };
 use telling::Told;
 use thiserror::Error;
+use tokio::sync::mpsc;
 
 #[derive(Debug, Error)]
 pub enum AgentError {
@@ -84,6 +85,8 @@ const FAREWELL: Duration = Duration::from_millis(50);
 /// Between tries at what failed.
 const RETRY: Duration = Duration::from_secs(5);
 const ANNOUNCE_PERIOD: Duration = Duration::from_secs(1);
+/// Looks that are over and not answered.
+const LOOKS: usize = 64;
 /// The least between two of a kind, and the most where they take long.
 const FACTS_PERIOD: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(10)];
 const REPORT_PERIOD: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(20)];
@@ -113,6 +116,7 @@ struct Agent {
     /// What the server was last told of each interface.
     told: Told,
     glass: Glass,
+    looks: mpsc::Receiver<Looked>,
 }
 
 /// What was last seen, as far as reports need it.
@@ -160,6 +164,7 @@ impl Agent {
         schedule.after(Chore::Facts, now, FACTS_PERIOD[0]);
         schedule.after(Chore::Audit, now, AUDIT_PERIOD[0]);
         schedule.after(Chore::Report, now, REPORT_PERIOD[0]);
+        let (looked, looks) = mpsc::channel(LOOKS);
         let mut answers = Answers::new(unreadable);
         // The agent before this one may have died before it answered.
         for (scope, generation) in jobs::generations(&scopes) {
@@ -185,7 +190,8 @@ impl Agent {
             teach: false,
             seen: Memory { lights, ..Memory::default() },
             told: Told::default(),
-            glass: Glass::default(),
+            glass: Glass::new(looked),
+            looks,
         })
     }
 
@@ -206,6 +212,7 @@ impl Agent {
                     let news = self.sessions.listen();
                     self.sessions_said(news);
                 }
+                Some(looked) = self.looks.recv() => self.looked(looked),
                 Some(said) = self.link.from_server.recv() => self.server_said(said).await,
                 () = sleep_until(wake) => {}
             }

@@ -3,7 +3,8 @@
 use crate::{
     observed::Observed,
     speaker::{
-        Monitor, Netns, Ribs, SessionConfig, SessionRoutes, SessionStatus, Speaker, Touched,
+        LiveSocket, Monitor, Netns, Ribs, SessionConfig, SessionRoutes, SessionStatus, Speaker,
+        Touched,
     },
 };
 use directlink_bgp::{HoldTime, PrefixLimits, bfd};
@@ -268,6 +269,11 @@ impl Sessions {
     /// What it has learned, for whoever waits elsewhere. It counts as told to nobody.
     pub(crate) fn ask_routes(&self, id: BgpPeerId) -> Option<oneshot::Receiver<SessionRoutes>> {
         self.speaker.ask_routes(id)
+    }
+
+    /// See [`Speaker::prove`].
+    pub(crate) fn prove(&self, id: BgpPeerId) -> Option<oneshot::Receiver<Option<LiveSocket>>> {
+        self.speaker.prove(id)
     }
 
     /// How many prefixes a peer may announce.

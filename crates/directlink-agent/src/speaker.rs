@@ -46,6 +46,7 @@ use netns::Doorway;
 use std::{
     collections::{BTreeMap, btree_map::Entry},
     io,
+    os::fd::OwnedFd,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -69,6 +70,21 @@ pub(crate) struct Ribs(Arc<Board>);
 impl Ribs {
     pub(crate) fn net(&self, net: Vni) -> Option<NetRib> {
         self.0.net(net)
+    }
+
+    pub(crate) fn status(&self, id: BgpPeerId) -> Option<SessionStatus> {
+        self.0.status(id)
+    }
+}
+
+/// A session's socket, to be looked at.
+#[derive(Debug)]
+pub(crate) struct LiveSocket(OwnedFd);
+
+impl LiveSocket {
+    /// Segments that nobody has acknowledged, and how often the first of them was sent again.
+    pub(crate) fn unheard(&self) -> io::Result<(u32, u32)> {
+        sockopt::unacknowledged(&self.0)
     }
 }
 
@@ -95,6 +111,7 @@ enum Command {
     Configure(Box<SessionConfig>),
     End(Stop),
     Routes(oneshot::Sender<SessionRoutes>),
+    Prove(oneshot::Sender<Option<LiveSocket>>),
 }
 
 impl Speaker {
@@ -180,6 +197,15 @@ impl Speaker {
         let (answer, answered) = oneshot::channel();
         let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         tasks.get(&id)?.tell(Command::Routes(answer));
+        Some(answered)
+    }
+
+    /// Has a session that is up say something, and hands out its socket to see whether that is heard;
+    /// has one that is not dial.
+    pub(crate) fn prove(&self, id: BgpPeerId) -> Option<oneshot::Receiver<Option<LiveSocket>>> {
+        let (answer, answered) = oneshot::channel();
+        let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.get(&id)?.tell(Command::Prove(answer));
         Some(answered)
     }
 

@@ -175,6 +175,7 @@ impl Peer {
     pub fn handle(&mut self, now: Duration, input: Input<'_>) {
         match input {
             Input::Start => self.start(now),
+            Input::Hurry => self.dialer.hurry(now),
             Input::Stop(stop) => self.stop(now, stop),
             Input::Opened(conn) => self.opened(now, conn),
             Input::ConnectFailed(conn, detail) => {

@@ -5,6 +5,10 @@
 //! endings of a session. Times are the router's own, and are compared with its own `at` alone: the
 //! server's clock may be another.
 
+mod fresh;
+
+pub use fresh::{Fresh, FreshEchoes, FreshPeer, SessionNow};
+
 use directlink_net::Mac;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -15,7 +15,11 @@ pub use shown::{
     Advertised, Capabilities, Received, Row, SessionShown, Shown, ShownPeer, Standing, Timers,
 };
 
-use crate::ids::InterfaceId;
+use crate::{
+    evidence::{Fresh, PortEvidence},
+    ids::InterfaceId,
+    report::InterfaceReport,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{net::IpAddr, ops::RangeInclusive, time::Duration};
@@ -35,6 +39,8 @@ pub enum Ask {
     Ping(Ping),
     Trace(Trace),
     Capture(Capture),
+    /// For a diagnosis.
+    Look,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,6 +110,9 @@ pub const CAPTURE_SNAP: RangeInclusive<u32> = 64..=4096;
 pub const PING_INTERVAL: Duration = Duration::from_millis(200);
 /// How long the last answer is waited for.
 pub const ECHO_WAIT: Duration = Duration::from_secs(1);
+/// How long an interface is asked for a diagnosis at most.
+pub const LOOK: Duration = Duration::from_millis(1500);
+const LOOK_SLACK: Duration = Duration::from_millis(700);
 /// What a router needs beside.
 const SLACK: Duration = Duration::from_secs(4);
 
@@ -149,7 +158,7 @@ impl Which {
 
 impl Ask {
     /// What an agent says that it answers.
-    pub const KINDS: [&'static str; 4] = ["show", "ping", "trace", "capture"];
+    pub const KINDS: [&'static str; 5] = ["show", "ping", "trace", "capture", "look"];
 
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -157,6 +166,7 @@ impl Ask {
             Self::Ping(_) => "ping",
             Self::Trace(_) => "trace",
             Self::Capture(_) => "capture",
+            Self::Look => "look",
         }
     }
 
@@ -186,6 +196,7 @@ impl Ask {
                 within("bytes", bytes, CAPTURE_BYTES)?;
                 within("snap", snap, CAPTURE_SNAP)
             }
+            Self::Look => Ok(()),
         }
     }
 
@@ -196,6 +207,8 @@ impl Ask {
             Self::Ping(Ping { count, .. }) => PING_INTERVAL * count + ECHO_WAIT,
             Self::Trace(_) => ECHO_WAIT * 2,
             Self::Capture(Capture { seconds, .. }) => Duration::from_secs(seconds.into()),
+            // A diagnosis is made without it where it takes longer.
+            Self::Look => return LOOK + LOOK_SLACK,
         };
         work + SLACK
     }
@@ -209,6 +222,7 @@ pub enum Answer {
     Pinged(Pinged),
     Traced(Traced),
     Captured(Captured),
+    Looked(Box<Looked>),
     Refused(Refused),
 }
 
@@ -285,6 +299,14 @@ pub struct Hop {
     pub probes: Vec<Echo>,
 }
 
+/// An interface at this moment: its sessions and counters, without its routes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Looked {
+    pub report: InterfaceReport,
+    pub port: PortEvidence,
+    pub fresh: Fresh,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Captured {
     pub at: Timestamp,
@@ -326,6 +348,7 @@ mod tests {
             Ask::Ping(Ping::default()),
             Ask::Trace(Trace::default()),
             Ask::Capture(Capture::default()),
+            Ask::Look,
         ];
         assert_eq!(defaults.map(|ask| ask.kind()), Ask::KINDS);
         assert!(defaults.iter().all(|ask| ask.check().is_ok()));

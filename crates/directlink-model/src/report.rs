@@ -200,6 +200,21 @@ impl InterfaceReport {
         report
     }
 
+    /// With the routes of another, which was told when they last changed.
+    #[must_use]
+    pub fn with_routes_of(mut self, other: &Self) -> Self {
+        self.learned.clone_from(&other.learned);
+        self.refused.clone_from(&other.refused);
+        self.advertised.clone_from(&other.advertised);
+        for (id, peer) in &mut self.further_peers {
+            let Some(other) = other.further_peers.get(id) else { continue };
+            peer.learned.clone_from(&other.learned);
+            peer.refused.clone_from(&other.refused);
+            peer.advertised.clone_from(&other.advertised);
+        }
+        self
+    }
+
     /// Whether some customer's router is told of the Net.
     pub fn advertised_to_any(&self) -> bool {
         let mut further = self.further_peers.values();

@@ -125,6 +125,45 @@ impl Road {
     }
 }
 
+/// RFC 4861 §4.3: who has `wanted`?
+pub(super) fn solicitation(own: Mac, source: Ipv6Addr, wanted: Ipv6Addr) -> Vec<u8> {
+    let [.., a, b, c] = wanted.octets();
+    let group =
+        Ipv6Addr::new(0xff02, 0, 0, 0, 0, 1, 0xff00 | u16::from(a), u16::from_be_bytes([b, c]));
+    let mut message = vec![SOLICITATION, 0, 0, 0, 0, 0, 0, 0];
+    message.extend(wanted.octets());
+    // Where the answer goes.
+    message.extend([1, 1]);
+    message.extend(own.0);
+    let sum = checksum(&[&pseudo_header(source, group, message.len()), &message]);
+    message[2..4].copy_from_slice(&sum);
+    let mut frame = vec![0x33, 0x33, 0xff, a, b, c];
+    frame.extend(own.0);
+    frame.extend(TYPE_IPV6);
+    frame.extend(ipv6(source, group, ND_HOP_LIMIT, message.len()));
+    frame.extend(message);
+    frame
+}
+
+/// Who says, and from where, that an address is theirs (RFC 4861 §4.4).
+pub(super) fn advertiser(frame: &[u8]) -> Option<(Ipv6Addr, Mac)> {
+    if frame.get(12..ETHERNET)? != TYPE_IPV6 {
+        return None;
+    }
+    let (_, _, protocol, message) = open_v6(frame.get(ETHERNET..)?)?;
+    if protocol != ICMPV6 || *message.first()? != ADVERTISEMENT {
+        return None;
+    }
+    let target: [u8; 16] = message.get(8..24)?.try_into().ok()?;
+    let option = message.get(24..32)?;
+    let mac: [u8; 6] = option.get(2..)?.try_into().ok()?;
+    (option[..2] == [2, 1]).then_some((target.into(), Mac(mac)))
+}
+
+const SOLICITATION: u8 = 135;
+const ADVERTISEMENT: u8 = 136;
+const ND_HOP_LIMIT: u8 = 255;
+
 /// Source, destination, protocol, payload.
 fn open_v4(packet: &[u8]) -> Option<(Ipv4Addr, Ipv4Addr, u8, &[u8])> {
     let first = *packet.first()?;
@@ -246,6 +285,21 @@ mod tests {
                 };
                 assert_eq!(sum, [0, 0], "{bytes}");
             }
+        }
+    }
+
+    #[test]
+    fn a_neighbour_is_asked_by_its_group_and_tells_its_mac() {
+        let [router, customer] = ["2001:db8::1", "2001:db8::1:2:3"].map(|it| it.parse().unwrap());
+        let asked = solicitation(Mac([6; 6]), router, customer);
+        assert_eq!(asked[..6], [0x33, 0x33, 0xff, 2, 0, 3]);
+        assert_eq!(asked.len(), ETHERNET + IPV6_HEADER + 32);
+        assert_eq!(advertiser(&asked), None, "a question");
+        let mut told = asked;
+        (told[54], told[78]) = (ADVERTISEMENT, 2);
+        assert_eq!(advertiser(&told), Some((customer, Mac([6; 6]))));
+        for cut in 0..told.len() {
+            assert_eq!(advertiser(&told[..cut]), None, "{cut} bytes");
         }
     }
 

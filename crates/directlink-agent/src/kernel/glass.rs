@@ -1,9 +1,13 @@
 //! What the looking glass needs of the kernel: single rows, sockets on a VLAN, copies of frames.
 
-use super::{Kernel, probe};
+use super::{
+    Kernel,
+    netstat::{self, SignatureCounts},
+    probe,
+};
 use crate::names;
-use directlink_dataplane::{Frames, InterfaceNumber, Leads, TableError};
-use directlink_model::ids::InterfaceId;
+use directlink_dataplane::{Frames, InterfaceNumber, Leads, TableError, Tallies};
+use directlink_model::{diagnosis::ARRIVED, ids::InterfaceId};
 use directlink_net::{IpNet, Mac, Mtu, Vni};
 use nix::{ifaddrs::getifaddrs, sys::socket::bind};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -65,6 +69,19 @@ impl Kernel {
             seen.prefixes.insert(*prefix, PrefixSeen { leads, lets_in });
         }
         Ok(seen)
+    }
+
+    /// Frames of the interface that arrived so far, and segments that were dropped for their signature.
+    pub(crate) fn arrivals(
+        &self,
+        id: InterfaceId,
+        number: InterfaceNumber,
+    ) -> Result<(u64, SignatureCounts), TableError> {
+        let tallies = self.dataplane.interface_tallies(number)?;
+        let arrived = tallies.iter().flat_map(Tallies::seen);
+        let arrived = arrived.filter(|(verdict, _)| ARRIVED.contains(&verdict.name()));
+        let frames = arrived.map(|(_, tally)| tally.packets).sum();
+        Ok((frames, self.inside(id, netstat::signatures).unwrap_or_default()))
     }
 
     pub(crate) fn neighbour_mac(&self, way: InterfaceNumber) -> io::Result<Option<Mac>> {

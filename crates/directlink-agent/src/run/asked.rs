@@ -1,27 +1,61 @@
 //! What the server asks about an interface: what is known of it here, and who answers.
 
 use super::{Agent, jobs::interface_plans};
-use crate::glass::{self, Known, Subject};
+use crate::{
+    clock,
+    glass::{self, Known, Subject},
+    report::interface_report,
+    schedule::Chore,
+};
 use directlink_channel::Question;
 use directlink_dataplane::InterfaceNumber;
-use directlink_model::ids::InterfaceId;
+use directlink_model::{
+    glass::{Answer, Ask, Looked},
+    ids::InterfaceId,
+};
 use std::collections::BTreeMap;
 
 impl Agent {
     /// Begins to answer; the loop goes on.
-    pub(super) fn asked(&self, question: &Question) {
+    pub(super) fn asked(&mut self, question: &Question) {
         let (number, reply) = (question.number, self.link.reply());
         match glass::read(number, &question.document) {
             Ok(question) => {
-                let subject = self.subject(question.interface);
+                let is_look = question.ask == Ask::Look;
+                if is_look {
+                    // What was counted until now belongs to it.
+                    self.schedule.at(Chore::Facts, clock::instant());
+                }
+                let subject = self.subject(question.interface, is_look);
                 self.glass.answer((number, question.ask), subject, self.kernel.clone(), reply);
             }
             Err(refusal) => reply.say(refusal),
         }
     }
 
+    /// A look is over: its answer, with the interface as it is now.
+    pub(super) fn looked(&mut self, looked: glass::Looked) {
+        // What its sessions said meanwhile is part of it.
+        let news = self.sessions.listen();
+        self.sessions_said(news);
+        let glass::Looked { number, id, fresh, reply } = looked;
+        let learned = BTreeMap::new();
+        let seen = self.seen(&learned);
+        let port = self.wanted.interfaces.get(&id).map(|it| it.port.clone());
+        let evidence = port.map(|port| {
+            let ifindex = self.seen.outcome.observed.ports.get(&port).map(|port| port.ifindex);
+            self.seen.evidence.of_port(&port, ifindex, clock::now())
+        });
+        let answer = Answer::Looked(Box::new(Looked {
+            report: interface_report(id, &seen),
+            port: evidence.unwrap_or_default(),
+            fresh,
+        }));
+        reply.say(glass::message(number, Ok((answer, Vec::new()))));
+    }
+
     /// `None`: it is not in the kernel's tables, or no plan wants it.
-    fn subject(&self, id: InterfaceId) -> Option<Subject> {
+    fn subject(&self, id: InterfaceId, proves: bool) -> Option<Subject> {
         let wanted = self.wanted.interfaces.get(&id)?;
         let plan = interface_plans(&self.scopes).find(|(it, _)| *it == id).map(|(_, plan)| plan)?;
         let placed = self.placed();
@@ -29,7 +63,7 @@ impl Agent {
         let number = here().next()?.interface_number;
         let known = |peer: &crate::wanted::Peer| {
             let way = here().find(|it| it.cell.customer == peer.customer)?.cell.way;
-            Some(Known::of(*peer, way, plan, id, &self.sessions))
+            Some(Known::of(*peer, way, plan, id, (&self.sessions, proves)))
         };
         Some(Subject {
             id,

@@ -83,7 +83,7 @@ impl Agent {
         port_report(port, (generation, light), (&ids, told), &self.seen(&learned))
     }
 
-    fn seen<'a>(&'a self, learned: &'a BTreeMap<BgpPeerId, Learned>) -> Seen<'a> {
+    pub(super) fn seen<'a>(&'a self, learned: &'a BTreeMap<BgpPeerId, Learned>) -> Seen<'a> {
         let memory = &self.seen;
         Seen {
             wanted: &self.wanted,

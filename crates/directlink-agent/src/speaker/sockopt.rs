@@ -103,6 +103,33 @@ const _: () = assert!(mem::offset_of!(TcpMd5Sig, key_length) == 130);
 const _: () = assert!(mem::offset_of!(TcpMd5Sig, interface_index) == 132);
 const _: () = assert!(mem::offset_of!(TcpMd5Sig, key) == 136);
 
+/// Segments in flight, and how often the first was sent again, as `struct tcp_info` of linux/tcp.h has it.
+///
+/// # Errors
+/// It is no TCP socket.
+#[allow(unsafe_code)]
+pub(super) fn unacknowledged(socket: &impl AsFd) -> io::Result<(u32, u32)> {
+    const RETRANSMITS: usize = 2;
+    const UNACKED: usize = 24;
+    let mut info = [0u8; 104];
+    let mut length = info.len() as libc::socklen_t;
+    // SAFETY: the kernel writes at most `length` bytes, all of which are ours, and as many as it says.
+    let done = unsafe {
+        libc::getsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            info.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    };
+    if done != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let four: [u8; 4] = info[UNACKED..UNACKED + 4].try_into().unwrap_or_default();
+    Ok((u32::from_ne_bytes(four), info[RETRANSMITS].into()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

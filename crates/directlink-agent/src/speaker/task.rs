@@ -9,8 +9,9 @@ use super::connection::{Connection, Read, Ready};
 use super::monitor::{Came, Told};
 use super::path::Path;
 use super::socket::SocketConfig;
-use super::{Command, SessionConfig, SessionRoutes, Shared, sockopt};
+use super::{Command, LiveSocket, SessionConfig, SessionRoutes, Shared, sockopt};
 use crate::clock;
+use bytes::Bytes;
 use directlink_bgp::{ConnId, DialFailure, Input, Negotiated, Output, Peer, Stop, bmp::PeerDown};
 use directlink_model::report::ROUTES_LISTED_MAX;
 use futures::{FutureExt as _, future::BoxFuture};
@@ -18,6 +19,7 @@ use std::{
     future::poll_fn,
     io,
     net::SocketAddr,
+    os::fd::AsFd as _,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -56,6 +58,7 @@ pub(super) async fn run(
         connections: Vec::new(),
         accepted: 0,
         ending: false,
+        proved_at: None,
     };
     task.open_or_shut(now);
     task.settle();
@@ -83,6 +86,8 @@ struct Task {
     sleep: Pin<Box<Sleep>>,
     sleeps_until: Duration,
     ending: bool,
+    /// When somebody last looked.
+    proved_at: Option<Duration>,
 }
 
 enum Listening {
@@ -263,6 +268,7 @@ impl Task {
                 self.path = None;
                 self.peer.handle(now, Input::Stop(stop));
             }
+            Command::Prove(answer) => drop(answer.send(self.prove(now))),
             Command::Routes(answer) => {
                 let advertised = self.peer.advertised().collect();
                 let learned = self.peer.first_routes(ROUTES_LISTED_MAX);
@@ -270,6 +276,25 @@ impl Task {
                 drop(answer.send(SessionRoutes { learned, advertised }));
             }
         }
+    }
+
+    /// Of a session that is up, its socket, with a KEEPALIVE on its way.
+    fn prove(&mut self, now: Duration) -> Option<LiveSocket> {
+        let status = self.peer.status(now);
+        let Some(conn) = status.session.filter(|_| status.established_at.is_some()) else {
+            self.peer.handle(now, Input::Hurry);
+            return None;
+        };
+        // RFC 4271 §4.4: one a second at most.
+        let is_due = self.proved_at.is_none_or(|at| now >= at + Duration::from_secs(1));
+        let connection = self.connection_mut(conn)?;
+        let socket = connection.stream.as_fd().try_clone_to_owned().ok()?;
+        if is_due {
+            connection.queue(Bytes::from_static(&KEEPALIVE));
+            self.write(now, conn);
+            self.proved_at = Some(now);
+        }
+        Some(LiveSocket(socket))
     }
 
     fn configure(&mut self, now: Duration, config: SessionConfig) {
@@ -454,6 +479,12 @@ impl Shared {
         Instant::from_std(self.epoch + time)
     }
 }
+
+/// RFC 4271 §4.4.
+const KEEPALIVE: [u8; 19] = [
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+    0, 19, 4,
+];
 
 /// On the stack while it is used, so that idle sessions hold none.
 const READ_BYTES: usize = 16 * 1024;

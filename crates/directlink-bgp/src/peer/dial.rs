@@ -119,6 +119,16 @@ impl Dialer {
         self.state = DialState::Wait { until: now + wait };
     }
 
+    /// The next dial is due, unless the peer is left alone for what it did.
+    pub(super) fn hurry(&mut self, now: Duration) {
+        if self.over_limits > 0 || self.refuses(now) {
+            return;
+        }
+        if let DialState::Wait { until } = &mut self.state {
+            *until = (*until).min(now);
+        }
+    }
+
     /// Leaves the next dial to the peer, for a moment.
     pub(super) fn give_way(&mut self, now: Duration) {
         if let DialState::Wait { until } = &mut self.state {
@@ -191,6 +201,20 @@ mod tests {
             dialer.retry_at().map_or(0, |at| at.as_secs_f64().ceil() as u64)
         };
         (0..times).map(|_| wait(&mut dialer)).collect()
+    }
+
+    #[test]
+    fn who_looks_need_not_wait_but_a_peer_that_is_left_alone_is_left_alone() {
+        let after = |reason: &DownReason| {
+            let mut dialer = Dialer::new(Timings::default(), 7);
+            dialer.wait_after(Duration::ZERO, reason, Duration::ZERO);
+            dialer.hurry(Duration::ZERO);
+            dialer.tick(Duration::ZERO)
+        };
+        let refused = DownReason::ConnectFailed(DialFailure::Refused);
+        assert!(matches!(after(&refused), Some(Due::Dial(_))));
+        let over = DownReason::MaximumPrefixes { family: Family::Ipv4Unicast, max: 100 };
+        assert_eq!(after(&over), None);
     }
 
     #[test]

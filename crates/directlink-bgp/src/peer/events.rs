@@ -22,6 +22,8 @@ pub enum ConnId {
 pub enum Input<'a> {
     /// Dial and accept from now on (ManualStart).
     Start,
+    /// Dial now, if a dial is waited for: somebody looks.
+    Hurry,
     /// Close and stay closed until the next start (ManualStop).
     Stop(Stop),
     /// A dial succeeded, or the peer's was accepted (TcpConnectionConfirmed / Acked).

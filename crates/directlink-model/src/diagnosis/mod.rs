@@ -18,11 +18,12 @@ mod road;
 mod session;
 
 pub use net::Behind;
+pub use road::ARRIVED;
 
 use crate::{
     bgp_peer::BgpPeer,
     connection::Connection,
-    evidence::{Ending, PortEvidence},
+    evidence::{Ending, Fresh, FreshPeer, PortEvidence, SessionNow},
     ids::InterfaceId,
     interface::{Interface, InterfaceState},
     report::{InterfaceReport, PeerReport},
@@ -41,6 +42,8 @@ pub struct Facts<'a> {
     pub router: RouterHeard,
     pub port: &'a PortEvidence,
     pub report: &'a InterfaceReport,
+    /// What came of asking now; `None`: nobody could be asked, and what was seen of late must do.
+    pub fresh: Option<&'a Fresh>,
     /// `None`: the Net is another account's, whose business it is.
     pub behind: Option<&'a Behind>,
 }
@@ -206,7 +209,7 @@ const OURS: &str =
 
 /// The packet programs' verdicts that it reads in reports, by name.
 pub fn verdicts() -> impl Iterator<Item = &'static str> {
-    road::ARRIVED.into_iter().chain([net::DENIED])
+    ARRIVED.into_iter().chain([net::DENIED])
 }
 
 /// The diagnosis of an interface.
@@ -292,6 +295,17 @@ impl<'a> Case<'a> {
 
     fn is_established(&self) -> bool {
         self.said.session.is_established()
+    }
+
+    /// What came of asking this peer now.
+    fn fresh(&self) -> Option<&'a FreshPeer> {
+        self.facts.fresh?.of(self.peer.addresses.customer().addr())
+    }
+
+    /// The session is up, and nothing that was just tried speaks against it: all below it is proved.
+    fn is_proved(&self) -> bool {
+        let session = self.fresh().map(|fresh| fresh.session);
+        self.is_established() && !matches!(session, Some(SessionNow::Unacknowledged { .. }))
     }
 
     /// Seen not long before the router last spoke. By the router's clock alone.

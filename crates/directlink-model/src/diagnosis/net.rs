@@ -2,6 +2,7 @@
 
 use super::{Case, Judgement, OURS, bad, good, open, sign};
 use crate::{
+    evidence::FreshEchoes,
     gateway::Gateway,
     net::{Net, Nic, Subnet},
     route_table::{RouteTable, RouteTarget},
@@ -9,6 +10,7 @@ use crate::{
 };
 use directlink_net::IpNet;
 use jiff::SignedDuration;
+use std::net::IpAddr;
 
 /// What the account has behind the interface's gateway.
 #[derive(Clone, Debug, Default)]
@@ -168,6 +170,9 @@ impl Case<'_> {
 
     pub(super) fn mtu(&self) -> Judgement {
         let customer = self.peer.addresses.customer().addr();
+        if let Some(judged) = self.mtu_now(customer) {
+            return judged;
+        }
         let Some(echoes) = self.facts.report.evidence.echoes.get(&customer) else {
             return open("not tried yet");
         };
@@ -189,6 +194,28 @@ impl Case<'_> {
                 ),
             ),
         }
+    }
+
+    /// As the echoes of this moment say; `None`: there were none.
+    fn mtu_now(&self, customer: IpAddr) -> Option<Judgement> {
+        let (at, echoes) = (self.facts.fresh?.until, self.fresh()?.echoes?);
+        let FreshEchoes { small_answered, full_bytes: bytes, full_asked, full_answered } = echoes;
+        let lost = full_answered == 0 && full_asked >= LOST_ECHOES;
+        Some(match (small_answered, lost) {
+            (0, _) if full_answered == 0 => {
+                open(format!("{customer} answers no echo, so that it cannot be tried"))
+            }
+            (_, false) => Judgement::Good(sign(format!("{customer} answers {bytes} bytes")).at(at)),
+            (_, true) => bad(
+                sign(format!(
+                    "{customer} answers small packets, but none of {bytes} bytes ({full_asked} in a row)"
+                ))
+                .at(at),
+                format!(
+                    "Raise the MTU to {bytes} on every device between, or lower the interface's (UpdateDirectLinkInterface --Mtu) to what they carry."
+                ),
+            ),
+        })
     }
 
     /// Packets from sources that nothing leads back to; packets that nobody answers.

@@ -3,16 +3,17 @@
 use super::{Case, Judgement, OURS, RouterHeard, Sign, bad, good, open, sign};
 use crate::{
     connection::ConnectionState,
-    evidence::{Cause, Rise, Station},
+    evidence::{Cause, FreshPeer, Rise, SessionNow, Station},
     interface::InterfaceState,
 };
+use directlink_net::Mac;
 use jiff::{SignedDuration, Timestamp};
 use std::net::IpAddr;
 
 /// Who was heard so long ago is told of: a station asks for its neighbour seldom.
 const HEARD: SignedDuration = SignedDuration::from_mins(10);
 /// Verdicts of frames that arrived with the interface's tag.
-pub(super) const ARRIVED: [&str; 12] = [
+pub const ARRIVED: [&str; 12] = [
     "to_router",
     "forwarded_to_net",
     "not_ip",
@@ -135,8 +136,15 @@ impl Case<'_> {
         let counted = evidence.rose_at.iter().filter(|(name, _)| ARRIVED.contains(&name.as_str()));
         let heard = evidence.stations.iter().map(|station| station.heard_at);
         let last = counted.map(|(_, at)| *at).chain(heard).max();
-        if self.is_established() || last.is_some_and(|at| self.is_recent(at)) {
-            return Judgement::Good(sign(format!("frames arrive with tag {vlan}")).at(last));
+        let asked = self.facts.fresh;
+        let arrived = asked.filter(|fresh| fresh.frames > 0).map(|fresh| fresh.until);
+        let is_heard = match asked {
+            Some(_) => arrived.is_some(),
+            None => last.is_some_and(|at| self.is_recent(at)),
+        };
+        if self.is_proved() || is_heard {
+            let says = format!("frames arrive with tag {vlan}");
+            return Judgement::Good(sign(says).at(arrived.or(last)));
         }
         let nothing = match last {
             Some(_) => format!("no frame with tag {vlan} arrives any more"),
@@ -177,15 +185,17 @@ impl Case<'_> {
 
     pub(super) fn arp(&self) -> Judgement {
         let customer = self.peer.addresses.customer().addr();
-        let heard = self.stations_at(customer).next();
-        if let Some(station) = heard {
-            let says = format!("{customer} answers from {}", station.mac);
-            return Judgement::Good(sign(says).at(station.heard_at));
+        let (now, asked) = (self.facts.fresh.map(|fresh| fresh.until), self.fresh());
+        let answered = asked.and_then(|asked| asked.stations.first()).map(|mac| (*mac, now));
+        let heard = self.stations_at(customer).next().filter(|_| asked.is_none());
+        let heard = answered.or_else(|| heard.map(|it| (it.mac, Some(it.heard_at))));
+        if let Some((mac, at)) = heard {
+            return Judgement::Good(sign(format!("{customer} answers from {mac}")).at(at));
         }
-        let is_all = self.is_established() || self.facts.port.at.is_none();
+        let is_all = self.is_proved() || (self.facts.port.at.is_none() && asked.is_none());
         match (is_all, self.said.neighbour) {
             (true, Some(mac)) => return good(format!("{customer} is at {mac}")),
-            (true, None) if self.is_established() => {
+            (true, None) if self.is_proved() => {
                 return good(format!("{customer} speaks BGP"));
             }
             (true, None) | (false, _) => {}
@@ -219,37 +229,50 @@ impl Case<'_> {
     pub(super) fn duplicate(&self) -> Judgement {
         let (customer, router) =
             (self.peer.addresses.customer().addr(), self.peer.addresses.router().addr());
-        let impostor = self.stations_at(router).next();
-        if let Some(Station { mac, heard_at, .. }) = impostor {
+        if let Some((mac, at)) = self.claims(router, |fresh| &fresh.impostors).first() {
             return bad(
-                sign(format!("{mac} says that it is {router}, which is our router")).at(*heard_at),
+                sign(format!("{mac} says that it is {router}, which is our router")).at(*at),
                 format!("Take {router} off your device: your side's address is {customer}."),
             );
         }
-        let answers: Vec<_> = self.stations_at(customer).collect();
-        match answers[..] {
+        match &self.claims(customer, |fresh| &fresh.stations)[..] {
             [] => open("nobody was heard of late"),
-            [one] => Judgement::Good(sign(format!("only {}", one.mac)).at(one.heard_at)),
-            [last, ..] => {
-                let macs: Vec<_> = answers.iter().map(|it| it.mac.to_string()).collect();
+            [(mac, at)] => Judgement::Good(sign(format!("only {mac}")).at(*at)),
+            [(_, at), ..] => {
+                let macs = self.claims(customer, |fresh| &fresh.stations);
+                let macs: Vec<_> = macs.iter().map(|(mac, _)| mac.to_string()).collect();
                 bad(
-                    sign(format!("{customer} answers from {}", macs.join(" and ")))
-                        .at(last.heard_at),
+                    sign(format!("{customer} answers from {}", macs.join(" and "))).at(*at),
                     format!("Take {customer} off all of your devices in the VLAN but one."),
                 )
             }
         }
     }
 
+    /// Who said of late that an address is theirs; where they were asked now, who says so now.
+    fn claims(
+        &self,
+        address: IpAddr,
+        now: impl Fn(&FreshPeer) -> &Vec<Mac>,
+    ) -> Vec<(Mac, Timestamp)> {
+        match (self.facts.fresh, self.fresh()) {
+            (Some(fresh), Some(peer)) => now(peer).iter().map(|mac| (*mac, fresh.until)).collect(),
+            _ => self.stations_at(address).map(|it| (it.mac, it.heard_at)).collect(),
+        }
+    }
+
     pub(super) fn tcp(&self) -> Judgement {
         let customer = self.peer.addresses.customer().addr();
         let state = self.said.session.state.as_str();
-        if matches!(state, "OpenSent" | "OpenConfirm") || self.is_established() {
+        if matches!(state, "OpenSent" | "OpenConfirm") || self.is_proved() {
             return good(format!("connected to {customer}"));
         }
         if let Some((_, last_at)) = self.bad_signature() {
             let says = format!("TCP segments arrive from {customer}");
             return Judgement::Good(sign(says).at(last_at));
+        }
+        if let Some(unheard) = self.unheard_now(customer) {
+            return unheard;
         }
         let Some(ending) = self.telling() else { return open("no try has ended yet") };
         let told = |says: String| sign(says).at(ending.at);
@@ -270,6 +293,25 @@ impl Case<'_> {
         }
     }
 
+    /// What TCP says at this moment, before any of its own times is over.
+    fn unheard_now(&self, customer: IpAddr) -> Option<Judgement> {
+        let at = self.facts.fresh?.until;
+        let says = match self.fresh()?.session {
+            SessionNow::Unacknowledged { retransmissions, millis } => format!(
+                "{customer} has acknowledged nothing of the session for {millis} ms ({retransmissions} retransmissions): filtered"
+            ),
+            SessionNow::Unanswered { millis } => {
+                // What the two last said tells more.
+                if self.telling().is_some_and(|ending| ending.cause.is_conversation()) {
+                    return None;
+                }
+                format!("{customer} has not answered SYN for {millis} ms: filtered")
+            }
+            SessionNow::Unknown | SessionNow::Acknowledged => return None,
+        };
+        Some(bad(sign(says).at(at), self.when_filtered()))
+    }
+
     /// A listener drops what is not signed by its key without a word too.
     fn when_filtered(&self) -> String {
         let router = self.peer.addresses.router().addr();
@@ -283,7 +325,7 @@ impl Case<'_> {
     }
 
     pub(super) fn md5(&self) -> Judgement {
-        if self.is_established() {
+        if self.is_proved() {
             return match self.peer.key {
                 Some(_) => good("segments are signed with one key"),
                 None => good("no key on either side"),
@@ -314,6 +356,7 @@ impl Case<'_> {
     /// What was last wrong with signatures, if it was of late, and since anybody was understood.
     fn bad_signature(&self) -> Option<(BadSignature, Timestamp)> {
         let seen = &self.facts.report.evidence.signatures;
+        let now = self.facts.fresh.map(|fresh| fresh.signatures).unwrap_or_default();
         let as_bad = |rise: Option<Rise>, of: fn(u64) -> BadSignature| {
             rise.map(|Rise { count, last_at }| (of(count), last_at))
         };
@@ -322,6 +365,9 @@ impl Case<'_> {
             as_bad(seen.wrong, BadSignature::Wrong),
             as_bad(seen.absent, BadSignature::Absent),
             as_bad(seen.unexpected, BadSignature::Unexpected),
+            as_bad(now.wrong, BadSignature::Wrong),
+            as_bad(now.absent, BadSignature::Absent),
+            as_bad(now.unexpected, BadSignature::Unexpected),
         ]
         .into_iter()
         .flatten()

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)] // a test that panics has failed: that is its job
 
 mod faults;
+mod fresh;
 mod world;
 
 use directlink_model::{

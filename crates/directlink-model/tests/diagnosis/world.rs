@@ -3,7 +3,7 @@
 use directlink_model::{
     connection::{Approval, Bandwidth, Connection, Light},
     diagnosis::{Behind, Diagnosis, Facts, RouterHeard, diagnose},
-    evidence::{Cause, Echoes, Ending, OpenSeen, PortEvidence, Station},
+    evidence::{Cause, Echoes, Ending, Fresh, OpenSeen, PortEvidence, Station},
     gateway::Gateway,
     ids::{
         AccountId, ConnectionId, GatewayId, InterfaceId, NetId, RouteTableId, RouteTableLinkId,
@@ -45,6 +45,7 @@ pub(crate) struct World {
     pub(crate) port: PortEvidence,
     pub(crate) report: InterfaceReport,
     pub(crate) behind: Option<Behind>,
+    pub(crate) fresh: Option<Fresh>,
 }
 
 impl World {
@@ -58,6 +59,7 @@ impl World {
             router: self.router,
             port: &self.port,
             report: &self.report,
+            fresh: self.fresh.as_ref(),
             behind: self.behind.as_ref(),
         };
         diagnose(&facts, ago(0))
@@ -260,6 +262,7 @@ pub(crate) fn healthy() -> World {
         router: RouterHeard::Connected,
         port: PortEvidence { at: Some(ago(2)), ..PortEvidence::default() },
         report: report(),
+        fresh: None,
         behind: Some(behind()),
     }
 }

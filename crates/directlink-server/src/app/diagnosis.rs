@@ -12,22 +12,41 @@ use directlink_model::{
     connection::Connection,
     diagnosis::{Behind, Diagnosis, Facts, RouterHeard, diagnose},
     evidence::PortEvidence,
+    glass::{Answer, Ask, Looked},
     ids::InterfaceId,
     interface::Interface,
     report::InterfaceReport,
 };
 use jiff::Timestamp;
 
+/// How far a diagnosis goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// What was reported: for whoever looks again and again.
+    Read,
+    /// The router asks the VLAN and the session at once, which takes a second or two.
+    Ask,
+}
+
 impl App {
     /// For whoever may read the interface. What is behind its gateway is told to its owner only.
-    pub async fn diagnosis(&self, ctx: &Context, id: InterfaceId) -> Result<Diagnosis, Refusal> {
+    pub async fn diagnosis(
+        &self,
+        ctx: &Context,
+        id: InterfaceId,
+        effort: Effort,
+    ) -> Result<Diagnosis, Refusal> {
+        let mut db = self.store().snapshot().await?;
+        let (_, connection) = visible(&mut db, ctx, id).await?;
+        drop(db);
+        let looked = self.look_now(id, &connection, effort).await;
         let mut db = self.store().snapshot().await?;
         let (interface, connection) = visible(&mut db, ctx, id).await?;
         let behind = match interface.owner == ctx.caller.account {
             true => Some(behind(&mut db, &interface).await?),
             false => None,
         };
-        self.explain(&mut db, (interface, connection), behind.as_ref(), ctx.now).await
+        self.explain(&mut db, (interface, connection), (behind.as_ref(), looked), ctx.now).await
     }
 
     /// For the operator: of any account's, with everything.
@@ -37,19 +56,50 @@ impl App {
         let interface = interfaces::by_id(&mut db, id).await?.ok_or_else(none)?;
         let connection = connections::by_id(&mut db, interface.connection).await?;
         let connection = connection.ok_or_else(none)?;
+        drop(db);
+        let looked = self.look_now(id, &connection, Effort::Ask).await;
+        let mut db = self.store().snapshot().await?;
         let behind = behind(&mut db, &interface).await?;
-        self.explain(&mut db, (interface, connection), Some(&behind), self.now()).await
+        self.explain(&mut db, (interface, connection), (Some(&behind), looked), self.now()).await
+    }
+
+    /// `None`: nobody can be asked, or nobody answers in time; what was reported must do.
+    async fn look_now(
+        &self,
+        id: InterfaceId,
+        connection: &Connection,
+        effort: Effort,
+    ) -> Option<Looked> {
+        let port = connection.approval.as_ref().map(|approval| &approval.port)?;
+        match effort {
+            Effort::Read => None,
+            Effort::Ask => match self.ask_router(&port.router, id, Ask::Look).await {
+                Ok((Answer::Looked(looked), _)) => Some(*looked),
+                Ok(_) => None,
+                Err(why) => {
+                    tracing::debug!(%id, %why, "not asked for a diagnosis");
+                    None
+                }
+            },
+        }
     }
 
     async fn explain(
         &self,
         db: &mut AnyConnection,
         (interface, connection): (Interface, Connection),
-        behind: Option<&Behind>,
+        (behind, looked): (Option<&Behind>, Option<Looked>),
         now: Timestamp,
     ) -> Result<Diagnosis, Refusal> {
         let stored = interfaces::report(db, interface.id).await?.unwrap_or_default();
-        let (router, port, report) = self.heard_of(db, (&interface, &connection), stored).await?;
+        let (mut router, mut port, mut report) =
+            self.heard_of(db, (&interface, &connection), stored).await?;
+        let fresh = looked.map(|looked| {
+            router = RouterHeard::Connected;
+            port = looked.port;
+            report = looked.report.with_routes_of(&report);
+            looked.fresh
+        });
         let view = view(interface, connection, now);
         let facts = Facts {
             interface: &view.interface,
@@ -59,6 +109,7 @@ impl App {
             router,
             port: &port,
             report: &report,
+            fresh: fresh.as_ref(),
             behind,
         };
         Ok(diagnose(&facts, now))

@@ -45,14 +45,23 @@ impl App {
     ) -> Result<(Answer, Vec<u8>), Refusal> {
         let port = self.port_of(id, may).await?;
         ask.check().map_err(GlassFault::from).map_err(Fault::from)?;
-        let answer = self.put_question(&port.router, &Question { interface: id, ask }).await;
-        let message = answer.map_err(Fault::from)?;
+        Ok(self.ask_router(&port.router, id, ask).await.map_err(Fault::from)?)
+    }
+
+    /// No rule of who may is checked here.
+    pub(super) async fn ask_router(
+        &self,
+        router: &RouterName,
+        id: InterfaceId,
+        ask: Ask,
+    ) -> Result<(Answer, Vec<u8>), GlassFault> {
+        let message = self.put_question(router, &Question { interface: id, ask }).await?;
         match serde_json::from_slice(&message.document) {
-            Ok(Answer::Refused(why)) => Err(Fault::from(GlassFault::Refused { id, why }).into()),
+            Ok(Answer::Refused(why)) => Err(GlassFault::Refused { id, why }),
             Ok(answer) => Ok((answer, message.file)),
             Err(error) => {
-                tracing::warn!(router = %port.router, %error, "an answer that cannot be read");
-                Err(Fault::from(GlassFault::Silent(port.router)).into())
+                tracing::warn!(%router, %error, "an answer that cannot be read");
+                Err(GlassFault::Silent(router.clone()))
             }
         }
     }

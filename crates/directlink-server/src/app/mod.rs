@@ -57,6 +57,7 @@ pub use accounts::{AddAccount, Credential, NewAccount};
 pub use api_logs::{ApiLogs, LogRange};
 pub use audit::{AuditPage, AuditWanted, Line as AuditLine};
 pub use capacity::{CapacityView, SpeedCapacity};
+pub use diagnosis::Effort;
 pub use figures::{Figures, Series};
 pub use history::{EVENTS_MAX, Event};
 pub use interfaces::InterfaceFilter;

@@ -89,7 +89,7 @@ pub(crate) fn customers(app: App, guard: Guard) -> Router {
 }
 
 fn interface_pages() -> Router<Cockpit> {
-    use interfaces::{accept, change, create, detail, glass, list};
+    use interfaces::{accept, change, create, detail, glass, ladder, list};
     Router::new()
         .route("/cockpit/interfaces", get(list::show).post(create::create))
         .route("/cockpit/interfaces/live", get(list::live))
@@ -97,6 +97,7 @@ fn interface_pages() -> Router<Cockpit> {
         .route("/cockpit/interfaces/{id}", get(detail::show))
         .route("/cockpit/interfaces/{id}/live", get(detail::live))
         .route("/cockpit/interfaces/{id}/figures", get(detail::figures))
+        .route("/cockpit/interfaces/{id}/diagnosis", get(ladder::ask))
         .route("/cockpit/interfaces/{id}/glass", get(glass::show).post(glass::ask))
         .route("/cockpit/interfaces/{id}/key", post(detail::reveal))
         .route("/cockpit/interfaces/{id}/edit", get(change::form).post(change::change))

@@ -85,6 +85,8 @@ async fn look(call: &Call<'_>, params: Params<'_>, ask: Ask) -> Outcome {
             value["PcapNg"] = json!(STANDARD.encode(file));
             member("Capture", value)
         }
+        // Asked for diagnoses alone.
+        Answer::Looked(looked) => member("Look", wire(&looked.fresh)),
         // The app has made a fault of it.
         Answer::Refused(why) => return Err(Failure::value("DirectLinkInterfaceId", id, why)),
     })

@@ -7,6 +7,7 @@ use super::{
     params::{DRY_RUN, Field, Kind, id_of, optional, required},
     refusal::{Code, Failure},
 };
+use crate::app::Effort;
 use crate::{
     api::what_if::{self, Asked, in_pascal_case},
     app::MaintenanceView,
@@ -123,7 +124,7 @@ const DIAGNOSE: &[Field<'_>] = &[required("DirectLinkInterfaceId", Kind::Id(id_o
 
 async fn diagnose(call: Call<'_>) -> Outcome {
     let id = call.checked(DIAGNOSE)?.needed_id::<InterfaceId>("DirectLinkInterfaceId")?;
-    let diagnosis = call.app.diagnosis(&call.context()?, id).await?;
+    let diagnosis = call.app.diagnosis(&call.context()?, id, Effort::Ask).await?;
     Ok(member("Diagnosis", wire(&diagnosis)))
 }
 

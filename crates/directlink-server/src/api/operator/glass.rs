@@ -81,6 +81,8 @@ fn wire((answer, file): (Answer, Vec<u8>)) -> Value {
         Answer::Captured(captured) => {
             json!({ "capture": captured, "pcap_ng": STANDARD.encode(file) })
         }
+        // Asked for diagnoses alone.
+        Answer::Looked(looked) => json!({ "looked": looked.fresh }),
         Answer::Refused(why) => json!({ "refused": why.to_string() }),
     }
 }

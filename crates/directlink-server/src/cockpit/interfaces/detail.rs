@@ -15,6 +15,7 @@ use super::{
     ladder::Ladder,
     sessions::Sessions,
 };
+use crate::app::Effort;
 use askama::Template;
 use axum::{
     Json,
@@ -105,7 +106,7 @@ async fn detail(
     let page = format!("/cockpit/interfaces/{id}");
     let own = view.interface.owner == who.account;
     let ladder = match view.state.is_wanted() {
-        true => Some(Ladder::of(&cockpit.app.diagnosis(&ctx, id).await?)),
+        true => Some(Ladder::of(&cockpit.app.diagnosis(&ctx, id, Effort::Read).await?)),
         false => None,
     };
     let i = &view.interface;

@@ -246,7 +246,7 @@ fn lines(answer: &Answer) -> Vec<String> {
             });
             std::iter::once(head).chain(hops).collect()
         }
-        Answer::Shown(_) | Answer::Captured(_) | Answer::Refused(_) => vec![],
+        Answer::Shown(_) | Answer::Captured(_) | Answer::Looked(_) | Answer::Refused(_) => vec![],
     }
 }
 

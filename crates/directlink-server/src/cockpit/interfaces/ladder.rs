@@ -2,11 +2,12 @@
 
 use super::super::{
     Cockpit,
-    door::Operator,
+    door::{Customer, Operator},
     page::{Page, Trouble},
     words::{Badge, When, when},
 };
-use super::id_of;
+use super::{id_of, visible};
+use crate::app::Effort;
 use askama::Template;
 use axum::{
     extract::{Path, State},
@@ -54,6 +55,21 @@ impl Ladder {
             rungs: diagnosis.rungs.iter().map(Rung::of).collect(),
         }
     }
+}
+
+/// Asked of the router at this moment.
+pub(in crate::cockpit) async fn ask(
+    State(cockpit): State<Cockpit>,
+    who: Customer,
+    Path(id): Path<String>,
+) -> Result<Response, Trouble> {
+    let id = id_of(&id)?;
+    let view = visible(&cockpit, &who, id).await?;
+    let diagnosis = cockpit.app.diagnosis(&who.context(&cockpit), id, Effort::Ask).await?;
+    Page::new("Why is it down?", "interfaces", &Ladder::of(&diagnosis))?
+        .under("/cockpit/interfaces", "Interfaces")
+        .under(format!("/cockpit/interfaces/{id}"), view.interface.name)
+        .show(&cockpit, &who.signed)
 }
 
 /// For the operator: of any account's interface.

@@ -21,6 +21,7 @@ async fn another_accounts_objects_are_not_there_whatever_is_asked_of_them() {
         format!("/cockpit/interfaces/{interface}/accept"),
         format!("/cockpit/interfaces/{interface}/router"),
         format!("/cockpit/interfaces/{interface}/glass"),
+        format!("/cockpit/interfaces/{interface}/diagnosis"),
     ] {
         let seen = bob.get(&path).await;
         assert_eq!(seen.status, StatusCode::NOT_FOUND, "{path}");

@@ -294,11 +294,12 @@ fn ip(fibre: &Fibre, words: &str) -> Result<()> {
     run(&["ip", "-n", &fibre.netns].into_iter().chain(words).collect::<Vec<_>>()).map(drop)
 }
 
-/// One echo, answered or not.
+/// Echoes for two seconds, answered or not, beside what comes next.
 fn ping(netns: &str, words: &[&str]) -> Result<()> {
     netns::within(netns, || {
-        let mut ping = Command::new("ping");
-        ping.args(["-c", "1", "-i", "1"]).args(words).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut ping = Command::new("setsid");
+        ping.args(["--fork", "ping", "-c", "20", "-i", "0.1"]).args(words);
+        ping.stdout(Stdio::null()).stderr(Stdio::null());
         Ok(ping.status().map(drop)?)
     })
 }
@@ -321,7 +322,7 @@ fn filter(fibre: &Fibre, place: &Place, what: &str) -> Result<()> {
     run(&["ip", "netns", "exec", &fibre.netns, "nft", &rules]).map(drop)
 }
 
-fn await_up(region: &Region, place: &Place) -> Result<()> {
+pub(super) fn await_up(region: &Region, place: &Place) -> Result<()> {
     let wanted = format!("{} to be available", place.interface);
     directlink_lab::clock::until(&wanted, crate::fixture::BGP_SOON, || {
         Ok((super::region_state(region, &place.interface)? == "available").then_some(()))

@@ -15,11 +15,19 @@ use faults::{Row, rows};
 use serde_json::{Value, json};
 use std::{process::Command, time::Duration};
 
-/// How long a fault may take to show: a dial that nobody answers is given up after ten seconds, a
-/// hold time of nine has to pass, three echoes take thirty.
-const SHOWS: Duration = Duration::from_secs(90);
-/// The most that the command may take.
+/// How long a fault may take to be there: BIRD has to start and to try, a hold time of nine seconds to
+/// pass. What is measured is the time from the asking that names it to the answer.
+const SHOWS: Duration = Duration::from_secs(240);
+/// The most that the command may take, which asks the router at that moment.
 const COMMAND: Duration = Duration::from_secs(3);
+/// Faults of what works: asked once, and named by that one answer.
+const AT_ONCE: [&str; 5] = [
+    "VLAN interface shut",
+    "BGP filtered (drop)",
+    "MTU blackhole",
+    "peer address twice",
+    "gateway detached later",
+];
 
 /// A row of the table, and where it takes place.
 struct Place {
@@ -58,8 +66,9 @@ fn the_first_failing_rung_names_each_injected_fault_and_none_on_a_healthy_interf
         places.push(place);
     }
     let before = wires(&region, &mut daemons)?;
+    at_once(&region, &fibre, &mut places)?;
     let watch = clock::Stopwatch::start();
-    for place in &places {
+    for place in places.iter().filter(|place| place.named.is_none()) {
         if let Some(then) = place.row.then {
             then(&region, &fibre, place).with_context(|| place.row.name.to_owned())?;
         }
@@ -84,6 +93,26 @@ fn the_first_failing_rung_names_each_injected_fault_and_none_on_a_healthy_interf
     ensure!(before.len() + places.len() >= 40, "too few rows");
     others_see_nothing(&region, &places[0].interface)?;
     silent_router(&region, &fibre, &places[0].interface)
+}
+
+/// What works is broken and asked about once: no timer is waited for.
+fn at_once(region: &Region, fibre: &Fibre, places: &mut [Place]) -> Result<()> {
+    for place in places.iter_mut().filter(|place| AT_ONCE.contains(&place.row.name)) {
+        let (name, step) = (place.row.name, place.row.step);
+        if place.side.speaker != customer::Speaker::Nobody {
+            faults::await_up(region, place).with_context(|| name.to_owned())?;
+        }
+        let then = place.row.then.context("a deed")?;
+        let watch = clock::Stopwatch::start();
+        then(region, fibre, place).with_context(|| name.to_owned())?;
+        let asked = clock::Stopwatch::start();
+        let (_, told) = diagnosis(region, 0, &place.interface)?;
+        let (took, first) = (asked.elapsed(), &told["FirstFailed"]);
+        let evidence = text(first, "Evidence");
+        ensure!(first["Step"] == step && evidence.contains(place.row.says), "{name}: {told:#}");
+        place.named = Some(Named { after: watch.elapsed(), took, evidence });
+    }
+    Ok(())
 }
 
 /// Asks until every fault is named, and the healthy ones have stayed healthy all the while.
