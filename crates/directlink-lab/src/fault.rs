@@ -7,7 +7,12 @@
 //! ```
 //!
 //! Where a fault is on is that its process runs; nothing else remembers it. Faults are on the links of
-//! the patch panel: neither the customer's namespace nor the router's is touched.
+//! the patch panel: neither the customer's namespace nor the router's is touched. Only a flood of
+//! prefixes speaks from the customer's.
+
+mod flood;
+
+pub use flood::{Flood, PREFIXES_MAX};
 
 use crate::{
     cable::{self, Cabled, Jack},
@@ -28,7 +33,7 @@ use std::{
 };
 
 /// What goes wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Kind {
     /// So many of a thousand frames are lost, each way.
     Loss { per_mille: u16 },
@@ -42,10 +47,12 @@ pub enum Kind {
     WrongTag { from: Option<Vlan>, to: Vlan },
     /// The signatures of BGP to the router are those of another key.
     WrongKey,
+    /// A speaker in the customer's place announces far too much.
+    PrefixFlood(Box<Flood>),
 }
 
 impl Kind {
-    pub const fn name(self) -> &'static str {
+    pub const fn name(&self) -> &'static str {
         match self {
             Self::Loss { .. } => "loss",
             Self::Delay(_) => "delay",
@@ -53,12 +60,13 @@ impl Kind {
             Self::Flap(_) => "flap",
             Self::WrongTag { .. } => "wrong-tag",
             Self::WrongKey => "wrong-key",
+            Self::PrefixFlood(_) => "prefix-flood",
         }
     }
 }
 
 /// What its process is called.
-pub fn process_name(jack: Jack, kind: Kind) -> String {
+pub fn process_name(jack: Jack, kind: &Kind) -> String {
     format!("{PREFIX}{jack}-{}", kind.name())
 }
 
@@ -122,6 +130,9 @@ pub fn run(
         Kind::Delay(delay) => wait_on((lab, &links), (delay, false), is_on, (&watch, limit)),
         Kind::SlowPeer(delay) => wait_on((lab, &links), (delay, true), is_on, (&watch, limit)),
         Kind::Flap(each) => flap((lab, jack), each, is_on, (&watch, limit)),
+        Kind::PrefixFlood(flood) => {
+            flood::run(lab, (jack, &cabled.end.netns), &flood, is_on, (&watch, limit))
+        }
     }
 }
 
@@ -267,9 +278,8 @@ fn undo(lab: &LabName, jack: Jack) -> Result<()> {
         tool::tc(&panel, &[format!("filter delete dev {} egress", link.name)])?;
     }
     let cabled = cable::list(lab)?.into_iter().find(|it| it.jack == jack);
+    let Some(cabled) = cabled else { return Ok(()) };
+    flood::end(lab, (jack, &cabled.end.netns))?;
     // A flapping cable was pulled at that moment, perhaps: light follows the trunk.
-    match cabled.is_some() {
-        true => tool::ip(Some(&panel), &[format!("link set {} up", jack.trunk_link())]),
-        false => Ok(()),
-    }
+    tool::ip(Some(&panel), &[format!("link set {} up", jack.trunk_link())])
 }

@@ -8,11 +8,12 @@ use crate::{
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
 use directlink_lab::{
-    cable::Jack,
+    cable::{self, Jack},
     clock,
-    fault::{self, Kind},
+    fault::{self, Flood, Kind, PREFIXES_MAX},
     process,
 };
+use directlink_model::{connection::PortRef, ids::InterfaceId};
 use directlink_net::Vlan;
 use serde_json::{Value, json};
 use std::{env, ffi::OsStr, fs, time::Duration};
@@ -64,6 +65,10 @@ pub(crate) enum FaultCommand {
     },
     /// Sign the customer's BGP with another key (TCP MD5)
     WrongKey(On),
+    /// Announce far too many prefixes from the customer's place (by a BIRD of the lab's)
+    ///
+    /// The session is shut for it, and opened again a minute later.
+    PrefixFlood(FloodArguments),
     /// List the faults that are on
     List {
         #[command(flatten)]
@@ -78,16 +83,22 @@ pub(crate) enum FaultCommand {
         state: State,
         /// The port, as par1-r1/p0; left out: all
         #[arg(long, value_name = "ROUTER/PORT", value_parser = super::lab::port)]
-        port: Option<directlink_model::connection::PortRef>,
+        port: Option<PortRef>,
     },
 }
 
 #[derive(Args)]
 pub(crate) struct On {
     #[command(flatten)]
-    state: State,
-    #[command(flatten)]
     port: PortArgument,
+    #[command(flatten)]
+    how: How,
+}
+
+#[derive(Args)]
+pub(crate) struct How {
+    #[command(flatten)]
+    state: State,
     /// It is undone by itself after this time
     #[arg(long = "for", value_name = "TIME", default_value = "60s", value_parser = length)]
     limit: Duration,
@@ -96,16 +107,29 @@ pub(crate) struct On {
     foreground: bool,
 }
 
+#[derive(Args)]
+pub(crate) struct FloodArguments {
+    /// The interface whose customer's router is stood in for
+    #[arg(long, value_name = "dxvif-…")]
+    interface: InterfaceId,
+    /// So many
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=i64::from(PREFIXES_MAX)))]
+    prefixes: u32,
+    #[command(flatten)]
+    how: How,
+}
+
 const COLUMNS: &[Column] = &[("PORT", "port"), ("FAULT", "fault")];
 
 pub(crate) fn run(command: FaultCommand) -> Result<()> {
     match command {
-        FaultCommand::Loss { percent, on } => begin(Kind::Loss { per_mille: percent }, &on),
-        FaultCommand::Delay { by, on } => begin(Kind::Delay(by), &on),
-        FaultCommand::SlowPeer { by, on } => begin(Kind::SlowPeer(by), &on),
-        FaultCommand::Flap { every, on } => begin(Kind::Flap(every), &on),
-        FaultCommand::WrongTag { to, from, on } => begin(Kind::WrongTag { from, to }, &on),
-        FaultCommand::WrongKey(on) => begin(Kind::WrongKey, &on),
+        FaultCommand::Loss { percent, on } => at_port(Kind::Loss { per_mille: percent }, &on),
+        FaultCommand::Delay { by, on } => at_port(Kind::Delay(by), &on),
+        FaultCommand::SlowPeer { by, on } => at_port(Kind::SlowPeer(by), &on),
+        FaultCommand::Flap { every, on } => at_port(Kind::Flap(every), &on),
+        FaultCommand::WrongTag { to, from, on } => at_port(Kind::WrongTag { from, to }, &on),
+        FaultCommand::WrongKey(on) => at_port(Kind::WrongKey, &on),
+        FaultCommand::PrefixFlood(arguments) => flood(&arguments),
         FaultCommand::List { state, output } => list(&Lab::open(&state.state)?, output),
         FaultCommand::Clear { state, port } => {
             let lab = Lab::open(&state.state)?;
@@ -120,16 +144,31 @@ const BEGINS_WITHIN: Duration = Duration::from_secs(10);
 /// What that process says then.
 const IS_ON: &str = "the fault is on";
 
-fn begin(kind: Kind, on: &On) -> Result<()> {
-    let lab = Lab::open(&on.state.state)?;
-    let jack = lab::jack(&lab, &on.port.port)?;
-    if on.foreground {
-        return fault::run(&lab.name, jack, kind, on.limit, || println!("{IS_ON}"))
-            .with_context(|| on.port.port.to_string());
+fn at_port(kind: Kind, on: &On) -> Result<()> {
+    let lab = Lab::open(&on.how.state.state)?;
+    begin(&lab, &on.port.port, kind, &on.how)
+}
+
+fn flood(arguments: &FloodArguments) -> Result<()> {
+    let lab = Lab::open(&arguments.how.state.state)?;
+    let (port, vlan, mut session) = super::block_on(lab::session_of(&lab, arguments.interface))?;
+    let jack = lab::jack(&lab, &port)?;
+    let cabled = cable::list(&lab.name)?.into_iter().find(|it| it.jack == jack);
+    let device = cabled.and_then(|cabled| cabled.end.vlans.get(&vlan).cloned());
+    session.interface = device.with_context(|| format!("VLAN {vlan} is on no cable at {port}"))?;
+    let flood = Flood { session, prefixes: arguments.prefixes };
+    begin(&lab, &port, Kind::PrefixFlood(Box::new(flood)), &arguments.how)
+}
+
+fn begin(lab: &Lab, port: &PortRef, kind: Kind, how: &How) -> Result<()> {
+    let jack = lab::jack(lab, port)?;
+    let name = fault::process_name(jack, &kind);
+    if how.foreground {
+        return fault::run(&lab.name, jack, kind, how.limit, || println!("{IS_ON}"))
+            .with_context(|| port.to_string());
     }
-    let name = fault::process_name(jack, kind);
     if process::find(&lab.name, &name)?.is_some() {
-        bail!("{}: this fault is on already", on.port.port);
+        bail!("{port}: this fault is on already");
     }
     let log = process::log_path(&lab.name, &name);
     let said = || fs::read_to_string(&log).unwrap_or_default();
@@ -139,7 +178,7 @@ fn begin(kind: Kind, on: &On) -> Result<()> {
     words.push("--foreground".into());
     let words: Vec<&OsStr> = words.iter().map(AsRef::as_ref).collect();
     let process = process::start(&lab.name, &name, None, &own, &words)?;
-    clock::until(&format!("{} on {}", kind.name(), on.port.port), BEGINS_WITHIN, || {
+    clock::until(&format!("{} on {port}", kind.name()), BEGINS_WITHIN, || {
         let words = said();
         let words = words.get(before..).unwrap_or_default();
         // Its time may be over before it is looked at.

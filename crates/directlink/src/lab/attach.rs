@@ -1,11 +1,14 @@
 //! What is plugged into a lab from outside: a customer's cable, and a host that is a NIC.
 
-use super::record::Lab;
-use crate::client::Operator;
-use anyhow::{Context as _, Result, anyhow};
-use directlink_lab::{cable::Jack, fabric, host as links};
-use directlink_model::{connection::PortRef, ids::NicId};
-use directlink_net::{Ipv4Net, Ipv6Net};
+use super::record::{Described, Lab};
+use crate::client::{DirectConnect, Operator, Profile};
+use anyhow::{Context as _, Result, anyhow, bail};
+use directlink_lab::{cable::Jack, customer::Session, fabric, host as links};
+use directlink_model::{
+    connection::PortRef,
+    ids::{InterfaceId, NicId},
+};
+use directlink_net::{BgpKey, Ipv4Net, Ipv6Net, Vlan};
 use serde::Serialize;
 use serde_json::Value;
 use std::{
@@ -61,6 +64,44 @@ pub async fn host(
         ipv6_address: facts.ipv6.map(|(net, _)| net.addr()),
         vtep: attached.vtep,
     })
+}
+
+/// What the customer's router of an interface is configured with, and where its cable ends. The device
+/// is not the Region's to know, and is left empty.
+///
+/// # Errors
+/// No account of the lab has the interface, or its connection has no port.
+pub async fn session_of(lab: &Lab, id: InterfaceId) -> Result<(PortRef, Vlan, Session)> {
+    for account in &lab.described.accounts {
+        let Described { aws, region, .. } = &lab.described;
+        let customer = DirectConnect::new(Profile {
+            endpoint: aws.clone(),
+            region: region.to_string(),
+            access_key: account.access_key.clone(),
+            secret_key: account.secret_key.clone(),
+        });
+        let Some(found) = customer.find_interface(&id.to_string()).await? else { continue };
+        let text = |member: &str| found[member].as_str().filter(|text| !text.is_empty());
+        let number = |member: &str| found[member].as_i64().context("an interface has numbers");
+        let connection = text("connectionId").context("an interface has a connection")?;
+        let line = lab.operator().find("connections", connection).await?;
+        let port = line["port"].as_str().context("its connection has no port yet")?;
+        let (router, port) = port.split_once('/').context("a port")?;
+        let neighbour: Ipv4Net = parsed(&found, "amazonAddress")?;
+        let session = Session {
+            interface: String::new(),
+            address: parsed(&found, "customerAddress")?,
+            asn: number("asn")?.try_into()?,
+            neighbour: neighbour.addr(),
+            neighbour_asn: lab.running.asn.try_into()?,
+            key: text("authKey").map(BgpKey::try_from).transpose()?,
+            announced: vec![],
+            bfd: false,
+        };
+        let port = PortRef { router: router.parse()?, port: port.parse()? };
+        return Ok((port, number("vlan")?.try_into()?, session));
+    }
+    bail!("no account of the lab has the interface {id}")
 }
 
 fn facts(id: NicId, described: &Value) -> Result<links::Nic> {

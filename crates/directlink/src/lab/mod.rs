@@ -18,7 +18,7 @@ mod region;
 mod status;
 mod up;
 
-pub use attach::{Placed, host, jack};
+pub use attach::{Placed, host, jack, session_of};
 pub use record::{Account, Lab, RouterRecord};
 pub use status::status;
 pub use up::{ClockKind, Wish, keep_identity, up};

@@ -83,13 +83,19 @@ impl Road {
 
     /// Waits until diagnosis names this rung first.
     fn await_diagnosis(&self, step: &str) -> Result<Value> {
+        self.await_evidence(step, "")
+    }
+
+    /// And this is in what it says.
+    fn await_evidence(&self, step: &str, says: &str) -> Result<Value> {
         let state = self.region.dir.to_str().context("a path")?;
         clock::until(&format!("diagnosis of {step}"), SOON * 4, || {
             let command = [env!("CARGO_BIN_EXE_directlink"), "diagnose", &self.interface.id];
             let said = run(&[&command[..], &["--state", state, "--output", "json"]].concat())?;
             let told: Value = serde_json::from_str(&said)?;
             let first = told["diagnosis"]["first_failed"].clone();
-            Ok((first["step"] == step).then_some(first))
+            let is_it = first["step"] == step && text(&first, "evidence").contains(says);
+            Ok(is_it.then_some(first))
         })
     }
 
@@ -134,8 +140,7 @@ fn each_fault_is_what_it_says_is_diagnosed_and_ends() -> Result<()> {
     road.await_healthy()?;
 
     road.fault(&["wrong-tag", "--from", "101", "--to", "999"])?;
-    let told = road.await_diagnosis("tag")?;
-    ensure!(text(&told, "evidence").contains("999"), "{told}");
+    road.await_evidence("tag", "999")?;
     road.clear()?;
     road.await_healthy()?;
 
@@ -152,5 +157,18 @@ fn each_fault_is_what_it_says_is_diagnosed_and_ends() -> Result<()> {
     })?;
     road.await_healthy()?;
     ensure!(json!(road.on()?) == json!([]));
+
+    let interface = road.interface.id.as_str();
+    road.lab(&["prefix-flood", "--interface", interface, "--prefixes", "150"])?;
+    ensure!(road.on()? == ["prefix-flood"]);
+    let told = road.await_diagnosis("maximum-prefixes")?;
+    eprintln!("prefix flood: {}", text(&told, "evidence"));
+    road.clear()?;
+    // Nothing of it is left. The session stays shut for a minute, for what it did.
+    let netns = road.fibre.netns.as_str();
+    ensure!(run(&["ip", "netns", "exec", netns, "nft", "list", "tables"])?.trim().is_empty());
+    let left = run(&["ip", "netns", "pids", netns])?;
+    let left = left.split_whitespace().map(|pid| run(&["ps", "-o", "args=", "-p", pid]));
+    ensure!(!left.flatten().any(|words| words.contains("flood")));
     Ok(())
 }
