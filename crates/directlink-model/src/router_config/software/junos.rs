@@ -31,8 +31,10 @@ impl Language for Junos {
 # If this router speaks with another AS already: leave the next line out, and set
 # local-as {asn} private no-prepend-global-as at the neighbor.
 set routing-options autonomous-system {asn}
+{} type external
 {sessions}",
-            interfaces(intent)
+            interfaces(intent),
+            group(intent)
         )
     }
 
@@ -92,13 +94,16 @@ fn policy(intent: &Intent, session: &Session, way: Way) -> String {
     )
 }
 
+fn group(intent: &Intent) -> String {
+    format!("set protocols bgp group {}", intent.id)
+}
+
 fn session(intent: &Intent, session: &Session) -> String {
     let family = session.family();
     let (peer, own) = (session.peer.router().addr(), session.peer.customer().addr());
     let (import, export) = (intent.policy(Way::In, family), intent.policy(Way::Out, family));
     let (region, description, inet) = (intent.region_asn.0, intent.description(), inet(family));
-    let group = format!("set protocols bgp group {}", intent.id);
-    let at = format!("{group} neighbor {peer}");
+    let at = format!("{} neighbor {peer}", group(intent));
     let key = key(session)
         .map_or_else(String::new, |k| format!("{at} authentication-key {}\n", quoted(k)));
     let bfd = when(
@@ -109,7 +114,6 @@ fn session(intent: &Intent, session: &Session) -> String {
     );
     format!(
         "\
-{group} type external
 {at} description \"{description}\"
 {at} local-address {own}
 {at} peer-as {region}
