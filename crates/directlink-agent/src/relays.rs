@@ -1,20 +1,25 @@
-//! What other routers of the Region lead to → rows for what this one does not, or not any more. Pure.
+//! What other routers of the Region lead to → rows for what this one does not, not any more, or not as
+//! well. Pure.
 //!
 //! ```text
 //! par1-r1, plan:  192.168.10.0/24 elsewhere → par4-r1
 //!          rows:  192.168.10.0/24 → 1            while its own customer is there
 //!                 192.168.10.0/24 → par4-r1      from the moment that it is not
+//!
+//!          plan:  … and par4-r1 is preferred: its customer says so (communities, AS_PATH, MED)
+//!          rows:  192.168.10.0/24 → par4-r1, behind it 1
 //! ```
 //!
-//! The plan says it before it is needed: when light goes, nobody is asked. A way of our own always
-//! wins, unless it is drained; packets that meet it on the way there are relayed once at most (`ebpf/relay.h`).
+//! The plan says it before it is needed: when light goes, nobody is asked. A way of our own wins
+//! unless another router's is better, or ours is drained. It stays behind in the row, for what others
+//! relay to us: they have chosen, or have just lost what we prefer (`ebpf/relay.h`).
 
 use crate::{
-    routes::{FIRST_PREFIX, RouteRows, WAYS_MAX},
-    wanted::{Certainty, Wanted},
+    routes::{FIRST_PREFIX, Relayed, RouteRows, WAYS_MAX},
+    wanted::{Certainty, Net, Wanted},
 };
 use directlink_dataplane::InterfaceNumber;
-use directlink_net::{IpNet, Vni};
+use directlink_net::{IpNet, Ipv4Net, Vni};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::Ipv4Addr,
@@ -24,6 +29,8 @@ use std::{
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Elsewhere {
     routers: BTreeMap<(Vni, IpNet), BTreeSet<Ipv4Addr>>,
+    /// Those of them that lead there better than we do.
+    preferred: BTreeMap<(Vni, IpNet), BTreeSet<Ipv4Addr>>,
     nets: BTreeMap<Vni, Certainty>,
     some_net_unknown: bool,
 }
@@ -31,12 +38,16 @@ pub(crate) struct Elsewhere {
 impl Elsewhere {
     /// Dead routers lead nowhere.
     pub(crate) fn of(wanted: &Wanted, dead: &BTreeSet<Ipv4Addr>) -> Self {
-        let routers = wanted.nets.iter().flat_map(|(&vni, net)| {
-            let living = |to: &BTreeSet<Ipv4Addr>| to.difference(dead).copied().collect();
-            net.elsewhere.iter().map(move |(&prefix, to)| ((vni, prefix.into()), living(to)))
-        });
+        let living = |of: fn(&Net) -> &BTreeMap<Ipv4Net, BTreeSet<Ipv4Addr>>| {
+            let nets = wanted.nets.iter();
+            let all = nets.flat_map(|(&vni, net)| {
+                of(net).iter().map(move |(&prefix, to)| ((vni, prefix.into()), to))
+            });
+            all.map(|(key, to)| (key, to.difference(dead).copied().collect())).collect()
+        };
         Self {
-            routers: routers.collect(),
+            routers: living(|net| &net.elsewhere),
+            preferred: living(|net| &net.preferred),
             nets: wanted.nets.iter().map(|(&vni, net)| (vni, net.certainty)).collect(),
             some_net_unknown: wanted.some_net_unknown,
         }
@@ -52,13 +63,16 @@ impl Elsewhere {
     pub(crate) fn within(&self, vni: Vni, prefixes: &BTreeSet<IpNet>) -> Self {
         let mut part = Self {
             routers: BTreeMap::new(),
+            preferred: BTreeMap::new(),
             nets: self.nets.get(&vni).map(|certainty| (vni, *certainty)).into_iter().collect(),
             some_net_unknown: self.some_net_unknown,
         };
         if !self.routers.is_empty() {
-            let keys = prefixes.iter().map(|&prefix| (vni, prefix));
-            let known = keys.filter_map(|key| Some((key, self.routers.get(&key)?.clone())));
+            let keys = || prefixes.iter().map(|&prefix| (vni, prefix));
+            let known = keys().filter_map(|key| Some((key, self.routers.get(&key)?.clone())));
             part.routers.extend(known);
+            let better = keys().filter_map(|key| Some((key, self.preferred.get(&key)?.clone())));
+            part.preferred.extend(better);
         }
         part
     }
@@ -71,8 +85,10 @@ impl Elsewhere {
         let nets: BTreeSet<Vni> = all(self);
         let nets: BTreeSet<Vni> = nets.union(&all(other)).copied().collect();
         let of = |it: &Self, vni: Vni| {
-            let routers =
-                it.prefixes(vni).map(|prefix| (prefix, it.routers[&(vni, prefix)].clone()));
+            let routers = it.prefixes(vni).map(|prefix| {
+                let key = (vni, prefix);
+                (prefix, it.routers.get(&key).cloned(), it.preferred.get(&key).cloned())
+            });
             (routers.collect::<Vec<_>>(), it.is_held(vni))
         };
         nets.into_iter().filter(|&vni| of(self, vni) != of(other, vni)).collect()
@@ -91,7 +107,8 @@ impl Elsewhere {
 }
 
 impl RouteRows {
-    /// And where others lead, what none of our own ways serves but those that are `drained`.
+    /// And where others lead: better than we do, or to what none of our own ways serves but those that
+    /// are `drained`.
     pub(crate) fn with_relays(
         mut self,
         elsewhere: &Elsewhere,
@@ -99,25 +116,40 @@ impl RouteRows {
         drained: &BTreeSet<InterfaceNumber>,
     ) -> Self {
         let held = there.relays.iter().filter(|((vni, _), _)| elsewhere.is_held(*vni));
-        self.relays.extend(held.map(|(key, routers)| (*key, routers.clone())));
-        for (&key, routers) in elsewhere.routers.iter().filter(|(_, routers)| !routers.is_empty()) {
-            self.relays.insert(key, routers.iter().copied().take(WAYS_MAX).collect());
+        let held: Vec<_> = held.map(|(key, relayed)| (*key, relayed.routers.clone())).collect();
+        for (key, routers) in held {
+            if !elsewhere.routers.contains_key(&key) && !self.routes.contains_key(&key) {
+                self.relays.insert(key, Relayed { routers, own: vec![] });
+            }
         }
-        let relays = &self.relays;
-        let leaves = |key: &_, ways: &[InterfaceNumber]| {
-            relays.contains_key(key) && ways.iter().all(|way| drained.contains(way))
-        };
-        self.routes.retain(|key, ways| !leaves(key, ways));
-        let routes = &self.routes;
-        self.relays.retain(|key, _| !routes.contains_key(key));
+        for (&key, all) in &elsewhere.routers {
+            let better = elsewhere.preferred.get(&key).filter(|better| !better.is_empty());
+            let own = self.routes.get(&key);
+            let is_open = own.is_some_and(|ways| ways.iter().any(|way| !drained.contains(way)));
+            let Some(chosen) =
+                better.or_else(|| Some(all).filter(|all| !is_open && !all.is_empty()))
+            else {
+                continue;
+            };
+            let own = self.routes.remove(&key).unwrap_or_default();
+            self.relays.insert(key, Relayed::of(chosen, own));
+        }
         self
+    }
+}
+
+impl Relayed {
+    /// As many as a row holds: of each two at least, if there are.
+    fn of(routers: &BTreeSet<Ipv4Addr>, mut own: Vec<InterfaceNumber>) -> Self {
+        own.truncate(WAYS_MAX.saturating_sub(routers.len()).max(WAYS_MAX / 2));
+        let routers = routers.iter().copied().take(WAYS_MAX - own.len()).collect();
+        Self { routers, own }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wanted::Net;
 
     const OFFICE: &str = "192.168.10.0/24";
 
@@ -139,8 +171,17 @@ mod tests {
             nics: BTreeMap::new(),
             routers: BTreeSet::new(),
             elsewhere: elsewhere.collect(),
+            preferred: BTreeMap::new(),
         };
         Wanted { nets: [(vni(), net)].into(), ..Wanted::default() }
+    }
+
+    /// And these routers lead to the office better.
+    fn preferring(mut wanted: Wanted, better: &[u8]) -> Wanted {
+        let better = better.iter().map(|&n| router(n)).collect();
+        let net = wanted.nets.get_mut(&vni()).unwrap();
+        net.preferred.insert(OFFICE.parse().unwrap(), better);
+        wanted
     }
 
     fn own(prefixes: &[&str]) -> RouteRows {
@@ -150,7 +191,11 @@ mod tests {
     }
 
     fn relays(rows: &RouteRows) -> Vec<String> {
-        rows.relays.iter().map(|((_, prefix), to)| format!("{prefix} → {to:?}")).collect()
+        let text = |relayed: &Relayed| match relayed.own.is_empty() {
+            true => format!("{:?}", relayed.routers),
+            false => format!("{:?}, behind {:?}", relayed.routers, relayed.own),
+        };
+        rows.relays.iter().map(|((_, prefix), to)| format!("{prefix} → {}", text(to))).collect()
     }
 
     fn rows(own: RouteRows, wanted: &Wanted, there: &RouteRows) -> RouteRows {
@@ -166,7 +211,7 @@ mod tests {
         let without = rows(own(&[]), &wanted, &with);
         let changes = without.changes_from(&with);
         assert_eq!(changes.put_relays.len(), 1);
-        assert_eq!(changes.put_relays[0].1, [router(4)]);
+        assert_eq!(changes.put_relays[0].1.routers, [router(4)]);
         assert!(changes.put_routes.is_empty() && changes.remove_routes.is_empty());
         let changes = with.changes_from(&without);
         assert_eq!((changes.put_routes.len(), changes.remove_routes.len()), (1, 0));
@@ -181,7 +226,7 @@ mod tests {
         let none = RouteRows::default();
         let before = own(&[OFFICE, "10.9.0.0/16"]);
         let after = before.clone().with_relays(&elsewhere, &none, &[way(1)].into());
-        assert_eq!(relays(&after), [format!("{OFFICE} → [10.255.0.4]")]);
+        assert_eq!(relays(&after), [format!("{OFFICE} → [10.255.0.4], behind [1]")]);
         assert_eq!(
             after.routes.keys().map(|(_, p)| p.to_string()).collect::<Vec<_>>(),
             ["10.9.0.0/16"]
@@ -190,6 +235,41 @@ mod tests {
         assert!(changes.remove_routes.is_empty(), "the row changes in place");
         let other = before.clone().with_relays(&elsewhere, &none, &[way(2)].into());
         assert!(relays(&other).is_empty(), "one way is open");
+    }
+
+    #[test]
+    fn a_better_router_goes_before_our_own_ways_which_stay_behind_it() {
+        let all = wanted(Certainty::Current, &[(OFFICE, &[4, 5])]);
+        let none = RouteRows::default();
+        let with = rows(own(&[OFFICE]), &preferring(all.clone(), &[5]), &none);
+        assert_eq!(relays(&with), [format!("{OFFICE} → [10.255.0.5], behind [1]")]);
+        assert!(with.routes.is_empty() && with.numbers().len() == 1, "its number is in use");
+        // It is worse again: one write in place.
+        let worse = rows(own(&[OFFICE]), &all, &with);
+        let changes = worse.changes_from(&with);
+        assert_eq!((changes.put_routes.len(), changes.remove_routes.len()), (1, 0));
+        assert!(relays(&worse).is_empty());
+        // It is dead: our own, and without one all that live.
+        let dead = Elsewhere::of(&preferring(all.clone(), &[5]), &[router(5)].into());
+        let with = own(&[OFFICE]).with_relays(&dead, &none, &BTreeSet::new());
+        assert!(relays(&with).is_empty() && with.routes.len() == 1);
+        let with = own(&[]).with_relays(&dead, &none, &BTreeSet::new());
+        assert_eq!(relays(&with), [format!("{OFFICE} → [10.255.0.4]")]);
+        // Of those that we need, the better.
+        let with = rows(own(&[]), &preferring(all, &[5]), &none);
+        assert_eq!(relays(&with), [format!("{OFFICE} → [10.255.0.5]")]);
+    }
+
+    #[test]
+    fn a_row_has_room_for_routers_and_own_ways() {
+        let routers: BTreeSet<_> = (1..=4).map(router).collect();
+        let ways = |n: u16| (1..=n).map(|n| InterfaceNumber::new(n).unwrap()).collect::<Vec<_>>();
+        for (own, expected) in [(0, (4, 0)), (1, (3, 1)), (2, (2, 2)), (4, (2, 2))] {
+            let Relayed { routers, own } = Relayed::of(&routers, ways(own));
+            assert_eq!((routers.len(), own.len()), expected);
+        }
+        let Relayed { routers, own } = Relayed::of(&[router(1)].into(), ways(4));
+        assert_eq!((routers.len(), own.len()), (1, 3));
     }
 
     #[test]
@@ -205,7 +285,7 @@ mod tests {
     fn more_routers_than_a_row_holds_are_left_out() {
         let wanted = wanted(Certainty::Current, &[(OFFICE, &[1, 2, 3, 4, 5, 6])]);
         let with = rows(own(&[]), &wanted, &RouteRows::default());
-        assert_eq!(with.relays.values().next().unwrap().len(), WAYS_MAX);
+        assert_eq!(with.relays.values().next().unwrap().routers.len(), WAYS_MAX);
     }
 
     #[test]

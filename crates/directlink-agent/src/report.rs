@@ -150,6 +150,7 @@ fn peer_report(interface: InterfaceId, peer: &Peer, seen: &Seen<'_>) -> PeerRepo
                 prefix,
                 as_path: attributes.as_ref().map(|a| a.as_path.clone()).unwrap_or_default(),
                 med: attributes.as_ref().and_then(|a| a.med),
+                local_pref: route.preference.local_pref(),
                 best: best.contains(&prefix),
             }),
         }

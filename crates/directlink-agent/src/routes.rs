@@ -27,9 +27,18 @@ use std::{
 pub(crate) struct RouteRows {
     /// To 1 to 4 ways, in order.
     pub(crate) routes: BTreeMap<(Vni, IpNet), Vec<InterfaceNumber>>,
-    /// To 1 to 4 other routers, in order; no prefix is here and in `routes`.
-    pub(crate) relays: BTreeMap<(Vni, IpNet), Vec<Ipv4Addr>>,
+    /// To other routers; no prefix is here and in `routes`.
+    pub(crate) relays: BTreeMap<(Vni, IpNet), Relayed>,
     pub(crate) sources: BTreeSet<Source>,
+}
+
+/// Where other routers lead, instead of us or better.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Relayed {
+    /// One at least, in order.
+    pub(crate) routers: Vec<Ipv4Addr>,
+    /// Our own ways, for what is relayed to us. Four with the routers.
+    pub(crate) own: Vec<InterfaceNumber>,
 }
 
 /// A peer of an interface that leads to a Net, and what is known of the other side.
@@ -62,7 +71,7 @@ pub(crate) type Neighbour = (InterfaceId, IpAddr);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RouteChanges {
     pub(crate) put_routes: Vec<((Vni, IpNet), Vec<InterfaceNumber>)>,
-    pub(crate) put_relays: Vec<((Vni, IpNet), Vec<Ipv4Addr>)>,
+    pub(crate) put_relays: Vec<((Vni, IpNet), Relayed)>,
     /// Those to other routers as well.
     pub(crate) remove_routes: Vec<(Vni, IpNet)>,
     pub(crate) put_sources: Vec<Source>,
@@ -117,7 +126,8 @@ impl RouteRows {
     /// The numbers that some row names.
     pub(crate) fn numbers(&self) -> BTreeSet<InterfaceNumber> {
         let sources = self.sources.iter().map(|source| source.interface);
-        self.routes.values().flatten().copied().chain(sources).collect()
+        let own = self.relays.values().flat_map(|relayed| &relayed.own);
+        self.routes.values().flatten().chain(own).copied().chain(sources).collect()
     }
 
     fn learn(&mut self, via: &Via) {
@@ -154,7 +164,8 @@ impl RouteRows {
         let interfaces: BTreeSet<_> = unsettled.values().map(|via| via.interface).collect();
         let kept = there.sources.iter().filter(|source| interfaces.contains(&source.interface));
         self.sources.extend(kept);
-        for (&(vni, prefix), ways) in &there.routes {
+        let relays = there.relays.iter().map(|(key, relayed)| (key, &relayed.own));
+        for (&(vni, prefix), ways) in there.routes.iter().chain(relays) {
             let still = |number: &&InterfaceNumber| {
                 unsettled.get(number).is_some_and(|via| via.light && via.vni == vni)
             };

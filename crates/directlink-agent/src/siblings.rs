@@ -161,6 +161,7 @@ mod tests {
             nics: nics.map(|(n, host)| (Ipv4Addr::new(10, 0, 1, n).into(), nic(host))).into(),
             routers: routers.iter().map(|&n| vtep(n)).collect(),
             elsewhere: BTreeMap::new(),
+            preferred: BTreeMap::new(),
         };
         Wanted { nets: [(7001_u32.try_into().unwrap(), net)].into(), ..Wanted::default() }
     }

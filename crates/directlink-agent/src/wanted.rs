@@ -91,6 +91,8 @@ pub(crate) struct Net {
     pub(crate) routers: BTreeSet<Ipv4Addr>,
     /// Where those lead.
     pub(crate) elsewhere: BTreeMap<Ipv4Net, BTreeSet<Ipv4Addr>>,
+    /// Those of them that lead there better than this router.
+    pub(crate) preferred: BTreeMap<Ipv4Net, BTreeSet<Ipv4Addr>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -175,6 +177,7 @@ impl Wanted {
             nics: nics.collect(),
             routers: plan.routers.clone(),
             elsewhere: plan.elsewhere.clone(),
+            preferred: plan.preferred.clone(),
         };
         for (address, nic) in &mut net.nics {
             let rules = nic.rules.inbound.len().max(nic.rules.outbound.len());
@@ -366,6 +369,7 @@ mod tests {
             nics: [(Ipv4Addr::new(10, 1, 0, 5), nic)].into(),
             routers: BTreeSet::new(),
             elsewhere: BTreeMap::new(),
+            preferred: BTreeMap::new(),
         };
         let current = |document| Known::Current { generation: 1, document };
         let wanted = Wanted::of(&scopes(&[
@@ -475,6 +479,7 @@ mod tests {
             nics: [(Ipv4Addr::new(10, 1, 0, 5), nic)].into(),
             routers: BTreeSet::new(),
             elsewhere: BTreeMap::new(),
+            preferred: BTreeMap::new(),
         };
         let document = Document::Net(Some(net));
         let known = Known::Current { generation: 1, document };

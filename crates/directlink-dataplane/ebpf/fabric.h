@@ -30,6 +30,9 @@ static __always_inline enum verdict check_outer(struct xdp_md *ctx, struct arriv
 	if (!(tunnel.vxlan->flags & VXLAN_VNI_VALID))
 		return VERDICT_MALFORMED;
 	arrival->vni = bpf_ntohl(tunnel.vxlan->vni) >> 8;
+	arrival->relays = bpf_ntohl(tunnel.vxlan->vni);
+	// A host's kernel drops what has it set, and answers are made of this frame.
+	tunnel.vxlan->vni = bpf_htonl(arrival->vni << 8);
 	arrival->from = tunnel.ip->saddr;
 	return VERDICT_COUNT;
 }
@@ -49,6 +52,10 @@ static __always_inline enum verdict check_nic(struct arrival *arrival, __be32 so
 	arrival->relayed = nic->vtep != arrival->from;
 	if (!same_mac(mac, nic->mac) || (arrival->relayed && !is_relay(arrival)))
 		return VERDICT_SPOOFED_SOURCE;
+	if (!arrival->relayed)
+		arrival->relays = 0;
+	else if (!arrival->relays) // a router of an older build does not count
+		arrival->relays = 1;
 	return VERDICT_COUNT;
 }
 
@@ -136,8 +143,24 @@ static __always_inline bool has_way(const struct interface_row *row, __u32 numbe
 	return false;
 }
 
+// Ways of our own that stand behind better ones of other routers, for what those relay to us: the
+// first of them, and how many. None: 0.
+static __always_inline __u32 own_ways(const struct route_row *route, __u32 *first)
+{
+	__u32 i, count = 0;
+
+	for (i = 1; i < NEXT_HOPS_PER_ROUTE; i++) {
+		if (i < route->count || !route->ways[i])
+			continue;
+		if (!count)
+			*first = i;
+		count++;
+	}
+	return count;
+}
+
 // Where a route leads, by the flow's hash if there are several ways.
-static __always_inline enum verdict find_way(__u32 vni, const struct tuple *tuple,
+static __always_inline enum verdict find_way(__u32 vni, const struct tuple *tuple, bool relayed,
 					     struct way *way)
 {
 	struct net_prefix_key prefix = {
@@ -146,14 +169,17 @@ static __always_inline enum verdict find_way(__u32 vni, const struct tuple *tupl
 		.address = tuple->destination,
 	};
 	struct route_row *route = bpf_map_lookup_elem(&routes, &prefix);
-	__u32 number, choice = 0;
+	__u32 number, count, first = 0;
 
 	way->row = NULL;
 	if (!route)
 		return VERDICT_NO_ROUTE;
-	if (route->count > 1)
-		choice = flow_hash(tuple) % route->count;
-	number = route->ways[choice & (NEXT_HOPS_PER_ROUTE - 1)];
+	count = relayed ? own_ways(route, &first) : 0;
+	if (!count)
+		count = route->count;
+	if (count > 1)
+		first += flow_hash(tuple) % count;
+	number = route->ways[first & (NEXT_HOPS_PER_ROUTE - 1)];
 	way->number = number;
 	if (number > WAY_MAX)
 		return VERDICT_RELAYED;
@@ -197,7 +223,7 @@ static __always_inline enum verdict forward_to_customer(struct xdp_md *ctx, stru
 
 	if (!read_tuple(ctx, FABRIC_HEAD, &passage.tuple))
 		return VERDICT_MALFORMED;
-	verdict = find_way(arrival->vni, &passage.tuple, &way);
+	verdict = find_way(arrival->vni, &passage.tuple, arrival->relayed, &way);
 	if (verdict == VERDICT_RELAYED)
 		return relay(ctx, trip, arrival, bpf_htonl(way.number));
 	row = way.row;

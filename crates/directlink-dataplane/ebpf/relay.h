@@ -1,24 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-// To another router of the Region, which leads where this one does not, or not any more.
+// To another router of the Region, which leads where this one does not, not any more, or not as
+// well: the customer prefers that one.
 //
-//   host ─ VXLAN ─► VTEP A ─ A has no way of its own ─► VTEP B ─ B: the whole road ─► VLAN
-//     ▲               the frame inside stays as it is            │
-//     └──────────────── B's answers, B's packets ◄───────────────┘
+//   host ─ VXLAN ─► VTEP A ─ no way of its own, or a worse one ─► VTEP B ─ the whole road ─► VLAN
+//     ▲  ▲            │        the frame inside stays as it is      │  │
+//     │  └────────────┴───────── B's answers, B's packets ◄─────────┼──┘
+//     │               └◄─ B has lost its way a moment ago: 2 relays ┘
 //
-// A host sends to the router that it last heard the gateway's MAC from. When that one has lost
-// its customer, it hands on what the host sends, until the host hears from the other. B counts
-// the hop, knows the flow and judges it: A decides nothing but where.
+// A host sends to the router that it last heard the gateway's MAC from. B counts the hop, knows the
+// flow and judges it: A decides nothing but where.
 //
-// A packet is relayed once. Two routers that each believe in the other drop it, by name.
+// Who relays has chosen: what came by a router takes a way of our own, if there is one. If not, it is
+// relayed once more, and comes back to A perhaps, whose own way was second best. The frame counts its
+// relays, in the last reserved byte of VXLAN, which only routers of ours read. Two routers that each
+// believe in the other drop it, by name.
 #pragma once
 
 #include "vxlan.h"
+
+#define RELAYS_MAX 2
 
 // What a frame is that came through a tunnel, once it is known to be ours.
 struct arrival {
 	__u32 vni;
 	__be32 from;  // VTEP
 	bool relayed; // not from its NIC's VTEP, but by a router
+	__u8 relays;  // so often
 	const struct router_row *router;
 	const struct nic_row *nic;
 };
@@ -44,7 +51,7 @@ static __always_inline enum verdict relay(struct xdp_md *ctx, struct trip *trip,
 	struct tunnel tunnel;
 	__u16 bytes;
 
-	if (arrival->relayed)
+	if (arrival->relays >= RELAYS_MAX)
 		return VERDICT_RELAY_LOOP;
 	hop = next_hop(ctx, vtep, arrival->router->fabric_ifindex);
 	if (!hop)
@@ -58,6 +65,7 @@ static __always_inline enum verdict relay(struct xdp_md *ctx, struct trip *trip,
 	// The source port stays: it spreads flows over paths, and they are the same flows.
 	write_outer_ip(&tunnel, arrival->router->vtep, vtep, bytes);
 	tunnel.udp->check = 0;
+	tunnel.vxlan->vni = bpf_htonl(arrival->vni << 8 | (arrival->relays + 1));
 	trip->ifindex = hop->ifindex;
 	return VERDICT_RELAYED;
 }

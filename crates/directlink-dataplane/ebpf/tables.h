@@ -137,7 +137,7 @@ struct net_prefix_key {
 // VTEP is as small: 0.0.0.0/8 is nobody's address (RFC 1122 §3.2.1.3).
 #define WAY_MAX 0xffff
 struct route_row {
-	__u32 count; // of equal-cost ways; one is chosen per flow
+	__u32 count; // of equal-cost ways; one is chosen per flow. Behind VTEPs: ways of our own, to 0
 	__u32 ways[NEXT_HOPS_PER_ROUTE];
 };
 struct subnet_row {

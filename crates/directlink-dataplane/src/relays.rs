@@ -19,8 +19,9 @@ impl Dataplane {
     /// # Errors
     /// No router, too many, or one that is no VTEP; or the kernel refused (a full table).
     pub fn put_relay(&mut self, relay: &Relay) -> Done {
-        let Relay { vni, prefix, routers } = relay;
-        let row = RouteRow::relay(routers).ok_or_else(|| TableError::Routers(routers.clone()))?;
+        let Relay { vni, prefix, routers, own } = relay;
+        let row =
+            RouteRow::relay(routers, own).ok_or_else(|| TableError::Routers(routers.clone()))?;
         let key = Scoped::key(*vni, *prefix);
         let written = self.tables.routes.insert(&key, row, 0).map_err(in_table("routes"));
         self.count_change(Changed::Net(vni.as_u32()), written)
@@ -32,7 +33,7 @@ impl Dataplane {
         let mut found: Vec<_> = listed("routes", self.tables.routes.iter(), |(key, row)| {
             let (vni, IpNet::V4(prefix)) = Scoped::read(&key)? else { return None };
             let routers = Some(row.routers()).filter(|routers| !routers.is_empty())?;
-            Some(Relay { vni: Vni::try_from(vni).ok()?, prefix, routers })
+            Some(Relay { vni: Vni::try_from(vni).ok()?, prefix, routers, own: row.own() })
         })?;
         found.sort_unstable_by_key(|relay| (relay.vni, relay.prefix));
         Ok(found)

@@ -127,13 +127,16 @@ pub struct Route {
     pub ways: Vec<InterfaceNumber>,
 }
 
-/// A prefix of the customer's network that only other routers of the Region lead to.
+/// A prefix of the customer's network that only other routers of the Region lead to, or that they
+/// lead to better.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relay {
     pub vni: Vni,
     pub prefix: Ipv4Net,
     /// The VTEPs of 1 to 4 of them; each flow keeps to one.
     pub routers: Vec<Ipv4Addr>,
+    /// Peers here that lead there too, for what other routers relay to us; 4 with the VTEPs.
+    pub own: Vec<InterfaceNumber>,
 }
 
 /// A prefix that packets on this interface may come from. The peer subnets always are.

@@ -6,16 +6,19 @@
 //! ```
 //!
 //! Each router knows it before it needs it: one that loses its customer hands packets on at once,
-//! without asking the server. Apart from the plan because it is made of what routers report, where
+//! without asking the server. And it knows which of the others the customer prefers to itself: best
+//! path over all locations, as RFC 4271 §9.1.2.2 decides it (by local preference, AS_PATH, and MED of one
+//! neighbour; ORIGIN is not compared). Equal ways stay where the packets are. Apart from the plan because it is made of what routers report, where
 //! all else of a plan is made of what customers and the operator want.
 
 use crate::{
     interface::{Interface, InterfaceState},
-    report::InterfaceReport,
+    report::{InterfaceReport, LearnedRoute},
 };
 use directlink_net::{IpNet, Ipv4Net};
 use jiff::Timestamp;
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
     net::Ipv4Addr,
 };
@@ -24,15 +27,44 @@ use std::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Carrier {
     pub vtep: Ipv4Addr,
-    /// What it leads to.
-    learned: BTreeSet<Ipv4Net>,
+    /// What it leads to, and how well at best.
+    learned: BTreeMap<Ipv4Net, Rank>,
     /// What it leads to on interfaces that are drained alone.
     drained: BTreeSet<Ipv4Net>,
 }
 
+/// How well a route leads there: the least is the best.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    local_pref: Reverse<u32>,
+    as_path_length: usize,
+    med: u32,
+    neighbour: Option<u32>,
+}
+
+impl Rank {
+    fn of(route: &LearnedRoute) -> Self {
+        Self {
+            local_pref: Reverse(route.local_pref),
+            as_path_length: route.as_path.len(),
+            med: route.med.unwrap_or_default(),
+            neighbour: route.as_path.first().copied(),
+        }
+    }
+
+    /// Not by MED, which only one neighbour's can be compared by.
+    fn is_as_near_as(&self, other: &Self) -> bool {
+        (self.local_pref, self.as_path_length) == (other.local_pref, other.as_path_length)
+    }
+
+    fn is_beaten_by(&self, other: &Self) -> bool {
+        self.neighbour == other.neighbour && other.med < self.med
+    }
+}
+
 impl Carrier {
     pub const fn new(vtep: Ipv4Addr) -> Self {
-        Self { vtep, learned: BTreeSet::new(), drained: BTreeSet::new() }
+        Self { vtep, learned: BTreeMap::new(), drained: BTreeSet::new() }
     }
 
     /// What customers announce on one of its interfaces to the Net, while that is available.
@@ -45,15 +77,18 @@ impl Carrier {
         if interface.state(wire_on, now) != InterfaceState::Available {
             return;
         }
-        let known = match interface.drain {
-            Some(_) => &mut self.drained,
-            None => &mut self.learned,
-        };
-        known.extend(report.learned().filter_map(|route| match route.prefix {
-            IpNet::V4(prefix) => Some(prefix),
+        for route in report.learned() {
             // Packets of IPv6 are not relayed.
-            IpNet::V6(_) => None,
-        }));
+            let IpNet::V4(prefix) = route.prefix else { continue };
+            let rank = Rank::of(route);
+            match interface.drain {
+                Some(_) => drop(self.drained.insert(prefix)),
+                None => {
+                    let best = self.learned.entry(prefix).or_insert(rank);
+                    *best = rank.min(*best);
+                }
+            }
+        }
     }
 }
 
@@ -71,14 +106,14 @@ pub(crate) fn elsewhere(
 ) -> BTreeMap<Ipv4Net, BTreeSet<Ipv4Addr>> {
     let mut elsewhere: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
     for carrier in others(carriers, own) {
-        for &prefix in &carrier.learned {
+        for &prefix in carrier.learned.keys() {
             elsewhere.entry(prefix).or_default().insert(carrier.vtep);
         }
     }
     let mut last_resorts: BTreeMap<Ipv4Net, BTreeSet<Ipv4Addr>> = BTreeMap::new();
     let is_drained_here = |prefix: &Ipv4Net| {
         let here = carriers.iter().find(|carrier| carrier.vtep == own);
-        here.is_some_and(|it| it.drained.contains(prefix) && !it.learned.contains(prefix))
+        here.is_some_and(|it| it.drained.contains(prefix) && !it.learned.contains_key(prefix))
     };
     for carrier in others(carriers, own) {
         let free = |prefix: &&Ipv4Net| !elsewhere.contains_key(*prefix) && !is_drained_here(prefix);
@@ -90,6 +125,84 @@ pub(crate) fn elsewhere(
     elsewhere
 }
 
+/// Of those, the routers that lead there better than the one with this VTEP, or best of all where it
+/// leads nowhere. Not where all of them do alike, and it does not: that is said already.
+pub(crate) fn preferred(
+    carriers: &[Carrier],
+    own: Ipv4Addr,
+) -> BTreeMap<Ipv4Net, BTreeSet<Ipv4Addr>> {
+    let prefixes: BTreeSet<_> = others(carriers, own).flat_map(|it| it.learned.keys()).collect();
+    let better = |prefix: &Ipv4Net| {
+        let ranks: Vec<_> =
+            carriers.iter().filter_map(|it| Some((it.vtep, *it.learned.get(prefix)?))).collect();
+        let (_, first) = ranks.iter().min_by_key(|(_, rank)| *rank)?;
+        let near = || ranks.iter().filter(|(_, rank)| rank.is_as_near_as(first));
+        let best = near().filter(|(_, it)| !near().any(|(_, other)| it.is_beaten_by(other)));
+        let best: BTreeSet<_> = best.map(|(vtep, _)| *vtep).collect();
+        (!best.contains(&own) && best.len() < ranks.len()).then_some(best)
+    };
+    prefixes.into_iter().filter_map(|prefix| Some((*prefix, better(prefix)?))).collect()
+}
+
 fn others(carriers: &[Carrier], own: Ipv4Addr) -> impl Iterator<Item = &Carrier> {
     carriers.iter().filter(move |carrier| carrier.vtep != own)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PREFIX: &str = "10.9.0.0/16";
+
+    fn vtep(n: u8) -> Ipv4Addr {
+        Ipv4Addr::new(192, 0, 2, n)
+    }
+
+    /// Local preference, AS_PATH, MED.
+    type Said<'a> = (u32, &'a [u32], u32);
+
+    fn preferred_to_the_first(said: &[Option<Said<'_>>]) -> Vec<u8> {
+        let carriers: Vec<_> = (1..)
+            .zip(said)
+            .map(|(n, said)| {
+                let mut carrier = Carrier::new(vtep(n));
+                if let Some((local_pref, as_path, med)) = *said {
+                    let prefix: Ipv4Net = PREFIX.parse().unwrap();
+                    let as_path = as_path.to_vec();
+                    let route = LearnedRoute {
+                        prefix: prefix.into(),
+                        as_path,
+                        med: Some(med),
+                        local_pref,
+                        best: true,
+                    };
+                    carrier.learned.insert(prefix, Rank::of(&route));
+                }
+                carrier
+            })
+            .collect();
+        let told = preferred(&carriers, vtep(1));
+        told.into_values().flatten().map(|it| it.octets()[3]).collect()
+    }
+
+    #[test]
+    fn the_better_way_over_all_locations_is_preferred_and_an_equal_one_is_not() {
+        const NEAR: &[u32] = &[65010];
+        const FAR: &[u32] = &[65010, 65010];
+        let usual = Some((100, NEAR, 0));
+        for (name, said, expected) in [
+            ("alike", [usual, usual, None], &[][..]),
+            ("alone", [usual, None, None], &[]),
+            ("local preference", [usual, Some((150, FAR, 9)), None], &[2]),
+            ("ours by local preference", [usual, Some((50, NEAR, 0)), None], &[]),
+            ("AS_PATH", [Some((100, FAR, 0)), usual, usual], &[2, 3]),
+            ("MED of one neighbour", [Some((100, NEAR, 5)), usual, None], &[2]),
+            ("MED of two", [Some((100, &[65020], 5)), usual, None], &[]),
+            ("of two others the better", [None, usual, Some((100, FAR, 0))], &[2]),
+            ("of two others alike", [None, usual, usual], &[]),
+            ("the only other", [None, usual, None], &[]),
+        ] {
+            assert_eq!(preferred_to_the_first(&said), expected, "{name}");
+        }
+    }
 }

@@ -216,6 +216,9 @@ pub struct NetPlan {
     /// Where those lead: for what this router has no way to, or none any more.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub elsewhere: BTreeMap<Ipv4Net, BTreeSet<Ipv4Addr>>,
+    /// Those of them that lead there better than this router, whose own ways are second best.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub preferred: BTreeMap<Ipv4Net, BTreeSet<Ipv4Addr>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -363,6 +366,7 @@ pub fn plan_net(snapshot: &NetSnapshot, vtep: Ipv4Addr) -> NetPlan {
         nics,
         routers: elsewhere::routers(&snapshot.carriers, vtep),
         elsewhere: elsewhere::elsewhere(&snapshot.carriers, vtep),
+        preferred: elsewhere::preferred(&snapshot.carriers, vtep),
     }
 }
 
@@ -707,6 +711,7 @@ mod tests {
                     prefix: prefix.parse().unwrap(),
                     as_path: vec![65000],
                     med: None,
+                    local_pref: 100,
                     best: false,
                 })
                 .collect(),
@@ -755,7 +760,8 @@ mod tests {
     fn a_drained_way_elsewhere_is_a_last_resort_and_never_for_another_drained_one() {
         let [one, two] = [1, 2].map(|n| Ipv4Addr::new(192, 0, 2, n));
         let prefix = "10.9.0.0/16".parse().unwrap();
-        let route = LearnedRoute { prefix, as_path: vec![65000], med: None, best: false };
+        let route =
+            LearnedRoute { prefix, as_path: vec![65000], med: None, local_pref: 100, best: false };
         let report = InterfaceReport { learned: vec![route], ..InterfaceReport::default() };
         let mut open = interface(1, GATEWAY);
         let seen = Seen { configured: true, session_up: true, forwarding: true };

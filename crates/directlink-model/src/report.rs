@@ -142,8 +142,23 @@ pub struct LearnedRoute {
     pub prefix: IpNet,
     pub as_path: Vec<u32>,
     pub med: Option<u32>,
+    /// As its communities say (RFC 4271 §5.1.5); a router of an older version does not tell.
+    #[serde(default = "usual_preference", skip_serializing_if = "is_usual")]
+    pub local_pref: u32,
     /// It is the one that is forwarded on, or one of several.
     pub best: bool,
+}
+
+/// The degree of preference without a community.
+pub const USUAL_PREFERENCE: u32 = 100;
+
+const fn usual_preference() -> u32 {
+    USUAL_PREFERENCE
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_usual(preference: &u32) -> bool {
+    *preference == USUAL_PREFERENCE
 }
 
 /// A prefix not taken, and why.

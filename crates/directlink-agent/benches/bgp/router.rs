@@ -241,6 +241,7 @@ pub(crate) fn net_plan(vlan: u16) -> Document {
         nics: [([10, 1, 0, 5].into(), nic)].into(),
         routers: [].into(),
         elsewhere: [].into(),
+        preferred: [].into(),
     }))
 }
 

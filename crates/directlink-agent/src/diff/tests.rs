@@ -204,6 +204,7 @@ prop_compose! {
             }).collect(),
             routers,
             elsewhere: BTreeMap::new(),
+            preferred: BTreeMap::new(),
         }
     }
 }
@@ -501,6 +502,7 @@ fn a_rule_added_is_a_new_set_before_the_nic_names_it() {
         nics: nics(set),
         routers: BTreeSet::new(),
         elsewhere: BTreeMap::new(),
+        preferred: BTreeMap::new(),
     };
     wanted.nets.insert(vni(1), net(1));
     settle(&wanted, &mut kernel);

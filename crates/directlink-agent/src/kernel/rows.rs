@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     relays::Elsewhere,
-    routes::{Neighbour, Net, RouteChanges, RouteRows, Slice, Via, drained},
+    routes::{Neighbour, Net, Relayed, RouteChanges, RouteRows, Slice, Via, drained},
     run::Placed,
     speaker::{Ribs, Touched},
 };
@@ -188,7 +188,8 @@ impl Kernel {
             for slice in slices {
                 let changes = net.changes(&slice);
                 let ways = changes.put_routes.iter().flat_map(|(_, ways)| ways);
-                written.named.extend(ways);
+                let behind = changes.put_relays.iter().flat_map(|(_, relayed)| &relayed.own);
+                written.named.extend(ways.chain(behind));
                 written.named.extend(changes.put_sources.iter().map(|source| source.interface));
                 self.write_rows(changes)?;
             }
@@ -206,7 +207,12 @@ impl Kernel {
         let relays = self.dataplane.relays()?.into_iter();
         Ok(RouteRows {
             routes: routes.map(|route| ((route.vni, route.prefix), route.ways)).collect(),
-            relays: relays.map(|it| ((it.vni, it.prefix.into()), it.routers)).collect(),
+            relays: relays
+                .map(|it| {
+                    let relayed = Relayed { routers: it.routers, own: it.own };
+                    ((it.vni, it.prefix.into()), relayed)
+                })
+                .collect(),
             sources: self.dataplane.sources()?,
         })
     }
@@ -216,10 +222,10 @@ impl Kernel {
         let routes = changes.put_routes.into_iter();
         let routes = routes.map(|((vni, prefix), ways)| Route { vni, prefix, ways });
         self.dataplane.put_routes(&routes.collect::<Vec<_>>())?;
-        for ((vni, prefix), routers) in changes.put_relays {
+        for ((vni, prefix), Relayed { routers, own }) in changes.put_relays {
             // No other is planned.
             if let IpNet::V4(prefix) = prefix {
-                self.dataplane.put_relay(&Relay { vni, prefix, routers })?;
+                self.dataplane.put_relay(&Relay { vni, prefix, routers, own })?;
             }
         }
         for (vni, prefix) in changes.remove_routes {

@@ -139,6 +139,7 @@ fn wanted() -> Wanted {
         nics: [("10.1.0.5".parse().unwrap(), nic)].into(),
         routers: ["192.0.2.9".parse().unwrap()].into(),
         elsewhere: BTreeMap::new(),
+        preferred: BTreeMap::new(),
     };
     Wanted {
         ports: [(port(), Certainty::Current)].into(),

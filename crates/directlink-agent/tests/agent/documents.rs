@@ -102,5 +102,6 @@ pub(crate) fn net_admitting(ranges: &[&str]) -> Document {
         nics: [([10, 1, 0, 5].into(), nic)].into(),
         routers: BTreeSet::new(),
         elsewhere: BTreeMap::new(),
+        preferred: BTreeMap::new(),
     }))
 }

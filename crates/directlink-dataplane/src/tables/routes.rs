@@ -20,10 +20,19 @@ impl RouteRow {
         Self::of(next.iter().map(|&number| number.into()))
     }
 
-    /// To other routers. `None` also for an address that none can have.
-    pub(crate) fn relay(vteps: &[Ipv4Addr]) -> Option<Self> {
-        Self::of(vteps.iter().map(|&vtep| vtep.into()))
-            .filter(|row| row.routers().len() == vteps.len())
+    /// To other routers; `own` takes what they relay to us. `None` also for an address that none can
+    /// have, and for more than fits.
+    pub(crate) fn relay(vteps: &[Ipv4Addr], own: &[InterfaceNumber]) -> Option<Self> {
+        let mut row = Self::of(vteps.iter().map(|&vtep| vtep.into()))
+            .filter(|row| row.routers().len() == vteps.len())?;
+        let free = row.ways.get_mut(vteps.len()..)?;
+        if own.len() > free.len() {
+            return None;
+        }
+        for (slot, &number) in free.iter_mut().zip(own) {
+            *slot = number.into();
+        }
+        Some(row)
     }
 
     fn of(next: impl ExactSizeIterator<Item = u32>) -> Option<Self> {
@@ -43,6 +52,13 @@ impl RouteRow {
         let count = usize::try_from(self.count).unwrap_or_default();
         let ways = self.ways.iter().take(count);
         ways.filter(|&&way| way > WAY_MAX).map(|&way| way.into()).collect()
+    }
+
+    /// Ways of our own that stand behind other routers.
+    pub(crate) fn own(&self) -> Vec<InterfaceNumber> {
+        let count = usize::try_from(self.count).unwrap_or_default();
+        let numbers = self.ways.iter().skip(count);
+        numbers.filter_map(|&n| InterfaceNumber::try_from(n).ok()).collect()
     }
 
     pub(crate) fn ways(&self) -> Vec<InterfaceNumber> {

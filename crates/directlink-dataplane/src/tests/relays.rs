@@ -22,8 +22,19 @@ fn answer() -> Packet {
 
 /// As the other router hands it on.
 fn relayed(packet: &Packet) -> Vec<u8> {
+    relayed_for_the(1, packet)
+}
+
+fn relayed_for_the(time: u8, packet: &Packet) -> Vec<u8> {
     let outer = Outer { macs: [OTHER_MAC, UPLINK_MAC], addresses: [OTHER, VTEP], ..FROM_HOST };
-    in_tunnel(&outer, VNI, &inner(packet))
+    counted(time, in_tunnel(&outer, VNI, &inner(packet)))
+}
+
+/// So often relayed.
+fn counted(relays: u8, mut frame: Vec<u8>) -> Vec<u8> {
+    // The last byte of VXLAN: Ethernet, IPv4 and UDP are before it.
+    frame[14 + 20 + 8 + 7] = relays;
+    frame
 }
 
 fn inner(packet: &Packet) -> Vec<u8> {
@@ -46,7 +57,7 @@ fn bereft() -> World {
 }
 
 fn relay(routers: Vec<Ipv4Addr>) -> Relay {
-    Relay { vni: vni(), prefix: "192.0.2.0/24".parse().unwrap(), routers }
+    Relay { vni: vni(), prefix: "192.0.2.0/24".parse().unwrap(), routers, own: vec![] }
 }
 
 #[test]
@@ -57,7 +68,7 @@ fn a_nics_packet_is_handed_on_to_the_other_router_as_it_came() {
         let outcome = world.fabric(&from_nic(&packet));
         assert_eq!((outcome.verdict, outcome.action), (Verdict::Relayed, Action::Redirect));
         let outer = Outer { macs: [UPLINK_MAC, OTHER_MAC], addresses: [VTEP, OTHER], ..FROM_HOST };
-        assert_eq!(outcome.frame, in_tunnel(&outer, VNI, &inner(&packet)));
+        assert_eq!(outcome.frame, counted(1, in_tunnel(&outer, VNI, &inner(&packet))));
     }
     assert_eq!(world.dataplane.flows(10).unwrap(), []);
 }
@@ -104,10 +115,47 @@ fn a_relay_cannot_speak_for_a_nic_but_with_its_mac_nor_ask_for_the_gateway() {
 }
 
 #[test]
-fn what_was_relayed_is_never_relayed_again() {
+fn what_was_relayed_is_relayed_once_more_and_never_again() {
     let mut world = bereft();
-    let outcome = world.fabric(&relayed(&answer()));
-    assert_eq!((outcome.verdict, outcome.action), (Verdict::RelayLoop, Action::Drop));
+    // A router of an older build counts none.
+    for counted_by_it in [0, 1] {
+        let outcome = world.fabric(&relayed_for_the(counted_by_it, &answer()));
+        assert_eq!((outcome.verdict, outcome.action), (Verdict::Relayed, Action::Redirect));
+        let outer = Outer { macs: [UPLINK_MAC, OTHER_MAC], addresses: [VTEP, OTHER], ..FROM_HOST };
+        assert_eq!(outcome.frame, counted(2, in_tunnel(&outer, VNI, &inner(&answer()))));
+    }
+    for relays in [2, 3, 255] {
+        let outcome = world.fabric(&relayed_for_the(relays, &answer()));
+        assert_eq!((outcome.verdict, outcome.action), (Verdict::RelayLoop, Action::Drop));
+    }
+    let forged = counted(2, from_nic(&answer()));
+    assert_eq!(world.fabric(&forged).verdict, Verdict::Relayed, "a host counts nothing");
+}
+
+#[test]
+fn a_better_router_is_handed_what_the_net_sends_and_what_it_hands_back_goes_our_own_way() {
+    let mut world = world();
+    world.dataplane.put_relay(&Relay { own: vec![NUMBER], ..relay(vec![OTHER]) }).unwrap();
+    assert_eq!(world.dataplane.relays().unwrap()[0].own, [NUMBER]);
+    for _ in 0..2 {
+        assert_eq!(world.reply(&answer()), Verdict::Relayed);
+    }
+    for relays in [1, 2] {
+        let outcome = world.fabric(&relayed_for_the(relays, &answer()));
+        assert_eq!(outcome.verdict, Verdict::ForwardedToCustomer);
+        assert_eq!(outcome.frame, to_customer(&answer().ttl(63)));
+    }
+    assert_eq!(world.reply(&answer()), Verdict::Relayed, "a shortcut of the relayed is not its");
+}
+
+#[test]
+fn more_routers_and_ways_than_a_row_holds_are_refused() {
+    let mut world = world();
+    let full = Relay { own: vec![NUMBER; 2], ..relay(vec![OTHER; 2]) };
+    world.dataplane.put_relay(&full).unwrap();
+    assert_eq!(world.fabric(&relayed(&answer())).verdict, Verdict::ForwardedToCustomer);
+    let over = Relay { own: vec![NUMBER; 3], ..full };
+    assert!(matches!(world.dataplane.put_relay(&over), Err(TableError::Routers(_))));
 }
 
 #[test]

@@ -166,6 +166,7 @@ pub(crate) fn report() -> InterfaceReport {
         prefix: "192.168.0.0/16".parse().unwrap(),
         as_path: vec![65000],
         med: None,
+        local_pref: 100,
         best: true,
     };
     let mut report = InterfaceReport {

@@ -30,6 +30,7 @@ fn report(id: InterfaceId, packets: u64) -> PortReport {
             prefix: "192.168.0.0/16".parse().unwrap(),
             as_path: vec![65000],
             med: None,
+            local_pref: 100,
             best: true,
         }],
         ..works()

@@ -236,6 +236,7 @@ async fn a_router_is_told_where_another_leads_for_as_long_as_it_does() {
         prefix: "192.168.10.0/24".parse().unwrap(),
         as_path: vec![65000],
         med: None,
+        local_pref: 100,
         best: true,
     };
     let speaks = InterfaceReport { learned: vec![learned], ..works() };

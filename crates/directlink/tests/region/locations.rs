@@ -23,7 +23,7 @@ use std::{
 };
 
 const LAN: &str = "192.168.10.0/24";
-const OFFICE: Ipv4Addr = Ipv4Addr::new(192, 168, 10, 2);
+pub(crate) const OFFICE: Ipv4Addr = Ipv4Addr::new(192, 168, 10, 2);
 /// Announced at PAR4 alone.
 const BRANCH: &str = "192.168.44.0/24";
 const BRANCHS: Ipv4Addr = Ipv4Addr::new(192, 168, 44, 1);
@@ -57,7 +57,7 @@ fn config(interfaces: &[Interface], asn: u32) -> String {
 }
 
 /// The VTEP that a host sends to.
-fn sends_to(host: &str) -> Result<Ipv4Addr> {
+pub(crate) fn sends_to(host: &str) -> Result<Ipv4Addr> {
     let said = run(&["bridge", "-n", host, "fdb", "show", "dev", "eth0"])?;
     let gateway = directlink_model::plan::GATEWAY_MAC.to_string();
     let line = said.lines().find(|line| line.starts_with(&gateway)).context(said.clone())?;
@@ -66,12 +66,13 @@ fn sends_to(host: &str) -> Result<Ipv4Addr> {
 }
 
 /// The lab's routers have the fabric's first addresses, in the order of their locations.
-const VTEPS: [Ipv4Addr; 2] = [Ipv4Addr::new(100, 64, 0, 1), Ipv4Addr::new(100, 64, 0, 2)];
+pub(crate) const VTEPS: [Ipv4Addr; 2] =
+    [Ipv4Addr::new(100, 64, 0, 1), Ipv4Addr::new(100, 64, 0, 2)];
 
-struct Pings(Child);
+pub(crate) struct Pings(Child);
 
 /// For some seconds, a hundred each.
-fn ping(from: &str, to: Ipv4Addr, seconds: u32) -> Result<Pings> {
+pub(crate) fn ping(from: &str, to: Ipv4Addr, seconds: u32) -> Result<Pings> {
     netns::within(from, || {
         let interval = BETWEEN_PINGS.as_secs_f32().to_string();
         let count = (seconds * 100).to_string();
@@ -84,7 +85,7 @@ fn ping(from: &str, to: Ipv4Addr, seconds: u32) -> Result<Pings> {
 
 impl Pings {
     /// How many were sent, and the longest time without an answer.
-    fn longest_gap(self) -> Result<(u32, Duration)> {
+    pub(crate) fn longest_gap(self) -> Result<(u32, Duration)> {
         let said = self.0.wait_with_output()?;
         let said = String::from_utf8_lossy(&said.stdout).into_owned();
         let number = |line: &str| {

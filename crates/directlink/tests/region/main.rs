@@ -25,6 +25,7 @@ mod legs;
 mod locations;
 mod lost_ways;
 mod peers;
+mod preference;
 mod stream;
 mod walking;
 mod what_if;

@@ -247,7 +247,13 @@ fn works(prefix: &str) -> InterfaceReport {
         neighbour: Some(Mac([2, 0, 0, 0, 0, 1])),
         rows_in_kernel: true,
         advertised: vec!["10.0.0.0/16".parse().unwrap()],
-        learned: vec![LearnedRoute { prefix, as_path: vec![65000], med: None, best: true }],
+        learned: vec![LearnedRoute {
+            prefix,
+            as_path: vec![65000],
+            med: None,
+            local_pref: 100,
+            best: true,
+        }],
         ..Default::default()
     }
 }

@@ -92,7 +92,8 @@ async fn learned_routes_show_where_propagation_is_on_and_go_with_the_session() {
     let wanted = interface(connection, Some(gateway));
     let id = b.app.create_interface(&b.alice(), wanted).await.unwrap().interface.id;
     let prefix = "192.168.7.0/24".parse().unwrap();
-    let route = LearnedRoute { prefix, as_path: vec![65000], med: None, best: true };
+    let route =
+        LearnedRoute { prefix, as_path: vec![65000], med: None, local_pref: 100, best: true };
     reconcile::pass(&b.app).await.unwrap();
     b.report(true, [(id, InterfaceReport { learned: vec![route], ..works() })].into()).await;
     let routes = async || b.app.route_tables(&b.alice(), None).await.unwrap()[0].routes.len();

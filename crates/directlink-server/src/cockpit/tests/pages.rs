@@ -156,6 +156,7 @@ async fn an_interface_tells_what_is_in_place_its_routes_and_its_packets() {
             prefix: prefix("192.168.10.0/24"),
             as_path: vec![65000, 65001],
             med: None,
+            local_pref: 100,
             best: true,
         }],
         refused: vec![RefusedRoute {

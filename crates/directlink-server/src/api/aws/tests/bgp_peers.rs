@@ -34,6 +34,7 @@ fn up(prefix: &str) -> PeerReport {
             prefix: prefix.parse().unwrap(),
             as_path: vec![65001],
             med: None,
+            local_pref: 100,
             best: true,
         }],
         advertised: vec!["10.0.0.0/16".parse().unwrap()],

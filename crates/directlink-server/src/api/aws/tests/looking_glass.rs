@@ -22,6 +22,7 @@ async fn say(region: &TestRegion, port: &PortRef, id: &str, state: &str) {
         prefix: prefix.parse().unwrap(),
         as_path: as_path.to_vec(),
         med: None,
+        local_pref: 100,
         best: true,
     };
     let report = InterfaceReport {
