@@ -2,7 +2,8 @@
 //! what is seen of it. Pure: facts of the API's side, the router's report, and the time.
 //!
 //! ```text
-//!   order ─ letter ─ acceptance ─ light ─ port errors ─ router        road.rs
+//!   order ─ letter ─ light ─ port errors                               fibre.rs
+//!     └► acceptance ─ router                                          road.rs
 //!     └► tag ─ ARP ─ duplicates ─ TCP ─ MD5                           road.rs
 //!          └► OPEN ─ session ─ prefix limit ─ prefixes ─ refusals     session.rs
 //!   gateway ─ Subnet ─ advertised ─ forwarding ─ propagation          net.rs
@@ -13,10 +14,13 @@
 //! what is missing in the API is told all the same, for it is certain. A session that is established
 //! proves every rung below it, whatever was counted before.
 
+mod fibre;
 mod net;
 mod road;
 mod session;
 
+pub use fibre::Fibre;
+use fibre::Seen;
 pub use net::Behind;
 pub use road::ARRIVED;
 
@@ -24,11 +28,11 @@ use crate::{
     bgp_peer::BgpPeer,
     connection::Connection,
     evidence::{Ending, Fresh, FreshPeer, PortEvidence, SessionNow},
-    ids::InterfaceId,
+    ids::{ConnectionId, InterfaceId},
     interface::{Interface, InterfaceState},
     report::{InterfaceReport, PeerReport},
 };
-use directlink_net::RegionAsn;
+use directlink_net::{RegionAsn, Vlan};
 use jiff::{SignedDuration, Timestamp};
 use std::net::IpAddr;
 
@@ -151,6 +155,33 @@ impl Diagnosis {
     }
 }
 
+/// A connection's: its fibre, and what stands on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionDiagnosis {
+    pub connection: ConnectionId,
+    pub at: Timestamp,
+    pub rungs: Vec<Rung>,
+    /// Those that do not work first.
+    pub interfaces: Vec<Carried>,
+}
+
+/// An interface of a connection, in short.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Carried {
+    pub interface: InterfaceId,
+    pub vlan: Vlan,
+    pub state: InterfaceState,
+    /// `None`: nothing is wrong that can be seen, or there are too many to look at each.
+    pub first_failed: Option<Rung>,
+}
+
+impl ConnectionDiagnosis {
+    /// Of the fibre.
+    pub fn first_failed(&self) -> Option<&Rung> {
+        self.rungs.iter().find(|rung| rung.outcome == Outcome::Failed)
+    }
+}
+
 /// What a rung's own evidence says.
 #[derive(Clone, Debug)]
 enum Judgement {
@@ -197,9 +228,6 @@ struct Case<'a> {
     now: Timestamp,
 }
 
-/// What happened so long ago, or less, is still so: a little more than the time between two looks at
-/// everything (an echo and an ARP request every ten seconds, a report every five).
-const RECENT: SignedDuration = SignedDuration::from_secs(30);
 /// How long a conversation with the customer's BGP speaker tells more than dials that fail since: a
 /// speaker that refused an OPEN, or was refused, often hides for a while.
 const TELLING: SignedDuration = SignedDuration::from_secs(60);
@@ -216,7 +244,7 @@ pub fn verdicts() -> impl Iterator<Item = &'static str> {
 pub fn diagnose(facts: &Facts<'_>, now: Timestamp) -> Diagnosis {
     let of = |peer| {
         let case = Case::of(facts, peer, now);
-        let rungs = climb(&case);
+        let rungs = climb(&Step::ALL, |step| case.judge(step));
         Diagnosis {
             interface: facts.interface.id,
             at: now,
@@ -229,15 +257,30 @@ pub fn diagnose(facts: &Facts<'_>, now: Timestamp) -> Diagnosis {
     peers.min_by_key(depth).unwrap_or_else(|| of(facts.interface.main_peer()))
 }
 
-fn climb(case: &Case<'_>) -> Vec<Rung> {
+/// The rungs that need no interface.
+const OF_FIBRE: [Step; 5] =
+    [Step::Order, Step::Letter, Step::Light, Step::PortErrors, Step::Router];
+
+/// What all interfaces of a connection stand on.
+pub fn diagnose_fibre(fibre: &Fibre<'_>, now: Timestamp) -> Vec<Rung> {
+    let Fibre { connection, router, port } = *fibre;
+    let seen = Seen { connection, router, port, now };
+    climb(&OF_FIBRE, |step| match step {
+        Step::Order => seen.order(),
+        Step::Letter => seen.letter(),
+        Step::Light => seen.light(),
+        Step::PortErrors => seen.port_errors(),
+        _ => seen.heard(),
+    })
+}
+
+fn climb(steps: &[Step], judge: impl Fn(Step) -> Judgement) -> Vec<Rung> {
     let mut is_open = true;
     let rung = |&step| {
-        let judged = case.judge(step);
+        let judged = judge(step);
         let (outcome, sign, remedy) = match (judged, is_open || is_certain(step)) {
             (Judgement::Bad(sign, remedy), true) => (Outcome::Failed, sign, remedy),
-            (Judgement::Good(sign), _) if is_open || is_certain(step) => {
-                (Outcome::Passed, sign, String::new())
-            }
+            (Judgement::Good(sign), true) => (Outcome::Passed, sign, String::new()),
             (Judgement::Good(sign) | Judgement::Open(sign) | Judgement::Bad(sign, _), _) => {
                 (Outcome::NotReached, sign, String::new())
             }
@@ -245,7 +288,7 @@ fn climb(case: &Case<'_>) -> Vec<Rung> {
         is_open &= outcome != Outcome::Failed || is_certain(step) || is_harmless(step);
         Rung { step, outcome, evidence: sign.says, seen_at: sign.at, remedy }
     };
-    Step::ALL.iter().map(rung).collect()
+    steps.iter().map(rung).collect()
 }
 
 /// Facts of the API: seen whatever else fails.
@@ -266,11 +309,11 @@ impl<'a> Case<'a> {
 
     fn judge(&self, step: Step) -> Judgement {
         match step {
-            Step::Order => self.order(),
-            Step::Letter => self.letter(),
+            Step::Order => self.fibre().order(),
+            Step::Letter => self.fibre().letter(),
             Step::Acceptance => self.acceptance(),
-            Step::Light => self.light(),
-            Step::PortErrors => self.port_errors(),
+            Step::Light => self.fibre().light(),
+            Step::PortErrors => self.fibre().port_errors(),
             Step::Router => self.router(),
             Step::Tag => self.tag(),
             Step::Arp => self.arp(),
@@ -308,13 +351,17 @@ impl<'a> Case<'a> {
         self.is_established() && !matches!(session, Some(SessionNow::Unacknowledged { .. }))
     }
 
-    /// Seen not long before the router last spoke. By the router's clock alone.
+    fn fibre(&self) -> Seen<'a> {
+        let Facts { connection, router, port, .. } = *self.facts;
+        Seen { connection, router, port, now: self.now }
+    }
+
     fn is_recent(&self, at: Timestamp) -> bool {
-        self.is_within(at, RECENT)
+        self.fibre().is_recent(at)
     }
 
     fn is_within(&self, at: Timestamp, time: SignedDuration) -> bool {
-        self.facts.port.at.is_some_and(|said| said.duration_since(at) <= time)
+        self.fibre().is_within(at, time)
     }
 
     /// The ending that says how far the last tries came: a conversation not long ago goes before

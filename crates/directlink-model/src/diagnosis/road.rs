@@ -1,8 +1,7 @@
-//! From the order to TCP: what must be there before BGP can speak.
+//! From the interface's acceptance to TCP: what must be there before BGP can speak.
 
-use super::{Case, Judgement, OURS, RouterHeard, Sign, bad, good, open, sign};
+use super::{Case, Judgement, OURS, bad, good, open, sign};
 use crate::{
-    connection::ConnectionState,
     evidence::{Cause, FreshPeer, Rise, SessionNow, Station},
     interface::InterfaceState,
 };
@@ -29,43 +28,6 @@ pub const ARRIVED: [&str; 12] = [
 ];
 
 impl Case<'_> {
-    pub(super) fn order(&self) -> Judgement {
-        let connection = self.facts.connection;
-        let state = connection.state();
-        let says = format!("connection {} is {state}", connection.id);
-        match state {
-            ConnectionState::Ordering => {
-                bad(sign(says), "Confirm the connection: it is offered to you.")
-            }
-            ConnectionState::Requested => bad(
-                sign(says).at(connection.requested_at),
-                "Wait for the operator's approval, which follows the order.",
-            ),
-            ConnectionState::Deleting | ConnectionState::Deleted | ConnectionState::Rejected => {
-                bad(sign(says), "Order another connection: this one is given up.")
-            }
-            ConnectionState::Pending | ConnectionState::Available | ConnectionState::Down => {
-                let at = connection.approval.as_ref().map(|approval| approval.approved_at);
-                Judgement::Good(sign(says).at(at))
-            }
-        }
-    }
-
-    /// It is issued with the approval; what can be wrong with it is its age.
-    pub(super) fn letter(&self) -> Judgement {
-        let connection = self.facts.connection;
-        let Some(approval) = &connection.approval else { return open("no port is taken yet") };
-        let issued = sign(format!("for port {}", approval.port)).at(approval.letter_at);
-        let is_over = self.now > approval.letter_until();
-        match connection.light.is_none() && is_over {
-            true => bad(
-                Sign { says: format!("{}; it was good for 90 days", issued.says), ..issued },
-                "Ask the operator for a new letter: no meet-me room works by one that has expired.",
-            ),
-            false => Judgement::Good(issued),
-        }
-    }
-
     pub(super) fn acceptance(&self) -> Judgement {
         let state = self.facts.state;
         let says = format!("interface {} is {state}", self.facts.interface.id);
@@ -87,42 +49,9 @@ impl Case<'_> {
         }
     }
 
-    pub(super) fn light(&self) -> Judgement {
-        let Some(light) = self.facts.connection.light else {
-            return bad(
-                sign("the port has had no light yet"),
-                "Have the cross-connect made and checked: both ends plugged, transmit and receive not swapped, the optics of your port those of the letter.",
-            );
-        };
-        match light.on {
-            true => Judgement::Good(sign("light at both ends").at(light.since)),
-            false => bad(
-                sign("the light went out").at(light.since),
-                "Check your port (is it shut?) and its optic, then have the cross-connect checked.",
-            ),
-        }
-    }
-
-    pub(super) fn port_errors(&self) -> Judgement {
-        match self.facts.port.receive_errors {
-            Some(Rise { count, last_at }) if self.is_recent(last_at) => bad(
-                sign(format!("{count} frames arrived broken")).at(last_at),
-                "Clean the connectors and have the fibre measured; then change the optics, one end after the other.",
-            ),
-            Some(Rise { count, last_at }) => {
-                Judgement::Good(sign(format!("{count} broken frames, none of late")).at(last_at))
-            }
-            None => good("no broken frame"),
-        }
-    }
-
     pub(super) fn router(&self) -> Judgement {
-        match self.facts.router {
-            RouterHeard::SilentSince(at) => {
-                return bad(sign("the router's agent is not heard").at(at), OURS);
-            }
-            RouterHeard::Never => return bad(sign("the router's agent was never heard"), OURS),
-            RouterHeard::Connected => {}
+        if let Some(judged) = self.fibre().silence() {
+            return judged;
         }
         match (self.facts.report.configured, &self.facts.report.failure) {
             (true, _) => good("VLAN, addresses and tables are in the router"),

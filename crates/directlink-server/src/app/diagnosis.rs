@@ -2,6 +2,7 @@
 
 use super::{
     App, Context, Refusal,
+    connections::own,
     interfaces::{view, visible},
 };
 use crate::store::{
@@ -10,12 +11,16 @@ use crate::store::{
 use directlink_model::{
     Fault,
     connection::Connection,
-    diagnosis::{Behind, Diagnosis, Facts, RouterHeard, diagnose},
+    diagnosis::{
+        Behind, Carried, ConnectionDiagnosis, Diagnosis, Facts, Fibre, RouterHeard, diagnose,
+        diagnose_fibre,
+    },
     evidence::PortEvidence,
     glass::{Answer, Ask, Looked},
-    ids::InterfaceId,
-    interface::Interface,
-    report::InterfaceReport,
+    ids::{AccountId, ConnectionId, InterfaceId},
+    interface::{Interface, InterfaceState},
+    report::PortReport,
+    view::InterfaceView,
 };
 use jiff::Timestamp;
 
@@ -46,7 +51,9 @@ impl App {
             true => Some(behind(&mut db, &interface).await?),
             false => None,
         };
-        self.explain(&mut db, (interface, connection), (behind.as_ref(), looked), ctx.now).await
+        let heard = Heard { looked, ..self.heard_of(&mut db, &connection).await? };
+        let view = view(interface, connection, ctx.now);
+        self.explain(&mut db, &view, (behind.as_ref(), &heard), ctx.now).await
     }
 
     /// For the operator: of any account's, with everything.
@@ -60,7 +67,9 @@ impl App {
         let looked = self.look_now(id, &connection, Effort::Ask).await;
         let mut db = self.store().snapshot().await?;
         let behind = behind(&mut db, &interface).await?;
-        self.explain(&mut db, (interface, connection), (Some(&behind), looked), self.now()).await
+        let heard = Heard { looked, ..self.heard_of(&mut db, &connection).await? };
+        let (now, behind) = (self.now(), Some(&behind));
+        self.explain(&mut db, &view(interface, connection, now), (behind, &heard), now).await
     }
 
     /// `None`: nobody can be asked, or nobody answers in time; what was reported must do.
@@ -84,23 +93,84 @@ impl App {
         }
     }
 
+    /// A connection of the caller's, and every interface on it.
+    pub async fn connection_diagnosis(
+        &self,
+        ctx: &Context,
+        id: ConnectionId,
+    ) -> Result<ConnectionDiagnosis, Refusal> {
+        let mut db = self.store().snapshot().await?;
+        let connection = own(&mut db, ctx, id).await?;
+        let on_it = interfaces::live_of_connection(&mut db, id).await?;
+        let may = |owner| owner == ctx.caller.account;
+        self.explain_all(&mut db, (connection, on_it), may, ctx.now).await
+    }
+
+    /// For the operator: any account's, with what is hosted on it.
+    pub async fn any_connection_diagnosis(
+        &self,
+        id: ConnectionId,
+    ) -> Result<ConnectionDiagnosis, Refusal> {
+        let (mut db, now) = (self.store().snapshot().await?, self.now());
+        let connection = connections::by_id(&mut db, id).await?;
+        let connection = connection.ok_or(Fault::NoSuchConnection(id))?.as_of(now);
+        let on_it = interfaces::live_on_wire(&mut db, id).await?;
+        self.explain_all(&mut db, (connection, on_it), |_| true, now).await
+    }
+
+    /// `may`: whose Nets are told of.
+    async fn explain_all(
+        &self,
+        db: &mut AnyConnection,
+        (connection, on_it): (Connection, Vec<Interface>),
+        may: impl Fn(AccountId) -> bool,
+        now: Timestamp,
+    ) -> Result<ConnectionDiagnosis, Refusal> {
+        let heard = self.heard_of(db, &connection).await?;
+        let (port, router) = (heard.port(), heard.router);
+        let fibre = Fibre { connection: &connection, router, port: &port };
+        let rungs = diagnose_fibre(&fibre, now);
+        let mut views: Vec<_> =
+            on_it.into_iter().map(|it| view(it, connection.clone(), now)).collect();
+        views.sort_by_key(|it| (it.state == InterfaceState::Available, it.interface.vlan));
+        let mut interfaces = Vec::with_capacity(views.len());
+        for (n, view) in views.into_iter().enumerate() {
+            let (interface, vlan, state) = (view.interface.id, view.interface.vlan, view.state);
+            let first_failed = match n < LOOKED_AT_MAX {
+                true => {
+                    let behind = match may(view.interface.owner) {
+                        true => Some(behind(db, &view.interface).await?),
+                        false => None,
+                    };
+                    let told = self.explain(db, &view, (behind.as_ref(), &heard), now).await?;
+                    told.first_failed().cloned()
+                }
+                false => None,
+            };
+            interfaces.push(Carried { interface, vlan, state, first_failed });
+        }
+        Ok(ConnectionDiagnosis { connection: connection.id, at: now, rungs, interfaces })
+    }
+
     async fn explain(
         &self,
         db: &mut AnyConnection,
-        (interface, connection): (Interface, Connection),
-        (behind, looked): (Option<&Behind>, Option<Looked>),
+        view: &InterfaceView,
+        (behind, heard): (Option<&Behind>, &Heard),
         now: Timestamp,
     ) -> Result<Diagnosis, Refusal> {
-        let stored = interfaces::report(db, interface.id).await?.unwrap_or_default();
-        let (mut router, mut port, mut report) =
-            self.heard_of(db, (&interface, &connection), stored).await?;
-        let fresh = looked.map(|looked| {
+        let (id, mut router, mut port) = (view.interface.id, heard.router, heard.port());
+        let said = heard.said.as_ref().and_then(|said| said.interfaces.get(&id)).cloned();
+        let mut report = match said {
+            Some(said) => said,
+            None => interfaces::report(db, id).await?.unwrap_or_default(),
+        };
+        let fresh = heard.looked.clone().map(|looked| {
             router = RouterHeard::Connected;
             port = looked.port;
             report = looked.report.with_routes_of(&report);
             looked.fresh
         });
-        let view = view(interface, connection, now);
         let facts = Facts {
             interface: &view.interface,
             state: view.state,
@@ -115,16 +185,15 @@ impl App {
         Ok(diagnose(&facts, now))
     }
 
-    /// What the router says now; what is stored of it, where no server hears it.
+    /// What the router says now.
     async fn heard_of(
         &self,
         db: &mut AnyConnection,
-        (interface, connection): (&Interface, &Connection),
-        stored: InterfaceReport,
-    ) -> Result<(RouterHeard, PortEvidence, InterfaceReport), Refusal> {
+        connection: &Connection,
+    ) -> Result<Heard, Refusal> {
         let agents = &self.parts().agents;
         let Some(port) = connection.approval.as_ref().map(|approval| &approval.port) else {
-            return Ok((RouterHeard::Never, PortEvidence::default(), stored));
+            return Ok(Heard { router: RouterHeard::Never, said: None, looked: None });
         };
         let (agent, said) = (agents.view(&port.router), self.last_report(db, port).await?);
         let router = match (agent.connected, agent.last_seen_at, &said) {
@@ -132,15 +201,27 @@ impl App {
             (false, Some(at), _) => RouterHeard::SilentSince(at),
             (false, None, None) => RouterHeard::Never,
         };
-        Ok(match said {
-            Some(mut said) => {
-                let of_it = said.interfaces.remove(&interface.id);
-                (router, said.evidence, of_it.unwrap_or(stored))
-            }
-            None => (router, PortEvidence::default(), stored),
-        })
+        Ok(Heard { router, said, looked: None })
     }
 }
+
+/// What a connection's router says, of all that is on its port.
+struct Heard {
+    router: RouterHeard,
+    /// `None`: no server hears it, and what is stored must do.
+    said: Option<PortReport>,
+    /// Of one interface, now.
+    looked: Option<Looked>,
+}
+
+impl Heard {
+    fn port(&self) -> PortEvidence {
+        self.said.as_ref().map(|said| said.evidence.clone()).unwrap_or_default()
+    }
+}
+
+/// A connection with more interfaces has each diagnosed by its own.
+const LOOKED_AT_MAX: usize = 100;
 
 async fn behind(db: &mut AnyConnection, interface: &Interface) -> Result<Behind, Refusal> {
     let Some(gateway) = interface.gateway else { return Ok(Behind::default()) };

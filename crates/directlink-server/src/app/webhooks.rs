@@ -1,6 +1,6 @@
 //! Webhooks of accounts: where they want to be told.
 
-use super::{App, Refusal, write_tx};
+use super::{App, Context, Refusal, write_tx};
 use crate::{
     store::{
         accounts,
@@ -11,6 +11,7 @@ use crate::{
     webhooks::{Target, new_secret},
 };
 use directlink_model::ids::{AccountId, WebhookId};
+use jiff::Timestamp;
 
 /// An account has no more.
 pub const WEBHOOKS_MAX: usize = 10;
@@ -27,16 +28,30 @@ pub enum Added {
 }
 
 impl App {
-    /// `url` was read by [`Target::new`]. Its secret is in the answer, and in no other.
+    /// By the operator. `url` was read by [`Target::new`]. Its secret is in the answer, and in no other.
     pub async fn add_webhook(&self, account: AccountId, url: &Target) -> Result<Added, Refusal> {
+        self.insert_webhook((&Actor::Operator, self.now(), false), account, url).await
+    }
+
+    /// By whom it is for.
+    pub async fn add_own_webhook(&self, ctx: &Context, url: &Target) -> Result<Added, Refusal> {
+        self.insert_webhook((&ctx.actor(), ctx.now, ctx.dry_run), ctx.caller.account, url).await
+    }
+
+    async fn insert_webhook(
+        &self,
+        (by, now, dry_run): (&Actor, Timestamp, bool),
+        account: AccountId,
+        url: &Target,
+    ) -> Result<Added, Refusal> {
         let webhook = Webhook {
             id: WebhookId::from_bits(rand::random()),
             account,
             url: url.to_string(),
             secret: new_secret(),
-            created_at: self.now(),
+            created_at: now,
         };
-        write_tx!(self, false, |tx| {
+        write_tx!(self, dry_run, |tx| {
             tx.touched = Touched::None;
             if accounts::by_id(tx, account).await?.is_none() {
                 return Ok(Added::NoSuchAccount);
@@ -46,8 +61,7 @@ impl App {
                 return Ok(Added::Enough);
             }
             webhooks::insert(tx, &webhook).await?;
-            let who = (&Actor::Operator, webhook.created_at);
-            journal::record(tx, who, webhook.id, "webhook added", account).await?;
+            journal::record(tx, (by, now), webhook.id, "webhook added", account).await?;
             Ok(Added::Webhook(Box::new(webhook.clone())))
         })
     }
@@ -59,14 +73,39 @@ impl App {
         Ok(all.into_iter().filter(|it| of.is_none_or(|account| it.account == account)).collect())
     }
 
-    /// False: there is none.
+    /// The caller's of that id.
+    pub async fn own_webhook(
+        &self,
+        ctx: &Context,
+        id: WebhookId,
+    ) -> Result<Option<Webhook>, Refusal> {
+        let own = self.webhooks(Some(ctx.caller.account)).await?;
+        Ok(own.into_iter().find(|it| it.id == id))
+    }
+
+    /// By the operator. False: there is none.
     pub async fn remove_webhook(&self, id: WebhookId) -> Result<bool, Refusal> {
-        let now = self.now();
-        write_tx!(self, false, |tx| {
+        self.end_webhook((&Actor::Operator, self.now(), false), id).await
+    }
+
+    /// False: the caller has none of that id.
+    pub async fn remove_own_webhook(&self, ctx: &Context, id: WebhookId) -> Result<bool, Refusal> {
+        match self.own_webhook(ctx, id).await? {
+            Some(_) => self.end_webhook((&ctx.actor(), ctx.now, ctx.dry_run), id).await,
+            None => Ok(false),
+        }
+    }
+
+    async fn end_webhook(
+        &self,
+        (by, now, dry_run): (&Actor, Timestamp, bool),
+        id: WebhookId,
+    ) -> Result<bool, Refusal> {
+        write_tx!(self, dry_run, |tx| {
             tx.touched = Touched::None;
             let was_there = webhooks::remove(tx, id, now).await?;
             if was_there {
-                journal::record(tx, (&Actor::Operator, now), id, "webhook removed", "").await?;
+                journal::record(tx, (by, now), id, "webhook removed", "").await?;
             }
             Ok(was_there)
         })

@@ -33,6 +33,7 @@ mod router_configuration;
 #[cfg(test)]
 mod tests;
 mod verify;
+mod webhooks;
 mod words;
 
 use crate::{api::Guard, app::App};
@@ -72,8 +73,12 @@ pub(crate) fn customers(app: App, guard: Guard) -> Router {
         .route("/cockpit/connections/new", get(orders::form))
         .route("/cockpit/quotas", get(quotas::show))
         .route("/cockpit/maintenance", get(maintenance::show))
+        .route("/cockpit/webhooks", get(webhooks::list).post(webhooks::add))
+        .route("/cockpit/webhooks/{id}", get(webhooks::show))
+        .route("/cockpit/webhooks/{id}/remove", post(webhooks::remove))
         .route("/cockpit/connections/{id}", get(connections::show))
         .route("/cockpit/connections/{id}/live", get(connections::show_live))
+        .route("/cockpit/connections/{id}/diagnosis", get(interfaces::ladder::connection))
         .route("/cockpit/connections/{id}/figures", get(connections::figures))
         .route("/cockpit/connections/{id}/loa.pdf", get(connections::letter))
         .route("/cockpit/connections/{id}/accept", post(hosted::accept))
@@ -124,6 +129,7 @@ pub(crate) fn operators(app: App) -> Router {
         .route("/cockpit/orders/{id}/refuse", post(orders::refuse))
         .route("/cockpit/connections", get(lines::connections))
         .route("/cockpit/interfaces", get(lines::interfaces))
+        .route("/cockpit/connections/{id}/diagnosis", get(interfaces::ladder::any_connection))
         .route("/cockpit/interfaces/{id}/diagnosis", get(interfaces::ladder::show))
         .route("/cockpit/inventory", get(inventory::show))
         .route("/cockpit/inventory/rooms", post(inventory::add_room))

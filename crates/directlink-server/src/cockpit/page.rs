@@ -165,6 +165,7 @@ const CUSTOMER_MENU: Menu = &[
     ("connections", "/cockpit/connections", "Connections"),
     ("interfaces", "/cockpit/interfaces", "Interfaces"),
     ("maintenance", "/cockpit/maintenance", "Maintenance"),
+    ("webhooks", "/cockpit/webhooks", "Webhooks"),
 ];
 
 const OPERATOR_MENU: Menu = &[

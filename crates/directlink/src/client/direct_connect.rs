@@ -78,11 +78,20 @@ impl DirectConnect {
 
     /// Why an interface does not work: an action of ours, at the same address.
     pub async fn diagnose(&self, id: &str) -> Result<Value> {
+        let asked = json!({ "DirectLinkInterfaceId": id });
+        self.call_ours("DiagnoseDirectLinkInterface", &asked).await
+    }
+
+    /// Why a connection does not work, or an interface on it.
+    pub async fn diagnose_connection(&self, id: &str) -> Result<Value> {
+        self.call_ours("DiagnoseDirectLink", &json!({ "DirectLinkId": id })).await
+    }
+
+    async fn call_ours(&self, action: &str, asked: &Value) -> Result<Value> {
         let Profile { endpoint, region, access_key, secret_key } = &self.profile;
         let ours = format!("{endpoint}/directlink/v1");
         let customer = Customer::new(&ours, region, access_key, secret_key);
-        let asked = json!({ "DirectLinkInterfaceId": id });
-        customer.call("DiagnoseDirectLinkInterface", &asked).await
+        customer.call(action, asked).await
     }
 
     /// A hosted interface becomes this account's own, and leads to that gateway.

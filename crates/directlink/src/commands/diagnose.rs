@@ -6,36 +6,94 @@ use crate::{
     output::{self, Column, Format},
 };
 use anyhow::Result;
-use directlink_model::ids::InterfaceId;
+use directlink_model::ids::{ConnectionId, InterfaceId};
 use serde_json::{Value, json};
+use std::{fmt, str::FromStr};
 
 const LADDER: &[Column] =
     &[("", "mark"), ("RUNG", "title"), ("EVIDENCE", "evidence"), ("SEEN", "seen_at")];
 
-pub(crate) async fn run(interface: InterfaceId, either: Either) -> Result<()> {
-    let id = interface.to_string();
-    let format = either.format();
-    let (whole, told) = match either.operator()? {
-        Some(operator) => {
-            let whole = operator.list(&format!("interfaces/{id}/diagnosis")).await?;
-            let told = whole["diagnosis"].clone();
-            (whole, told)
-        }
-        None => {
-            let whole = either.customer()?.diagnose(&id).await?;
-            let told = in_our_words(&whole["Diagnosis"]);
-            (whole, told)
-        }
-    };
-    match format {
-        Format::Json => output::json(&whole),
-        Format::Table => {
-            output::print(&answer(&id, &told))?;
-            let rungs = told["rungs"].as_array().cloned().unwrap_or_default();
-            let rows: Vec<_> = rungs.into_iter().map(marked).collect();
-            output::list(format, LADDER, &rows, &Value::Null)
+const CARRIED: &[Column] = &[
+    ("INTERFACE", "interface"),
+    ("VLAN", "vlan"),
+    ("STATE", "state"),
+    ("FAILS AT", "title"),
+    ("EVIDENCE", "evidence"),
+];
+
+/// What is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Subject {
+    Interface(InterfaceId),
+    Connection(ConnectionId),
+}
+
+impl FromStr for Subject {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let interface = text.parse().map(Self::Interface);
+        interface
+            .or_else(|_| text.parse().map(Self::Connection))
+            .map_err(|_| "it is dxvif- or dxcon- and eight hexadecimal digits")
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Interface(id) => id.fmt(f),
+            Self::Connection(id) => id.fmt(f),
         }
     }
+}
+
+pub(crate) async fn run(subject: Subject, either: Either) -> Result<()> {
+    let format = either.format();
+    let (whole, told) = ask(subject, &either).await?;
+    if format == Format::Json {
+        return output::json(&whole);
+    }
+    output::print(&answer(&subject.to_string(), &told))?;
+    let rungs = told["rungs"].as_array().cloned().unwrap_or_default();
+    let rows: Vec<_> = rungs.into_iter().map(marked).collect();
+    output::list(format, LADDER, &rows, &Value::Null)?;
+    match told["interfaces"].as_array().filter(|on_it| !on_it.is_empty()) {
+        Some(on_it) => {
+            output::print("\n")?;
+            let rows: Vec<_> = on_it.iter().map(in_short).collect();
+            output::list(format, CARRIED, &rows, &Value::Null)
+        }
+        None => Ok(()),
+    }
+}
+
+/// As answered, and in our words.
+async fn ask(subject: Subject, either: &Either) -> Result<(Value, Value)> {
+    if let Some(operator) = either.operator()? {
+        let path = match subject {
+            Subject::Interface(id) => format!("interfaces/{id}/diagnosis"),
+            Subject::Connection(id) => format!("connections/{id}/diagnosis"),
+        };
+        let whole = operator.list(&path).await?;
+        let told = whole["diagnosis"].clone();
+        return Ok((whole, told));
+    }
+    let customer = either.customer()?;
+    let whole = match subject {
+        Subject::Interface(id) => customer.diagnose(&id.to_string()).await?,
+        Subject::Connection(id) => customer.diagnose_connection(&id.to_string()).await?,
+    };
+    let told = in_our_words(&whole["Diagnosis"]);
+    Ok((whole, told))
+}
+
+fn in_short(carried: &Value) -> Value {
+    let first = &carried["first_failed"];
+    json!({
+        "interface": carried["interface"], "vlan": carried["vlan"], "state": carried["state"],
+        "title": first["title"], "evidence": first["evidence"],
+    })
 }
 
 /// The customers' API has another spelling of the same.
@@ -46,11 +104,22 @@ fn in_our_words(told: &Value) -> Value {
             "evidence": rung["Evidence"], "seen_at": rung["SeenAt"], "remedy": rung["Remedy"],
         })
     };
-    let first = &told["FirstFailed"];
+    let first = |of: &Value| match of["FirstFailed"].is_null() {
+        true => Value::Null,
+        false => rung(&of["FirstFailed"]),
+    };
+    let carried = |it: &Value| {
+        json!({
+            "interface": it["DirectLinkInterfaceId"], "vlan": it["Vlan"], "state": it["State"],
+            "first_failed": first(it),
+        })
+    };
     let rungs = told["Rungs"].as_array().into_iter().flatten();
+    let on_it = told["DirectLinkInterfaces"].as_array().into_iter().flatten();
     json!({
-        "first_failed": if first.is_null() { Value::Null } else { rung(first) },
+        "first_failed": first(told),
         "rungs": rungs.map(rung).collect::<Vec<_>>(),
+        "interfaces": on_it.map(carried).collect::<Vec<_>>(),
     })
 }
 

@@ -26,7 +26,7 @@ use crate::{
 };
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
-use directlink_model::ids::{ConnectionId, InterfaceId, NicId};
+use directlink_model::ids::{ConnectionId, NicId};
 use serde_json::Value;
 use std::{net::Ipv4Addr, path::PathBuf};
 
@@ -80,9 +80,9 @@ pub(crate) enum OperatorCommand {
     /// What you may have
     #[command(subcommand)]
     Quota(QuotaCommand),
-    /// Why an interface does not work: what must be in place, rung by rung, and what is missing
+    /// Why an interface (dxvif-…) or a connection (dxcon-…) does not work: what must be in place, rung by rung, and what is missing
     Diagnose {
-        interface: InterfaceId,
+        what: diagnose::Subject,
         #[command(flatten)]
         either: Either,
     },
@@ -346,9 +346,7 @@ pub(crate) fn run(command: OperatorCommand) -> Result<()> {
             OperatorCommand::Order(command) => order(command).await,
             OperatorCommand::Connection(command) => connections::connection(command).await,
             OperatorCommand::Interface(command) => interfaces::interface(command).await,
-            OperatorCommand::Diagnose { interface, either } => {
-                diagnose::run(interface, either).await
-            }
+            OperatorCommand::Diagnose { what, either } => diagnose::run(what, either).await,
             OperatorCommand::Glass(command) => glass::run(command).await,
             OperatorCommand::WhatIf(command) => what_if::run(command).await,
             OperatorCommand::Drain(it) => maintenance::drain(it).await,

@@ -33,6 +33,7 @@ mod subnets;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 
 use super::{Front, Incoming, Unserved, identity};
 use crate::app::{App, Context};

@@ -6,6 +6,7 @@ use super::{
     Access, Action, Call, Outcome, connections, glass, member,
     params::{DRY_RUN, Field, Kind, id_of, optional, required},
     refusal::{Code, Failure},
+    webhooks,
 };
 use crate::app::Effort;
 use crate::{
@@ -15,9 +16,9 @@ use crate::{
 };
 use directlink_model::{
     Fault,
-    diagnosis::{Diagnosis, Rung},
+    diagnosis::{Carried, Diagnosis, Rung},
     drain::Phase,
-    ids::InterfaceId,
+    ids::{ConnectionId, InterfaceId},
     needs::{Needs, Reach},
 };
 use serde_json::{Value, json};
@@ -28,6 +29,11 @@ pub(super) static OWN_ACTIONS: &[Action] = &[
         name: "DiagnoseDirectLinkInterface",
         access: Access::Signed,
         run: |call| Box::pin(diagnose(call)),
+    },
+    Action {
+        name: "DiagnoseDirectLink",
+        access: Access::Signed,
+        run: |call| Box::pin(diagnose_connection(call)),
     },
     Action {
         name: "ShowDirectLinkInterface",
@@ -53,6 +59,26 @@ pub(super) static OWN_ACTIONS: &[Action] = &[
         name: "ReadMaintenances",
         access: Access::Signed,
         run: |call| Box::pin(maintenances(call)),
+    },
+    Action {
+        name: "CreateWebhook",
+        access: Access::Signed,
+        run: |call| Box::pin(webhooks::create(call)),
+    },
+    Action {
+        name: "ReadWebhooks",
+        access: Access::Signed,
+        run: |call| Box::pin(webhooks::read(call)),
+    },
+    Action {
+        name: "ReadWebhookMessages",
+        access: Access::Signed,
+        run: |call| Box::pin(webhooks::messages(call)),
+    },
+    Action {
+        name: "DeleteWebhook",
+        access: Access::Signed,
+        run: |call| Box::pin(webhooks::delete(call)),
     },
     Action { name: "WhatIf", access: Access::Signed, run: |call| Box::pin(ask_what_if(call)) },
     Action { name: "OrderDirectLink", access: Access::Signed, run: |call| Box::pin(order(call)) },
@@ -128,22 +154,47 @@ async fn diagnose(call: Call<'_>) -> Outcome {
     Ok(member("Diagnosis", wire(&diagnosis)))
 }
 
-fn wire(diagnosis: &Diagnosis) -> Value {
-    let rung = |rung: &Rung| {
+const DIAGNOSE_CONNECTION: &[Field<'_>] =
+    &[required("DirectLinkId", Kind::Id(id_of::<ConnectionId>))];
+
+async fn diagnose_connection(call: Call<'_>) -> Outcome {
+    let id = call.checked(DIAGNOSE_CONNECTION)?.needed_id::<ConnectionId>("DirectLinkId")?;
+    let told = call.app.connection_diagnosis(&call.context()?, id).await?;
+    let carried = |it: &Carried| {
         json!({
-            "Step": rung.step.name(),
-            "Title": rung.step.title(),
-            "Outcome": rung.outcome.as_str(),
-            "Evidence": rung.evidence,
-            "SeenAt": rung.seen_at,
-            "Remedy": rung.remedy,
+            "DirectLinkInterfaceId": it.interface,
+            "Vlan": it.vlan,
+            "State": it.state.as_str(),
+            "FirstFailed": it.first_failed.as_ref().map(rung),
         })
     };
+    let diagnosis = json!({
+        "DirectLinkId": told.connection,
+        "At": told.at,
+        "FirstFailed": told.first_failed().map(rung),
+        "Rungs": told.rungs.iter().map(rung).collect::<Vec<_>>(),
+        "DirectLinkInterfaces": told.interfaces.iter().map(carried).collect::<Vec<_>>(),
+    });
+    Ok(member("Diagnosis", diagnosis))
+}
+
+fn wire(diagnosis: &Diagnosis) -> Value {
     json!({
         "DirectLinkInterfaceId": diagnosis.interface.to_string(),
         "At": diagnosis.at,
         "ClientPrivateIp": diagnosis.customer,
         "FirstFailed": diagnosis.first_failed().map(rung),
         "Rungs": diagnosis.rungs.iter().map(rung).collect::<Vec<_>>(),
+    })
+}
+
+fn rung(rung: &Rung) -> Value {
+    json!({
+        "Step": rung.step.name(),
+        "Title": rung.step.title(),
+        "Outcome": rung.outcome.as_str(),
+        "Evidence": rung.evidence,
+        "SeenAt": rung.seen_at,
+        "Remedy": rung.remedy,
     })
 }

@@ -35,6 +35,7 @@
 //! | `GET /cross-connects` | | `{"cross_connects":[{"connection","name","account","location","position","port","state","ordered_at","patched_at","patched_by","unpatched_at","unpatched_by"}]}`, the newest first; `state` is `awaited`, `patched` or `removed` |
 //! | `POST /cross-connects/dxcon-…/patch`, `/unpatch` | `{"by":"Ann, ticket 4711"}`, `at` if not now | 200, the cross-connect |
 //! | `GET /interfaces` | | `{"interfaces":[{"id","connection","owner","name","vlan","asn","mtu","state","gateway","router_address","customer_address","configured","session_up","forwarding"}]}` |
+//! | `GET /connections/dxcon-…/diagnosis` | | `{"diagnosis":{"connection","at","first_failed","rungs":[…],"interfaces":[{"interface","vlan","state","first_failed"}]}}`: the fibre's rungs, and each interface's first failed one |
 //! | `GET /interfaces/dxvif-…/diagnosis` | | `{"diagnosis":{"interface","at","customer_address","first_failed":rung or null,"rungs":[{"step","title","outcome","evidence","seen_at","remedy"}]}}`; `outcome` is `passed`, `failed` or `not reached` |
 //! | `GET /interfaces/dxvif-…/glass` | | `{"glass":{…}}` as its router has it now: session, timers, both sides' capabilities, what was received with each verdict and the rule that chose the best path, what is advertised, the kernel's rows (directlink-model, `glass::Shown`) |
 //! | `POST /interfaces/dxvif-…/ping` | `{"target":"192.168.1.1","count":5,"bytes":84}`, all of which may be left out | 200 `{"ping":{"at","source","target","bytes","echoes":[{"sequence","from","micros","reply"}]}}` |
@@ -161,6 +162,10 @@ async fn read(app: &App, words: &[&str]) -> Result<Value, Failure> {
             json!({ "orders": views.iter().map(wire::connection).collect::<Vec<_>>() })
         }
         ["connections"] => json!({ "connections": connections(app, |_| true).await? }),
+        ["connections", id, "diagnosis"] => {
+            let told = app.any_connection_diagnosis(word(id)?).await?;
+            json!({ "diagnosis": wire::connection_diagnosis(&told) })
+        }
         ["interfaces"] => json!({ "interfaces": interfaces(app).await? }),
         ["interfaces", id, "diagnosis"] => {
             json!({ "diagnosis": wire::diagnosis(&app.any_diagnosis(word(id)?).await?) })

@@ -4,7 +4,7 @@ use crate::{app, ca::Identity};
 use directlink_model::{
     account::Account,
     connection::Approval as Approved,
-    diagnosis::{Diagnosis, Rung},
+    diagnosis::{Carried, ConnectionDiagnosis, Diagnosis, Rung},
     ids::{LocationCode, RouterName, SubregionName},
     inventory::{Act, MeetMeRoom, Optics, Panel, Position},
     location::{Location, Port, Region, Router},
@@ -295,22 +295,41 @@ pub(super) fn nic(placed: &app::PlacedNic, ipv6: Option<Ipv6Block>) -> Value {
 }
 
 pub(super) fn diagnosis(diagnosis: &Diagnosis) -> Value {
-    let rung = |rung: &Rung| {
-        json!({
-            "step": rung.step.name(),
-            "title": rung.step.title(),
-            "outcome": rung.outcome.as_str(),
-            "evidence": rung.evidence,
-            "seen_at": rung.seen_at,
-            "remedy": rung.remedy,
-        })
-    };
     json!({
         "interface": diagnosis.interface.to_string(),
         "at": diagnosis.at,
         "customer_address": diagnosis.customer,
         "first_failed": diagnosis.first_failed().map(rung),
         "rungs": diagnosis.rungs.iter().map(rung).collect::<Vec<_>>(),
+    })
+}
+
+pub(super) fn connection_diagnosis(diagnosis: &ConnectionDiagnosis) -> Value {
+    let carried = |it: &Carried| {
+        json!({
+            "interface": it.interface,
+            "vlan": it.vlan,
+            "state": it.state.as_str(),
+            "first_failed": it.first_failed.as_ref().map(rung),
+        })
+    };
+    json!({
+        "connection": diagnosis.connection,
+        "at": diagnosis.at,
+        "first_failed": diagnosis.first_failed().map(rung),
+        "rungs": diagnosis.rungs.iter().map(rung).collect::<Vec<_>>(),
+        "interfaces": diagnosis.interfaces.iter().map(carried).collect::<Vec<_>>(),
+    })
+}
+
+fn rung(rung: &Rung) -> Value {
+    json!({
+        "step": rung.step.name(),
+        "title": rung.step.title(),
+        "outcome": rung.outcome.as_str(),
+        "evidence": rung.evidence,
+        "seen_at": rung.seen_at,
+        "remedy": rung.remedy,
     })
 }
 

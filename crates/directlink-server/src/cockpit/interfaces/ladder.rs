@@ -4,7 +4,7 @@ use super::super::{
     Cockpit,
     door::{Customer, Operator},
     page::{Page, Trouble},
-    words::{Badge, When, when},
+    words::{Badge, When, interface_badge, when},
 };
 use super::{id_of, visible};
 use crate::app::Effort;
@@ -13,7 +13,7 @@ use axum::{
     extract::{Path, State},
     response::Response,
 };
-use directlink_model::diagnosis::{self, Diagnosis, Outcome};
+use directlink_model::diagnosis::{self, Carried, ConnectionDiagnosis, Diagnosis, Outcome};
 
 #[derive(Template)]
 #[template(path = "ladder.html")]
@@ -50,11 +50,68 @@ impl Rung {
 
 impl Ladder {
     pub(super) fn of(diagnosis: &Diagnosis) -> Self {
-        Self {
-            answer: diagnosis.first_failed().map(Rung::of),
-            rungs: diagnosis.rungs.iter().map(Rung::of).collect(),
-        }
+        Self::from(diagnosis.first_failed(), &diagnosis.rungs)
     }
+
+    fn from(answer: Option<&diagnosis::Rung>, rungs: &[diagnosis::Rung]) -> Self {
+        Self { answer: answer.map(Rung::of), rungs: rungs.iter().map(Rung::of).collect() }
+    }
+}
+
+/// A connection's: its fibre, then what stands on it.
+#[derive(Template)]
+#[template(path = "fibre_ladder.html")]
+struct FibreLadder {
+    answer: Option<Rung>,
+    rungs: Vec<Rung>,
+    carried: Vec<CarriedLine>,
+}
+
+struct CarriedLine {
+    id: String,
+    vlan: String,
+    badge: Badge,
+    first: Option<Rung>,
+}
+
+impl FibreLadder {
+    fn of(diagnosis: &ConnectionDiagnosis) -> Self {
+        let Ladder { answer, rungs } = Ladder::from(diagnosis.first_failed(), &diagnosis.rungs);
+        let line = |it: &Carried| CarriedLine {
+            id: it.interface.to_string(),
+            vlan: it.vlan.to_string(),
+            badge: interface_badge(it.state),
+            first: it.first_failed.as_ref().map(Rung::of),
+        };
+        Self { answer, rungs, carried: diagnosis.interfaces.iter().map(line).collect() }
+    }
+}
+
+/// A connection of the visitor's.
+pub(in crate::cockpit) async fn connection(
+    State(cockpit): State<Cockpit>,
+    who: Customer,
+    Path(id): Path<String>,
+) -> Result<Response, Trouble> {
+    let id = id.parse().map_err(|_| Trouble::NothingThere)?;
+    let told = cockpit.app.connection_diagnosis(&who.context(&cockpit), id).await?;
+    Page::new("Why is it down?", "connections", &FibreLadder::of(&told))?
+        .under("/cockpit/connections", "Connections")
+        .under(format!("/cockpit/connections/{id}"), told.connection.to_string())
+        .show(&cockpit, &who.signed)
+}
+
+/// For the operator: any account's connection.
+pub(in crate::cockpit) async fn any_connection(
+    State(cockpit): State<Cockpit>,
+    Operator(signed): Operator,
+    Path(id): Path<String>,
+) -> Result<Response, Trouble> {
+    let id = id.parse().map_err(|_| Trouble::NothingThere)?;
+    let told = FibreLadder::of(&cockpit.app.any_connection_diagnosis(id).await?);
+    Page::new(format!("Why is {id} down?"), "connections", &told)?
+        .under("/cockpit/connections", "Connections")
+        .show(&cockpit, &signed)
 }
 
 /// Asked of the router at this moment.

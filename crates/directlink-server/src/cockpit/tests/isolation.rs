@@ -14,6 +14,7 @@ async fn another_accounts_objects_are_not_there_whatever_is_asked_of_them() {
         format!("/cockpit/connections/{connection}/delete"),
         format!("/cockpit/connections/{connection}/loa.pdf"),
         format!("/cockpit/connections/{connection}/figures"),
+        format!("/cockpit/connections/{connection}/diagnosis"),
         format!("/cockpit/interfaces/{interface}/figures?over=24h"),
         format!("/cockpit/interfaces/{interface}"),
         format!("/cockpit/interfaces/{interface}/edit"),
@@ -97,4 +98,27 @@ async fn a_key_stands_on_no_page_but_where_its_owner_asked_for_it() {
     alice.get(&format!("{page}/router?software=bird")).await.has("KEY-OF-THE-INTERFACE");
     let reveal = [("do", "reveal"), ("software", "bird")];
     alice.post(&format!("{page}/router"), &reveal).await.has(KEY).lacks("KEY-OF-THE-INTERFACE");
+}
+
+#[tokio::test]
+async fn a_webhook_shows_its_secret_once_and_to_its_account_alone() {
+    let b = Bench::new().await;
+    let (alice, bob) = (Browser::of(&b, b.alice).await, Browser::of(&b, b.bob).await);
+    let wrong = alice.post("/cockpit/webhooks", &[("url", "ftp://example.com/")]).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(!wrong.complaint("url").is_empty());
+    let url = "https://hooks.example.com/dl";
+    alice.post("/cockpit/webhooks", &[("url", url)]).await.has(url).has("whsec_");
+    let own = b.app.webhooks(Some(b.alice)).await.unwrap();
+    let [webhook] = &own[..] else { panic!("one") };
+    let page = format!("/cockpit/webhooks/{}", webhook.id);
+    alice.get("/cockpit/webhooks").await.has(&page).lacks("whsec_");
+    alice.get(&page).await.has(url).lacks("whsec_");
+    bob.get("/cockpit/webhooks").await.lacks(url);
+    assert_eq!(bob.get(&page).await.status, StatusCode::NOT_FOUND);
+    let remove = format!("{page}/remove");
+    assert_eq!(bob.post(&remove, &[]).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(b.app.webhooks(None).await.unwrap().len(), 1);
+    assert_eq!(alice.post(&remove, &[]).await.status, StatusCode::SEE_OTHER);
+    assert!(b.app.webhooks(None).await.unwrap().is_empty());
 }

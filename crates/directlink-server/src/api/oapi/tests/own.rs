@@ -96,3 +96,71 @@ async fn an_order_takes_along_how_the_network_comes_there() {
         orders["orders"].as_array().unwrap().iter().map(|o| &o["provider"]).collect();
     assert_eq!(told, [&json!("Fibres & Co"), &Value::Null], "a dry run is no order");
 }
+
+#[tokio::test]
+async fn a_connections_diagnosis_is_its_fibre_and_the_first_failing_rung_of_each_interface() {
+    let region = TestRegion::new().await;
+    let keys = &region.owner;
+    let (_, _, gateway) = place(&region, keys).await;
+    let (connection, port) = region.plugged(keys).await;
+    let wish = interface(&connection, &gateway, 101);
+    let made = region.good(keys, "CreateDirectLinkInterface", wish).await;
+    let id = made["DirectLinkInterface"]["DirectLinkInterfaceId"].as_str().unwrap();
+    let ask = |keys| {
+        let body = json!({ "DirectLinkId": connection }).to_string();
+        send(&region, keys, "DiagnoseDirectLink", body)
+    };
+    let (status, _, body) = ask(keys).await;
+    let told = &body["Diagnosis"];
+    assert_eq!((status, &told["DirectLinkId"]), (200, &json!(connection)));
+    let steps: Vec<_> = told["Rungs"].as_array().unwrap().iter().map(|it| &it["Step"]).collect();
+    assert_eq!(steps, ["order", "letter", "light", "port-errors", "router"]);
+    let on_it = &told["DirectLinkInterfaces"];
+    assert_eq!(on_it[0]["DirectLinkInterfaceId"], id);
+    assert_eq!((&on_it[0]["Vlan"], &on_it[0]["State"]), (&json!(101), &json!("pending")));
+    assert_eq!(on_it[0]["FirstFailed"]["Outcome"], "failed");
+    assert!(!body.to_string().contains("tgyn26example"), "a key");
+
+    region.report(&port, true, &[(id, "192.168.7.0/24")]).await;
+    let path = format!("connections/{connection}/diagnosis");
+    let seen = region.operator(Method::GET, &path, json!({})).await.body;
+    let (first, carried) = (&seen["diagnosis"]["first_failed"], &seen["diagnosis"]["interfaces"]);
+    assert_eq!((first, &carried[0]["state"]), (&Value::Null, &json!("available")), "{seen}");
+    assert_eq!(carried[0]["first_failed"]["step"], "propagation");
+
+    let (status, code, foreign) = ask(&region.guest).await;
+    assert!(status >= 400 && code == "5072", "{status} {code} {foreign}");
+}
+
+#[tokio::test]
+async fn an_account_adds_reads_and_removes_webhooks_of_its_own_and_no_others() {
+    let region = TestRegion::new().await;
+    let (keys, guest) = (&region.owner, &region.guest);
+    let call = async |keys: &Keys, action: &str, body: Value| {
+        send(&region, keys, action, body.to_string()).await
+    };
+    let url = "https://hooks.example.com/dl";
+    let dry = json!({ "Url": url, "DryRun": true });
+    assert_eq!(call(keys, "CreateWebhook", dry).await.0, 200);
+    let (_, _, none) = call(keys, "ReadWebhooks", json!({})).await;
+    assert_eq!(none["Webhooks"], json!([]), "a dry run adds none");
+    let (status, _, made) = call(keys, "CreateWebhook", json!({ "Url": url })).await;
+    let webhook = &made["Webhook"];
+    assert_eq!((status, &webhook["Url"]), (200, &json!(url)));
+    assert!(webhook["Secret"].as_str().unwrap().starts_with("whsec_"));
+    let (_, _, read) = call(keys, "ReadWebhooks", json!({})).await;
+    assert_eq!(read["Webhooks"][0]["WebhookId"], webhook["WebhookId"]);
+    assert!(!read.to_string().contains("whsec_"), "its secret is not shown again");
+    let id = json!({ "WebhookId": webhook["WebhookId"] });
+    for (who, action, expected) in [
+        (keys, "ReadWebhookMessages", 200),
+        (guest, "ReadWebhookMessages", 400),
+        (guest, "DeleteWebhook", 400),
+        (keys, "DeleteWebhook", 200),
+        (keys, "DeleteWebhook", 400),
+    ] {
+        assert_eq!(call(who, action, id.clone()).await.0, expected, "{action}");
+    }
+    let (status, code, _) = call(keys, "CreateWebhook", json!({ "Url": "ftp://nowhere/" })).await;
+    assert_eq!((status, code.as_str()), (400, "4047"), "no HTTP");
+}
