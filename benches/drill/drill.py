@@ -88,10 +88,12 @@ class Drill:
             return json.load(answer)
 
     def account(self) -> Account:
-        made = Account(**self.operator("POST", "/accounts", {}))
+        return self.with_room(Account(**self.operator("POST", "/accounts", {})))
+
+    def with_room(self, account: Account) -> Account:
         for quota in "connections", "interfaces_per_connection", "nets":
-            self.operator("POST", f"/accounts/{made.id}/quotas", {"quota": quota, "limit": 1_000_000})
-        return made
+            self.operator("POST", f"/accounts/{account.id}/quotas", {"quota": quota, "limit": 1_000_000})
+        return account
 
     def site(self):
         """Where customers order: as many as they like, for it has no inventory, and a router that nobody runs."""
@@ -115,7 +117,8 @@ class Drill:
         aws, outscale = list(customers(AwsCustomer)), list(customers(OutscaleCustomer))
         vlans = itertools.count()
         # The lab's two; to make an account takes a debug build some seconds.
-        owner, guest = (Account(**account) for account in json.loads((self.beside.lab / "lab.json").read_text())["accounts"])
+        known = json.loads((self.beside.lab / "lab.json").read_text())["accounts"]
+        owner, guest = (self.with_room(Account(**account)) for account in known)
         (homes / "owner").mkdir()
         ordering = AwsCustomer.client(aws[0], region, owner, homes / "owner")
         lines = [ordering.order(SITE, "1Gbps", f"line {n}").id for n in range(LINES)]
