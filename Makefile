@@ -41,7 +41,7 @@ deb: setup ## a Debian package with a static binary, under target/packages
 
 ##@ Change it
 
-.PHONY: test fmt lint unit kernel-test clients
+.PHONY: test fmt lint unit kernel-test clients clients-postgres
 # What the clients need is built while Rust tests wait for timers.
 test: setup fmt lint ## all checks and tests: format, lints, Rust tests, Debian's kernel, the real API clients
 	@nice scripts/setup-clients & preparing=$$!; $(MAKE) unit || { kill $$preparing; exit 1; }; wait $$preparing
@@ -75,6 +75,10 @@ clients: build ## AWS CLI, boto3, osc-cli, osc-sdk-python, npm's and Rust's SDK 
 	@scripts/setup-clients
 	DIRECTLINK=$(abspath $(DIRECTLINK)) $(PYTEST) clients --numprocesses 2
 
+clients-postgres: build ## the same with the Region's facts in PostgreSQL
+	@scripts/setup-clients
+	DIRECTLINK=$(abspath $(DIRECTLINK)) DIRECTLINK_TEST_STORE=postgres scripts/with-postgres $(PYTEST) clients --numprocesses 2
+
 FUZZ_SECONDS := 60
 
 .PHONY: fuzz
@@ -83,7 +87,7 @@ fuzz: setup ## coverage-guided fuzzing of BGP, BFD and plans: FUZZ_SECONDS each 
 
 ##@ Measure it
 
-.PHONY: bench bench-forwarding bench-api bench-bgp bench-cockpit bench-failover
+.PHONY: bench bench-forwarding bench-api bench-bgp bench-cockpit bench-failover drill drill-restore
 bench: bench-forwarding bench-api bench-cockpit bench-bgp ## these four; not bench-failover, which takes half an hour
 
 bench-forwarding: setup ## Mpps of the DirectLink road against the kernel's own routing
@@ -104,6 +108,17 @@ bench-bgp: setup ## BGP tables until they forward, against BIRD and FRR; one por
 # With the binary of the tests: what takes its time here are timers.
 bench-failover: setup ## how long packets are lost when a way is, 50 rounds each, beside BIRD; half an hour
 	cargo bench --quiet --profile dev --package directlink --bench failover
+
+ROUNDS := 20
+
+# Patroni and its like are wanted by nothing else.
+drill: build ## PostgreSQL's primary, servers and etcd's leader are killed and cut off under load: ROUNDS (20)
+	@scripts/setup etcd-client etcd-server haproxy patroni
+	@target/venv/bin/python benches/drill/drill.py --directlink $(DIRECTLINK) --rounds $(ROUNDS)
+
+drill-restore: build ## in the same cluster: a bad DELETE, and the moment before it restored from PostgreSQL's archive
+	@scripts/setup etcd-client etcd-server haproxy patroni
+	@target/venv/bin/python benches/drill/point_in_time.py --directlink $(DIRECTLINK)
 
 ##@ Show it
 

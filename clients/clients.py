@@ -32,10 +32,12 @@ VENV_BIN = Path(sys.executable).parent
 
 
 class Refused(Exception):
-    def __init__(self, code: str, text: str):
+    def __init__(self, code: str, text: str, status: int | None = None):
         super().__init__(f"{code}: {text}")
         self.code = code
         self.text = text
+        self.status = status
+        """Of HTTP, where the client tells."""
 
 
 @dataclass(frozen=True)
@@ -249,7 +251,7 @@ class AwsFace:
 
 
 class OscSdkPython(OutscaleFace):
-    def __init__(self, region: Region, account: Account, home: Path):
+    def __init__(self, region: Region, account: Account, home: Path, **knobs):
         profile = {
             "access_key": account.access_key,
             "secret_key": account.secret_key,
@@ -259,7 +261,7 @@ class OscSdkPython(OutscaleFace):
         config = home / "osc-sdk-python.json"
         config.write_text(json.dumps({"default": profile}))
         # The limiter is the client's own knob for how fast it may ask; a suite asks faster than a person.
-        self.gateway = Gateway(path=str(config), profile="default", limiter_max_requests=1000)
+        self.gateway = Gateway(path=str(config), profile="default", limiter_max_requests=1000, **knobs)
 
     def call(self, action: str, **parameters) -> dict:
         return self._told(lambda: getattr(self.gateway, action)(**parameters))
@@ -274,7 +276,7 @@ class OscSdkPython(OutscaleFace):
             return ask()
         except requests.HTTPError as refusal:
             [error] = refusal.response.json()["Errors"]
-            raise Refused(error["Code"], error["Details"]) from None
+            raise Refused(error["Code"], error["Details"], refusal.response.status_code) from None
 
 
 class OscCli(OutscaleFace):
@@ -352,7 +354,8 @@ class Boto3(AwsFace):
         try:
             return getattr(self.client, xform_name(operation))(**parameters)
         except ClientError as refusal:
-            raise Refused(refusal.response["Error"]["Code"], refusal.response["Error"]["Message"]) from None
+            told, status = refusal.response["Error"], refusal.response["ResponseMetadata"]["HTTPStatusCode"]
+            raise Refused(told["Code"], told["Message"], status) from None
 
 
 class Boto3Cbor(Boto3):

@@ -19,6 +19,8 @@ from urllib.parse import urlsplit
 
 import requests
 
+import stores
+
 TOP = Path(__file__).resolve().parent.parent
 DIRECTLINK = os.environ.get("DIRECTLINK", str(TOP / "target/debug/directlink"))
 CABLES = itertools.count()
@@ -54,7 +56,12 @@ class Region:
 
     @classmethod
     def up(cls, state: Path, clock: str = "real", *options: str) -> "Region":
-        return cls(state, json.loads(directlink("lab", "up", "--state", state, "--clock", clock, *options)))
+        # The server of the lab inherits it.
+        with stores.named() as store:
+            described = json.loads(directlink("lab", "up", "--state", state, "--clock", clock, *options))
+        region = cls(state, described)
+        region.store = store
+        return region
 
     def down(self):
         directlink("lab", "down", "--state", self.state)

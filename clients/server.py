@@ -1,18 +1,18 @@
 """A server alone, as `directlink serve` starts it: no lab, no routers. It can be killed, and started again where it was.
 
-    state/region.db   read, and prepared, by SQL here: the one witness that is not the server itself
+Its store is read, and prepared, by SQL here (see stores.py).
 """
 
 import os
 import random
 import signal
 import socket
-import sqlite3
 import subprocess
 from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import stores
 from region import DIRECTLINK, Region, eventually
 
 TOKEN = "the operator's own"
@@ -24,6 +24,7 @@ class Server(Region):
         self.token_file = folder / "token"
         self.token_file.write_text(TOKEN)
         self.options = options
+        self.store = stores.new()
         ports = free_ports(3)
         self.listen = dict(zip(("--listen", "--listen-operator", "--listen-agents"), map(address, ports)))
         self.process = None
@@ -46,6 +47,7 @@ class Server(Region):
         """Returns when it answers."""
         words = [DIRECTLINK, "serve", "--state", self.state, "--operator-token-file", self.token_file, "--log", "warn"]
         words += [word for pair in self.listen.items() for word in pair]
+        words += ["--store", self.store] if self.store else []
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen([*words, *self.options], stdin=subprocess.DEVNULL, stderr=log)
         eventually(self._answers, True, within_seconds=30, every_seconds=0.002)
@@ -67,9 +69,8 @@ class Server(Region):
 
     @contextmanager
     def database(self, mode: str = "ro"):
-        with closing(sqlite3.connect(f"file:{self.state}/region.db?mode={mode}", uri=True)) as db:
+        with stores.looked_into(self.store, self.state, mode) as db:
             yield db
-            db.commit()
 
     def site(self, ports: int):
         """A location with a router; nobody runs its agent."""
