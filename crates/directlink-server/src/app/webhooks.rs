@@ -30,7 +30,7 @@ impl App {
     /// `url` was read by [`Target::new`]. Its secret is in the answer, and in no other.
     pub async fn add_webhook(&self, account: AccountId, url: &Target) -> Result<Added, Refusal> {
         let webhook = Webhook {
-            id: WebhookId::from_bits(rand::random()),
+            id: WebhookId::from_bits(self.draw()),
             account,
             url: url.to_string(),
             secret: new_secret(),
