@@ -18,6 +18,7 @@ mod show;
 use crate::{
     kernel::KernelThread,
     link::Reply,
+    run::mind::Voices as _,
     sessions::Sessions,
     speaker::{Ribs, SessionRoutes, SessionStatus},
     wanted::Peer,

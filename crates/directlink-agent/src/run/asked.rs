@@ -22,9 +22,10 @@ impl Agent {
 
     /// `None`: it is not in the kernel's tables, or no plan wants it.
     fn subject(&self, id: InterfaceId) -> Option<Subject> {
-        let wanted = self.wanted.interfaces.get(&id)?;
-        let plan = interface_plans(&self.scopes).find(|(it, _)| *it == id).map(|(_, plan)| plan)?;
-        let placed = self.placed();
+        let wanted = self.mind.wanted.interfaces.get(&id)?;
+        let plan =
+            interface_plans(&self.mind.scopes).find(|(it, _)| *it == id).map(|(_, plan)| plan)?;
+        let placed = self.mind.placed();
         let here = || placed.iter().filter(|peer| peer.interface == id);
         let number = here().next()?.interface_number;
         let known = |peer: &crate::wanted::Peer| {
@@ -49,10 +50,10 @@ impl Agent {
     /// Whom rows of that Net can name.
     fn ways_in(&self, vni: Option<directlink_net::Vni>) -> BTreeMap<InterfaceNumber, String> {
         let is_there = |id: &InterfaceId| {
-            let wanted = self.wanted.interfaces.get(id);
+            let wanted = self.mind.wanted.interfaces.get(id);
             vni.is_some() && wanted.is_some_and(|it| it.vni == vni)
         };
-        let placed = self.placed();
+        let placed = self.mind.placed();
         let its = placed.iter().filter(|peer| is_there(&peer.interface));
         its.map(|it| (it.cell.way, format!("{} on {}", it.cell.customer, it.interface))).collect()
     }
