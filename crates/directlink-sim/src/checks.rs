@@ -13,7 +13,7 @@ use directlink_model::{
     view::{ConnectionView, InterfaceView},
 };
 use directlink_net::Vlan;
-use directlink_server::{app::App, app::RouterView, clock::Clock};
+use directlink_server::{app::RouterView, clock::Clock};
 use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,14 +28,19 @@ type Place = (usize, (PortName, Vlan));
 
 impl Sim<'_> {
     /// Somebody who looks at the store itself, whatever the weather.
-    fn auditor(&self) -> Result<App, Any> {
-        let clock = Clock::stopped_at(START);
-        clock.advance(SignedDuration::try_from(self.now)? + self.ahead);
-        template::app(self.calm_store.clone(), (clock, self.chance.clone()), self.template.ca())
-    }
-
-    async fn facts(&self) -> Result<Facts, Any> {
-        let app = self.auditor()?;
+    async fn facts(&mut self) -> Result<Facts, Any> {
+        let there = SignedDuration::try_from(self.now)? + self.ahead;
+        let (app, clock, moved) = match self.auditor.take() {
+            Some(auditor) => auditor,
+            None => {
+                let clock = Clock::stopped_at(START);
+                let with = (clock.clone(), self.chance.clone());
+                let app = template::app(self.calm_store.clone(), with, self.template.ca())?;
+                (app, clock, SignedDuration::ZERO)
+            }
+        };
+        clock.advance(there - moved);
+        self.auditor = Some((app.clone(), clock, there));
         Ok(Facts {
             connections: app.all_connections(None).await?,
             interfaces: app.all_interfaces().await?,
@@ -56,9 +61,15 @@ impl Sim<'_> {
         })
     }
 
-    /// No VLAN is given twice, no port is, and nothing comes of what nobody asked for.
-    pub(crate) async fn check_always(&mut self) -> Result<(), Any> {
+    /// What must hold always; and what is not as it should be yet.
+    pub(crate) async fn check(&mut self) -> Result<Option<String>, Any> {
         let facts = self.facts().await?;
+        self.check_always(&facts)?;
+        Ok(self.plans(&facts).or_else(|| self.states(&facts)))
+    }
+
+    /// No VLAN is given twice, no port is, and nothing comes of what nobody asked for.
+    fn check_always(&mut self, facts: &Facts) -> Result<(), Any> {
         let mut vlans = BTreeMap::new();
         for view in facts.interfaces.iter().filter(|view| view.state.is_live()) {
             let it = &view.interface;
@@ -75,7 +86,7 @@ impl Sim<'_> {
                 return Err(format!("{other} and {} have one port", it.id).into());
             }
         }
-        self.check_asked(&facts)?;
+        self.check_asked(facts)?;
         for view in &facts.interfaces {
             let is_whole = self.truth(view).is_whole();
             if is_whole && view.state == InterfaceState::Available && !self.is_leaving(view) {
@@ -154,12 +165,6 @@ impl Sim<'_> {
             }
         }
         Ok(())
-    }
-
-    /// What is not yet as it should be, with nothing in the way any more.
-    pub(crate) async fn unsettled(&self) -> Result<Option<String>, Any> {
-        let facts = self.facts().await?;
-        Ok(self.plans(&facts).or_else(|| self.states(&facts)))
     }
 
     /// Every router has what is planned for it, and nothing else.
@@ -241,7 +246,7 @@ impl Sim<'_> {
     }
 
     /// Of all that was asked: what was acknowledged is there once, what was refused is not.
-    pub(crate) async fn check_history(&self) -> Result<(), Any> {
+    pub(crate) async fn check_history(&mut self) -> Result<(), Any> {
         let facts = self.facts().await?;
         for (n, it) in self.people.operations.iter().enumerate() {
             let names = match &it.command {

@@ -121,7 +121,8 @@ impl Sim<'_> {
 
     /// One of them does something.
     pub(crate) fn act(&mut self, actor: usize) {
-        let wait = self.dice.millis(300..2500);
+        let wait = if self.is_calm { 3000..8000 } else { 300..2500 };
+        let wait = self.dice.millis(wait);
         self.after(wait, Event::Act(actor));
         if self.is_calm || self.dice.percent(35) {
             return self.ask(actor, Command::Read);

@@ -105,6 +105,7 @@ impl Sim<'_> {
         self.sky.set_away(was_away);
         if self.servers.len() == 1 {
             // A process that has its database to itself opens it anew.
+            self.auditor = None;
             self.calm_store.close().await;
             let file = Address::Sqlite(self.dir.path().join("region.db"));
             self.calm_store = Store::open(&file).await?;
@@ -146,14 +147,14 @@ impl Sim<'_> {
             self.look(server, life);
         }
         self.after(BEAT, Event::Beat { server, life, count: count + 1 });
-        self.pass_soon(server);
-        Ok(())
+        self.pass(server, life).await
     }
 
-    /// Wakes the loop of a server; it comes in a moment.
+    /// If an act has woken the loop of its server, that comes in a moment.
     pub(crate) fn pass_soon(&mut self, server: usize) {
         let it = &mut self.servers[server];
-        if !std::mem::replace(&mut it.pass_due, true) {
+        let is_woken = it.app.as_ref().is_some_and(reconcile::is_woken);
+        if is_woken && !std::mem::replace(&mut it.pass_due, true) {
             let life = it.life;
             let wait = self.dice.millis(1..60);
             self.after(wait, Event::Pass { server, life });

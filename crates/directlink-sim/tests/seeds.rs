@@ -1,10 +1,16 @@
 //! Seeds of the simulation: each a run of its own, and the same run again.
+#![allow(clippy::unwrap_used)]
 
 use directlink_sim::{Failure, Run, Template, run};
-use std::{env, future::Future, sync::atomic::AtomicU64, sync::atomic::Ordering, thread};
+use std::{
+    env,
+    future::Future,
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+};
 
 /// `DIRECTLINK_SEED=n` runs this one, `DIRECTLINK_SEEDS=n` so many.
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 50;
 const THREADS: usize = 2;
 
 fn number(name: &str) -> Option<u64> {
@@ -50,8 +56,9 @@ fn whatever_fails_all_comes_right_and_nothing_acknowledged_is_lost() {
     let (runs, failures) = run_all(&seeds);
     let sum = |of: fn(&Run) -> u64| runs.iter().map(of).sum::<u64>();
     println!(
-        "{} seeds: {} events, {} operations ({} acknowledged), {} strokes, {} interfaces forwarded",
+        "{} seeds, settled after {} s on average: {} events, {} operations ({} acknowledged), {} strokes, {} interfaces forwarded",
         runs.len(),
+        sum(|run| run.settled_at.as_secs()) / (runs.len() as u64).max(1),
         sum(|run| run.events),
         sum(|run| run.operations as u64),
         sum(|run| run.acknowledged as u64),
@@ -69,9 +76,12 @@ fn whatever_fails_all_comes_right_and_nothing_acknowledged_is_lost() {
             first.seed
         );
     }
-    if seeds.len() > 100 {
+    if seeds.len() >= 50 {
         // Otherwise nothing much was tried.
-        assert!(runs.iter().any(|run| run.strokes > 0) && sum(|run| run.forwarded as u64) > 100);
+        assert!(
+            runs.iter().any(|run| run.strokes > 0)
+                && sum(|run| run.forwarded as u64) > seeds.len() as u64
+        );
     }
 }
 

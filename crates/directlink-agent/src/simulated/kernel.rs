@@ -24,6 +24,8 @@ const FIRST_LINK: u32 = 1000;
 pub(crate) struct Kernel {
     observed: Observed,
     last_ifindex: u32,
+    /// Links with a program of ours, whichever process brought it.
+    programs: BTreeSet<u32>,
     /// So many of the next changes fail.
     failures: u32,
     /// So many changes are done in one go at most.
@@ -38,7 +40,9 @@ impl Kernel {
             uplink: Some(Uplink { ifindex: UPLINK, vtep: Some(vtep), attached: false }),
             ..Observed::default()
         };
-        Self { observed, last_ifindex: FIRST_LINK, failures: 0, at_once: usize::MAX }
+        let programs = BTreeSet::new();
+        let (last_ifindex, failures, at_once) = (FIRST_LINK, 0, usize::MAX);
+        Self { observed, last_ifindex, programs, failures, at_once }
     }
 
     pub(crate) const fn observed(&self) -> &Observed {
@@ -68,22 +72,43 @@ impl Kernel {
     /// Nothing of ours outlives that.
     pub(crate) fn reboot(&mut self) {
         self.disown();
+        self.programs.clear();
         let Observed { ports, uplink, .. } = std::mem::take(&mut self.observed);
         self.observed = Observed { ports, uplink, ..Observed::default() };
     }
 
     /// The row by which frames of a VLAN are an interface's, if all is there that they need.
     pub(crate) fn row(&self, port: &PortName, vlan: Vlan) -> Option<(InterfaceId, &Row)> {
-        let ifindex = self.observed.ports.get(port).filter(|port| port.attached)?.ifindex;
+        let ifindex = self.observed.ports.get(port)?.ifindex;
+        if !self.programs.contains(&ifindex) {
+            return None;
+        }
         let mut rows = self.observed.tables.interfaces.values();
         let row = rows.find(|row| (row.port_ifindex, row.vlan) == (ifindex, vlan))?;
-        let is_its = |link: &Link| link.ifindex == row.slow_ifindex && link.is_up && link.attached;
+        let is_its = |link: &Link| {
+            link.ifindex == row.slow_ifindex && link.is_up && self.programs.contains(&link.ifindex)
+        };
         let mut all = self.observed.interfaces.iter();
         let (id, _) = all.find(|(_, it)| {
             let is_inside = it.inside.as_ref().is_some_and(|it| it.vlan == vlan && it.is_up);
             is_inside && it.link.as_ref().is_some_and(is_its)
         })?;
         Some((*id, row))
+    }
+}
+
+impl Kernel {
+    fn do_one(&mut self, change: &Change) -> io::Result<()> {
+        do_change(&mut self.observed, change, &mut self.last_ifindex)?;
+        match change {
+            Change::AttachPort { ifindex, .. } => drop(self.programs.insert(*ifindex)),
+            Change::AttachSlow(id) => {
+                let link = self.observed.interfaces.get(id).and_then(|it| it.link.as_ref());
+                self.programs.extend(link.map(|link| link.ifindex));
+            }
+            _ => {}
+        }
+        Ok(())
     }
 }
 
@@ -118,7 +143,7 @@ impl Hands for Kernel {
                 continue;
             }
             let done = match self.failures {
-                0 => do_change(&mut self.observed, change, &mut self.last_ifindex),
+                0 => self.do_one(change),
                 _ => Err(io::Error::other("it will not")),
             };
             if let Err(source) = done {

@@ -332,3 +332,6 @@ impl Customer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

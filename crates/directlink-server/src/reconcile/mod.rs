@@ -96,6 +96,11 @@ pub async fn hear(app: App) {
     }
 }
 
+/// Whether somebody has woken the loop since it was last asked.
+pub fn is_woken(app: &App) -> bool {
+    app.parts().wake.notified().now_or_never().is_some()
+}
+
 /// Any document may have changed: the agents that are here are told what is new to them.
 pub fn look(app: &App) {
     app.parts().agents.wake_all();
