@@ -79,6 +79,12 @@ clients-postgres: build ## the same with the Region's facts in PostgreSQL
 	@scripts/setup-clients
 	DIRECTLINK=$(abspath $(DIRECTLINK)) DIRECTLINK_TEST_STORE=postgres scripts/with-postgres $(PYTEST) clients --numprocesses 2
 
+SEEDS := 10000
+
+.PHONY: simulate
+simulate: setup ## a Region on virtual time with faults from SEEDS seeds (10000); `make test` runs 200
+	DIRECTLINK_SEEDS=$(SEEDS) cargo test --workspace --test seeds -- --nocapture
+
 FUZZ_SECONDS := 60
 
 .PHONY: fuzz

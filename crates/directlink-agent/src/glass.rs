@@ -19,6 +19,7 @@ mod show;
 use crate::{
     kernel::KernelThread,
     link::Reply,
+    run::mind::Voices as _,
     sessions::Sessions,
     speaker::{LiveSocket, Ribs, SessionRoutes, SessionStatus},
     wanted::Peer,

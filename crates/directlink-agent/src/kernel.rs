@@ -28,6 +28,7 @@ mod siblings;
 mod sysctl;
 mod watch;
 
+pub(crate) use apply::ApplyError;
 pub use clean::{CleanError, clean};
 pub(crate) use glass::{RowsQuestion, RowsSeen, VlanSocket, arp_request, arp_sender};
 pub(crate) use netns::Netns;
@@ -40,7 +41,9 @@ pub(crate) use watch::{LinkEvent, Subscription, Watch};
 
 use crate::{
     config::{KernelConfig, NETNS_DIR},
+    diff::{Change, Subject},
     names::Namespaces,
+    observed::Observed,
 };
 use directlink_bgp::bfd;
 use directlink_dataplane::{Dataplane, OpenError, StandIns};
@@ -52,6 +55,7 @@ use std::{
     path::Path,
     sync::{Arc, mpsc},
     thread,
+    time::Instant,
 };
 use thiserror::Error;
 use tokio::sync::oneshot;
@@ -85,6 +89,25 @@ pub(crate) struct Kernel {
     rows: Option<rows::Written>,
 }
 
+/// What a pass is done with.
+pub(crate) trait Hands {
+    fn observe(&mut self, look: &Look) -> Result<Observed, ObserveError>;
+
+    /// Does what can be done until `deadline`, and at least one change. How many that were,
+    /// and what of them could not be done, by subject.
+    fn apply(
+        &mut self,
+        changes: &[Change],
+        deadline: Instant,
+    ) -> (usize, BTreeMap<Subject, ApplyError>);
+
+    /// What began while programs of another layout still had some of the packets.
+    fn take_late_flows(&mut self);
+
+    /// Tables of another build's layout serve nobody once every program is this one's.
+    fn forget_former_layouts(&self);
+}
+
 type Job = Box<dyn FnOnce(&mut Kernel) + Send>;
 
 /// The way to the thread. It ends when the last of these is dropped.
@@ -103,6 +126,32 @@ impl Drop for End {
     fn drop(&mut self) {
         if let Some(Err(_)) = self.0.take().map(thread::JoinHandle::join) {
             tracing::error!("the kernel thread had died");
+        }
+    }
+}
+
+impl Hands for Kernel {
+    fn observe(&mut self, look: &Look) -> Result<Observed, ObserveError> {
+        Self::observe(self, look)
+    }
+
+    fn apply(
+        &mut self,
+        changes: &[Change],
+        deadline: Instant,
+    ) -> (usize, BTreeMap<Subject, ApplyError>) {
+        Self::apply(self, changes, deadline)
+    }
+
+    fn take_late_flows(&mut self) {
+        if let Err(error) = self.dataplane.take_late_flows() {
+            tracing::warn!(%error, "flows of another layout are lost");
+        }
+    }
+
+    fn forget_former_layouts(&self) {
+        if let Err(error) = self.dataplane.drop_other_layouts() {
+            tracing::warn!(%error, "tables of another layout stay pinned");
         }
     }
 }

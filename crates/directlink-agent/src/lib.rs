@@ -39,6 +39,7 @@ mod schedule;
 mod sessions;
 mod sflow;
 mod siblings;
+pub mod simulated;
 pub mod speaker;
 mod transceiver;
 mod wanted;

@@ -14,9 +14,10 @@
 
 mod answers;
 mod asked;
-mod jobs;
-mod plans;
-mod telling;
+pub(crate) mod jobs;
+pub(crate) mod mind;
+pub(crate) mod plans;
+pub(crate) mod telling;
 
 use crate::{
     AgentConfig,
@@ -35,16 +36,12 @@ use crate::{
     sflow::Collectors,
     siblings::announcements,
     speaker::Monitor,
-    wanted::{Known, Wanted},
 };
-use answers::Answers;
 use directlink_bgp::PrefixLimits;
-use directlink_model::{
-    ids::{InterfaceId, PortName},
-    plan::Scope,
-};
+use directlink_model::ids::{InterfaceId, PortName};
 pub(crate) use jobs::Placed;
 use jobs::{Done, Job};
+use mind::Mind;
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
@@ -53,7 +50,6 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use telling::Told;
 use thiserror::Error;
 use tokio::sync::mpsc;
 
@@ -79,11 +75,11 @@ pub async fn run(config: AgentConfig) -> Result<(), AgentError> {
 }
 
 /// How long changes are collected before rows are written and reports sent.
-const COLLECT: Duration = Duration::from_millis(20);
+pub(crate) const COLLECT: Duration = Duration::from_millis(20);
 /// How long a customer's router has to hear that its interface is deleted.
-const FAREWELL: Duration = Duration::from_millis(50);
+pub(crate) const FAREWELL: Duration = Duration::from_millis(50);
 /// Between tries at what failed.
-const RETRY: Duration = Duration::from_secs(5);
+pub(crate) const RETRY: Duration = Duration::from_secs(5);
 const ANNOUNCE_PERIOD: Duration = Duration::from_secs(1);
 /// Looks that are over and not answered.
 const LOOKS: usize = 64;
@@ -94,10 +90,7 @@ const AUDIT_PERIOD: [Duration; 2] = [Duration::from_secs(60), Duration::from_sec
 
 struct Agent {
     ledger: Ledger,
-    scopes: BTreeMap<Scope, Known>,
-    /// Of the scopes as they were at the last pass.
-    wanted: Arc<Wanted>,
-    answers: Answers,
+    mind: Mind,
     kernel: KernelThread,
     watch: Watch,
     namespaces: Namespaces,
@@ -112,16 +105,13 @@ struct Agent {
     look_everywhere: bool,
     /// The next facts tell the data plane what neighbours the kernel knows.
     teach: bool,
-    seen: Memory,
-    /// What the server was last told of each interface.
-    told: Told,
     glass: Glass,
     looks: mpsc::Receiver<Looked>,
 }
 
 /// What was last seen, as far as reports need it.
 #[derive(Debug, Default)]
-struct Memory {
+pub(crate) struct Memory {
     outcome: Outcome,
     has_passed: bool,
     lights: BTreeMap<PortName, bool>,
@@ -140,7 +130,7 @@ impl Agent {
     async fn start(config: AgentConfig) -> Result<Self, AgentError> {
         kernel::raise_open_files();
         let ledger = Ledger::open(&config.state_dir)?;
-        let plans::Read { scopes, unreadable } = plans::read(&ledger)?;
+        let mut mind = Mind::new(plans::read(&ledger)?);
         let kernel = KernelThread::start(config.kernel.clone()).await?;
         let listen = |source| AgentError::Io { doing: "listen to the router's links", source };
         let pace = config.bfd;
@@ -165,21 +155,15 @@ impl Agent {
         schedule.after(Chore::Audit, now, AUDIT_PERIOD[0]);
         schedule.after(Chore::Report, now, REPORT_PERIOD[0]);
         let (looked, looks) = mpsc::channel(LOOKS);
-        let mut answers = Answers::new(unreadable);
-        // The agent before this one may have died before it answered.
-        for (scope, generation) in jobs::generations(&scopes) {
-            answers.owe(scope, generation);
-        }
+        mind.see_lights(lights);
         Ok(Self {
             ledger,
-            answers,
-            wanted: Arc::default(),
             kernel,
             watch,
             namespaces,
             uplink: config.kernel.uplink.clone(),
-            link: Link::start(config, plans::held(&scopes)),
-            scopes,
+            link: Link::start(config, mind.held()),
+            mind,
             sessions,
             _stations: stations,
             collectors,
@@ -188,8 +172,6 @@ impl Agent {
             job_began: now,
             look_everywhere: true,
             teach: false,
-            seen: Memory { lights, ..Memory::default() },
-            told: Told::default(),
             glass: Glass::new(looked),
             looks,
         })
@@ -265,17 +247,15 @@ impl Agent {
                 self.passed(*passed);
             }
             Done::Rows { vias } => {
-                self.seen.vias = vias;
+                self.mind.see_vias(vias);
                 self.report_soon();
             }
             Done::Facts(facts) => {
                 self.again(Chore::Facts, FACTS_PERIOD, self.job_began);
-                let has_evidence = self.seen.evidence.take(&facts, clock::now());
-                let is_news = has_evidence || self.seen.facts.neighbours != facts.neighbours;
-                self.seen.facts = facts;
-                let vtep = self.seen.outcome.observed.uplink.and_then(|uplink| uplink.vtep);
-                let seen = (&*self.wanted, &self.seen.facts);
-                self.collectors.tell(vtep, seen, &self.seen.lights);
+                let is_news = self.mind.see_facts(facts, clock::now());
+                let vtep = self.mind.seen.outcome.observed.uplink.and_then(|uplink| uplink.vtep);
+                let seen = (&*self.mind.wanted, &self.mind.seen.facts);
+                self.collectors.tell(vtep, seen, &self.mind.seen.lights);
                 if is_news {
                     self.report_soon();
                 }
@@ -304,7 +284,7 @@ impl Agent {
     }
 
     fn link_event(&mut self, event: LinkEvent) {
-        let observed = &self.seen.outcome.observed;
+        let observed = &self.mind.seen.outcome.observed;
         match event {
             LinkEvent::Changed { name, ifindex } if name == self.uplink => {
                 if observed.uplink.map(|uplink| uplink.ifindex) != Some(ifindex) {
@@ -323,7 +303,7 @@ impl Agent {
                 }
             }
             LinkEvent::Light { port, light } => {
-                if self.seen.lights.insert(port.clone(), light) != Some(light) {
+                if self.mind.see_light(&port, light) {
                     tracing::info!(%port, light, "light");
                     self.schedule.at(Chore::Rows, clock::instant());
                     // After the rows: it takes its time to write.
@@ -332,8 +312,8 @@ impl Agent {
             }
             LinkEvent::Router { vtep, lives } => {
                 let is_news = match lives {
-                    true => self.seen.dead.remove(&vtep),
-                    false => self.seen.dead.insert(vtep),
+                    true => self.mind.seen.dead.remove(&vtep),
+                    false => self.mind.seen.dead.insert(vtep),
                 };
                 if is_news {
                     tracing::info!(%vtep, lives, "another router");
@@ -351,17 +331,17 @@ impl Agent {
 
     /// Calls the hosts of dead routers here, again and again: one may come, or not have heard.
     fn announce(&mut self) {
-        let dead = &self.seen.dead;
-        let own = self.seen.outcome.observed.uplink.and_then(|uplink| uplink.vtep);
+        let dead = &self.mind.seen.dead;
+        let own = self.mind.seen.outcome.observed.uplink.and_then(|uplink| uplink.vtep);
         if let Some(own) = own.filter(|_| !dead.is_empty()) {
-            self.watch.announce(own, announcements(&self.wanted, own, dead));
+            self.watch.announce(own, announcements(&self.mind.wanted, own, dead));
             self.schedule.after(Chore::Announce, clock::instant(), ANNOUNCE_PERIOD);
         }
     }
 
     /// The port of that name, if a plan is about it. All other links are somebody else's.
     fn port(&self, name: &str) -> Option<PortName> {
-        name.parse().ok().filter(|port| self.wanted.ports.contains_key(port))
+        name.parse().ok().filter(|port| self.mind.wanted.ports.contains_key(port))
     }
 
     /// A link is another than it was.
@@ -374,8 +354,7 @@ impl Agent {
         match said {
             FromServer::Attached(stream) => {
                 self.link.use_stream(stream);
-                self.answers.repeat();
-                self.told.clear();
+                self.mind.attached();
                 self.report().await;
             }
             FromServer::Plan(plan) => self.take_plan(plan).await,
@@ -383,6 +362,12 @@ impl Agent {
             FromServer::Lost => {}
         }
         self.answer();
+    }
+
+    fn answer(&mut self) {
+        for message in self.mind.take_answers() {
+            self.link.say(message);
+        }
     }
 
     fn report_soon(&mut self) {

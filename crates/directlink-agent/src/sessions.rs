@@ -2,6 +2,7 @@
 
 use crate::{
     observed::Observed,
+    run::mind::Voices,
     speaker::{
         LiveSocket, Monitor, Netns, Ribs, SessionConfig, SessionRoutes, SessionStatus, Speaker,
         Touched,
@@ -92,7 +93,7 @@ struct Restart {
 }
 
 /// The customers keep our routes for 120 s; whoever has not come back a while later will not.
-const SETTLE: Duration = Duration::from_secs(180);
+pub(crate) const SETTLE: Duration = Duration::from_secs(180);
 
 impl Session {
     /// When it was established, if it is.
@@ -179,15 +180,6 @@ impl Sessions {
         }
     }
 
-    pub(crate) const fn heard(&self) -> &Heard {
-        &self.heard
-    }
-
-    /// False while rows from before the restart are all that is known of its customer.
-    pub(crate) fn is_settled(&self, id: BgpPeerId) -> bool {
-        !self.restart.unsettled.contains(&id)
-    }
-
     /// When what was kept over the restart is given up.
     pub(crate) fn settles_at(&self) -> Option<Instant> {
         self.restart.until.filter(|_| !self.restart.unsettled.is_empty())
@@ -195,11 +187,6 @@ impl Sessions {
 
     pub(crate) fn give_up_unsettled(&mut self) {
         self.restart.unsettled.clear();
-    }
-
-    /// Whether another way is to be taken, also another router's.
-    pub(crate) fn is_drained(&self, id: BgpPeerId) -> bool {
-        self.told.get(&id).is_some_and(|told| told.plan.drain.is_some())
     }
 
     /// Waits for news. Cancelling it misses nothing.
@@ -261,11 +248,6 @@ impl Sessions {
         std::mem::take(&mut self.touched)
     }
 
-    /// Whether its routes are as they were last told.
-    pub(crate) fn is_told(&self, id: BgpPeerId) -> bool {
-        !self.untold.contains(&id)
-    }
-
     /// What it has learned, for whoever waits elsewhere. It counts as told to nobody.
     pub(crate) fn ask_routes(&self, id: BgpPeerId) -> Option<oneshot::Receiver<SessionRoutes>> {
         self.speaker.ask_routes(id)
@@ -320,5 +302,23 @@ impl Sessions {
             shutdown: peer.shutdown.clone(),
             drain: plan.drain,
         })
+    }
+}
+
+impl Voices for Sessions {
+    fn heard(&self) -> &Heard {
+        &self.heard
+    }
+
+    fn is_settled(&self, id: BgpPeerId) -> bool {
+        !self.restart.unsettled.contains(&id)
+    }
+
+    fn is_drained(&self, id: BgpPeerId) -> bool {
+        self.told.get(&id).is_some_and(|told| told.plan.drain.is_some())
+    }
+
+    fn is_told(&self, id: BgpPeerId) -> bool {
+        !self.untold.contains(&id)
     }
 }

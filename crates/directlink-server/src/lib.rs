@@ -19,6 +19,7 @@ pub mod app;
 mod audit;
 pub mod auth;
 pub mod ca;
+pub mod chance;
 pub mod clock;
 mod cockpit;
 pub mod config;

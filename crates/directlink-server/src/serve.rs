@@ -172,6 +172,7 @@ async fn open(
         region: config.region.clone(),
         rules: config.rules,
         clock,
+        chance: crate::chance::Chance::of_machine(),
         store,
         authority: Authority::open(&config.state_dir.join("ca"))?,
         links,

@@ -26,6 +26,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("server", &["net", "model", "channel"]),
     ("agent", &["net", "model", "channel", "bgp", "dataplane"]),
     ("lab", &["net", "model", "server", "agent", "dataplane"]),
+    ("sim", &["net", "model", "channel", "server", "agent"]),
 ];
 
 /// What a pure crate must not say: clocks, sockets, files, runtimes.

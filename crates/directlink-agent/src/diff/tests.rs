@@ -4,112 +4,13 @@ use super::*;
 use crate::{
     names,
     observed::{Inside, Interface as Seen, Link, Port, Tables, Uplink as SeenUplink},
+    simulated::kernel::do_change,
     wanted::{Certainty, Interface, Net, Nic, Peer},
 };
 use directlink_dataplane::{Protocol, Rule};
 use directlink_model::ids::BgpPeerId;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
-
-/// Does a change as the kernel would.
-fn apply(kernel: &mut Observed, change: &Change, next_ifindex: &mut u32) {
-    let tables = &mut kernel.tables;
-    let seen =
-        |kernel: &mut Observed, id| -> Seen { kernel.interfaces.entry(id).or_default().clone() };
-    match change.clone() {
-        Change::AttachUplink(row) => {
-            tables.uplink = Some(row);
-            kernel.uplink.as_mut().unwrap().attached = true;
-        }
-        Change::AttachPort { port, .. } => kernel.ports.get_mut(&port).unwrap().attached = true,
-        Change::Detach(ifindex) => drop(kernel.lost_attachments.remove(&ifindex)),
-        Change::PutRate { ifindex, rate, .. } => drop(tables.rates.insert(ifindex, rate)),
-        Change::RemoveRate(ifindex) => drop(tables.rates.remove(&ifindex)),
-        Change::KeepNextHop(hop) => drop(kernel.kept_next_hops.insert(hop)),
-        Change::ReleaseNextHop(hop) => drop(kernel.kept_next_hops.remove(&hop)),
-        Change::MakeNamespace(id) => {
-            kernel.interfaces.entry(id).or_default().has_namespace = true;
-        }
-        Change::MakeLink { id, port, vlan, mac, mtu } => {
-            let it = kernel.interfaces.entry(id).or_default();
-            assert!(it.has_namespace && it.link.is_none(), "{id}: a veth of that name exists");
-            *next_ifindex += 1;
-            let mtu = mtu.as_u16().into();
-            it.link = Some(Link {
-                ifindex: *next_ifindex,
-                port: Some(port),
-                mtu,
-                is_up: false,
-                attached: false,
-            });
-            it.inside = Some(Inside {
-                vlan,
-                mac,
-                mtu,
-                is_up: false,
-                addresses: BTreeSet::new(),
-                kept: BTreeSet::new(),
-                // As of the namespace, which was tuned before.
-                is_tuned: true,
-            });
-        }
-        Change::PutRow { id, mut row } => {
-            row.slow_ifindex = seen(kernel, id).link.expect("the veth is there").ifindex;
-            let tables = &mut kernel.tables;
-            let key = |r: &directlink_dataplane::Interface| (r.port_ifindex, r.vlan);
-            tables.interfaces.retain(|_, other| key(other) != key(&row));
-            tables.interfaces.insert(row.number, row);
-        }
-        Change::RemoveRow { number, .. } => drop(tables.interfaces.remove(&number)),
-        Change::RemoveNamespace(id) => drop(kernel.interfaces.remove(&id)),
-        Change::RemoveLink(id) => {
-            let it = kernel.interfaces.entry(id).or_default();
-            (it.link, it.inside) = (None, None);
-            if !it.has_namespace {
-                kernel.interfaces.remove(&id);
-            }
-        }
-        Change::PutNet(vni) => drop(tables.nets.insert(vni)),
-        Change::RemoveNet(vni) => drop(tables.nets.remove(&vni)),
-        Change::PutSubnet(s) => drop(tables.subnets.insert((s.vni, s.range), s.gateway)),
-        Change::RemoveSubnet { vni, range } => drop(tables.subnets.remove(&(vni, range))),
-        Change::PutRuleSet { number, rules, .. } => drop(tables.rule_sets.insert(number, rules)),
-        Change::RemoveRuleSet(number) => drop(tables.rule_sets.remove(&number)),
-        Change::PutNic { vni, address, row } => {
-            let known = row.rule_set.is_none_or(|set| tables.rule_sets.contains_key(&set));
-            assert!(known, "a NIC names a set that is there");
-            tables.nics.insert((vni, address), row);
-        }
-        Change::RemoveNic { vni, address } => drop(tables.nics.remove(&(vni, address))),
-        Change::PutRouter { vni, vtep } => drop(tables.routers.insert((vni, vtep))),
-        Change::RemoveRouter { vni, vtep } => drop(tables.routers.remove(&(vni, vtep))),
-        inside => apply_inside(kernel, &inside),
-    }
-}
-
-fn apply_inside(kernel: &mut Observed, change: &Change) {
-    let Subject::Interface(id) = change.subject() else { unreachable!("{change:?}") };
-    let it = kernel.interfaces.get_mut(&id).expect("made before");
-    if let Change::Tune(_) = change {
-        it.inside.iter_mut().for_each(|inside| inside.is_tuned = true);
-        return;
-    }
-    let (link, inside) = (it.link.as_mut().unwrap(), it.inside.as_mut().unwrap());
-    match change.clone() {
-        Change::Relabel { port, .. } => link.port = Some(port),
-        Change::Resize { mtu, .. } => {
-            link.mtu = mtu.as_u16().into();
-            inside.mtu = link.mtu;
-        }
-        Change::Raise { .. } => (link.is_up, inside.is_up) = (true, true),
-        Change::AddAddress { address, .. } => drop(inside.addresses.insert(address)),
-        Change::RemoveAddress { address, .. } => drop(inside.addresses.remove(&address)),
-        Change::KeepNeighbour { address, .. } => drop(inside.kept.insert(address)),
-        Change::ReleaseNeighbour { address, .. } => drop(inside.kept.remove(&address)),
-        Change::AttachSlow(_) => link.attached = true,
-        other => unreachable!("{other:?}"),
-    }
-}
 
 /// Rounds until nothing is to be done; more than 3 is a failure.
 fn settle(wanted: &Wanted, kernel: &mut Observed) -> usize {
@@ -120,7 +21,7 @@ fn settle(wanted: &Wanted, kernel: &mut Observed) -> usize {
             return round;
         }
         for change in &difference.changes {
-            apply(kernel, change, &mut next_ifindex);
+            do_change(kernel, change, &mut next_ifindex).unwrap();
         }
     }
     panic!("still to do after 3 rounds: {:#?}", diff(wanted, kernel).changes);

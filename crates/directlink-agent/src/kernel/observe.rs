@@ -193,7 +193,7 @@ impl Kernel {
 
 impl Look {
     /// What was seen before of an interface that need not be looked into.
-    fn known(&self, id: InterfaceId, now: &Interface) -> Option<Inside> {
+    pub(crate) fn known(&self, id: InterfaceId, now: &Interface) -> Option<Inside> {
         let Insides::Only { ids, before } = &self.insides else { return None };
         let before = before.get(&id).filter(|_| !ids.contains(&id))?;
         let ifindex = |it: &Interface| it.link.as_ref().map(|link| link.ifindex);

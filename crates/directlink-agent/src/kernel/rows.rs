@@ -126,20 +126,6 @@ impl Kernel {
         self.rows = None;
     }
 
-    /// What began while programs of another layout still had some of the packets.
-    pub(crate) fn take_late_flows(&mut self) {
-        if let Err(error) = self.dataplane.take_late_flows() {
-            tracing::warn!(%error, "flows of another layout are lost");
-        }
-    }
-
-    /// Tables of another build's layout serve nobody once every program is this one's.
-    pub(crate) fn forget_former_layouts(&self) {
-        if let Err(error) = self.dataplane.drop_other_layouts() {
-            tracing::warn!(%error, "tables of another layout stay pinned");
-        }
-    }
-
     /// Brings the tables to what is wanted: all of them if there is any doubt of what is there,
     /// otherwise what was touched, and Nets whose ways are others than before.
     pub(crate) fn sync_rows(&mut self, wish: &RowWish) -> Result<(), TableError> {

@@ -163,7 +163,7 @@ async fn difference(kernel: &KernelThread, wanted: &Wanted) -> Difference {
     diff(&seen.1, &seen.0.unwrap())
 }
 
-fn in_a_minute() -> std::time::Instant {
+fn in_a_minute() -> Instant {
     crate::clock::instant() + std::time::Duration::from_secs(60)
 }
 
@@ -214,11 +214,7 @@ async fn a_later_process_finds_everything_right_but_for_its_programs() {
     assert!(
         matches!(
             changes.as_slice(),
-            [
-                crate::diff::Change::AttachSlow(_),
-                crate::diff::Change::AttachUplink(_),
-                crate::diff::Change::AttachPort { .. }
-            ]
+            [Change::AttachSlow(_), Change::AttachUplink(_), Change::AttachPort { .. }]
         ),
         "{changes:?}"
     );

@@ -1,7 +1,7 @@
 //! What the server is owed about each plan: Ack once it is in the kernel, Nack with the reason
 //! where it is not.
 
-use super::Agent;
+use super::mind::Mind;
 use crate::{
     diff::Subject,
     report::Outcome,
@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 /// Owed, and given already in case it is asked again.
 #[derive(Debug, Default)]
-pub(super) struct Answers {
+pub(crate) struct Answers {
     /// Scopes whose document on the disk cannot be read. Told at each new stream, until
     /// the server has sent it.
     unreadable: BTreeMap<Scope, String>,
@@ -41,8 +41,13 @@ impl Answers {
     }
 
     /// A plan was not taken.
-    pub(super) fn refuse(&mut self, scope: String, generation: u64, reason: String) {
+    pub(crate) fn refuse(&mut self, scope: String, generation: u64, reason: String) {
         self.ready.push(Message::Nack(Nack { scope, generation, reason }));
+    }
+
+    /// What is to be said now.
+    pub(crate) fn take_ready(&mut self) -> Vec<Message> {
+        std::mem::take(&mut self.ready)
     }
 
     /// A new stream: what went into an old one may never have arrived.
@@ -90,20 +95,12 @@ impl Answers {
     }
 }
 
-impl Agent {
+impl Mind {
     /// After a pass that did all that it could.
     pub(super) fn judge(&mut self, generations: &BTreeMap<Scope, u64>) {
-        let (wanted, outcome) = (&self.wanted, &self.seen.outcome);
-        let scopes = &self.scopes;
-        self.answers
-            .judge(generations, |scope| failures(scope, scopes.get(scope), wanted, outcome));
-        self.answer();
-    }
-
-    pub(super) fn answer(&mut self) {
-        for message in self.answers.ready.drain(..) {
-            self.link.say(message);
-        }
+        let (wanted, outcome, scopes) = (&self.wanted, &self.seen.outcome, &self.scopes);
+        let judge = |scope: &Scope| failures(scope, scopes.get(scope), wanted, outcome);
+        self.answers.judge(generations, judge);
     }
 }
 

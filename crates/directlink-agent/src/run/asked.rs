@@ -1,10 +1,9 @@
 //! What the server asks about an interface: what is known of it here, and who answers.
 
-use super::{Agent, jobs::interface_plans};
+use super::{Agent, jobs::interface_plans, mind::Voices as _};
 use crate::{
     clock,
     glass::{self, Known, Subject},
-    report::interface_report,
     schedule::Chore,
 };
 use directlink_channel::Question;
@@ -39,26 +38,17 @@ impl Agent {
         let news = self.sessions.listen();
         self.sessions_said(news);
         let glass::Looked { number, id, fresh, reply } = looked;
-        let learned = BTreeMap::new();
-        let seen = self.seen(&learned);
-        let port = self.wanted.interfaces.get(&id).map(|it| it.port.clone());
-        let evidence = port.map(|port| {
-            let ifindex = self.seen.outcome.observed.ports.get(&port).map(|port| port.ifindex);
-            self.seen.evidence.of_port(&port, ifindex, clock::now())
-        });
-        let answer = Answer::Looked(Box::new(Looked {
-            report: interface_report(id, &seen),
-            port: evidence.unwrap_or_default(),
-            fresh,
-        }));
+        let (report, port) = self.mind.interface_now(id, self.sessions.heard(), clock::now());
+        let answer = Answer::Looked(Box::new(Looked { report, port, fresh }));
         reply.say(glass::message(number, Ok((answer, Vec::new()))));
     }
 
     /// `None`: it is not in the kernel's tables, or no plan wants it.
     fn subject(&self, id: InterfaceId, proves: bool) -> Option<Subject> {
-        let wanted = self.wanted.interfaces.get(&id)?;
-        let plan = interface_plans(&self.scopes).find(|(it, _)| *it == id).map(|(_, plan)| plan)?;
-        let placed = self.placed();
+        let wanted = self.mind.wanted.interfaces.get(&id)?;
+        let plan =
+            interface_plans(&self.mind.scopes).find(|(it, _)| *it == id).map(|(_, plan)| plan)?;
+        let placed = self.mind.placed();
         let here = || placed.iter().filter(|peer| peer.interface == id);
         let number = here().next()?.interface_number;
         let known = |peer: &crate::wanted::Peer| {
@@ -83,10 +73,10 @@ impl Agent {
     /// Whom rows of that Net can name.
     fn ways_in(&self, vni: Option<directlink_net::Vni>) -> BTreeMap<InterfaceNumber, String> {
         let is_there = |id: &InterfaceId| {
-            let wanted = self.wanted.interfaces.get(id);
+            let wanted = self.mind.wanted.interfaces.get(id);
             vni.is_some() && wanted.is_some_and(|it| it.vni == vni)
         };
-        let placed = self.placed();
+        let placed = self.mind.placed();
         let its = placed.iter().filter(|peer| is_there(&peer.interface));
         its.map(|it| (it.cell.way, format!("{} on {}", it.cell.customer, it.interface))).collect()
     }

@@ -1,6 +1,6 @@
 //! Documents, from the ledger at start and from the server later.
 
-use super::{Agent, COLLECT, jobs::generations};
+use super::{Agent, COLLECT, jobs::generations, mind::Weighed};
 use crate::{
     clock,
     ledger::{Found, Held, Ledger, LedgerError},
@@ -14,13 +14,13 @@ use std::collections::BTreeMap;
 
 /// What the disk has.
 #[derive(Debug, Default)]
-pub(super) struct Read {
-    pub(super) scopes: BTreeMap<Scope, Known>,
+pub(crate) struct Read {
+    pub(crate) scopes: BTreeMap<Scope, Known>,
     /// Those whose document cannot be read, and why.
-    pub(super) unreadable: BTreeMap<Scope, String>,
+    pub(crate) unreadable: BTreeMap<Scope, String>,
 }
 
-pub(super) fn read(ledger: &Ledger) -> Result<Read, LedgerError> {
+pub(crate) fn read(ledger: &Ledger) -> Result<Read, LedgerError> {
     let mut read = Read::default();
     for (scope, found) in ledger.read()? {
         let known = match found {
@@ -48,35 +48,24 @@ pub(super) fn held(scopes: &BTreeMap<Scope, Known>) -> HeldScopes {
 impl Agent {
     /// A plan from the server: on the disk first, in the kernel after.
     pub(super) async fn take_plan(&mut self, plan: Plan) {
-        let Plan { scope: name, generation, document } = plan;
-        let scope = match name.parse::<Scope>() {
-            Ok(scope) => scope,
-            Err(error) => return self.answers.refuse(name, generation, error.to_string()),
+        let now = clock::instant();
+        let scope = match self.mind.weigh(&plan) {
+            Weighed::Refused => return,
+            Weighed::Held => return self.schedule.at(Chore::Pass, now),
+            Weighed::New(scope) => scope,
         };
-        match self.scopes.get(&scope) {
-            Some(Known::Current { generation: held, .. }) if *held > generation => {
-                let why = format!("older than generation {held}, which this router holds");
-                return self.answers.refuse(name, generation, why);
-            }
-            Some(Known::Current { generation: held, .. }) if *held == generation => {
-                self.answers.owe(scope, generation);
-                self.schedule.at(Chore::Pass, clock::instant());
-                return;
-            }
-            _ => {}
-        }
+        let Plan { scope: name, generation, document } = plan;
         match self.keep(&scope, generation, document).await {
-            Ok(Held { generation, document }) => {
+            Ok(held) => {
                 tracing::info!(%scope, generation, "a new plan");
-                self.scopes.insert(scope.clone(), Known::Current { generation, document });
-                self.link.holds(held(&self.scopes));
-                self.answers.owe(scope, generation);
+                self.mind.take(scope, held);
+                self.link.holds(self.mind.held());
                 // Several come together when a stream begins.
                 self.schedule.after(Chore::Pass, clock::instant(), COLLECT / 4);
             }
             Err(error) => {
                 tracing::error!(%scope, generation, %error, "a plan is not taken");
-                self.answers.refuse(name, generation, error.to_string());
+                self.mind.refuse(name, generation, error.to_string());
             }
         }
     }

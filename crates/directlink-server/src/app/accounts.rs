@@ -83,7 +83,7 @@ impl App {
     /// An account with its first access key.
     pub async fn add_account(&self, c: AddAccount) -> Result<NewAccount, Refusal> {
         let now = self.now();
-        let id = AccountId::from_number(rand::random_range(100_000_000_000..1_000_000_000_000));
+        let id = AccountId::from_number(self.chance().within(100_000_000_000..1_000_000_000_000));
         let email = c.email.unwrap_or_else(|| format!("{id}@{}.test", self.region().name));
         check_name("email", &email)?;
         let password = c.password.unwrap_or_else(|| text(20, ALPHANUMERIC).into());

@@ -40,7 +40,7 @@ impl App {
                 }
             };
             let proposal = PeerProposal { asn: c.asn, key: c.key.clone(), addresses };
-            let id = BgpPeerId::from_bits(rand::random());
+            let id = BgpPeerId::from_bits(self.draw());
             let peer = interface.add_peer(id, proposal, self.region().asn, &taken, ctx.now)?;
             bgp_peers::insert(tx, c.interface, &peer).await?;
             mark(tx, &connection).await?;

@@ -78,7 +78,8 @@ impl App {
                 self.check_capacity(tx, (&room.location, c.bandwidth), 1).await?;
             }
             let what = (room.location, c.bandwidth);
-            let mut connection = ordered((account, ctx.now), c.name.clone(), what);
+            let owner = (account, ctx.now);
+            let mut connection = ordered(self.draw(), owner, c.name.clone(), what);
             if let Some(lag) = c.lag {
                 own_lag(tx, ctx, lag).await?.join(&mut connection)?;
             }
@@ -205,12 +206,13 @@ impl App {
 
 /// An order that nobody has looked at yet.
 pub(super) fn ordered(
+    bits: u32,
     (account, now): (AccountId, Timestamp),
     name: String,
     (location, bandwidth): (LocationCode, Bandwidth),
 ) -> Connection {
     Connection {
-        id: ConnectionId::from_bits(rand::random()),
+        id: ConnectionId::from_bits(bits),
         account,
         name,
         location,

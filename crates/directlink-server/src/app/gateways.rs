@@ -18,7 +18,7 @@ impl App {
             let count = gateways::count_live(tx, account).await?;
             self.check_quota(tx, account, Quota::Gateways, count + 1).await?;
             let gateway = Gateway {
-                id: GatewayId::from_bits(rand::random()),
+                id: GatewayId::from_bits(self.draw()),
                 account,
                 net: None,
                 created_at: ctx.now,

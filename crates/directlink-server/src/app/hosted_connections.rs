@@ -33,7 +33,7 @@ impl App {
             let hosted = hosted_on(tx, parent.id, ctx.now).await?;
             let holder = vlan_holder(tx, parent.id, c.vlan, ctx.now).await?;
             let allocation = Allocation {
-                id: ConnectionId::from_bits(rand::random()),
+                id: ConnectionId::from_bits(self.draw()),
                 account: c.owner,
                 name: c.name.clone(),
                 vlan: c.vlan,

@@ -79,7 +79,7 @@ impl App {
                 mtu: c.mtu,
                 gateway: place.gateway.map(|g| g.id),
             };
-            let id = InterfaceId::from_bits(rand::random());
+            let id = InterfaceId::from_bits(self.draw());
             let interface = Interface::propose(id, proposal, region, &[], ctx.now)?;
             interfaces::insert(tx, &interface).await?;
             tag_sets::insert(tx, ctx.caller.account, id.into(), &c.tags).await?;

@@ -40,7 +40,7 @@ impl App {
             let location = sites::location(tx, &c.location).await?;
             let location = location.ok_or_else(|| Fault::NoSuchLocation(c.location.clone()))?;
             let lag = Lag {
-                id: LagId::from_bits(rand::random()),
+                id: LagId::from_bits(self.draw()),
                 account,
                 name: c.name.clone(),
                 location: location.code,
@@ -83,7 +83,8 @@ impl App {
         for n in 1..=missing {
             let name = format!("Requested Connection {n} for Lag {}", bundle.lag.id);
             let Lag { location, bandwidth, .. } = bundle.lag.clone();
-            let mut connection = members::ordered((account, ctx.now), name, (location, bandwidth));
+            let (owner, what) = ((account, ctx.now), (location, bandwidth));
+            let mut connection = members::ordered(self.draw(), owner, name, what);
             bundle.join(&mut connection)?;
             connections::insert(tx, &connection).await?;
             tag_sets::insert(tx, account, connection.id.into(), &c.member_tags).await?;

@@ -46,7 +46,7 @@ impl App {
         let now = self.now();
         let view = write_tx!(self, dry_run, |tx| {
             check_target(tx, &wish.target).await?;
-            let id = MaintenanceId::from_bits(rand::random());
+            let id = MaintenanceId::from_bits(self.draw());
             let mut it = Maintenance::plan(id, wish.clone(), now)?;
             it.step(now);
             let shades = shades_of(tx, &it.target, now).await?;

@@ -77,6 +77,7 @@ pub use what_if::Hypothesis;
 
 use crate::{
     ca::Authority,
+    chance::Chance,
     clock::Clock,
     config::{Links, Rules},
     reconcile::Agents,
@@ -84,6 +85,7 @@ use crate::{
 };
 use directlink_model::{Fault, account::Caller, location::Region};
 use jiff::Timestamp;
+use rand::distr::{Distribution, StandardUniform};
 use secrecy::{ExposeSecret, SecretString};
 use std::{ops::ControlFlow, sync::Arc};
 use subtle::ConstantTimeEq;
@@ -100,6 +102,8 @@ pub struct Parts {
     pub region: Region,
     pub rules: Rules,
     pub clock: Clock,
+    /// Where ids come from.
+    pub chance: Chance,
     pub store: Store,
     pub authority: Authority,
     /// Where customers reach us, for links in letters.
@@ -174,6 +178,17 @@ impl App {
     pub fn is_operator_token(&self, token: &str) -> bool {
         let right = self.0.operator_token.expose_secret();
         right.as_bytes().ct_eq(token.as_bytes()).into()
+    }
+
+    fn chance(&self) -> &Chance {
+        &self.0.chance
+    }
+
+    fn draw<T>(&self) -> T
+    where
+        StandardUniform: Distribution<T>,
+    {
+        self.0.chance.draw()
     }
 
     pub(crate) fn parts(&self) -> &Parts {

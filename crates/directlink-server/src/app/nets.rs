@@ -1,8 +1,9 @@
 //! Nets and their Subnets.
 
 use super::{App, Context, Refusal, chosen, write_tx};
-use crate::store::{
-    Tx, gateways, journal, nets, nics, plans, route_tables, security_groups, sites, tags,
+use crate::{
+    chance::Chance,
+    store::{Tx, gateways, journal, nets, nics, plans, route_tables, security_groups, sites, tags},
 };
 use directlink_model::{
     Fault,
@@ -31,15 +32,15 @@ impl App {
         write_tx!(self, ctx.dry_run, |tx| {
             self.check_one_more(tx, ctx.caller.account, Quota::Nets).await?;
             let net = Net {
-                id: NetId::from_bits(rand::random()),
+                id: NetId::from_bits(self.draw()),
                 account: ctx.caller.account,
                 range,
-                vni: random_vni(),
+                vni: random_vni(self.chance()),
                 created_at: ctx.now,
             };
             nets::insert(tx, &net).await?;
-            route_tables::insert(tx, &main_route_table(&net), ctx.now).await?;
-            security_groups::insert(tx, &default_group(&net)).await?;
+            route_tables::insert(tx, &main_route_table(&net, self.chance()), ctx.now).await?;
+            security_groups::insert(tx, &default_group(&net, self.chance())).await?;
             record(tx, ctx, net.id, "Net created").await?;
             Ok(net)
         })
@@ -98,7 +99,7 @@ impl App {
             let sisters = nets::subnets_of_net(tx, net.id).await?;
             Subnet::check_range(range, &net, &sisters)?;
             let subnet = Subnet {
-                id: SubnetId::from_bits(rand::random()),
+                id: SubnetId::from_bits(self.draw()),
                 account: ctx.caller.account,
                 net: net.id,
                 range,
@@ -181,19 +182,19 @@ fn subnet_view(subnet: Subnet, taken: usize) -> SubnetView {
 
 /// Random, so that a number is not given again soon after its Net is gone; the database refuses a
 /// second Net with the same one, and the command is tried again.
-fn random_vni() -> Vni {
-    let number = rand::random_range(FIRST_VNI..=0x00ff_ffff);
+fn random_vni(chance: &Chance) -> Vni {
+    let number = chance.within(FIRST_VNI..=0x00ff_ffff);
     Vni::try_from(number).unwrap_or_else(|_| unreachable!("24 bits, not zero"))
 }
 
-fn main_route_table(net: &Net) -> RouteTable {
+fn main_route_table(net: &Net, chance: &Chance) -> RouteTable {
     RouteTable {
-        id: RouteTableId::from_bits(rand::random()),
+        id: RouteTableId::from_bits(chance.draw()),
         account: net.account,
         net: net.id,
         propagating: vec![],
         links: vec![RouteTableLink {
-            id: RouteTableLinkId::from_bits(rand::random()),
+            id: RouteTableLinkId::from_bits(chance.draw()),
             subnet: None,
         }],
         statics: vec![],
@@ -201,15 +202,15 @@ fn main_route_table(net: &Net) -> RouteTable {
 }
 
 /// The group of NICs that name none: nothing comes in from outside, everything goes out.
-fn default_group(net: &Net) -> SecurityGroup {
+fn default_group(net: &Net, chance: &Chance) -> SecurityGroup {
     SecurityGroup {
-        id: SecurityGroupId::from_bits(rand::random()),
+        id: SecurityGroupId::from_bits(chance.draw()),
         account: net.account,
         net: net.id,
         name: super::security_groups::DEFAULT_NAME.into(),
         description: "default security group of the Net".into(),
         rules: vec![SecurityGroupRule {
-            id: SecurityGroupRuleId::from_bits(rand::random()),
+            id: SecurityGroupRuleId::from_bits(chance.draw()),
             flow: Flow::Outbound,
             admission: SecurityGroup::default_outbound(),
         }],

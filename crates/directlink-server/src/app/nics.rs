@@ -26,12 +26,12 @@ impl App {
             self.check_one_more(tx, ctx.caller.account, Quota::Nics).await?;
             let taken = nics::addresses(tx, subnet.id).await?;
             let nic = Nic {
-                id: NicId::from_bits(rand::random()),
+                id: NicId::from_bits(self.draw()),
                 account: ctx.caller.account,
                 subnet: subnet.id,
                 net: subnet.net,
                 address: subnet.address_for(c.address, &taken)?,
-                mac: random_mac(),
+                mac: mac_of(self.draw()),
                 description: c.description.clone(),
                 security_groups,
                 vtep: None,
@@ -120,8 +120,7 @@ async fn groups(
 
 /// Locally administered, of one station (IEEE 802). The database refuses one that is taken, and
 /// the command is tried again.
-fn random_mac() -> Mac {
-    let [_, a, b, c, d, e, ..] = rand::random::<[u8; 8]>();
+fn mac_of([a, b, c, d, e]: [u8; 5]) -> Mac {
     Mac([0x06, a, b, c, d, e])
 }
 

@@ -66,7 +66,7 @@ impl App {
             let net = own_net(tx, ctx, net).await?.id;
             self.check_one_more(tx, ctx.caller.account, Quota::RouteTables).await?;
             let table = RouteTable {
-                id: RouteTableId::from_bits(rand::random()),
+                id: RouteTableId::from_bits(self.draw()),
                 account: ctx.caller.account,
                 net,
                 propagating: vec![],
@@ -111,7 +111,7 @@ impl App {
                     Fault::Route(RouteFault::SubnetLinked { subnet: subnet.id, table }).into()
                 );
             }
-            let id = RouteTableLinkId::from_bits(rand::random());
+            let id = RouteTableLinkId::from_bits(self.draw());
             let link = RouteTableLink { id, subnet: Some(subnet.id) };
             route_tables::insert_link(tx, table.id, &link).await?;
             record(tx, ctx, table.id, "route table linked").await?;
@@ -150,7 +150,7 @@ impl App {
                 return Err(Fault::Route(RouteFault::TablesApart(before.id, after.id)).into());
             }
             route_tables::delete_link(tx, link.id).await?;
-            let id = RouteTableLinkId::from_bits(rand::random());
+            let id = RouteTableLinkId::from_bits(self.draw());
             route_tables::insert_link(tx, after.id, &RouteTableLink { id, ..link }).await?;
             record(tx, ctx, after.id, "route table link replaced").await?;
             Ok(id)

@@ -32,13 +32,13 @@ impl App {
             }
             self.check_one_more(tx, ctx.caller.account, Quota::SecurityGroups).await?;
             let group = SecurityGroup {
-                id: SecurityGroupId::from_bits(rand::random()),
+                id: SecurityGroupId::from_bits(self.draw()),
                 account: ctx.caller.account,
                 net,
                 name: c.name.clone(),
                 description: c.description.clone(),
                 rules: vec![SecurityGroupRule {
-                    id: SecurityGroupRuleId::from_bits(rand::random()),
+                    id: SecurityGroupRuleId::from_bits(self.draw()),
                     flow: Flow::Outbound,
                     admission: SecurityGroup::default_outbound(),
                 }],
@@ -102,7 +102,7 @@ impl App {
             }
             let first = security_groups::next_position(tx, group.id).await?;
             for (position, admission) in (first..).zip(&c.admissions) {
-                let id = SecurityGroupRuleId::from_bits(rand::random());
+                let id = SecurityGroupRuleId::from_bits(self.draw());
                 let rule = group.add(id, c.flow, *admission)?;
                 security_groups::insert_rule(tx, group.id, &rule, position).await?;
             }

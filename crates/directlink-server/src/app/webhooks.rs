@@ -45,7 +45,7 @@ impl App {
         url: &Target,
     ) -> Result<Added, Refusal> {
         let webhook = Webhook {
-            id: WebhookId::from_bits(rand::random()),
+            id: WebhookId::from_bits(self.draw()),
             account,
             url: url.to_string(),
             secret: new_secret(),

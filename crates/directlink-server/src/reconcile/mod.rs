@@ -90,10 +90,20 @@ pub async fn hear(app: App) {
             Ok(Ok(Hint::Plan(router))) => app.parts().agents.wake(&router),
             Ok(Ok(Hint::Changed)) => {}
             // Some may have been missed.
-            Ok(Ok(Hint::All) | Err(RecvError::Lagged(_))) | Err(_) => app.parts().agents.wake_all(),
+            Ok(Ok(Hint::All) | Err(RecvError::Lagged(_))) | Err(_) => look(&app),
             Ok(Err(RecvError::Closed)) => return,
         }
     }
+}
+
+/// Whether somebody has woken the loop since it was last asked.
+pub fn is_woken(app: &App) -> bool {
+    app.parts().wake.notified().now_or_never().is_some()
+}
+
+/// Any document may have changed: the agents that are here are told what is new to them.
+pub fn look(app: &App) {
+    app.parts().agents.wake_all();
 }
 
 /// Does all that there is to do, and says when time alone makes more.

@@ -54,6 +54,7 @@ pub(crate) mod tags;
 #[cfg(test)]
 pub(crate) mod testing;
 mod tx;
+pub mod weather;
 pub(crate) mod webhooks;
 pub(crate) mod wire_vlans;
 mod writer;
@@ -84,6 +85,7 @@ use std::{
 };
 use thiserror::Error;
 use tokio::{sync::watch, time::timeout};
+use weather::{Sky, Weather};
 use writer::Writer;
 
 /// Declares constants for SQL texts, and lists them for the test that prepares each.
@@ -204,6 +206,7 @@ pub struct Store {
     /// Carries no data: something was written.
     changes: watch::Sender<()>,
     hints: Hints,
+    sky: Sky,
 }
 
 #[derive(Clone)]
@@ -250,7 +253,8 @@ impl Store {
         let kept = Arc::<Kept>::default();
         let writer = Writer::new(connection, kept.editions.clone());
         let engine = Engine::Sqlite { writer, readers: Pool::of(readers) };
-        Ok(Self { engine, kept, changes: watch::Sender::new(()), hints: Hints::unheard() })
+        let (changes, hints) = (watch::Sender::new(()), Hints::unheard());
+        Ok(Self { engine, kept, changes, hints, sky: None })
     }
 
     async fn open_cluster(cluster: &Cluster) -> Result<Self, Error> {
@@ -258,12 +262,22 @@ impl Store {
         let changes = watch::Sender::new(());
         let hints = Hints::exchanged(&postgres, &changes);
         let kept = Arc::new(Kept::nothing());
-        Ok(Self { engine: Engine::Postgres(postgres), kept, changes, hints })
+        Ok(Self { engine: Engine::Postgres(postgres), kept, changes, hints, sky: None })
+    }
+
+    /// The same under a weather: a file that is as unsteady as a cluster.
+    #[must_use]
+    pub fn in_weather(self, weather: Arc<dyn Weather>) -> Self {
+        let kept = match weather.is_shared() {
+            true => Arc::new(Kept::nothing()),
+            false => self.kept,
+        };
+        Self { kept, sky: Some(weather), ..self }
     }
 
     /// Whether other servers may write to it as well.
-    pub(crate) const fn is_shared(&self) -> bool {
-        matches!(self.engine, Engine::Postgres(_))
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self.engine, Engine::Postgres(_)) || weather::is_shared(&self.sky)
     }
 
     /// Woken when something was written: by this server at once, by another soon.
@@ -290,8 +304,11 @@ impl Store {
     /// The same after others were quicker: from some attempt on it is the only one at a time.
     pub(crate) async fn begin_again(&self, attempt: u32) -> Result<Tx, Error> {
         const ALONE_FROM: u32 = 4;
+        weather::ask(&self.sky).await?;
         match &self.engine {
-            Engine::Sqlite { writer, .. } => Ok(Tx::at_desk(writer.begin().await?)),
+            Engine::Sqlite { writer, .. } => {
+                Ok(Tx::at_desk(writer.begin().await?).under(self.sky.clone()))
+            }
             Engine::Postgres(postgres) => {
                 Ok(Tx::at_work(postgres.begin(attempt >= ALONE_FROM).await?))
             }
@@ -300,6 +317,7 @@ impl Store {
 
     /// A connection for one read.
     pub(crate) async fn reader(&self) -> Result<Lent, Error> {
+        weather::ask(&self.sky).await?;
         match &self.engine {
             Engine::Sqlite { readers, .. } => readers.lend().await,
             Engine::Postgres(postgres) => postgres.readers.lend().await,
@@ -308,6 +326,7 @@ impl Store {
 
     /// A connection for several reads of one moment.
     pub(crate) async fn snapshot(&self) -> Result<Lent, Error> {
+        weather::ask(&self.sky).await?;
         match &self.engine {
             Engine::Sqlite { readers, .. } => readers.lend_within("BEGIN").await,
             Engine::Postgres(postgres) => postgres.snapshot().await,

@@ -1,6 +1,13 @@
 //! A write transaction, whatever database it is of.
 
-use super::{Error, editions::Touched, journal::Unwritten, postgres::Work, writer::Turn};
+use super::{
+    Error,
+    editions::Touched,
+    journal::Unwritten,
+    postgres::Work,
+    weather::{self, Sky},
+    writer::Turn,
+};
 use sqlx::AnyConnection;
 use std::ops::{Deref, DerefMut};
 
@@ -15,6 +22,7 @@ pub struct Tx {
     pub(crate) touched: Touched,
     /// What it did, for the journal.
     pub(super) events: Vec<Unwritten>,
+    sky: Sky,
 }
 
 enum Seat {
@@ -33,12 +41,24 @@ impl Tx {
 
     fn new(seat: Seat) -> Self {
         let (touched, events) = (Touched::default(), Vec::new());
-        Self { seat, marked: false, posted: false, touched, events }
+        Self { seat, marked: false, posted: false, touched, events, sky: None }
+    }
+
+    pub(super) fn under(self, sky: Sky) -> Self {
+        Self { sky, ..self }
     }
 
     /// # Errors
     /// Nothing of it is kept, except where the error is [`Error::Unknown`].
-    pub async fn commit(self) -> Result<(), Error> {
+    pub async fn commit(mut self) -> Result<(), Error> {
+        match self.sky.take() {
+            Some(weather) => weather::commit(&*weather, self).await,
+            None => self.keep().await,
+        }
+    }
+
+    /// A COMMIT, in earnest.
+    pub(super) async fn keep(self) -> Result<(), Error> {
         match self.seat {
             Seat::Desk(turn) => turn.commit(self.touched, self.events).await,
             Seat::Work(work) => work.commit(self.events).await,

@@ -24,7 +24,7 @@ use directlink_channel::{
 };
 use directlink_model::location::Router;
 use futures::{Stream, StreamExt};
-use session::Session;
+pub use session::Session;
 use std::{pin::Pin, time::Duration};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;

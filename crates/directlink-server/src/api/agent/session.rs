@@ -18,7 +18,8 @@ use tonic::Streaming;
 use tracing::{error, warn};
 use uuid::Uuid;
 
-pub(super) struct Session {
+/// Driven whole by [`Session::run`], or a message at a time by whoever has a network of their own.
+pub struct Session {
     listener: Listener,
     teller: Teller,
     _attached: Attached,
@@ -46,7 +47,9 @@ impl Drop for Attached {
 }
 
 impl Session {
-    pub(super) async fn open(
+    /// # Errors
+    /// The store's.
+    pub async fn open(
         app: App,
         router: RouterName,
         hello: Hello,
@@ -82,6 +85,27 @@ impl Session {
         Ok(Self { listener: Listener { app, router }, teller, _attached: attached })
     }
 
+    /// Takes a message of the agent's. `Some`: the stream ends, and why.
+    ///
+    /// # Errors
+    /// The store's, with which the stream ends too.
+    pub async fn hear(&self, message: FromRouter) -> Result<Option<String>, Error> {
+        self.listener.hear(message).await
+    }
+
+    /// Sends what the agent does not hold. False: it is gone.
+    ///
+    /// # Errors
+    /// The store's, with which the stream ends.
+    pub async fn tell(&mut self) -> Result<bool, Error> {
+        self.teller.tell().await
+    }
+
+    /// Whether there may be something to tell.
+    pub fn is_woken(&self) -> bool {
+        self.teller.changed.has_changed().unwrap_or(true)
+    }
+
     /// Until the agent leaves or the server stops. Why it ended, in words.
     pub(super) async fn run(self, inbound: Streaming<FromRouter>) -> String {
         let Self { listener, teller, _attached } = self;
@@ -115,11 +139,7 @@ impl Teller {
         loop {
             let is_there = match asked.take() {
                 Some(question) => self.send(to_router::Message::Question(question)).await,
-                None => {
-                    // Marked first: what changes while we look wakes us again.
-                    self.changed.borrow_and_update();
-                    self.send_what_differs().await?
-                }
+                None => self.tell().await?,
             };
             if !is_there {
                 return Ok("the agent is gone".into());
@@ -131,6 +151,13 @@ impl Teller {
                 () = self.outbound.closed() => return Ok("the agent is gone".into()),
             }
         }
+    }
+
+    /// Whether the agent is still there.
+    async fn tell(&mut self) -> Result<bool, Error> {
+        // Marked first: what changes while we look wakes us again.
+        self.changed.borrow_and_update();
+        self.send_what_differs().await
     }
 
     /// Whether the agent is still there.
@@ -177,17 +204,25 @@ impl Listener {
     async fn run(&self, mut inbound: Streaming<FromRouter>) -> Result<String, Error> {
         loop {
             match inbound.message().await {
-                Ok(Some(message)) => match self.take(message).await {
-                    Ok(()) => {}
-                    // On its next stream the agent tells everything.
-                    Err(why @ (ReportError::Untold(_) | ReportError::Superseded)) => {
-                        return Ok(why.to_string());
-                    }
-                    Err(ReportError::Store(error)) => return Err(error),
+                Ok(Some(message)) => match self.hear(message).await? {
+                    None => {}
+                    Some(end) => return Ok(end),
                 },
                 Ok(None) => return Ok("the agent closed it".into()),
                 Err(status) => return Ok(status.to_string()),
             }
+        }
+    }
+
+    /// `Some`: the stream ends.
+    async fn hear(&self, message: FromRouter) -> Result<Option<String>, Error> {
+        match self.take(message).await {
+            Ok(()) => Ok(None),
+            // On its next stream the agent tells everything.
+            Err(why @ (ReportError::Untold(_) | ReportError::Superseded)) => {
+                Ok(Some(why.to_string()))
+            }
+            Err(ReportError::Store(error)) => Err(error),
         }
     }
 

@@ -91,6 +91,7 @@ impl TestRegion {
             },
             rules: Rules::default(),
             clock: Clock::stopped_at("2026-11-23T12:00:00Z".parse().unwrap()),
+            chance: crate::chance::Chance::of_machine(),
             store: testing::open(dir.path()).await,
             authority: Authority::open(&dir.path().join("ca")).unwrap(),
             links: crate::config::Links::to("https://directlink.example"),

@@ -65,6 +65,7 @@ pub(crate) fn app_on(store: Store, dir: &TempDir) -> App {
         region: region(),
         rules: Rules::default(),
         clock: Clock::stopped_at(start),
+        chance: Chance::of_machine(),
         store,
         authority: Authority::open(&dir.path().join("ca")).unwrap(),
         links: Links::to("https://directlink.example"),

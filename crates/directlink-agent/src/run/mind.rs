@@ -1,0 +1,388 @@
+//! What the agent knows and decides, and no hand to do it with: documents, what they want, what was seen, what the
+//! server is owed and was told. Pure but for the disk that documents were read from.
+//!
+//! ```text
+//!   plan ──► weigh ──► (ledger) ──► take                 Agent: kernel, speaker, stream, clock
+//!   look ──► [pass over the kernel] ──► passed           simulated::Router: the same mind with other hands
+//!   tell ──► [routes of sessions] ──► port_report
+//! ```
+
+use super::{
+    Memory,
+    answers::Answers,
+    jobs::{Passed, Placed, generations},
+    plans::{Read, held},
+    telling::Told,
+};
+use crate::{
+    kernel::{Facts, Insides, Look},
+    ledger::Held,
+    link::HeldScopes,
+    report::{Outcome, Seen, interface_report, interfaces_of, port_report},
+    routes::{Neighbour, Via},
+    sessions::{Heard, Learned},
+    wanted::{Certainty, Known, Peer, Wanted},
+};
+use directlink_channel::{Plan, from_router::Message};
+use directlink_model::{
+    evidence::PortEvidence,
+    ids::{BgpPeerId, InterfaceId, PortName},
+    plan::Scope,
+    report::{InterfaceReport, PortReport},
+};
+use directlink_net::Mtu;
+use jiff::Timestamp;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+#[derive(Debug, Default)]
+pub(crate) struct Mind {
+    pub(super) scopes: BTreeMap<Scope, Known>,
+    /// Of the scopes as they were at the last pass.
+    pub(super) wanted: Arc<Wanted>,
+    pub(super) answers: Answers,
+    pub(super) seen: Memory,
+    /// What the server was last told of each interface.
+    pub(super) told: Told,
+}
+
+/// What is to be done with a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Weighed {
+    /// Nothing; the refusal is ready to be said.
+    Refused,
+    /// It is there already; a pass will say so.
+    Held,
+    /// To be put on the disk.
+    New(Scope),
+}
+
+/// What a pass has left.
+#[derive(Debug, Default)]
+pub(crate) struct Passage {
+    /// Nothing is left to do.
+    pub(crate) is_whole: bool,
+    pub(crate) has_failed: bool,
+    /// It was the first: peers of interfaces that forwarded before.
+    pub(crate) restarted: Option<BTreeSet<BgpPeerId>>,
+}
+
+/// Whoever speaks with customers.
+pub(crate) trait Voices {
+    fn heard(&self) -> &Heard;
+    /// False while rows from before the restart are all that is known of its customer.
+    fn is_settled(&self, id: BgpPeerId) -> bool;
+    /// Whether another way is to be taken, also another router's.
+    fn is_drained(&self, id: BgpPeerId) -> bool;
+    /// Whether its routes are as they were last told.
+    fn is_told(&self, id: BgpPeerId) -> bool;
+}
+
+/// The interfaces of a port that its report speaks of, and those of which nothing changed.
+pub(crate) type Spoken = (BTreeSet<InterfaceId>, BTreeSet<InterfaceId>);
+
+impl Mind {
+    /// Of what the disk has. The agent before this one may have died before it answered.
+    pub(crate) fn new(Read { scopes, unreadable }: Read) -> Self {
+        let mut answers = Answers::new(unreadable);
+        for (scope, generation) in generations(&scopes) {
+            answers.owe(scope, generation);
+        }
+        Self { scopes, answers, ..Self::default() }
+    }
+
+    /// What the next Hello says.
+    pub(crate) fn held(&self) -> HeldScopes {
+        held(&self.scopes)
+    }
+
+    pub(crate) fn generations(&self) -> BTreeMap<Scope, u64> {
+        generations(&self.scopes)
+    }
+
+    pub(crate) const fn scopes(&self) -> &BTreeMap<Scope, Known> {
+        &self.scopes
+    }
+
+    /// At the last pass.
+    pub(crate) fn wanted(&self) -> Arc<Wanted> {
+        Arc::clone(&self.wanted)
+    }
+
+    /// As the documents are now.
+    pub(crate) fn wants(&self) -> Wanted {
+        Wanted::of(&self.scopes)
+    }
+
+    pub(crate) const fn has_passed(&self) -> bool {
+        self.seen.has_passed
+    }
+
+    /// A plan came.
+    pub(crate) fn weigh(&mut self, plan: &Plan) -> Weighed {
+        let Plan { scope: name, generation, .. } = plan;
+        let scope = match name.parse::<Scope>() {
+            Ok(scope) => scope,
+            Err(error) => {
+                self.answers.refuse(name.clone(), *generation, error.to_string());
+                return Weighed::Refused;
+            }
+        };
+        match self.scopes.get(&scope) {
+            Some(Known::Current { generation: held, .. }) if held > generation => {
+                let why = format!("older than generation {held}, which this router holds");
+                self.answers.refuse(name.clone(), *generation, why);
+                Weighed::Refused
+            }
+            Some(Known::Current { generation: held, .. }) if held == generation => {
+                self.answers.owe(scope, *generation);
+                Weighed::Held
+            }
+            _ => Weighed::New(scope),
+        }
+    }
+
+    /// It is on the disk.
+    pub(crate) fn take(&mut self, scope: Scope, Held { generation, document }: Held) {
+        self.scopes.insert(scope.clone(), Known::Current { generation, document });
+        self.answers.owe(scope, generation);
+    }
+
+    /// It could not be put there.
+    pub(crate) fn refuse(&mut self, scope: String, generation: u64, why: String) {
+        self.answers.refuse(scope, generation, why);
+    }
+
+    /// What the server is to hear of plans now.
+    pub(crate) fn take_answers(&mut self) -> Vec<Message> {
+        self.answers.take_ready()
+    }
+
+    pub(crate) fn see_lights(&mut self, lights: BTreeMap<PortName, bool>) {
+        self.seen.lights = lights;
+    }
+
+    /// Whether that is news.
+    pub(crate) fn see_light(&mut self, port: &PortName, light: bool) -> bool {
+        self.seen.lights.insert(port.clone(), light) != Some(light)
+    }
+
+    /// Rows were made of these.
+    pub(crate) fn see_vias(&mut self, vias: BTreeMap<Neighbour, Via>) {
+        self.seen.vias = vias;
+    }
+
+    /// Whether they say anything that the server should hear soon.
+    pub(crate) fn see_facts(&mut self, facts: Facts, now: Timestamp) -> bool {
+        let has_evidence = self.seen.evidence.take(&facts, now);
+        let is_news = has_evidence || self.seen.facts.neighbours != facts.neighbours;
+        self.seen.facts = facts;
+        is_news
+    }
+
+    /// A new stream: the server knows what is held, and nothing else.
+    pub(crate) fn attached(&mut self) {
+        self.answers.repeat();
+        self.told.clear();
+    }
+
+    /// What to look at before a pass to `wanted`; `everywhere`: at all there is.
+    pub(crate) fn look(&self, wanted: &Wanted, everywhere: bool) -> Look {
+        let insides = if everywhere { Insides::All } else { self.insides(wanted) };
+        Look { ports: wanted.ports.keys().cloned().collect(), vteps: wanted.vteps(), insides }
+    }
+
+    /// Those that are wanted otherwise than before, or were not right.
+    fn insides(&self, wanted: &Wanted) -> Insides {
+        let (was, is) = (&self.wanted.interfaces, &wanted.interfaces);
+        let all: BTreeSet<_> = was.keys().chain(is.keys()).copied().collect();
+        let mut ids: BTreeSet<_> = all.into_iter().filter(|id| was.get(id) != is.get(id)).collect();
+        let outcome = &self.seen.outcome;
+        let subjects = outcome.difference.changes.iter().map(crate::diff::Change::subject);
+        ids.extend(subjects.chain(outcome.failures.keys().cloned()).filter_map(|s| s.interface()));
+        Insides::Only { ids, before: outcome.observed.interfaces.clone() }
+    }
+
+    /// Whether a session goes on when this is wanted.
+    pub(crate) fn stays(&self, wanted: &Wanted, id: InterfaceId, peer: BgpPeerId) -> bool {
+        let interface = wanted.interfaces.get(&id);
+        let is_wanted = interface.is_some_and(|it| it.peers.iter().any(|its| its.id == peer));
+        let port = || self.seen.ports.get(&id);
+        is_wanted || port().is_some_and(|port| wanted.certainty(port) == Certainty::Held)
+    }
+
+    /// A pass is over. What it leaves to say is ready.
+    pub(crate) fn passed(&mut self, passed: Passed) -> Passage {
+        let Passed { is_audit: _, wanted, generations, outcome, before } = passed;
+        self.wanted = wanted;
+        let siblings = self.siblings();
+        self.seen.dead.retain(|router| siblings.contains(router));
+        let is_first = !std::mem::replace(&mut self.seen.has_passed, true);
+        let peers = |id| self.wanted.interfaces.get(id).into_iter().flat_map(|it| &it.peers);
+        let restarted =
+            is_first.then(|| before.iter().flat_map(peers).map(|peer| peer.id).collect());
+        let is_whole = outcome.difference.changes.is_empty();
+        let has_failed = !outcome.failures.is_empty();
+        self.remember(outcome);
+        if is_whole || has_failed {
+            let ports = generations.iter().filter_map(|(scope, generation)| match scope {
+                Scope::Port(port) => Some((port.clone(), *generation)),
+                Scope::Net(_) => None,
+            });
+            self.seen.applied.extend(ports);
+            self.judge(&generations);
+        }
+        Passage { is_whole, has_failed, restarted }
+    }
+
+    /// The other routers of its Nets.
+    pub(crate) fn siblings(&self) -> BTreeSet<std::net::Ipv4Addr> {
+        self.wanted.nets.values().flat_map(|net| net.routers.iter().copied()).collect()
+    }
+
+    fn remember(&mut self, outcome: Outcome) {
+        let observed = &outcome.observed;
+        let ports = &mut self.seen.ports;
+        ports.retain(|id, _| observed.interfaces.contains_key(id));
+        for (&id, seen) in &observed.interfaces {
+            let wanted = || self.wanted.interfaces.get(&id).map(|it| it.port.clone());
+            let port = seen.link.as_ref().and_then(|link| link.port.clone());
+            ports.extend(port.or_else(wanted).map(|port| (id, port)));
+        }
+        self.seen.outcome = outcome;
+    }
+
+    /// The peers of interfaces that lead to a Net, by the kernel's rows, with what they say.
+    pub(crate) fn vias(&self, voices: &impl Voices) -> BTreeMap<Neighbour, Via> {
+        let rows = &self.seen.outcome.observed.tables.interfaces;
+        let via = |peer: &Placed| {
+            let row = rows.get(&peer.interface_number)?;
+            Some((peer.neighbour(), self.via(peer, row, voices)?))
+        };
+        self.placed().iter().filter_map(via).collect()
+    }
+
+    /// Every peer that the tables have.
+    pub(crate) fn placed(&self) -> Vec<Placed> {
+        let observed = &self.seen.outcome.observed;
+        let mut placed = Vec::new();
+        for (interface, interface_number) in observed.numbers() {
+            let row = observed.tables.interfaces.get(&interface_number);
+            let wanted = self.wanted.interfaces.get(&interface);
+            for &cell in row.iter().flat_map(|row| &row.peers) {
+                let its = |peer: &&Peer| peer.customer == cell.customer;
+                let wanted = wanted.and_then(|it| it.peers.iter().find(its));
+                let peer = wanted.map(|peer| peer.id);
+                let mtu = row.map_or(Mtu::MAX, |row| row.mtu);
+                placed.push(Placed { interface, interface_number, cell, mtu, peer });
+            }
+        }
+        placed
+    }
+
+    fn via(
+        &self,
+        peer: &Placed,
+        row: &directlink_dataplane::Interface,
+        voices: &impl Voices,
+    ) -> Option<Via> {
+        let &Placed { interface, interface_number, cell, peer, .. } = peer;
+        let port = self.seen.ports.get(&interface)?;
+        let is_held = self.wanted.certainty(port) == Certainty::Held;
+        if !row.forwards || !(peer.is_some() || is_held) {
+            return None;
+        }
+        let session = peer.and_then(|peer| voices.heard().sessions.get(&peer));
+        let counts = session.and_then(|session| Some(session.status.as_ref()?.bgp.routes));
+        Some(Via {
+            peer,
+            number: cell.way,
+            interface: interface_number,
+            vni: row.vni,
+            customer: cell.customer,
+            light: self.seen.lights.get(port).copied().unwrap_or_default(),
+            is_established: session.is_some_and(|session| session.since().is_some()),
+            // Nobody speaks for an interface whose plan cannot be read.
+            is_settled: peer.is_some_and(|peer| voices.is_settled(peer)),
+            has_routes: counts.is_some_and(|counts| counts.accepted > 0),
+            is_drained: peer.is_some_and(|peer| voices.is_drained(peer)),
+            learned: Vec::new(),
+        })
+    }
+
+    /// Every port with a plan, or with something of ours, and its light.
+    pub(crate) fn ports(&self) -> Vec<(PortName, bool)> {
+        if !self.seen.has_passed {
+            return Vec::new();
+        }
+        let ports = self.wanted.ports.keys().chain(self.seen.ports.values());
+        let ports: BTreeSet<&PortName> = ports.collect();
+        // Before the first look nothing is said, lest a port seem dark that is not.
+        let lit = |port: &PortName| Some((port.clone(), *self.seen.lights.get(port)?));
+        ports.into_iter().filter_map(lit).collect()
+    }
+
+    /// Of whom a report of the port is to speak. From now on it counts as told.
+    pub(crate) fn tell(&mut self, port: &PortName, voices: &impl Voices, now: Timestamp) -> Spoken {
+        let ids = interfaces_of(port, &self.wanted, &self.seen.ports);
+        let mut told = BTreeSet::new();
+        for &id in &ids {
+            let report = interface_report(id, &self.seen(voices.heard(), &BTreeMap::new(), now));
+            let is_same = self.told.tell(id, &report);
+            let peers = self.wanted.interfaces.get(&id).into_iter().flat_map(|it| &it.peers);
+            if is_same && peers.into_iter().all(|peer| voices.is_told(peer.id)) {
+                told.insert(id);
+            }
+        }
+        (ids, told)
+    }
+
+    /// The report itself, with the routes of those that are told anew.
+    pub(crate) fn port_report(
+        &self,
+        (port, light): (PortName, bool),
+        (ids, told): Spoken,
+        (heard, learned): (&Heard, &BTreeMap<BgpPeerId, Learned>),
+        now: Timestamp,
+    ) -> PortReport {
+        let generation = self.seen.applied.get(&port).copied().unwrap_or_default();
+        port_report(port, (generation, light), (&ids, told), &self.seen(heard, learned, now))
+    }
+
+    /// Of one interface, as it is now, and of its port.
+    pub(crate) fn interface_now(
+        &self,
+        id: InterfaceId,
+        heard: &Heard,
+        now: Timestamp,
+    ) -> (InterfaceReport, PortEvidence) {
+        let report = interface_report(id, &self.seen(heard, &BTreeMap::new(), now));
+        let port = self.wanted.interfaces.get(&id).map(|it| &it.port);
+        let evidence = port.map(|port| {
+            let ifindex = self.seen.outcome.observed.ports.get(port).map(|port| port.ifindex);
+            self.seen.evidence.of_port(port, ifindex, now)
+        });
+        (report, evidence.unwrap_or_default())
+    }
+
+    fn seen<'a>(
+        &'a self,
+        heard: &'a Heard,
+        learned: &'a BTreeMap<BgpPeerId, Learned>,
+        now: Timestamp,
+    ) -> Seen<'a> {
+        let memory = &self.seen;
+        Seen {
+            wanted: &self.wanted,
+            outcome: &memory.outcome,
+            facts: &memory.facts,
+            evidence: &memory.evidence,
+            now,
+            vias: &memory.vias,
+            heard,
+            learned,
+        }
+    }
+}

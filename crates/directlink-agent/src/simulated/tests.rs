@@ -1,0 +1,121 @@
+//! A router in memory, by hand: what it takes until packets go, and what goes on without its agent.
+
+use super::*;
+use directlink_model::{
+    ids::NetId,
+    plan::{Document, InterfacePlan, NetRef, PortPlan},
+};
+use directlink_net::Mtu;
+use tempfile::TempDir;
+
+const ID: InterfaceId = InterfaceId::from_bits(1);
+
+fn place() -> (PortName, Vlan) {
+    ("p0".parse().unwrap(), 100u16.try_into().unwrap())
+}
+
+fn addresses() -> PeerAddresses {
+    PeerAddresses::allocated(0).unwrap()
+}
+
+fn interface() -> InterfacePlan {
+    let vni = 1000u32.try_into().unwrap();
+    InterfacePlan {
+        vlan: place().1,
+        mtu: Mtu::MAX,
+        peer: addresses(),
+        router_asn: 50_624u32.try_into().unwrap(),
+        customer_asn: 65_000u32.try_into().unwrap(),
+        bgp_identifier: Ipv4Addr::new(10, 0, 0, 1),
+        key: None,
+        net: Some(NetRef { id: NetId::from_bits(1), vni, advertised: vec![] }),
+        shutdown: None,
+        bits_per_second: None,
+        drain: None,
+        peer_id: None,
+        further_peers: BTreeMap::new(),
+    }
+}
+
+fn plan(generation: u64, interfaces: BTreeMap<InterfaceId, InterfacePlan>) -> Plan {
+    let document = Document::Port(PortPlan { connection: None, lag: None, interfaces });
+    let document = serde_json::to_vec(&document).unwrap();
+    Plan { scope: "port/p0".into(), generation, document }
+}
+
+fn router(dir: &TempDir) -> Router {
+    let (name, vtep) = ("par1-r1".parse().unwrap(), Ipv4Addr::new(10, 255, 0, 1));
+    let ledger = (dir.path().join("state"), Timestamp::UNIX_EPOCH);
+    let mut router = Router::new(name, vtep, &[place().0], ledger);
+    router.start_agent().unwrap();
+    router
+}
+
+fn run(router: &mut Router, until: Duration) {
+    while let Some(at) = router.next_event().filter(|at| *at <= until) {
+        router.run(at);
+    }
+    router.run(until);
+}
+
+fn customer() -> Customer {
+    Customer {
+        asn: 65_000u32.try_into().unwrap(),
+        router_asn: 50_624u32.try_into().unwrap(),
+        key: None,
+        addresses: addresses(),
+        announces: ["192.168.1.0/24".parse().unwrap()].into(),
+    }
+}
+
+#[test]
+fn packets_go_once_plan_light_and_customer_are_there_and_without_the_agent() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut router = router(&dir);
+    let seconds = Duration::from_secs;
+    router.take_plan(plan(1, [(ID, interface())].into()));
+    run(&mut router, seconds(10));
+    let truth = router.truth(ID, &place());
+    assert_eq!(truth, Truth { tag: true, ..Truth::default() });
+    router.set_light(&place().0, true);
+    router.set_customer(place(), Some(customer()));
+    run(&mut router, seconds(60));
+    assert!(router.truth(ID, &place()).is_whole(), "{:?}", router.truth(ID, &place()));
+    router.kill_agent();
+    run(&mut router, seconds(70));
+    assert_eq!(router.rows(), [(place(), ID)].into());
+    router.start_agent().unwrap();
+    run(&mut router, seconds(130));
+    assert!(router.truth(ID, &place()).is_whole(), "{:?}", router.truth(ID, &place()));
+    router.reboot();
+    assert!(router.rows().is_empty());
+    router.start_agent().unwrap();
+    run(&mut router, seconds(300));
+    assert!(router.truth(ID, &place()).is_whole(), "its ledger is enough");
+    router.take_plan(plan(2, BTreeMap::new()));
+    run(&mut router, seconds(310));
+    assert!(router.interfaces().is_empty());
+}
+
+#[test]
+fn another_key_keeps_the_session_down_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut router = router(&dir);
+    router.take_plan(plan(1, [(ID, interface())].into()));
+    router.set_light(&place().0, true);
+    let key = Some("another26key".to_owned().try_into().unwrap());
+    router.set_customer(place(), Some(Customer { key, ..customer() }));
+    run(&mut router, Duration::from_secs(120));
+    let truth = Truth { light: true, tag: true, ..Truth::default() };
+    assert_eq!((router.truth(ID, &place()), router.is_met(&place())), (truth, false));
+}
+
+#[test]
+fn a_kernel_that_will_not_is_asked_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut router = router(&dir);
+    router.vex(2, 1);
+    router.take_plan(plan(1, [(ID, interface())].into()));
+    run(&mut router, Duration::from_secs(30));
+    assert!(router.truth(ID, &place()).tag);
+}
