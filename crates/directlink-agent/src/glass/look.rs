@@ -65,7 +65,8 @@ impl Task {
             let session = tokio::spawn(async move {
                 match proof {
                     Some(proof) => {
-                        prove(proof.await.ok().flatten(), session, (asked_at, began)).await
+                        let socket = proof.await.ok().flatten();
+                        prove(socket, session, (asked_at, clock::instant())).await
                     }
                     None => SessionNow::Unknown,
                 }

@@ -26,7 +26,7 @@ use std::{
 };
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
-    sync::mpsc::UnboundedReceiver,
+    sync::{mpsc::UnboundedReceiver, oneshot},
     time::{Instant, Sleep},
 };
 use tracing::{debug, info, warn};
@@ -59,6 +59,7 @@ pub(super) async fn run(
         accepted: 0,
         ending: false,
         proved_at: None,
+        looks: None,
     };
     task.open_or_shut(now);
     task.settle();
@@ -86,8 +87,9 @@ struct Task {
     sleep: Pin<Box<Sleep>>,
     sleeps_until: Duration,
     ending: bool,
-    /// When somebody last looked.
+    /// When a KEEPALIVE was last said for somebody who looks, and who waits for the next.
     proved_at: Option<Duration>,
+    looks: Option<oneshot::Sender<Option<LiveSocket>>>,
 }
 
 enum Listening {
@@ -180,7 +182,8 @@ impl Task {
             _ => None,
         };
         let lingering = self.connections.iter().filter_map(Connection::deadline);
-        let next = lingering.chain(waits).chain(self.peer.next_deadline()).min();
+        let deadlines = waits.into_iter().chain(self.proof_due()).chain(self.peer.next_deadline());
+        let next = lingering.chain(deadlines).min();
         let next = next.unwrap_or(now + IDLE);
         if next != self.sleeps_until || self.sleep.is_elapsed() {
             self.sleeps_until = next;
@@ -268,7 +271,10 @@ impl Task {
                 self.path = None;
                 self.peer.handle(now, Input::Stop(stop));
             }
-            Command::Prove(answer) => drop(answer.send(self.prove(now))),
+            Command::Prove(answer) => {
+                self.looks = Some(answer);
+                self.prove(now);
+            }
             Command::Routes(answer) => {
                 let advertised = self.peer.advertised().collect();
                 let learned = self.peer.first_routes(ROUTES_LISTED_MAX);
@@ -278,23 +284,38 @@ impl Task {
         }
     }
 
-    /// Of a session that is up, its socket, with a KEEPALIVE on its way.
-    fn prove(&mut self, now: Duration) -> Option<LiveSocket> {
+    /// Of a session that is up, whoever looks gets the socket, with a KEEPALIVE on its way; one that is
+    /// not dials.
+    fn prove(&mut self, now: Duration) {
+        if self.looks.is_none() || self.proof_due().is_some_and(|due| now < due) {
+            return;
+        }
         let status = self.peer.status(now);
-        let Some(conn) = status.session.filter(|_| status.established_at.is_some()) else {
-            self.peer.handle(now, Input::Hurry);
-            return None;
+        let socket = match status.session.filter(|_| status.established_at.is_some()) {
+            Some(conn) => self.say_keepalive(now, conn),
+            None => {
+                self.peer.handle(now, Input::Hurry);
+                None
+            }
         };
-        // RFC 4271 §4.4: one a second at most.
-        let is_due = self.proved_at.is_none_or(|at| now >= at + Duration::from_secs(1));
+        if let Some(answer) = self.looks.take() {
+            // Who does not wait any more needs none.
+            let _ = answer.send(socket);
+        }
+    }
+
+    fn say_keepalive(&mut self, now: Duration, conn: ConnId) -> Option<LiveSocket> {
         let connection = self.connection_mut(conn)?;
         let socket = connection.stream.as_fd().try_clone_to_owned().ok()?;
-        if is_due {
-            connection.queue(Bytes::from_static(&KEEPALIVE));
-            self.write(now, conn);
-            self.proved_at = Some(now);
-        }
+        connection.queue(Bytes::from_static(&KEEPALIVE));
+        self.write(now, conn);
+        self.proved_at = Some(now);
         Some(LiveSocket(socket))
+    }
+
+    /// RFC 4271 §4.4: one a second at most.
+    fn proof_due(&self) -> Option<Duration> {
+        self.proved_at.map(|at| at + Duration::from_secs(1)).filter(|_| self.looks.is_some())
     }
 
     fn configure(&mut self, now: Duration, config: SessionConfig) {
@@ -456,6 +477,7 @@ impl Task {
             self.listening = Listening::Opening(self.listen());
         }
         self.peer.handle(now, Input::Tick);
+        self.prove(now);
     }
 
     fn connection_mut(&mut self, conn: ConnId) -> Option<&mut Connection> {

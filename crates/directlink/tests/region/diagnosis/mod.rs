@@ -101,6 +101,9 @@ fn at_once(region: &Region, fibre: &Fibre, places: &mut [Place]) -> Result<()> {
         let (name, step) = (place.row.name, place.row.step);
         if place.side.speaker != customer::Speaker::Nobody {
             faults::await_up(region, place).with_context(|| name.to_owned())?;
+            // Who looked a moment ago must not be answered by what was acknowledged then.
+            let (_, told) = diagnosis(region, 0, &place.interface)?;
+            ensure!(told["FirstFailed"].is_null(), "{name}, before: {told:#}");
         }
         let then = place.row.then.context("a deed")?;
         let watch = clock::Stopwatch::start();
