@@ -75,6 +75,14 @@ clients: build ## AWS CLI, boto3, osc-cli, osc-sdk-python, npm's and Rust's SDK 
 	@scripts/setup-clients
 	DIRECTLINK=$(abspath $(DIRECTLINK)) $(PYTEST) clients --numprocesses 2
 
+FORMER := HEAD~50
+
+.PHONY: upgrade-test
+upgrade-test: build ## a Region of the commit FORMER becomes this one, agents or server first, under traffic
+	@scripts/former-build $(FORMER) $(TARGET)/former
+	DIRECTLINK_FORMER=$(abspath $(TARGET)/former/debug/directlink) \
+	    cargo nextest run --workspace --run-ignored only -E 'binary(region) & test(upgrade)' --no-capture
+
 clients-postgres: build ## the same with the Region's facts in PostgreSQL
 	@scripts/setup-clients
 	DIRECTLINK=$(abspath $(DIRECTLINK)) DIRECTLINK_TEST_STORE=postgres scripts/with-postgres $(PYTEST) clients --numprocesses 2

@@ -77,11 +77,20 @@ impl Region {
 
     /// With these variables in the environment of its server and agents, which their command lines read.
     pub(crate) fn up_in(environment: &[(&str, &str)], arguments: &[&str]) -> Result<Self> {
+        Self::up_by(env!("CARGO_BIN_EXE_directlink"), environment, arguments)
+    }
+
+    /// With the server and the agents of another build of ours.
+    pub(crate) fn up_by(
+        directlink: &str,
+        environment: &[(&str, &str)],
+        arguments: &[&str],
+    ) -> Result<Self> {
         let around = tempfile::tempdir()?;
         let dir = around.path().join("lab");
         let mut words = vec!["env".to_owned()];
         words.extend(environment.iter().map(|(name, value)| format!("{name}={value}")));
-        let command = [env!("CARGO_BIN_EXE_directlink"), "lab", "up", "--state"];
+        let command = [directlink, "lab", "up", "--state"];
         words.extend(command.map(str::to_owned));
         words.push(dir.to_str().context("a directory's name")?.to_owned());
         words.extend(arguments.iter().map(|&word| word.to_owned()));
@@ -97,6 +106,14 @@ impl Region {
     /// `directlink lab COMMAND --state DIR …`
     pub(crate) fn directlink(&self, command: &str, arguments: &[&str]) -> Result<String> {
         directlink_in(&self.dir, command, arguments)
+    }
+
+    /// `directlink WORDS … --output json`, as the operator.
+    pub(crate) fn directlink_of(&self, words: &[&str]) -> Result<Value> {
+        let state = self.dir.to_str().context("a directory's name")?;
+        let more = ["--state", state, "--output", "json"];
+        let said = run(&[&[env!("CARGO_BIN_EXE_directlink")], words, &more[..]].concat())?;
+        Ok(serde_json::from_str(&said)?)
     }
 
     pub(crate) fn call(&self, account: usize, action: &str, parameters: Value) -> Result<Value> {

@@ -27,5 +27,6 @@ mod lost_ways;
 mod peers;
 mod preference;
 mod stream;
+mod upgrade;
 mod walking;
 mod what_if;
