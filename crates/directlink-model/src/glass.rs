@@ -112,7 +112,10 @@ pub const PING_INTERVAL: Duration = Duration::from_millis(200);
 pub const ECHO_WAIT: Duration = Duration::from_secs(1);
 /// How long an interface is asked for a diagnosis at most.
 pub const LOOK: Duration = Duration::from_millis(1500);
-const LOOK_SLACK: Duration = Duration::from_millis(700);
+/// A session whose KEEPALIVE had to wait, for one had just been said (RFC 4271 §4.4), is heard so long.
+pub const LOOK_AGAIN: Duration = Duration::from_millis(1000);
+/// The longest wait, and as long again; a router under load answers late.
+const LOOK_PATIENCE: Duration = Duration::from_millis(2700);
 /// What a router needs beside.
 const SLACK: Duration = Duration::from_secs(4);
 
@@ -208,7 +211,7 @@ impl Ask {
             Self::Trace(_) => ECHO_WAIT * 2,
             Self::Capture(Capture { seconds, .. }) => Duration::from_secs(seconds.into()),
             // A diagnosis is made without it where it takes longer.
-            Self::Look => return LOOK + LOOK_SLACK,
+            Self::Look => return LOOK_PATIENCE,
         };
         work + SLACK
     }

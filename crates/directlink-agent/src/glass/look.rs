@@ -21,7 +21,7 @@ use crate::{
 use directlink_bgp::State;
 use directlink_model::{
     evidence::{Fresh, FreshEchoes, FreshPeer, Rise, SessionNow, Signatures},
-    glass::{LOOK, Refused, Reply},
+    glass::{LOOK, LOOK_AGAIN, Refused, Reply},
     ids::BgpPeerId,
 };
 use directlink_net::Mac;
@@ -66,7 +66,9 @@ impl Task {
                 match proof {
                     Some(proof) => {
                         let socket = proof.await.ok().flatten();
-                        prove(socket, session, (asked_at, clock::instant())).await
+                        let asked = clock::instant();
+                        let deadline = deadline.max(asked + LOOK_AGAIN);
+                        prove(socket, session, (asked_at, asked, deadline)).await
                     }
                     None => SessionNow::Unknown,
                 }
@@ -243,10 +245,9 @@ impl Heard {
 async fn prove(
     socket: Option<LiveSocket>,
     (id, ribs): (BgpPeerId, Ribs),
-    (asked_at, began): (Timestamp, Instant),
+    (asked_at, began, deadline): (Timestamp, Instant, Instant),
 ) -> SessionNow {
     let mut turns = tokio::time::interval(TURN * 2);
-    let deadline = began + LOOK;
     let mut dialled: Option<Instant> = None;
     loop {
         turns.tick().await;

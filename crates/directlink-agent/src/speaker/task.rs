@@ -4,6 +4,8 @@
 //! listener, one timer), and the first that is ready becomes an event. Nothing is spawned and no
 //! buffer is kept while nothing happens, so that thousands of idle sessions cost little.
 
+mod proof;
+
 use super::board::Enrolment;
 use super::connection::{Connection, Read, Ready};
 use super::monitor::{Came, Told};
@@ -11,7 +13,6 @@ use super::path::Path;
 use super::socket::SocketConfig;
 use super::{Command, LiveSocket, SessionConfig, SessionRoutes, Shared, sockopt};
 use crate::clock;
-use bytes::Bytes;
 use directlink_bgp::{ConnId, DialFailure, Input, Negotiated, Output, Peer, Stop, bmp::PeerDown};
 use directlink_model::report::ROUTES_LISTED_MAX;
 use futures::{FutureExt as _, future::BoxFuture};
@@ -19,7 +20,6 @@ use std::{
     future::poll_fn,
     io,
     net::SocketAddr,
-    os::fd::AsFd as _,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -284,40 +284,6 @@ impl Task {
         }
     }
 
-    /// Of a session that is up, whoever looks gets the socket, with a KEEPALIVE on its way; one that is
-    /// not dials.
-    fn prove(&mut self, now: Duration) {
-        if self.looks.is_none() || self.proof_due().is_some_and(|due| now < due) {
-            return;
-        }
-        let status = self.peer.status(now);
-        let socket = match status.session.filter(|_| status.established_at.is_some()) {
-            Some(conn) => self.say_keepalive(now, conn),
-            None => {
-                self.peer.handle(now, Input::Hurry);
-                None
-            }
-        };
-        if let Some(answer) = self.looks.take() {
-            // Who does not wait any more needs none.
-            let _ = answer.send(socket);
-        }
-    }
-
-    fn say_keepalive(&mut self, now: Duration, conn: ConnId) -> Option<LiveSocket> {
-        let connection = self.connection_mut(conn)?;
-        let socket = connection.stream.as_fd().try_clone_to_owned().ok()?;
-        connection.queue(Bytes::from_static(&KEEPALIVE));
-        self.write(now, conn);
-        self.proved_at = Some(now);
-        Some(LiveSocket(socket))
-    }
-
-    /// RFC 4271 §4.4: one a second at most.
-    fn proof_due(&self) -> Option<Duration> {
-        self.proved_at.map(|at| at + Duration::from_secs(1)).filter(|_| self.looks.is_some())
-    }
-
     fn configure(&mut self, now: Duration, config: SessionConfig) {
         let old = std::mem::replace(&mut self.config, config);
         if !self.config.same_sockets(&old) {
@@ -501,12 +467,6 @@ impl Shared {
         Instant::from_std(self.epoch + time)
     }
 }
-
-/// RFC 4271 §4.4.
-const KEEPALIVE: [u8; 19] = [
-    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-    0, 19, 4,
-];
 
 /// On the stack while it is used, so that idle sessions hold none.
 const READ_BYTES: usize = 16 * 1024;
