@@ -21,6 +21,7 @@ pub mod coverage;
 pub mod diagnosis;
 pub mod drain;
 pub mod elsewhere;
+pub mod enrolment;
 pub mod evidence;
 pub mod failover;
 pub mod fault;

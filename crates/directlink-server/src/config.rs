@@ -135,6 +135,8 @@ pub struct Rules {
     pub keep_lapsed: SignedDuration,
     /// A connection that is down for longer is told of.
     pub tell_down_after: SignedDuration,
+    /// A router's certificate is good for so long; its agent gets the next when a third of it is left.
+    pub router_certificate_life: SignedDuration,
 }
 
 impl Rules {
@@ -177,6 +179,7 @@ impl Default for Rules {
             keep_deleted: SignedDuration::from_hours(1),
             keep_lapsed: SignedDuration::from_hours(30 * 24),
             tell_down_after: SignedDuration::from_mins(5),
+            router_certificate_life: SignedDuration::from_hours(30 * 24),
         }
     }
 }

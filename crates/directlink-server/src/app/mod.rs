@@ -17,6 +17,7 @@ pub(crate) mod api_logs;
 mod audit;
 mod bgp_peers;
 mod capacity;
+pub(crate) mod certificates;
 mod connections;
 mod diagnosis;
 mod failover_tests;
@@ -57,6 +58,7 @@ pub use accounts::{AddAccount, Credential, NewAccount};
 pub use api_logs::{ApiLogs, LogRange};
 pub use audit::{AuditPage, AuditWanted, Line as AuditLine};
 pub use capacity::{CapacityView, SpeedCapacity};
+pub use certificates::{CertificateView, NewToken};
 pub use figures::{Figures, Series};
 pub use history::{EVENTS_MAX, Event};
 pub use interfaces::InterfaceFilter;
@@ -75,7 +77,7 @@ pub use webhooks::{Added, MESSAGES_MAX, WEBHOOKS_MAX};
 pub use what_if::Hypothesis;
 
 use crate::{
-    ca::Authority,
+    ca::Authorities,
     clock::Clock,
     config::{Links, Rules},
     reconcile::Agents,
@@ -100,7 +102,8 @@ pub struct Parts {
     pub rules: Rules,
     pub clock: Clock,
     pub store: Store,
-    pub authority: Authority,
+    /// Who says who is a router.
+    pub authorities: Authorities,
     /// Where customers reach us, for links in letters.
     pub links: Links,
     pub operator_token: SecretString,

@@ -3,11 +3,11 @@
 //! the customer.
 
 use super::Labels;
-use crate::app::{App, Refusal};
+use crate::app::{App, Refusal, RouterLine};
 use directlink_model::{
     connection::{ConnectionState, PortRef},
     figures::{Rate, went_on},
-    ids::{BgpPeerId, ConnectionId, InterfaceId, RouterName},
+    ids::{BgpPeerId, ConnectionId, InterfaceId},
     report::{InterfaceReport, PortReport},
     view::{ConnectionView, InterfaceView},
 };
@@ -26,7 +26,7 @@ pub(super) const SERIES_MAX: usize = 10_000;
 pub(super) struct Look {
     pub(super) connections: Vec<ConnectionView>,
     pub(super) interfaces: Vec<InterfaceView>,
-    routers: Vec<(RouterName, bool, Option<Timestamp>)>,
+    routers: Vec<RouterLine>,
     lines: BTreeMap<PortRef, Line>,
     seen: BTreeMap<InterfaceId, Seen>,
     rates: BTreeMap<InterfaceId, Rate>,
@@ -56,13 +56,10 @@ struct Peer {
 
 impl Look {
     pub(super) async fn of(app: &App) -> Result<Self, Refusal> {
-        let routers = app.router_lines().await?.into_iter();
         let mut look = Self {
             connections: app.all_connections(None).await?,
             interfaces: app.all_interfaces().await?,
-            routers: routers
-                .map(|it| (it.router.name, it.agent.connected, it.agent.last_seen_at))
-                .collect(),
+            routers: app.router_lines().await?,
             lines: BTreeMap::new(),
             seen: BTreeMap::new(),
             rates: app.parts().figures.all_rates(),
@@ -255,18 +252,27 @@ fn register_sessions(registry: &mut Registry, look: &Look, views: &[&InterfaceVi
     }
 }
 
-fn register_routers(registry: &mut Registry, routers: &[(RouterName, bool, Option<Timestamp>)]) {
+fn register_routers(registry: &mut Registry, routers: &[RouterLine]) {
     let connected = family(registry, "router_connected", "1 where the router's agent is connected");
     let seen = family(
         registry,
         "router_last_seen_timestamp_seconds",
         "When the router's agent was last heard by this server",
     );
-    for (name, is_connected, last_seen_at) in routers {
-        let labels = vec![("router", name.to_string())];
-        connected.get_or_create(&labels).set(f64::from(u8::from(*is_connected)));
-        if let Some(at) = last_seen_at {
-            seen.get_or_create(&labels).set(at.as_millisecond() as f64 / 1000.0);
+    let expires = family(
+        registry,
+        "router_certificate_expiry_timestamp_seconds",
+        "When the router's certificate runs out; none where it has none, or one without an end",
+    );
+    let seconds = |at: Timestamp| at.as_millisecond() as f64 / 1000.0;
+    for line in routers {
+        let labels = vec![("router", line.router.name.to_string())];
+        connected.get_or_create(&labels).set(f64::from(u8::from(line.agent.connected)));
+        if let Some(at) = line.agent.last_seen_at {
+            seen.get_or_create(&labels).set(seconds(at));
+        }
+        if let Some(at) = line.certificate.expires_at {
+            expires.get_or_create(&labels).set(seconds(at));
         }
     }
 }

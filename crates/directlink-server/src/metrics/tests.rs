@@ -113,6 +113,10 @@ async fn each_resource_is_told_under_the_names_that_aws_gave_it() {
         let line = format!("directlink_{name}{labels} {value}");
         assert!(text.lines().any(|it| it == line), "{line} is not in\n{text}");
     }
+    assert!(
+        text.contains("\ndirectlink_router_certificate_expiry_timestamp_seconds{router="),
+        "{text}"
+    );
     let help = "# HELP directlink_connection_light_level_rx ConnectionLightLevelRx: ";
     assert!(text.contains(help), "{text}");
 }

@@ -17,6 +17,7 @@ mod address;
 pub(crate) mod api_logs;
 pub mod audit;
 pub(crate) mod bgp_peers;
+pub(crate) mod certificates;
 pub(crate) mod connections;
 pub mod copy;
 pub(crate) mod editions;

@@ -16,6 +16,7 @@ async fn every_statement_is_understood() {
         ("api_logs", api_logs::ALL),
         ("audit", audit::ALL),
         ("bgp_peers", bgp_peers::ALL),
+        ("certificates", certificates::ALL),
         ("connections", connections::ALL),
         ("failover_tests", failover_tests::ALL),
         ("figures", figures::ALL),

@@ -123,6 +123,16 @@ pub(crate) struct Arguments {
         value_name = "MINUTES"
     )]
     tell_down_after_minutes: u32,
+    /// A router's certificate is good for so long; its agent fetches the next when a third of it is left. Seconds, or a
+    /// number with s, m, h or d
+    #[arg(
+        long,
+        env = "DIRECTLINK_ROUTER_CERTIFICATE_LIFE",
+        default_value = "30d",
+        value_parser = certificate_life,
+        value_name = "TIME"
+    )]
+    router_certificate_life: u32,
     /// Told to stop (SIGTERM), go on for so long, with agents sent elsewhere and /ready at 503: the time that a load
     /// balancer needs to notice
     #[arg(long, env = "DIRECTLINK_DRAIN_SECONDS", default_value = "0", value_name = "SECONDS")]
@@ -147,6 +157,13 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         running.stop().await;
         Ok(())
     })
+}
+
+/// Long enough to be renewed, and short enough to be called short-lived by somebody.
+fn certificate_life(text: &str) -> Result<u32> {
+    let seconds = super::operator::seconds(text)?;
+    let bounds = 10..=10 * 365 * 86_400;
+    u32::try_from(seconds).ok().filter(|it| bounds.contains(it)).context("10 seconds to ten years")
 }
 
 pub(super) fn config(a: Arguments) -> Result<ServeConfig> {
@@ -181,6 +198,8 @@ pub(super) fn config(a: Arguments) -> Result<ServeConfig> {
     config.webhook_networks = a.webhook_networks;
     config.public_url = a.public_url;
     config.rules.tell_down_after = SignedDuration::from_mins(a.tell_down_after_minutes.into());
+    config.rules.router_certificate_life =
+        SignedDuration::from_secs(a.router_certificate_life.into());
     if let Some(path) = a.operator_token_file {
         let token = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
         config.operator_token = Some(token.trim().to_owned().into());

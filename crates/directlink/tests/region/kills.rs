@@ -21,12 +21,12 @@ use std::{
 const LAN: &str = "192.168.10.0/24";
 const OFFICE: Ipv4Addr = Ipv4Addr::new(192, 168, 10, 2);
 
-struct Road {
-    region: Region,
-    fibre: Fibre,
-    cloud: Cloud,
+pub(crate) struct Road {
+    pub(crate) region: Region,
+    pub(crate) fibre: Fibre,
+    pub(crate) cloud: Cloud,
     interface: Interface,
-    router: Router,
+    pub(crate) router: Router,
     office: String,
 }
 
@@ -36,7 +36,11 @@ fn road() -> Result<Road> {
 
 /// With BFD on it, or without.
 fn watched_road(brand: Brand, bfd: bool) -> Result<Road> {
-    let region = Region::up()?;
+    road_of(Region::up()?, brand, bfd)
+}
+
+/// In this Region, which is empty.
+pub(crate) fn road_of(region: Region, brand: Brand, bfd: bool) -> Result<Road> {
     let fibre = region.fibre(0, "PAR1", &[101, 102])?;
     let cloud = region.cloud(0, "10.7.0.0/16")?;
     region.admit(&cloud, LAN)?;
@@ -50,17 +54,17 @@ fn watched_road(brand: Brand, bfd: bool) -> Result<Road> {
 }
 
 /// Packets both ways, one each so often, of a flow that the host began.
-fn stream(road: &Road, each: Duration) -> Result<Stream> {
+pub(crate) fn stream(road: &Road, each: Duration) -> Result<Stream> {
     let host = &road.cloud.host;
     let host = End { netns: host.netns.clone(), address: host.address.into() };
     let office = End { netns: road.office.clone(), address: OFFICE.into() };
     Stream::start([&host, &office], each)
 }
 
-const OFTEN: Duration = Duration::from_micros(500);
+pub(crate) const OFTEN: Duration = Duration::from_micros(500);
 
 /// So many went each way while it happened, and all came.
-fn lost_none(stream: Stream) -> Result<()> {
+pub(crate) fn lost_none(stream: Stream) -> Result<()> {
     for (direction, heard) in
         ["to the office", "to the host"].into_iter().zip(stream.finish(10_000)?)
     {
@@ -71,17 +75,17 @@ fn lost_none(stream: Stream) -> Result<()> {
 }
 
 /// What the customer's kernel is told of routes.
-struct Monitor(Child);
+pub(crate) struct Monitor(Child);
 
 impl Monitor {
-    fn start(netns: &str) -> Result<Self> {
+    pub(crate) fn start(netns: &str) -> Result<Self> {
         let words = ["-n", netns, "monitor", "route"];
         let monitor = Command::new("ip").args(words).stdout(Stdio::piped()).spawn();
         Ok(Self(monitor.context("ip monitor")?))
     }
 
     /// The customer's router led to the Net all the time.
-    fn lost_no_route(mut self, cloud: &Cloud) -> Result<()> {
+    pub(crate) fn lost_no_route(mut self, cloud: &Cloud) -> Result<()> {
         self.0.kill()?;
         let said = self.0.wait_with_output()?;
         let said = String::from_utf8_lossy(&said.stdout).into_owned();
@@ -237,7 +241,7 @@ fn comes_back(road: &Road) -> Result<()> {
     })
 }
 
-fn router_of(road: &Road) -> String {
+pub(crate) fn router_of(road: &Road) -> String {
     road.fibre.port.split('/').next().unwrap_or_default().to_owned()
 }
 

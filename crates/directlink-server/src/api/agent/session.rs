@@ -3,7 +3,7 @@
 use crate::{
     app::{App, write_tx},
     reconcile::{self, Attachment, ReportError},
-    store::{Error, plans, plans::Answer},
+    store::{Error, certificates, plans, plans::Answer},
 };
 use directlink_channel::{
     FromRouter, Hello, Plan, Question, ToRouter, from_router::Message, to_router,
@@ -46,12 +46,13 @@ impl Drop for Attached {
 }
 
 impl Session {
+    /// `None`: its certificate has been revoked meanwhile.
     pub(super) async fn open(
         app: App,
-        router: RouterName,
+        (router, fingerprint): (RouterName, String),
         hello: Hello,
         outbound: mpsc::Sender<ToRouter>,
-    ) -> Result<Self, Error> {
+    ) -> Result<Option<Self>, Error> {
         let read = |(scope, generation): (&String, &u64)| Some((scope.parse().ok()?, *generation));
         let held: BTreeMap<Scope, u64> = hello.held.iter().filter_map(read).collect();
         let now = app.now();
@@ -64,7 +65,9 @@ impl Session {
             write_tx!(app, false, Error, |tx| { reconcile::adopt(tx, &router, &held, now).await })?;
         }
         let stream = Uuid::now_v7();
-        app.attached(&router, stream, &hello.build).await?;
+        if !app.attached((&router, &fingerprint), stream, &hello.build).await? {
+            return Ok(None);
+        }
         let agent = (hello.build.as_str(), hello.answers.as_slice());
         let Attachment { changed, questions } =
             app.parts().agents.attach((&router, stream), agent, now);
@@ -73,13 +76,14 @@ impl Session {
         let teller = Teller {
             app: app.clone(),
             router: router.clone(),
+            fingerprint,
             held,
             outbound,
             changed,
             questions,
             drain,
         };
-        Ok(Self { listener: Listener { app, router }, teller, _attached: attached })
+        Ok(Some(Self { listener: Listener { app, router }, teller, _attached: attached }))
     }
 
     /// Until the agent leaves or the server stops. Why it ended, in words.
@@ -101,6 +105,8 @@ impl Session {
 struct Teller {
     app: App,
     router: RouterName,
+    /// Of the certificate that the stream began with.
+    fingerprint: String,
     /// Scope to generation: what the agent holds, or will when what was sent arrives.
     held: BTreeMap<Scope, u64>,
     outbound: mpsc::Sender<ToRouter>,
@@ -118,6 +124,9 @@ impl Teller {
                 None => {
                     // Marked first: what changes while we look wakes us again.
                     self.changed.borrow_and_update();
+                    if self.is_revoked().await? {
+                        return Ok("its identity was revoked".into());
+                    }
                     self.send_what_differs().await?
                 }
             };
@@ -136,6 +145,14 @@ impl Teller {
     /// Whether the agent is still there.
     async fn send(&self, message: to_router::Message) -> bool {
         self.outbound.send(ToRouter { message: Some(message) }).await.is_ok()
+    }
+
+    async fn is_revoked(&self) -> Result<bool, Error> {
+        let store = &self.app.parts().store;
+        let look = async {
+            certificates::is_revoked(&mut *store.reader().await?, &self.fingerprint).await
+        };
+        store.in_time(look).await
     }
 
     /// Whether the agent is still there.

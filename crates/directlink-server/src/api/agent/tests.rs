@@ -1,5 +1,7 @@
 //! The channel as an agent sees it: a real server on a free port of loopback, real certificates.
 
+mod enrolment;
+
 use crate::{
     app::{AddAccount, Identity as RouterIdentity},
     config::ServeConfig,
@@ -40,7 +42,11 @@ impl Region {
     /// Routers r1 and r2 with a port p0 each.
     async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let mut config = ServeConfig::new(dir.path().to_owned(), crate::app::tests::region());
+        let config = ServeConfig::new(dir.path().to_owned(), crate::app::tests::region());
+        Self::with(config, dir).await
+    }
+
+    async fn with(mut config: ServeConfig, dir: TempDir) -> Self {
         config.virtual_clock = true;
         config.store = Some(crate::store::testing::address(dir.path()).await);
         let running = serve(config).await.unwrap();
@@ -68,11 +74,15 @@ impl Region {
         Self { running, account, identities, _dir: dir }
     }
 
-    /// A channel that shows `identity`, or none.
     async fn dial(
         &self,
         identity: Option<&RouterIdentity>,
     ) -> Result<AgentClient<Channel>, String> {
+        self.channel(identity).await.map(AgentClient::new)
+    }
+
+    /// A channel that shows `identity`, or none.
+    async fn channel(&self, identity: Option<&RouterIdentity>) -> Result<Channel, String> {
         let address = self.running.listening.agents;
         let mut tls = ClientTlsConfig::new()
             .domain_name("localhost")
@@ -83,7 +93,7 @@ impl Region {
         }
         let endpoint = Endpoint::from_shared(format!("https://{address}")).unwrap();
         let endpoint = endpoint.tls_config(tls).unwrap();
-        endpoint.connect().await.map(AgentClient::new).map_err(|e| format!("{e:?}"))
+        endpoint.connect().await.map_err(|e| format!("{e:?}"))
     }
 
     async fn attach(

@@ -18,8 +18,11 @@
 //! | `GET /panels` | | `{"panels":[{…,"wired":[{"position","port","connection"}]}]}` |
 //! | `POST /locations` | `{"code":"PAR1","name":"Telehouse 3, France","subregion":"eu-west-2a"}` | 201, the same |
 //! | `GET /locations` | | `{"locations":[{"code","name","subregion"}]}` |
-//! | `POST /routers` | `{"name":"par1-r1","location":"PAR1","vtep":"10.255.0.1"}` | 201 `{"name","location","vtep","bgp_identifier","identity":{"ca_pem","cert_pem","key_pem"}}`; the private key is shown only here |
-//! | `GET /routers` | | `{"routers":[{"name","location","vtep","bgp_identifier","agent":{"connected","build","last_seen_at","scopes":[{"scope","wanted_generation","acknowledged_generation","failure"}]}}]}` |
+//! | `POST /routers` | `{"name":"par1-r1","location":"PAR1","vtep":"10.255.0.1"}`; with `"identity":false` it is given none: it comes with a token | 201 `{"name","location","vtep","bgp_identifier","identity":{"ca_pem","cert_pem","key_pem"}}`; the private key is shown only here |
+//! | `GET /routers` | | `{"routers":[{"name","location","vtep","bgp_identifier","agent":{"connected","build","last_seen_at","scopes":[{"scope","wanted_generation","acknowledged_generation","failure"}]},"certificate":{"issued_at","expires_at","token_until"}}]}` |
+//! | `POST /routers/par1-r1/enrol` | `{"good_for_seconds":3600}`, an hour if left out | 200 `{"router","token","expires_at"}`: for the router's agent, once; the token is shown only here. One that it had before is worth nothing any more |
+//! | `POST /routers/par1-r1/enrol/cancel` | `{}` | 200 `{}`: the token is worth nothing any more |
+//! | `POST /routers/par1-r1/revoke` | `{}` | 200 `{}`: its certificates and its token are worth nothing any more, and its agent's stream is cut |
 //! | `POST /routers/par1-r1/identity` | `{}` | 200 `{"ca_pem","cert_pem","key_pem"}`: a new one; the old is worth nothing any more |
 //! | `POST /ports` | `{"port":"par1-r1/p0","speed":"1Gbps"}` or `"10Gbps"`; `optics`, as `"1000BASE-LX"`, and `position`, as `"PAR1/MMR-1/PP-07/12"`, where they are known | 201 `{"port","router","name","speed","optics","position","connection":null,"light":null,"transceiver":null}` |
 //! | `POST /ports/par1-r1/p0/change` | `{"optics":…,"position":…}`: what is left out stays, null takes away | 200, the port |
@@ -60,6 +63,7 @@
 //! what is there, 500 our failure.
 
 mod audit;
+mod certificates;
 mod glass;
 mod maintenance;
 mod refusal;
@@ -78,7 +82,7 @@ use directlink_model::{
         RecordPatch, RefuseOrder, SetQuota,
     },
     connection::{ConnectionState, PortRef},
-    ids::{AccountId, ConnectionId, LocationCode, NicId, RouterName},
+    ids::{AccountId, ConnectionId, LocationCode, NicId},
     inventory::RoomRef,
     quota::Quota,
     view::ConnectionView,
@@ -274,14 +278,16 @@ async fn write(app: &App, words: &[&str], incoming: &Incoming) -> Outcome {
             Ok((StatusCode::CREATED, wire::location(&location)))
         }
         ["routers"] => {
-            let wire::NewRouter { name, location, vtep } = body(incoming)?;
-            let made = app.add_router(AddRouter { name, location, vtep }).await?;
-            Ok((StatusCode::CREATED, wire::new_router(&made)))
+            let wire::NewRouter { name, location, vtep, identity } = body(incoming)?;
+            let add = AddRouter { name, location, vtep };
+            let made = match identity.unwrap_or(true) {
+                true => wire::new_router(&app.add_router(add).await?),
+                false => wire::router(&app.add_router_to_enrol(add).await?),
+            };
+            Ok((StatusCode::CREATED, made))
         }
-        ["routers", router, "identity"] => {
-            let wire::Nothing {} = body(incoming)?;
-            let identity = app.renew_identity(&word::<RouterName>(router)?).await?;
-            Ok((StatusCode::OK, wire::identity(&identity)))
+        ["routers", router, what @ ..] => {
+            certificates::write(app, &word(router)?, what, incoming).await
         }
         ["ports"] => {
             let wire::NewPort { port, speed, optics, position } = body(incoming)?;

@@ -9,7 +9,7 @@ use super::{front, operator};
 use crate::{
     app::{App, Parts},
     auth::sigv4::tests::Signer,
-    ca::Authority,
+    ca::{Authorities, Authority},
     clock::Clock,
     config::{Doors, Rules},
     reconcile::{self, Agents},
@@ -92,7 +92,7 @@ impl TestRegion {
             rules: Rules::default(),
             clock: Clock::stopped_at("2026-11-23T12:00:00Z".parse().unwrap()),
             store: testing::open(dir.path()).await,
-            authority: Authority::open(&dir.path().join("ca")).unwrap(),
+            authorities: Authorities::of(Authority::open(&dir.path().join("ca")).unwrap()),
             links: crate::config::Links::to("https://directlink.example"),
             operator_token: TOKEN.into(),
             agents: Agents::default(),

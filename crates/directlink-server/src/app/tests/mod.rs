@@ -2,6 +2,7 @@
 //! stands still until told to move.
 
 mod bgp_peers;
+mod certificates;
 mod connections;
 mod failover_tests;
 mod figures;
@@ -17,6 +18,7 @@ mod servers;
 
 use super::*;
 use crate::{
+    ca::Authority,
     clock::Clock,
     reconcile::{self, take_report},
     store::plans,
@@ -66,7 +68,7 @@ pub(crate) fn app_on(store: Store, dir: &TempDir) -> App {
         rules: Rules::default(),
         clock: Clock::stopped_at(start),
         store,
-        authority: Authority::open(&dir.path().join("ca")).unwrap(),
+        authorities: Authorities::of(Authority::open(&dir.path().join("ca")).unwrap()),
         links: Links::to("https://directlink.example"),
         operator_token: "token".into(),
         agents: Agents::default(),

@@ -80,7 +80,7 @@ async fn each_server_knows_what_the_agents_of_the_other_say() {
     let two = Two::new().await;
     let [one, other] = two.apps();
     let (router, stream) = ("par1-r1".parse().unwrap(), Uuid::now_v7());
-    other.attached(&router, stream, "1.2.3").await.unwrap();
+    assert!(other.attached((&router, "its certificate"), stream, "1.2.3").await.unwrap());
     let _plans = other.parts().agents.attach((&router, stream), ("1.2.3", &[]), other.now());
     let at = port("par1-r1/p0");
     let optics = |serial: &str| PortEvidence {
@@ -116,7 +116,7 @@ async fn what_a_router_said_on_an_earlier_stream_is_not_taken() {
     let mut streams = vec![];
     for app in [one, other] {
         let stream = Uuid::now_v7();
-        app.attached(&router, stream, "1").await.unwrap();
+        assert!(app.attached((&router, "its certificate"), stream, "1").await.unwrap());
         streams.push(app.parts().agents.attach((&router, stream), ("1", &[]), app.now()));
     }
     let dark = PortReport { light: false, ..said(1, PortEvidence::default()) };
