@@ -13,6 +13,7 @@
 use directlink_model::enrolment::Validity;
 use jiff::Timestamp;
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+use sha2::{Digest as _, Sha256};
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write as _},
@@ -84,6 +85,14 @@ impl IdentityDir {
         Ok(())
     }
 
+    /// Whom to trust from now on. `None`: that is no text of certificates, and nothing is changed.
+    pub(crate) fn trust(&self, ca: &str) -> Result<Option<Vec<String>>, IdentityError> {
+        match authorities(ca.as_bytes()) {
+            ids if ids.is_empty() => Ok(None),
+            ids => self.write(AUTHORITIES, ca.as_bytes()).map(|()| Some(ids)),
+        }
+    }
+
     /// The key for a certificate that is asked for by a token: the same as long as it was not given.
     pub(crate) fn enrol_key(&self, make: impl FnOnce() -> String) -> Result<String, IdentityError> {
         if let Some(key) = self.read(ENROL_KEY)? {
@@ -142,6 +151,13 @@ impl IdentityDir {
             _ => Ok(()),
         }
     }
+}
+
+/// The SHA-256 of each certificate in a PEM text.
+pub(crate) fn authorities(pem: &[u8]) -> Vec<String> {
+    let certificates = CertificateDer::pem_slice_iter(pem).filter_map(Result::ok);
+    let read = certificates.filter(|der| x509_parser::parse_x509_certificate(der).is_ok());
+    read.map(|der| hex::encode(Sha256::digest(&der))).collect()
 }
 
 /// Of the first certificate in a PEM text.
@@ -209,6 +225,23 @@ mod tests {
             .collect();
         names.sort();
         assert_eq!(names, ["ca.pem", "enrol.key", "identity.pem"]);
+    }
+
+    #[test]
+    fn a_trust_that_cannot_be_read_is_not_taken() {
+        let temporary = tempfile::tempdir().unwrap();
+        let dir = IdentityDir::new(temporary.path());
+        let (one, other) = (certificate(2030), certificate(2031));
+        dir.keep(&one, &one, "key").unwrap();
+        for bad in
+            ["", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
+        {
+            assert_eq!(dir.trust(bad).unwrap(), None, "{bad}");
+        }
+        assert_eq!(dir.load().unwrap().unwrap().ca, one.as_bytes());
+        let both = format!("{one}{other}");
+        assert_eq!(dir.trust(&both).unwrap().unwrap().len(), 2);
+        assert_eq!(dir.load().unwrap().unwrap().ca, both.as_bytes());
     }
 
     #[test]

@@ -14,17 +14,17 @@ use crate::{
     backoff::Backoff,
     clock,
     enrol::{self, EnrolError, Tokens},
-    identity::{Identity, IdentityDir, IdentityError},
+    identity::{Identity, IdentityDir, IdentityError, authorities},
 };
 use directlink_channel::{
-    Answer, FromRouter, Hello, Plan, Question, ToRouter, agent_client::AgentClient,
+    Answer, FromRouter, Hello, Plan, Question, ToRouter, Trust, Trusted, agent_client::AgentClient,
     from_router::Message, to_router,
 };
 use directlink_model::{enrolment::Validity, glass::Ask};
 use jiff::Timestamp;
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 use thiserror::Error;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{
     Streaming,
@@ -186,14 +186,8 @@ impl Dialler {
     async fn attach(&mut self) -> LinkError {
         match self.open().await {
             Ok((inbound, outbound, validity)) => {
-                let renewal = tokio::spawn(keep_renewed(
-                    self.config.clone(),
-                    self.server().to_owned(),
-                    validity,
-                ));
-                let error = self.talk(inbound, outbound).await;
-                renewal.abort();
-                error
+                let renewal = Renewal::start(&self.config, self.server(), validity);
+                self.talk(inbound, outbound, &renewal).await
             }
             Err(error) => error,
         }
@@ -208,6 +202,7 @@ impl Dialler {
             build: env!("CARGO_PKG_VERSION").into(),
             held: self.holds.borrow_and_update().clone(),
             answers: Ask::KINDS.map(str::to_owned).to_vec(),
+            trusts: authorities(&identity.ca),
         };
         let hello = FromRouter { message: Some(Message::Hello(hello)) };
         outbound.try_send(hello).map_err(|_| LinkError::Stuck)?;
@@ -263,6 +258,7 @@ impl Dialler {
         &mut self,
         mut inbound: Streaming<ToRouter>,
         outbound: mpsc::Sender<FromRouter>,
+        renewal: &Renewal,
     ) -> LinkError {
         tracing::info!(server = self.server(), "attached to the server");
         self.stream.0 += 1;
@@ -282,6 +278,11 @@ impl Dialler {
                             return LinkError::Ended;
                         }
                     }
+                    Ok(Some(ToRouter { message: Some(to_router::Message::Trust(trust)) })) => {
+                        if !self.take_trust(&trust, &outbound, renewal) {
+                            return LinkError::Stuck;
+                        }
+                    }
                     Ok(Some(ToRouter { message: None })) => {
                         tracing::warn!("passed over: a message of a later server's");
                     }
@@ -299,6 +300,35 @@ impl Dialler {
                 }
             }
         }
+    }
+
+    /// Trusts others from the next dial on. Whether the server takes that we do.
+    fn take_trust(
+        &self,
+        trust: &Trust,
+        outbound: &mpsc::Sender<FromRouter>,
+        renewal: &Renewal,
+    ) -> bool {
+        let taken = match IdentityDir::new(&self.config.identity_dir).trust(&trust.ca_pem) {
+            Ok(Some(authorities)) => {
+                tracing::info!(?authorities, "other authorities are trusted");
+                let message = Some(Message::Trusted(Trusted { authorities }));
+                outbound.try_send(FromRouter { message }).is_ok()
+            }
+            Ok(None) => {
+                tracing::warn!("passed over: authorities that cannot be read");
+                true
+            }
+            // Said again on the next stream.
+            Err(error) => {
+                tracing::error!(%error, "other authorities cannot be kept");
+                true
+            }
+        };
+        if trust.renew {
+            renewal.now.notify_one();
+        }
+        taken
     }
 
     /// Waits, and lets nobody wait for what cannot be said.
@@ -325,12 +355,41 @@ pub(crate) fn endpoint(server: &str, identity: &Identity) -> Result<Endpoint, Tr
         .tcp_nodelay(true))
 }
 
+/// What renews the certificate, as long as a stream is there.
+struct Renewal {
+    /// The certificate is good for longer, and yet.
+    now: Arc<Notify>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Renewal {
+    fn start(config: &AgentConfig, server: &str, validity: Validity) -> Self {
+        let now = Arc::<Notify>::default();
+        let keep = keep_renewed(config.clone(), server.to_owned(), validity, Arc::clone(&now));
+        Self { now, task: tokio::spawn(keep) }
+    }
+}
+
+impl Drop for Renewal {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
 /// Gets the next certificate in good time. The stream goes on with the one that it began with; the next begins with the
 /// new one.
-async fn keep_renewed(config: AgentConfig, server: String, mut validity: Validity) {
+async fn keep_renewed(
+    config: AgentConfig,
+    server: String,
+    mut validity: Validity,
+    asked: Arc<Notify>,
+) {
     let mut at = validity.renew_at();
     loop {
-        until(at).await;
+        tokio::select! {
+            () = until(at) => {}
+            () = asked.notified() => {}
+        }
         match enrol::renew(&config, &server).await {
             Ok(next) => {
                 tracing::info!(until = %next.until, "the certificate is renewed");

@@ -14,6 +14,7 @@
 //! Time is always an argument.
 
 pub mod account;
+pub mod authority;
 pub mod bgp_peer;
 pub mod command;
 pub mod connection;

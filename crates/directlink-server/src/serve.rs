@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   STATE/region.db         facts                         api, aws    both customer dialects
-//!   STATE/ca/               who is who                    operator    the same, and /metrics
+//!   STATE/ca/               authority of an earlier one   operator    the same, and /metrics
 //!   STATE/operator-token    made at first start           agents      gRPC over mutual TLS
 //!   STATE/mail/             maildir, where no relay is named
 //! ```
@@ -11,8 +11,8 @@ mod agents;
 
 use crate::{
     api,
-    app::{App, Parts, Refusal, api_logs, figures, operator::CLOCK_SETTING},
-    ca::{self, Authorities, Authority},
+    app::{App, Parts, Refusal, api_logs, authorities, figures, operator::CLOCK_SETTING},
+    ca::{self, Authority},
     clock::Clock,
     config::{Links, Listen, ServeConfig},
     mail::{self, Mailbox, Mailer, Post},
@@ -68,8 +68,8 @@ pub struct Running {
     pub operator_token: SecretString,
     drain: Duration,
     servers: Vec<JoinHandle<()>>,
-    /// The reconcile loop, the ear for other servers and the herald to them, and the writers of the log of calls and of figures.
-    loops: [JoinHandle<()>; 5],
+    /// The reconcile loop, the ear for other servers and the herald to them, who follows authorities, and the writers of the log of calls and of figures.
+    loops: [JoinHandle<()>; 6],
 }
 
 impl Running {
@@ -135,6 +135,7 @@ pub async fn serve(config: ServeConfig) -> Result<Running, Error> {
     let reconciler = tokio::spawn(reconcile::run(app.clone(), config.pace));
     let herald = tokio::spawn(reconcile::fleet::run(app.clone()));
     let ear = tokio::spawn(reconcile::hear(app.clone()));
+    let follower = tokio::spawn(authorities::run(app.clone()));
     let logger = tokio::spawn(api_logs::run(app.clone()));
     let meter = tokio::spawn(figures::run(app.clone()));
     info!(region = %config.region.name, api = %listening.api, operator = %listening.operator,
@@ -146,7 +147,7 @@ pub async fn serve(config: ServeConfig) -> Result<Running, Error> {
         operator_token,
         drain,
         servers,
-        loops: [reconciler, ear, herald, logger, meter],
+        loops: [reconciler, ear, herald, follower, logger, meter],
     })
 }
 
@@ -166,12 +167,18 @@ async fn open(
             Clock::ahead_of_real(SignedDuration::from_micros(ahead_us))
         }
     };
+    let own = match &config.authority {
+        Some(files) => Some(Authority::from_files(&files.certificate, &files.key)?),
+        None => None,
+    };
+    let earlier = config.state_dir.join("ca");
+    let authorities = authorities::load(&store, &earlier, own, clock.machine_now()).await?;
     Ok(App::new(Parts {
         region: config.region.clone(),
         rules: config.rules,
         clock,
         store,
-        authorities: Authorities::of(Authority::open(&config.state_dir.join("ca"))?),
+        authorities,
         links,
         operator_token,
         agents: Agents::default(),

@@ -165,7 +165,7 @@ impl App {
         let mut db = self.store().reader().await?;
         let found = certificates::holder(&mut db, fingerprint).await?;
         drop(db);
-        let router = found.ok_or(Uncertified::Stranger)?.name;
+        let router = found.ok_or(Uncertified::Stranger)?.0.name;
         let (certified, ca_pem) = self.certified(&router, request)?;
         write_tx!(self, false, Uncertified, |tx| {
             tx.touched = Touched::None;

@@ -3,7 +3,7 @@
 //! the customer.
 
 use super::Labels;
-use crate::app::{App, Refusal, RouterLine};
+use crate::app::{App, AuthorityView, Refusal, RouterLine};
 use directlink_model::{
     connection::{ConnectionState, PortRef},
     figures::{Rate, went_on},
@@ -27,6 +27,7 @@ pub(super) struct Look {
     pub(super) connections: Vec<ConnectionView>,
     pub(super) interfaces: Vec<InterfaceView>,
     routers: Vec<RouterLine>,
+    authorities: Vec<AuthorityView>,
     lines: BTreeMap<PortRef, Line>,
     seen: BTreeMap<InterfaceId, Seen>,
     rates: BTreeMap<InterfaceId, Rate>,
@@ -60,6 +61,7 @@ impl Look {
             connections: app.all_connections(None).await?,
             interfaces: app.all_interfaces().await?,
             routers: app.router_lines().await?,
+            authorities: app.authorities().await?,
             lines: BTreeMap::new(),
             seen: BTreeMap::new(),
             rates: app.parts().figures.all_rates(),
@@ -122,6 +124,17 @@ pub(super) fn register(registry: &mut Registry, look: &Look, at_most: usize) {
     register_interfaces(registry, look, shown);
     register_sessions(registry, look, shown);
     register_routers(registry, &look.routers);
+    let expires = family(
+        registry,
+        "authority_expiry_timestamp_seconds",
+        "When the certificate authority's own certificate runs out",
+    );
+    for view in &look.authorities {
+        if let Some(at) = view.expires_at {
+            let labels = vec![("authority", view.id.clone()), ("signs", view.signs.to_string())];
+            expires.get_or_create(&labels).set(at.as_second() as f64);
+        }
+    }
 }
 
 type Gauges = Family<Labels, Gauge<f64, AtomicU64>>;

@@ -110,7 +110,7 @@ async fn accept(
     }
     // The listener is gone; what was accepted goes on.
     drop(listener);
-    std::future::pending().await;
+    std::future::pending::<()>().await;
 }
 
 /// A new certificate in good time, and whenever other authorities are trusted.

@@ -3,6 +3,7 @@
 use super::{
     Error, Tx,
     row::{Columns, us},
+    sites::read_router,
     statements,
 };
 use directlink_model::{enrolment::Enrolment, ids::RouterName, location::Router};
@@ -13,7 +14,7 @@ statements! {
     INSERT = "INSERT INTO router_certificate (fingerprint, router, authority, issued_us, expires_us)
               VALUES ($1, $2, $3, $4, $5)";
     NEWEST = "UPDATE router SET identity = $2 WHERE name = $1";
-    HOLDER = "SELECT r.* FROM router_certificate c JOIN router r ON r.name = c.router
+    HOLDER = "SELECT r.*, c.authority FROM router_certificate c JOIN router r ON r.name = c.router
               WHERE c.fingerprint = $1 AND c.revoked_us IS NULL";
     IS_REVOKED = "SELECT COUNT(*) AS n FROM router_certificate WHERE fingerprint = $1 AND revoked_us IS NOT NULL";
     REVOKE = "UPDATE router_certificate SET revoked_us = $2 WHERE router = $1 AND revoked_us IS NULL";
@@ -59,13 +60,14 @@ pub(crate) async fn insert(
     Ok(())
 }
 
-/// Whose certificate it is, if it is good.
+/// Whose certificate it is, if it is good, and who signed it, if that is known.
 pub(crate) async fn holder(
     db: &mut AnyConnection,
     fingerprint: &str,
-) -> Result<Option<Router>, Error> {
+) -> Result<Option<(Router, Option<String>)>, Error> {
     let row = query(HOLDER).bind(fingerprint).fetch_optional(db).await?;
-    row.as_ref().map(super::sites::read_router).transpose()
+    let read = |row: AnyRow| Ok((read_router(&row)?, row.text_or_null("authority")?));
+    row.map(read).transpose()
 }
 
 /// One that ran out is not: who began a stream with it may go on.

@@ -16,6 +16,7 @@ pub(crate) mod accounts;
 mod address;
 pub(crate) mod api_logs;
 pub mod audit;
+pub(crate) mod authorities;
 pub(crate) mod bgp_peers;
 pub(crate) mod certificates;
 pub(crate) mod connections;

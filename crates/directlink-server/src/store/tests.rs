@@ -15,6 +15,7 @@ async fn every_statement_is_understood() {
         ("accounts", accounts::ALL),
         ("api_logs", api_logs::ALL),
         ("audit", audit::ALL),
+        ("authorities", authorities::ALL),
         ("bgp_peers", bgp_peers::ALL),
         ("certificates", certificates::ALL),
         ("connections", connections::ALL),

@@ -9,7 +9,7 @@ use clap::Args;
 use directlink_model::{ids::RegionName, location::Region};
 use directlink_net::{Asn, IpNet, Ipv6Block, RegionAsn};
 use directlink_server::{
-    config::{Doors, Listen, ServeConfig},
+    config::{AuthorityFiles, Doors, Listen, ServeConfig},
     store::Address,
     throttle::Limit,
 };
@@ -76,6 +76,13 @@ pub(crate) struct Arguments {
         value_name = "NAME"
     )]
     server_names: Vec<String>,
+    /// Your own certificate authority, which signs what routers and servers show: PEM of a certificate that may sign
+    /// others. Without, the Region has one of its own, in the store
+    #[arg(long, env = "DIRECTLINK_CA_CERT", value_name = "FILE", requires = "ca_key")]
+    ca_cert: Option<PathBuf>,
+    /// PEM of its key
+    #[arg(long, env = "DIRECTLINK_CA_KEY", value_name = "FILE", requires = "ca_cert")]
+    ca_key: Option<PathBuf>,
     /// File with the operator's token; one is made in the state directory if left out
     #[arg(long, env = "DIRECTLINK_OPERATOR_TOKEN_FILE", value_name = "FILE")]
     operator_token_file: Option<PathBuf>,
@@ -188,6 +195,8 @@ pub(super) fn config(a: Arguments) -> Result<ServeConfig> {
         agents: a.listen_agents,
     };
     config.server_names = a.server_names;
+    config.authority =
+        a.ca_cert.zip(a.ca_key).map(|(certificate, key)| AuthorityFiles { certificate, key });
     config.doors = Doors {
         account_rate: a.account_rate,
         address_rate: a.address_rate,

@@ -30,6 +30,34 @@ fn identity_dir(road: &Road) -> PathBuf {
     road.region.dir.join("routers").join(router_of(road)).join("identity")
 }
 
+fn authority(road: &Road, signs: bool) -> Result<Value> {
+    let answer = road.region.look("authorities")?;
+    let mut all = answer["authorities"].as_array().into_iter().flatten();
+    all.find(|authority| authority["signs"] == signs).cloned().context("an authority")
+}
+
+fn await_all_routers(road: &Road, signs: bool, what: &str) -> Result<()> {
+    clock::until(&format!("all routers: {what}"), SOON, || {
+        let authority = authority(road, signs)?;
+        Ok((authority[what] == authority["routers"]).then_some(()))
+    })
+}
+
+/// Another authority takes the place of the first, while all streams go on.
+fn roll_over(road: &Road) -> Result<()> {
+    let old = authority(road, true)?;
+    let new = road.region.operate("authorities", json!({}))?;
+    await_all_routers(road, false, "trusted_by")?;
+    let path = |of: &Value, what| format!("authorities/{}/{what}", of["id"].as_str().unwrap_or(""));
+    road.region.operate(&path(&new, "use"), json!({}))?;
+    await_all_routers(road, true, "certified")?;
+    road.region.operate(&path(&old, "retire"), json!({}))?;
+    let answer = road.region.look("authorities")?;
+    ensure!(answer["authorities"].as_array().map(Vec::len) == Some(1), "{answer}");
+    ensure!(router(road)?["agent"]["connected"] == true, "a stream was cut by the change");
+    Ok(())
+}
+
 #[test]
 fn a_router_is_enrolled_renewed_revoked_and_enrolled_again_while_bgp_and_packets_go_on()
 -> Result<()> {
@@ -51,6 +79,8 @@ fn a_router_is_enrolled_renewed_revoked_and_enrolled_again_while_bgp_and_packets
         Ok((router(&road)?["certificate"]["expires_at"] != first).then_some(()))
     })?;
     ensure!(router(&road)?["agent"]["connected"] == true, "it was renewed on a running stream");
+
+    roll_over(&road)?;
 
     let path = format!("routers/{}", router_of(&road));
     road.region.operate(&format!("{path}/revoke"), json!({}))?;

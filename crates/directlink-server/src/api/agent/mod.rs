@@ -7,6 +7,7 @@
 //!   Ack | Nack{why}              ──►     stored
 //!   Report, again and again      ──►     folded into facts
 //!                                ◄──     Plan, whenever a document has changed
+//!                                ◄──     Trust, where it differs; the agent says Trusted{authorities}
 //! ```
 //!
 //! What the agent holds is known from its Hello and from what was sent since, so a wake-up without
@@ -31,7 +32,7 @@ use directlink_model::location::Router;
 pub(crate) use enrolment::service as enrolment;
 use futures::{Stream, StreamExt};
 use rustls::pki_types::CertificateDer;
-use session::Session;
+use session::{Session, Shown};
 use std::{pin::Pin, time::Duration};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -69,7 +70,7 @@ impl Agent for Channel {
         if *self.app.parts().drain.borrow() {
             return Err(Status::unavailable("this server is about to stop: try another"));
         }
-        let (router, fingerprint) = self.who(&request).await?;
+        let (router, shown) = self.who(&request).await?;
         let mut inbound = request.into_inner();
         let hello = match inbound.next().await {
             Some(Ok(FromRouter { message: Some(Message::Hello(hello)) })) => hello,
@@ -84,7 +85,7 @@ impl Agent for Channel {
             )));
         }
         let (outbound, plans) = mpsc::channel(QUEUE);
-        let who = (router.name.clone(), fingerprint);
+        let who = (router.name.clone(), shown);
         let opening = Session::open(self.app.clone(), who, hello, outbound);
         let session = self.app.parts().store.in_time(opening).await;
         let session = session.map_err(|error| internal(&error))?.ok_or_else(stranger)?;
@@ -98,18 +99,18 @@ impl Agent for Channel {
 }
 
 impl Channel {
-    /// The router that the client's certificate was made for, and its fingerprint.
+    /// The router that the client's certificate was made for, and that certificate.
     async fn who(
         &self,
         request: &Request<Streaming<FromRouter>>,
-    ) -> Result<(Router, String), Status> {
+    ) -> Result<(Router, Shown), Status> {
         let fingerprint = ca::fingerprint(leaf(request)?.as_ref());
         let find = async {
             let mut db = self.app.parts().store.reader().await?;
             certificates::holder(&mut db, &fingerprint).await
         };
         match self.app.parts().store.in_time(find).await {
-            Ok(Some(router)) => Ok((router, fingerprint)),
+            Ok(Some((router, authority))) => Ok((router, Shown { fingerprint, authority })),
             Ok(None) => Err(stranger()),
             Err(error) => Err(internal(&error)),
         }

@@ -1,6 +1,8 @@
 //! The channel as an agent sees it: a real server on a free port of loopback, real certificates.
 
+mod authorities;
 mod enrolment;
+mod own;
 
 use crate::{
     app::{AddAccount, Identity as RouterIdentity},
@@ -86,7 +88,7 @@ impl Region {
         let address = self.running.listening.agents;
         let mut tls = ClientTlsConfig::new()
             .domain_name("localhost")
-            .ca_certificate(Certificate::from_pem(&self.identities[0].ca_pem));
+            .ca_certificate(Certificate::from_pem(&identity.unwrap_or(&self.identities[0]).ca_pem));
         if let Some(identity) = identity {
             let key = identity.key_pem.expose_secret();
             tls = tls.identity(Identity::from_pem(&identity.certificate_pem, key));
@@ -102,6 +104,25 @@ impl Region {
         router: &str,
         held: &[(&str, u64)],
     ) -> Result<FakeAgent, Status> {
+        self.attach_as(identity, router, held, &[]).await
+    }
+
+    async fn attach_trusting(
+        &self,
+        identity: &RouterIdentity,
+        router: &str,
+        trusts: &[&str],
+    ) -> Result<FakeAgent, Status> {
+        self.attach_as(identity, router, &[], trusts).await
+    }
+
+    async fn attach_as(
+        &self,
+        identity: &RouterIdentity,
+        router: &str,
+        held: &[(&str, u64)],
+        trusts: &[&str],
+    ) -> Result<FakeAgent, Status> {
         let mut client = self.dial(Some(identity)).await.map_err(Status::unavailable)?;
         let (say, said) = mpsc::channel(64);
         let hello = Hello {
@@ -112,6 +133,7 @@ impl Region {
                 .map(|(scope, n)| ((*scope).to_owned(), *n))
                 .collect::<HashMap<_, _>>(),
             answers: vec!["ping".into()],
+            trusts: trusts.iter().map(ToString::to_string).collect(),
         };
         say.send(message(Message::Hello(hello))).await.unwrap();
         let heard = client.attach(ReceiverStream::new(said)).await?.into_inner();
@@ -156,7 +178,7 @@ impl FakeAgent {
         let next = tokio::time::timeout(Duration::from_secs(10), self.heard.message()).await;
         match next.expect("a plan in time").unwrap().unwrap().message.unwrap() {
             to_router::Message::Plan(plan) => plan,
-            to_router::Message::Question(question) => panic!("{question:?}"),
+            other => panic!("{other:?}"),
         }
     }
 

@@ -24,6 +24,9 @@
 //! | `POST /routers/par1-r1/enrol/cancel` | `{}` | 200 `{}`: the token is worth nothing any more |
 //! | `POST /routers/par1-r1/revoke` | `{}` | 200 `{}`: its certificates and its token are worth nothing any more, and its agent's stream is cut |
 //! | `POST /routers/par1-r1/identity` | `{}` | 200 `{"ca_pem","cert_pem","key_pem"}`: a new one; the old is worth nothing any more |
+//! | `GET /authorities` | | `{"authorities":[{"id","subject","expires_at","added_at","signs","routers","trusted_by","certified"}]}`: who signs certificates; routers that have an identity, and how many of them trust it and live by it |
+//! | `POST /authorities` | `{}` | 201 `{"id"}`: a new one, trusted, that signs nothing yet |
+//! | `POST /authorities/ID/use`, `/retire` | `{"force":false}` | 200 as the `GET`: it signs; it is trusted no more. 409 while that would leave routers behind |
 //! | `POST /ports` | `{"port":"par1-r1/p0","speed":"1Gbps"}` or `"10Gbps"`; `optics`, as `"1000BASE-LX"`, and `position`, as `"PAR1/MMR-1/PP-07/12"`, where they are known | 201 `{"port","router","name","speed","optics","position","connection":null,"light":null,"transceiver":null}` |
 //! | `POST /ports/par1-r1/p0/change` | `{"optics":…,"position":…}`: what is left out stays, null takes away | 200, the port |
 //! | `GET /ports` | | `{"ports":[{"port","router","name","speed","optics","position","connection":"dxcon-…" or null,"light":true, false or null,"transceiver":{"optics","connector","wavelength_nm","vendor","serial","receive_millidbm","transmit_millidbm"} or null}]}` |
@@ -158,6 +161,7 @@ async fn read(app: &App, words: &[&str]) -> Result<Value, Failure> {
             json!({ "letters": app.letters().await?.iter().map(wire::letter).collect::<Vec<_>>() })
         }
         ["routers"] => json!({ "routers": routers(app).await? }),
+        ["authorities"] => certificates::authorities(app).await?,
         ["ports"] => json!({ "ports": ports(app).await? }),
         ["orders"] => json!({ "orders": orders(app).await? }),
         ["orders", "overdue"] => {
@@ -286,6 +290,7 @@ async fn write(app: &App, words: &[&str], incoming: &Incoming) -> Outcome {
             };
             Ok((StatusCode::CREATED, made))
         }
+        ["authorities", what @ ..] => certificates::change_authority(app, what, incoming).await,
         ["routers", router, what @ ..] => {
             certificates::write(app, &word(router)?, what, incoming).await
         }

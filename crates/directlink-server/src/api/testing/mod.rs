@@ -25,7 +25,7 @@ use directlink_model::{
 };
 use directlink_net::{Asn, IpNet, Mac, RegionAsn};
 use http::{HeaderMap, Method, StatusCode};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use tempfile::TempDir;
@@ -92,7 +92,7 @@ impl TestRegion {
             rules: Rules::default(),
             clock: Clock::stopped_at("2026-11-23T12:00:00Z".parse().unwrap()),
             store: testing::open(dir.path()).await,
-            authorities: Authorities::of(Authority::open(&dir.path().join("ca")).unwrap()),
+            authorities: Authorities::of(Authority::make(Timestamp::UNIX_EPOCH).unwrap()),
             links: crate::config::Links::to("https://directlink.example"),
             operator_token: TOKEN.into(),
             agents: Agents::default(),

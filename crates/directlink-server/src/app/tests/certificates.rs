@@ -46,7 +46,7 @@ impl Bench {
 
     async fn holder(&self, fingerprint: &str) -> Option<RouterName> {
         let mut db = self.app.parts().store.reader().await.unwrap();
-        holder(&mut db, fingerprint).await.unwrap().map(|router| router.name)
+        holder(&mut db, fingerprint).await.unwrap().map(|(router, _)| router.name)
     }
 }
 

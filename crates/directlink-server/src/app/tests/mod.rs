@@ -1,6 +1,7 @@
 //! The rules as the commands keep them, on a real database in a temporary file and a clock that
 //! stands still until told to move.
 
+mod authorities;
 mod bgp_peers;
 mod certificates;
 mod connections;
@@ -58,17 +59,17 @@ pub(crate) fn region() -> Region {
 }
 
 pub(crate) async fn app_in(dir: &TempDir) -> App {
-    app_on(store::testing::open(dir.path()).await, dir)
+    app_on(store::testing::open(dir.path()).await)
 }
 
-pub(crate) fn app_on(store: Store, dir: &TempDir) -> App {
+pub(crate) fn app_on(store: Store) -> App {
     let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
     App::new(Parts {
         region: region(),
         rules: Rules::default(),
         clock: Clock::stopped_at(start),
         store,
-        authorities: Authorities::of(Authority::open(&dir.path().join("ca")).unwrap()),
+        authorities: Authorities::of(Authority::make(Timestamp::UNIX_EPOCH).unwrap()),
         links: Links::to("https://directlink.example"),
         operator_token: "token".into(),
         agents: Agents::default(),

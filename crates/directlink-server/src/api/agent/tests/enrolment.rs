@@ -29,7 +29,11 @@ impl Region {
         self.running.app.enrol_router(&router, HOUR).await.unwrap().token
     }
 
-    async fn enrol(&self, router: &str, secret: Option<&str>) -> Result<RouterIdentity, Status> {
+    pub(super) async fn enrol(
+        &self,
+        router: &str,
+        secret: Option<&str>,
+    ) -> Result<RouterIdentity, Status> {
         let key = KeyPair::generate().unwrap();
         let mut client = EnrolmentClient::new(self.channel(None).await.unwrap());
         let mut request = Request::new(EnrolRequest {
@@ -44,7 +48,10 @@ impl Region {
         Ok(identity(&issued, &key))
     }
 
-    async fn renew(&self, shown: Option<&RouterIdentity>) -> Result<RouterIdentity, Status> {
+    pub(super) async fn renew(
+        &self,
+        shown: Option<&RouterIdentity>,
+    ) -> Result<RouterIdentity, Status> {
         let key = KeyPair::generate().unwrap();
         let channel = self.channel(shown).await.map_err(Status::unavailable)?;
         let request = RenewRequest { signing_request: signing_request(&key) };
