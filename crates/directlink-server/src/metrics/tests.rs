@@ -2,7 +2,7 @@
 //! dashboard and the rules of `packaging`, held against what is said.
 
 use super::{Requests, prometheus_text, resources, text};
-use crate::app::tests::{Bench, interface, port, works};
+use crate::app::tests::{Bench, authorities::keep_signer, interface, port, works};
 use directlink_model::{
     evidence::{PortEvidence, Rise, Transceiver},
     figures::{Tally, Traffic},
@@ -64,6 +64,7 @@ fn report(id: InterfaceId, packets: u64) -> PortReport {
 /// A connection, an interface on it that works and carries 1 Mbit/s, and a router that is there.
 async fn at_work() -> (Bench, InterfaceId) {
     let b = Bench::new().await;
+    keep_signer(&b.app).await;
     let connection = b.lit().await;
     let (_, gateway) = b.net().await;
     let made = b.app.create_interface(&b.alice(), interface(connection, Some(gateway))).await;

@@ -27,7 +27,7 @@ fn refused<T: std::fmt::Debug>(outcome: Result<T, AuthorityRefusal>) -> Authorit
 }
 
 /// Its one authority is in the store from now on, as a server's is.
-pub(super) async fn keep_signer(app: &App) -> String {
+pub(crate) async fn keep_signer(app: &App) -> String {
     let signer = Arc::clone(&app.parts().authorities.now().signer);
     let row = row_of(&signer, app.machine_now(), Some(Timestamp::UNIX_EPOCH));
     let mut tx = app.parts().store.begin().await.unwrap();

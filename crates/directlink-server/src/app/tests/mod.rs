@@ -1,7 +1,7 @@
 //! The rules as the commands keep them, on a real database in a temporary file and a clock that
 //! stands still until told to move.
 
-mod authorities;
+pub(crate) mod authorities;
 mod bgp_peers;
 mod certificates;
 mod connections;
