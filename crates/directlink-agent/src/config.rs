@@ -2,6 +2,7 @@
 
 use directlink_bgp::bfd;
 use directlink_model::ids::RouterName;
+use secrecy::SecretString;
 use std::{path::PathBuf, time::Duration};
 
 /// Where network namespaces have names, as iproute2 has it.
@@ -16,8 +17,12 @@ pub struct AgentConfig {
     pub router: RouterName,
     /// `https://host:port` of the agent channel of each server; where one does not answer, the next is dialled.
     pub servers: Vec<String>,
-    /// Holds `ca.pem`, `cert.pem` (the router's name is its common name) and `key.pem`.
+    /// Holds what the router shows, and whom it trusts; filled by the agent, if it has a token.
     pub identity_dir: PathBuf,
+    /// A one-time token for a router that has no identity yet.
+    pub enrol_token: Option<SecretString>,
+    /// Where one may be brought, then and later. `None`: `enrol-token` in the directory of the identity.
+    pub enrol_token_file: Option<PathBuf>,
     /// Holds the ledger; must survive a reboot.
     pub state_dir: PathBuf,
     /// How fast a dead path is noticed where the customer's router has BFD.

@@ -9,19 +9,29 @@
 //! [`FromServer::Attached`] says everything again, and what it says then may build on that. The control connection stays in the process's own network
 //! namespace, whichever is the router's.
 
-use crate::{AgentConfig, backoff::Backoff, clock};
+use crate::{
+    AgentConfig,
+    backoff::Backoff,
+    clock,
+    enrol::{self, EnrolError, Tokens},
+    identity::{Identity, IdentityDir, IdentityError, authorities},
+};
 use directlink_channel::{
-    Answer, FromRouter, Hello, Plan, Question, ToRouter, agent_client::AgentClient,
+    Answer, FromRouter, Hello, Plan, Question, ToRouter, Trust, Trusted, agent_client::AgentClient,
     from_router::Message, to_router,
 };
-use directlink_model::glass::Ask;
-use std::{collections::HashMap, fs, io, path::PathBuf, time::Duration};
+use directlink_model::{enrolment::Validity, glass::Ask};
+use jiff::Timestamp;
+use std::{collections::HashMap, sync::Arc, time::Duration};
 use thiserror::Error;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{
     Streaming,
-    transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity},
+    transport::{
+        Certificate, Channel, ClientTlsConfig, Endpoint, Error as TransportError,
+        Identity as TlsIdentity,
+    },
 };
 
 /// Scope to generation, as the ledger has it.
@@ -71,10 +81,14 @@ impl Reply {
 
 #[derive(Debug, Error)]
 enum LinkError {
-    #[error("cannot read {path}: {source}")]
-    Identity { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    #[error("this router has no identity: bring it a token (`directlink router enrol`)")]
+    Nobody,
+    #[error("this router is not enrolled: {0}")]
+    Enrol(#[from] EnrolError),
     #[error("no connection to {server}: {source}")]
-    Connect { server: String, source: tonic::transport::Error },
+    Connect { server: String, source: TransportError },
     #[error("the server refuses: {}", .0.message())]
     Refused(tonic::Status),
     #[error("the stream broke: {}", .0.message())]
@@ -93,7 +107,9 @@ impl Link {
         // Agents spread over the servers.
         let turn = rand::random_range(0..config.servers.len().max(1));
         let stream = Stream::default();
-        let task = tokio::spawn(Dialler { config, outbox, inbox, holds, stream, turn }.run());
+        let tokens = Tokens::new(&config);
+        let dialler = Dialler { config, outbox, inbox, holds, stream, turn, tokens };
+        let task = tokio::spawn(dialler.run());
         Self { to_server, stream: Stream::default(), from_server, held, task }
     }
 
@@ -138,6 +154,7 @@ struct Dialler {
     stream: Stream,
     /// Which server's turn it is.
     turn: usize,
+    tokens: Tokens,
 }
 
 impl Dialler {
@@ -168,19 +185,24 @@ impl Dialler {
     /// One stream, from dial to end.
     async fn attach(&mut self) -> LinkError {
         match self.open().await {
-            Ok((inbound, outbound)) => self.talk(inbound, outbound).await,
+            Ok((inbound, outbound, validity)) => {
+                let renewal = Renewal::start(&self.config, self.server(), validity);
+                self.talk(inbound, outbound, &renewal).await
+            }
             Err(error) => error,
         }
     }
 
-    async fn open(&mut self) -> Result<(Streaming<ToRouter>, mpsc::Sender<FromRouter>), LinkError> {
-        let channel = self.connect().await?;
+    async fn open(&mut self) -> Result<Opened, LinkError> {
+        let identity = self.identity().await?;
+        let channel = self.connect(&identity).await?;
         let (outbound, messages) = mpsc::channel(QUEUE);
         let hello = Hello {
             router: self.config.router.to_string(),
             build: env!("CARGO_PKG_VERSION").into(),
             held: self.holds.borrow_and_update().clone(),
             answers: Ask::KINDS.map(str::to_owned).to_vec(),
+            trusts: authorities(&identity.ca),
         };
         let hello = FromRouter { message: Some(Message::Hello(hello)) };
         outbound.try_send(hello).map_err(|_| LinkError::Stuck)?;
@@ -188,36 +210,55 @@ impl Dialler {
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
         let response = client.attach(ReceiverStream::new(messages)).await;
-        Ok((response.map_err(LinkError::Refused)?.into_inner(), outbound))
+        let inbound = response.map_err(LinkError::Refused)?.into_inner();
+        Ok((inbound, outbound, identity.validity))
     }
 
-    /// The identity is read at each dial, so that a renewed one needs no restart.
-    async fn connect(&self) -> Result<Channel, LinkError> {
-        let read = |name: &str| {
-            let path = self.config.identity_dir.join(name);
-            fs::read(&path).map_err(|source| LinkError::Identity { path, source })
+    /// Read at each dial, so that a renewed one needs no restart. If a token is there, it is used first: an operator has
+    /// brought it.
+    async fn identity(&mut self) -> Result<Identity, LinkError> {
+        let dir = IdentityDir::new(&self.config.identity_dir);
+        let identity = dir.load()?;
+        let token = match self.tokens.next(identity.is_some()) {
+            Ok(token) => token,
+            Err(error) if identity.is_none() => return Err(error.into()),
+            Err(error) => {
+                tracing::warn!(%error, "a token is passed over");
+                None
+            }
         };
+        let Some(token) = token else { return identity.ok_or(LinkError::Nobody) };
+        match enrol::enrol(&self.config, self.server(), &token).await {
+            Ok(validity) => {
+                tracing::info!(until = %validity.until, "enrolled");
+                self.tokens.used(token);
+                dir.load()?.ok_or(LinkError::Nobody)
+            }
+            Err(error) => {
+                if error.is_final() {
+                    self.tokens.refused(token);
+                }
+                match identity {
+                    Some(identity) => {
+                        tracing::warn!(%error, "not enrolled anew");
+                        Ok(identity)
+                    }
+                    None => Err(error.into()),
+                }
+            }
+        }
+    }
+
+    async fn connect(&self, identity: &Identity) -> Result<Channel, LinkError> {
         let failed = |source| LinkError::Connect { server: self.server().to_owned(), source };
-        let tls = ClientTlsConfig::new()
-            .ca_certificate(Certificate::from_pem(read("ca.pem")?))
-            .identity(Identity::from_pem(read("cert.pem")?, read("key.pem")?));
-        Endpoint::from_shared(self.server().to_owned())
-            .and_then(|endpoint| endpoint.tls_config(tls))
-            .map_err(failed)?
-            .connect_timeout(CONNECT_TIMEOUT)
-            .http2_keep_alive_interval(KEEPALIVE)
-            .keep_alive_timeout(KEEPALIVE)
-            .keep_alive_while_idle(true)
-            .tcp_nodelay(true)
-            .connect()
-            .await
-            .map_err(failed)
+        endpoint(self.server(), identity).map_err(failed)?.connect().await.map_err(failed)
     }
 
     async fn talk(
         &mut self,
         mut inbound: Streaming<ToRouter>,
         outbound: mpsc::Sender<FromRouter>,
+        renewal: &Renewal,
     ) -> LinkError {
         tracing::info!(server = self.server(), "attached to the server");
         self.stream.0 += 1;
@@ -235,6 +276,11 @@ impl Dialler {
                     Ok(Some(ToRouter { message: Some(to_router::Message::Question(it)) })) => {
                         if self.inbox.send(FromServer::Question(it)).await.is_err() {
                             return LinkError::Ended;
+                        }
+                    }
+                    Ok(Some(ToRouter { message: Some(to_router::Message::Trust(trust)) })) => {
+                        if !self.take_trust(&trust, &outbound, renewal) {
+                            return LinkError::Stuck;
                         }
                     }
                     Ok(Some(ToRouter { message: None })) => {
@@ -256,6 +302,35 @@ impl Dialler {
         }
     }
 
+    /// Trusts others from the next dial on. Whether the server takes that we do.
+    fn take_trust(
+        &self,
+        trust: &Trust,
+        outbound: &mpsc::Sender<FromRouter>,
+        renewal: &Renewal,
+    ) -> bool {
+        let taken = match IdentityDir::new(&self.config.identity_dir).trust(&trust.ca_pem) {
+            Ok(Some(authorities)) => {
+                tracing::info!(?authorities, "other authorities are trusted");
+                let message = Some(Message::Trusted(Trusted { authorities }));
+                outbound.try_send(FromRouter { message }).is_ok()
+            }
+            Ok(None) => {
+                tracing::warn!("passed over: authorities that cannot be read");
+                true
+            }
+            // Said again on the next stream.
+            Err(error) => {
+                tracing::error!(%error, "other authorities cannot be kept");
+                true
+            }
+        };
+        if trust.renew {
+            renewal.now.notify_one();
+        }
+        taken
+    }
+
     /// Waits, and lets nobody wait for what cannot be said.
     async fn discard_for(&mut self, wait: Duration) {
         let discard = async { while self.outbox.recv().await.is_some() {} };
@@ -263,6 +338,85 @@ impl Dialler {
     }
 }
 
+/// A stream, either way, and how long what it began with is good.
+type Opened = (Streaming<ToRouter>, mpsc::Sender<FromRouter>, Validity);
+
+/// As this identity, to a server that it trusts.
+pub(crate) fn endpoint(server: &str, identity: &Identity) -> Result<Endpoint, TransportError> {
+    let tls = ClientTlsConfig::new()
+        .ca_certificate(Certificate::from_pem(&identity.ca))
+        .identity(TlsIdentity::from_pem(&identity.certificate, &identity.key));
+    let endpoint = Endpoint::from_shared(server.to_owned())?.tls_config(tls)?;
+    Ok(endpoint
+        .connect_timeout(CONNECT_TIMEOUT)
+        .http2_keep_alive_interval(KEEPALIVE)
+        .keep_alive_timeout(KEEPALIVE)
+        .keep_alive_while_idle(true)
+        .tcp_nodelay(true))
+}
+
+/// What renews the certificate, as long as a stream is there.
+struct Renewal {
+    /// The certificate is good for longer, and yet.
+    now: Arc<Notify>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Renewal {
+    fn start(config: &AgentConfig, server: &str, validity: Validity) -> Self {
+        let now = Arc::<Notify>::default();
+        let keep = keep_renewed(config.clone(), server.to_owned(), validity, Arc::clone(&now));
+        Self { now, task: tokio::spawn(keep) }
+    }
+}
+
+impl Drop for Renewal {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Gets the next certificate in good time. The stream goes on with the one that it began with; the next begins with the
+/// new one.
+async fn keep_renewed(
+    config: AgentConfig,
+    server: String,
+    mut validity: Validity,
+    asked: Arc<Notify>,
+) {
+    let mut at = validity.renew_at();
+    loop {
+        tokio::select! {
+            () = until(at) => {}
+            () = asked.notified() => {}
+        }
+        match enrol::renew(&config, &server).await {
+            Ok(next) => {
+                tracing::info!(until = %next.until, "the certificate is renewed");
+                validity = next;
+                at = validity.renew_at();
+            }
+            Err(error) => {
+                tracing::error!(%error, until = %validity.until, "the certificate is not renewed");
+                let now = clock::now();
+                at = now.checked_add(validity.retry_in(now)).unwrap_or(now);
+            }
+        }
+    }
+}
+
+/// By the clock on the wall, which may be set while we wait: looked at once an hour at least.
+async fn until(at: Timestamp) {
+    loop {
+        let left = Duration::try_from(at.duration_since(clock::now())).unwrap_or(Duration::ZERO);
+        if left.is_zero() {
+            return;
+        }
+        tokio::time::sleep(left.min(LONGEST_SLEEP)).await;
+    }
+}
+
+const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 /// Messages on their way, either way.
 const QUEUE: usize = 1024;
 /// As the server's: 4,094 interfaces are about 1.5 MB.

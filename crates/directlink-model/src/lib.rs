@@ -14,6 +14,7 @@
 //! Time is always an argument.
 
 pub mod account;
+pub mod authority;
 pub mod bgp_peer;
 pub mod command;
 pub mod connection;
@@ -21,6 +22,7 @@ pub mod coverage;
 pub mod diagnosis;
 pub mod drain;
 pub mod elsewhere;
+pub mod enrolment;
 pub mod evidence;
 pub mod failover;
 pub mod fault;

@@ -24,6 +24,8 @@ pub struct ServeConfig {
     pub listen: Listen,
     /// Further names and addresses by which agents dial the server, beside localhost.
     pub server_names: Vec<String>,
+    /// The operator's own certificate authority. `None`: one of the Region's, in the store.
+    pub authority: Option<AuthorityFiles>,
     /// `None`: the one in the state directory, which is made at first start.
     pub operator_token: Option<SecretString>,
     pub doors: Doors,
@@ -48,6 +50,7 @@ impl ServeConfig {
             virtual_clock: false,
             listen: Listen::default(),
             server_names: Vec::new(),
+            authority: None,
             operator_token: None,
             doors: Doors::default(),
             mail: Mail::default(),
@@ -58,6 +61,13 @@ impl ServeConfig {
             drain: Duration::ZERO,
         }
     }
+}
+
+/// A certificate that may sign others, and its key, in PEM: as each server of a Region is given them.
+#[derive(Clone, Debug)]
+pub struct AuthorityFiles {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
 }
 
 /// Where to listen; port 0 takes a free one.
@@ -135,6 +145,8 @@ pub struct Rules {
     pub keep_lapsed: SignedDuration,
     /// A connection that is down for longer is told of.
     pub tell_down_after: SignedDuration,
+    /// A router's certificate is good for so long; its agent gets the next when a third of it is left.
+    pub router_certificate_life: SignedDuration,
 }
 
 impl Rules {
@@ -177,6 +189,7 @@ impl Default for Rules {
             keep_deleted: SignedDuration::from_hours(1),
             keep_lapsed: SignedDuration::from_hours(30 * 24),
             tell_down_after: SignedDuration::from_mins(5),
+            router_certificate_life: SignedDuration::from_hours(30 * 24),
         }
     }
 }

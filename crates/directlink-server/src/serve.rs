@@ -2,14 +2,16 @@
 //!
 //! ```text
 //!   STATE/region.db         facts                         api, aws    both customer dialects
-//!   STATE/ca/               who is who                    operator    the same, and /metrics
+//!   STATE/ca/               authority of an earlier one   operator    the same, and /metrics
 //!   STATE/operator-token    made at first start           agents      gRPC over mutual TLS
 //!   STATE/mail/             maildir, where no relay is named
 //! ```
 
+mod agents;
+
 use crate::{
     api,
-    app::{App, Parts, Refusal, api_logs, figures, operator::CLOCK_SETTING},
+    app::{App, Parts, Refusal, api_logs, authorities, figures, operator::CLOCK_SETTING},
     ca::{self, Authority},
     clock::Clock,
     config::{Links, Listen, ServeConfig},
@@ -21,7 +23,7 @@ use crate::{
 };
 use axum::{Router, serve::ListenerExt};
 use jiff::SignedDuration;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use std::{
     fs,
     future::Future,
@@ -38,8 +40,6 @@ use tokio::{
     task::JoinHandle,
     time::timeout,
 };
-use tokio_stream::wrappers::TcpListenerStream;
-use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 use tracing::{debug, error, info};
 
 #[derive(Debug, Error)]
@@ -58,8 +58,6 @@ pub enum Error {
     Mail(#[from] mail::Error),
     #[error("'{0}' is no domain to send mail in the name of: say whose it is")]
     MailFrom(String),
-    #[error("cannot set up TLS for agents")]
-    Tls(#[from] tonic::transport::Error),
 }
 
 /// A server at work.
@@ -70,8 +68,8 @@ pub struct Running {
     pub operator_token: SecretString,
     drain: Duration,
     servers: Vec<JoinHandle<()>>,
-    /// The reconcile loop, the ear for other servers and the herald to them, and the writers of the log of calls and of figures.
-    loops: [JoinHandle<()>; 5],
+    /// The reconcile loop, the ear for other servers and the herald to them, who follows authorities, and the writers of the log of calls and of figures.
+    loops: [JoinHandle<()>; 6],
 }
 
 impl Running {
@@ -123,7 +121,7 @@ pub async fn serve(config: ServeConfig) -> Result<Running, Error> {
     let links = Links::to(config.public_url.as_deref().unwrap_or(&bound));
     let app = open(&config, operator_token.clone(), links).await?;
     app.complete_letters().await?;
-    let mut servers = vec![serve_agents(&app, &config, listeners.agents)?];
+    let mut servers = vec![agents::serve_agents(&app, &config, listeners.agents)?];
     let requests = Requests::default();
     let operator = api::operator(app.clone()).merge(metrics::route(app.clone(), requests.clone()));
     servers.push(serve_http(&app, listeners.operator, requests.count("operator", operator)));
@@ -137,6 +135,7 @@ pub async fn serve(config: ServeConfig) -> Result<Running, Error> {
     let reconciler = tokio::spawn(reconcile::run(app.clone(), config.pace));
     let herald = tokio::spawn(reconcile::fleet::run(app.clone()));
     let ear = tokio::spawn(reconcile::hear(app.clone()));
+    let follower = tokio::spawn(authorities::run(app.clone()));
     let logger = tokio::spawn(api_logs::run(app.clone()));
     let meter = tokio::spawn(figures::run(app.clone()));
     info!(region = %config.region.name, api = %listening.api, operator = %listening.operator,
@@ -148,7 +147,7 @@ pub async fn serve(config: ServeConfig) -> Result<Running, Error> {
         operator_token,
         drain,
         servers,
-        loops: [reconciler, ear, herald, logger, meter],
+        loops: [reconciler, ear, herald, follower, logger, meter],
     })
 }
 
@@ -168,13 +167,19 @@ async fn open(
             Clock::ahead_of_real(SignedDuration::from_micros(ahead_us))
         }
     };
+    let own = match &config.authority {
+        Some(files) => Some(Authority::from_files(&files.certificate, &files.key)?),
+        None => None,
+    };
+    let earlier = config.state_dir.join("ca");
+    let authorities = authorities::load(&store, &earlier, own, clock.machine_now()).await?;
     Ok(App::new(Parts {
         region: config.region.clone(),
         rules: config.rules,
         clock,
         chance: crate::chance::Chance::of_machine(),
         store,
-        authority: Authority::open(&config.state_dir.join("ca"))?,
+        authorities,
         links,
         operator_token,
         agents: Agents::default(),
@@ -252,29 +257,6 @@ fn serve_http(app: &App, listener: TcpListener, router: Router) -> JoinHandle<()
             error!(%error, "a listener failed");
         }
     })
-}
-
-fn serve_agents(
-    app: &App,
-    config: &ServeConfig,
-    listener: TcpListener,
-) -> Result<JoinHandle<()>, Error> {
-    let identity = app.parts().authority.server_identity(&config.server_names)?;
-    let tls = ServerTlsConfig::new()
-        .identity(Identity::from_pem(&identity.certificate_pem, identity.key_pem.expose_secret()))
-        .client_ca_root(Certificate::from_pem(&identity.ca_pem));
-    let server = Server::builder()
-        .tls_config(tls)?
-        .http2_keepalive_interval(Some(api::agent::KEEPALIVE))
-        .http2_keepalive_timeout(Some(api::agent::KEEPALIVE))
-        .add_service(api::agent::service(app.clone()));
-    let stopped = stopped(app);
-    Ok(tokio::spawn(async move {
-        let incoming = TcpListenerStream::new(listener);
-        if let Err(error) = server.serve_with_incoming_shutdown(incoming, stopped).await {
-            error!(%error, "the agent channel failed");
-        }
-    }))
 }
 
 fn stopped(app: &App) -> impl Future<Output = ()> + Send + 'static {

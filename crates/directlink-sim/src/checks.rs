@@ -35,7 +35,7 @@ impl Sim<'_> {
             None => {
                 let clock = Clock::stopped_at(START);
                 let with = (clock.clone(), self.chance.clone());
-                let app = template::app(self.calm_store.clone(), with, self.template.ca())?;
+                let app = template::app(self.calm_store.clone(), with)?;
                 (app, clock, SignedDuration::ZERO)
             }
         };

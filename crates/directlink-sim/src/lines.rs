@@ -8,7 +8,7 @@ use crate::{
 use directlink_agent::simulated::Router;
 use directlink_channel::{FromRouter, Hello, ToRouter, to_router};
 use directlink_model::ids::PortName;
-use directlink_server::api::agent::Session;
+use directlink_server::api::agent::{Session, Shown};
 use std::{path::Path, time::Duration};
 use tokio::sync::mpsc;
 
@@ -150,7 +150,9 @@ impl Sim<'_> {
             self.after(wait, Event::Refused { router, attempt });
             return Ok(());
         };
-        let session = match self.alive(Session::open(app, name, hello, outbound)).await {
+        // Nobody is revoked here.
+        let shown = Shown { fingerprint: name.to_string(), authority: None };
+        let session = match self.alive(Session::open(app, (name, shown), hello, outbound)).await {
             None => {
                 self.after(wait, Event::Refused { router, attempt });
                 return self.kill_server(server).await;
@@ -160,7 +162,11 @@ impl Sim<'_> {
                 self.after(wait, Event::Refused { router, attempt });
                 return Ok(());
             }
-            Some(Ok(session)) => session,
+            Some(Ok(None)) => {
+                self.after(wait, Event::Refused { router, attempt });
+                return Ok(());
+            }
+            Some(Ok(Some(session))) => session,
         };
         self.streams_ever += 1;
         let stream = self.streams_ever;

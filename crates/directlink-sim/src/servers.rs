@@ -75,7 +75,7 @@ impl Sim<'_> {
         }
         let clock = Clock::stopped_at(START);
         let with = (clock.clone(), self.chance.clone());
-        let app = template::app(self.store.clone(), with, self.template.ca())?;
+        let app = template::app(self.store.clone(), with)?;
         let it = &mut self.servers[server];
         (it.app, it.clock) = (Some(app), Some(clock));
         (it.moved, it.life, it.pass_due) = (SignedDuration::ZERO, it.life + 1, false);

@@ -10,7 +10,7 @@ use directlink_model::{
 use directlink_net::RegionAsn;
 use directlink_server::{
     app::{AddAccount, ApiLogs, App, Figures, Parts},
-    ca::Authority,
+    ca::{Authorities, Authority},
     chance::Chance,
     clock::Clock,
     config::{Links, Rules},
@@ -54,7 +54,7 @@ impl Template {
     pub async fn new() -> Result<Self, Box<dyn Error + Send + Sync>> {
         let dir = folder()?;
         let store = Store::open(&Address::Sqlite(dir.path().join("region.db"))).await?;
-        let app = app(store.clone(), (Clock::stopped_at(START), Chance::from_seed(0)), dir.path())?;
+        let app = app(store.clone(), (Clock::stopped_at(START), Chance::from_seed(0)))?;
         for (n, code) in LOCATIONS.into_iter().enumerate() {
             let location = AddLocation {
                 code: code.parse()?,
@@ -101,11 +101,6 @@ impl Template {
         std::fs::copy(self.dir.path().join("region.db"), dir.path().join("region.db"))?;
         Ok(dir)
     }
-
-    /// Where the CA is.
-    pub(crate) fn ca(&self) -> &Path {
-        self.dir.path()
-    }
 }
 
 /// In memory where the machine has a file system for that: a simulated crash loses no page.
@@ -120,7 +115,6 @@ fn folder() -> std::io::Result<TempDir> {
 pub(crate) fn app(
     store: Store,
     (clock, chance): (Clock, Chance),
-    ca: &Path,
 ) -> Result<App, Box<dyn Error + Send + Sync>> {
     let ever = SignedDuration::from_hours(100_000);
     Ok(App::new(Parts {
@@ -134,7 +128,7 @@ pub(crate) fn app(
         clock,
         chance,
         store,
-        authority: Authority::open(&ca.join("ca"))?,
+        authorities: Authorities::of(Authority::make(Timestamp::UNIX_EPOCH)?),
         links: Links::to("https://directlink.example"),
         operator_token: "token".into(),
         agents: Agents::default(),

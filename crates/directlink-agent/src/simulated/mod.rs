@@ -177,6 +177,8 @@ impl Router {
             build: env!("CARGO_PKG_VERSION").into(),
             held: mind.held(),
             answers: vec![],
+            // Its certificates are nobody's here.
+            trusts: vec![],
         })
     }
 

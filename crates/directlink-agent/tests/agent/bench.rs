@@ -65,6 +65,8 @@ impl Bench {
             router: "par1-r1".parse().unwrap(),
             servers: vec![url(server)],
             identity_dir: self.dir.path().to_owned(),
+            enrol_token: None,
+            enrol_token_file: None,
             state_dir: self.dir.path().join("state"),
             prefixes_max: PREFIXES_MAX,
             bmp: BmpConfig::default(),

@@ -15,8 +15,10 @@ mod access_keys;
 mod accounts;
 pub(crate) mod api_logs;
 mod audit;
+pub(crate) mod authorities;
 mod bgp_peers;
 mod capacity;
+pub(crate) mod certificates;
 mod connections;
 mod diagnosis;
 mod failover_tests;
@@ -56,7 +58,9 @@ pub use access_keys::NewAccessKey;
 pub use accounts::{AddAccount, Credential, NewAccount};
 pub use api_logs::{ApiLogs, LogRange};
 pub use audit::{AuditPage, AuditWanted, Line as AuditLine};
+pub use authorities::{AuthorityRefusal, AuthorityView};
 pub use capacity::{CapacityView, SpeedCapacity};
+pub use certificates::{CertificateView, NewToken};
 pub use diagnosis::Effort;
 pub use figures::{Figures, Series};
 pub use history::{EVENTS_MAX, Event};
@@ -76,7 +80,7 @@ pub use webhooks::{Added, MESSAGES_MAX, WEBHOOKS_MAX};
 pub use what_if::Hypothesis;
 
 use crate::{
-    ca::Authority,
+    ca::Authorities,
     chance::Chance,
     clock::Clock,
     config::{Links, Rules},
@@ -105,7 +109,8 @@ pub struct Parts {
     /// Where ids come from.
     pub chance: Chance,
     pub store: Store,
-    pub authority: Authority,
+    /// Who says who is a router.
+    pub authorities: Authorities,
     /// Where customers reach us, for links in letters.
     pub links: Links,
     pub operator_token: SecretString,

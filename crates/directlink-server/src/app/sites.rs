@@ -1,15 +1,15 @@
 //! The operator's side of the places: locations, routers and their identities, ports.
 
 use super::{
-    App, Refusal, check_name,
+    App, CertificateView, Refusal, certificates, check_name,
     inventory::{check_optics, check_position},
     write_tx,
 };
 use crate::{
-    ca::Identity,
+    ca::{Certified, Identity},
     reconcile::end_cross_connect,
     store::{
-        Tx, connections, interfaces,
+        Tx, certificates as store_certificates, connections, interfaces,
         journal::{self, Actor},
         plans::{self, Steps},
         sites,
@@ -37,6 +37,7 @@ pub struct NewRouter {
 #[derive(Clone, Debug)]
 pub struct RouterView {
     pub router: Router,
+    pub certificate: CertificateView,
     pub ports: Vec<PortView>,
     pub agent: AgentView,
 }
@@ -45,6 +46,7 @@ pub struct RouterView {
 #[derive(Clone, Debug)]
 pub struct RouterLine {
     pub router: Router,
+    pub certificate: CertificateView,
     /// How many, and how many of these carry nothing.
     pub ports: [usize; 2],
     pub steps: Steps,
@@ -105,11 +107,25 @@ impl App {
     /// A router, with the identity that its agent shows. The key is given this once. Its fabric
     /// address is its BGP identifier too: unique, and not zero.
     pub async fn add_router(&self, c: AddRouter) -> Result<NewRouter, Refusal> {
+        let (identity, certified) = self.new_identity(&c.name)?;
+        let router = self.insert_router(c, Some(&certified)).await?;
+        Ok(NewRouter { router, identity })
+    }
+
+    /// A router that makes its key itself: it comes to its certificate by a token.
+    pub async fn add_router_to_enrol(&self, c: AddRouter) -> Result<Router, Refusal> {
+        self.insert_router(c, None).await
+    }
+
+    async fn insert_router(
+        &self,
+        c: AddRouter,
+        certified: Option<&Certified>,
+    ) -> Result<Router, Refusal> {
         check_vtep(&c)?;
         let now = self.now();
         let router =
             Router { name: c.name, location: c.location, vtep: c.vtep, bgp_identifier: c.vtep };
-        let (identity, fingerprint) = self.new_identity(&router.name)?;
         write_tx!(self, false, |tx| {
             let location = sites::location(tx, router.location.as_str()).await?;
             location.ok_or_else(|| Fault::NoSuchLocation(router.location.to_string()))?;
@@ -121,23 +137,28 @@ impl App {
                     return Err(Fault::AlreadyExists(other.vtep.to_string()).into());
                 }
             }
-            sites::insert_router(tx, &router, &fingerprint).await?;
+            sites::insert_router(tx, &router).await?;
+            if let Some(certified) = certified {
+                certificates::keep(tx, &router.name, certified).await?;
+            }
             record(tx, &router.name, "router added", now).await?;
-            Ok(NewRouter { router: router.clone(), identity: identity.clone() })
+            Ok(router.clone())
         })
     }
 
     /// A new identity for a router whose key is lost; the old one is worth nothing any more.
     pub async fn renew_identity(&self, router: &RouterName) -> Result<Identity, Refusal> {
         let now = self.now();
-        let (identity, fingerprint) = self.new_identity(router)?;
+        let (identity, certified) = self.new_identity(router)?;
         write_tx!(self, false, |tx| {
             let found = sites::router(tx, router).await?;
             found.ok_or_else(|| Fault::NoSuchRouter(router.clone()))?;
-            sites::set_identity(tx, router, &fingerprint).await?;
-            record(tx, router, "router identity renewed", now).await?;
-            Ok(identity.clone())
-        })
+            store_certificates::revoke(tx, router, self.machine_now()).await?;
+            certificates::keep(tx, router, &certified).await?;
+            record(tx, router, "router identity renewed", now).await
+        })?;
+        self.look_at_stream(router);
+        Ok(identity)
     }
 
     /// A port of a router.
@@ -218,12 +239,14 @@ impl App {
         for row in plans::every_scope(&mut db).await? {
             scopes.entry(row.router.clone()).or_default().push(scope_view(row));
         }
+        let mut certificates = self.certificate_views(&mut db).await?;
         let view = |router: Router| {
+            let certificate = certificates.remove(&router.name).unwrap_or_default();
             let mut agent = self.parts().agents.view(&router.name);
             agent.scopes = scopes.remove(&router.name).unwrap_or_default();
             let of_it = ports.iter().filter(|p| p.router == router.name);
             let ports = of_it.map(|port| self.port_view(port, &holders)).collect();
-            RouterView { router, ports, agent }
+            RouterView { router, certificate, ports, agent }
         };
         Ok(routers.into_iter().map(view).collect())
     }
@@ -234,7 +257,9 @@ impl App {
         let routers = sites::routers(&mut db).await?;
         let ports: BTreeMap<_, _> = sites::router_counts(&mut db).await?.into_iter().collect();
         let steps: BTreeMap<_, _> = plans::steps(&mut db).await?.into_iter().collect();
+        let certificates = self.certificate_views(&mut db).await?;
         let line = |router: Router| RouterLine {
+            certificate: certificates.get(&router.name).copied().unwrap_or_default(),
             ports: ports.get(&router.name).copied().unwrap_or_default(),
             steps: steps.get(&router.name).copied().unwrap_or_default(),
             agent: self.parts().agents.view(&router.name),
@@ -253,7 +278,8 @@ impl App {
         let mut agent = self.parts().agents.view(name);
         agent.scopes = scopes.into_iter().map(scope_view).collect();
         let ports = ports.iter().map(|port| self.port_view(port, &holders)).collect();
-        Ok(Some(RouterView { router, ports, agent }))
+        let certificate = self.certificate_views(&mut db).await?.remove(name).unwrap_or_default();
+        Ok(Some(RouterView { router, certificate, ports, agent }))
     }
 
     fn port_view(&self, port: &Port, holders: &BTreeMap<PortRef, ConnectionId>) -> PortView {
@@ -266,8 +292,9 @@ impl App {
         }
     }
 
-    fn new_identity(&self, router: &RouterName) -> Result<(Identity, String), Refusal> {
-        let made = self.parts().authority.router_identity(router);
+    fn new_identity(&self, router: &RouterName) -> Result<(Identity, Certified), Refusal> {
+        let trust = self.parts().authorities.now();
+        let made = trust.signer.router_identity(router, self.validity(), trust.pem());
         Ok(made.map_err(crate::store::Error::from)?)
     }
 }

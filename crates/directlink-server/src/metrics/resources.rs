@@ -3,11 +3,11 @@
 //! the customer.
 
 use super::Labels;
-use crate::app::{App, Refusal};
+use crate::app::{App, AuthorityView, Refusal, RouterLine};
 use directlink_model::{
     connection::{ConnectionState, PortRef},
     figures::{Rate, went_on},
-    ids::{BgpPeerId, ConnectionId, InterfaceId, RouterName},
+    ids::{BgpPeerId, ConnectionId, InterfaceId},
     report::{InterfaceReport, PortReport},
     view::{ConnectionView, InterfaceView},
 };
@@ -26,7 +26,8 @@ pub(super) const SERIES_MAX: usize = 10_000;
 pub(super) struct Look {
     pub(super) connections: Vec<ConnectionView>,
     pub(super) interfaces: Vec<InterfaceView>,
-    routers: Vec<(RouterName, bool, Option<Timestamp>)>,
+    routers: Vec<RouterLine>,
+    authorities: Vec<AuthorityView>,
     lines: BTreeMap<PortRef, Line>,
     seen: BTreeMap<InterfaceId, Seen>,
     rates: BTreeMap<InterfaceId, Rate>,
@@ -56,13 +57,11 @@ struct Peer {
 
 impl Look {
     pub(super) async fn of(app: &App) -> Result<Self, Refusal> {
-        let routers = app.router_lines().await?.into_iter();
         let mut look = Self {
             connections: app.all_connections(None).await?,
             interfaces: app.all_interfaces().await?,
-            routers: routers
-                .map(|it| (it.router.name, it.agent.connected, it.agent.last_seen_at))
-                .collect(),
+            routers: app.router_lines().await?,
+            authorities: app.authorities().await?,
             lines: BTreeMap::new(),
             seen: BTreeMap::new(),
             rates: app.parts().figures.all_rates(),
@@ -125,6 +124,17 @@ pub(super) fn register(registry: &mut Registry, look: &Look, at_most: usize) {
     register_interfaces(registry, look, shown);
     register_sessions(registry, look, shown);
     register_routers(registry, &look.routers);
+    let expires = family(
+        registry,
+        "authority_expiry_timestamp_seconds",
+        "When the certificate authority's own certificate runs out",
+    );
+    for view in &look.authorities {
+        if let Some(at) = view.expires_at {
+            let labels = vec![("authority", view.id.clone()), ("signs", view.signs.to_string())];
+            expires.get_or_create(&labels).set(at.as_second() as f64);
+        }
+    }
 }
 
 type Gauges = Family<Labels, Gauge<f64, AtomicU64>>;
@@ -255,18 +265,27 @@ fn register_sessions(registry: &mut Registry, look: &Look, views: &[&InterfaceVi
     }
 }
 
-fn register_routers(registry: &mut Registry, routers: &[(RouterName, bool, Option<Timestamp>)]) {
+fn register_routers(registry: &mut Registry, routers: &[RouterLine]) {
     let connected = family(registry, "router_connected", "1 where the router's agent is connected");
     let seen = family(
         registry,
         "router_last_seen_timestamp_seconds",
         "When the router's agent was last heard by this server",
     );
-    for (name, is_connected, last_seen_at) in routers {
-        let labels = vec![("router", name.to_string())];
-        connected.get_or_create(&labels).set(f64::from(u8::from(*is_connected)));
-        if let Some(at) = last_seen_at {
-            seen.get_or_create(&labels).set(at.as_millisecond() as f64 / 1000.0);
+    let expires = family(
+        registry,
+        "router_certificate_expiry_timestamp_seconds",
+        "When the router's certificate runs out; none where it has none, or one without an end",
+    );
+    let seconds = |at: Timestamp| at.as_millisecond() as f64 / 1000.0;
+    for line in routers {
+        let labels = vec![("router", line.router.name.to_string())];
+        connected.get_or_create(&labels).set(f64::from(u8::from(line.agent.connected)));
+        if let Some(at) = line.agent.last_seen_at {
+            seen.get_or_create(&labels).set(seconds(at));
+        }
+        if let Some(at) = line.certificate.expires_at {
+            expires.get_or_create(&labels).set(seconds(at));
         }
     }
 }

@@ -2,7 +2,7 @@
 //! dashboard and the rules of `packaging`, held against what is said.
 
 use super::{Requests, prometheus_text, resources, text};
-use crate::app::tests::{Bench, interface, port, works};
+use crate::app::tests::{Bench, authorities::keep_signer, interface, port, works};
 use directlink_model::{
     evidence::{PortEvidence, Rise, Transceiver},
     figures::{Tally, Traffic},
@@ -65,6 +65,7 @@ fn report(id: InterfaceId, packets: u64) -> PortReport {
 /// A connection, an interface on it that works and carries 1 Mbit/s, and a router that is there.
 async fn at_work() -> (Bench, InterfaceId) {
     let b = Bench::new().await;
+    keep_signer(&b.app).await;
     let connection = b.lit().await;
     let (_, gateway) = b.net().await;
     let made = b.app.create_interface(&b.alice(), interface(connection, Some(gateway))).await;
@@ -114,6 +115,10 @@ async fn each_resource_is_told_under_the_names_that_aws_gave_it() {
         let line = format!("directlink_{name}{labels} {value}");
         assert!(text.lines().any(|it| it == line), "{line} is not in\n{text}");
     }
+    assert!(
+        text.contains("\ndirectlink_router_certificate_expiry_timestamp_seconds{router="),
+        "{text}"
+    );
     let help = "# HELP directlink_connection_light_level_rx ConnectionLightLevelRx: ";
     assert!(text.contains(help), "{text}");
 }

@@ -12,7 +12,7 @@
 use super::Agents;
 use crate::{
     app::{App, write_tx},
-    store::{AnyConnection, Error, editions::Touched, fleet, guards},
+    store::{AnyConnection, Error, certificates, editions::Touched, fleet, guards},
 };
 use directlink_model::{connection::PortRef, ids::RouterName, report::PortReport};
 use std::time::Duration;
@@ -25,20 +25,24 @@ const PACE: Duration = Duration::from_secs(3);
 const FORGET_EVERY: u32 = 200;
 
 impl App {
-    /// From now on this stream is the router's.
+    /// From now on this stream is the router's. False: what it showed was revoked a moment ago.
     pub(crate) async fn attached(
         &self,
-        router: &RouterName,
+        (router, fingerprint): (&RouterName, &str),
         stream: Uuid,
         build: &str,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         if !self.parts().store.is_shared() {
-            return Ok(());
+            return Ok(true);
         }
         let now = self.now();
         write_tx!(self, false, Error, |tx| {
             tx.touched = Touched::None;
-            fleet::attach(tx, (router, stream), build, now).await
+            if certificates::is_revoked(tx, fingerprint).await? {
+                return Ok(false);
+            }
+            fleet::attach(tx, (router, stream), build, now).await?;
+            Ok(true)
         })
     }
 

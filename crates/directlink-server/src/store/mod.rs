@@ -16,7 +16,9 @@ pub(crate) mod accounts;
 mod address;
 pub(crate) mod api_logs;
 pub mod audit;
+pub(crate) mod authorities;
 pub(crate) mod bgp_peers;
+pub(crate) mod certificates;
 pub(crate) mod connections;
 pub mod copy;
 pub(crate) mod editions;
@@ -392,6 +394,8 @@ fn migrator() -> Migrator {
         (27, "audit", include_str!("../../migrations/0027_audit.sql")),
         (28, "servers", include_str!("../../migrations/0028_servers.sql")),
         (29, "fleet", include_str!("../../migrations/0029_fleet.sql")),
+        (32, "certificates", include_str!("../../migrations/0032_certificates.sql")),
+        (33, "authorities", include_str!("../../migrations/0033_authorities.sql")),
     ];
     let migration = |(version, name, text): (i64, &'static str, &'static str)| {
         Migration::new(version, name.into(), MigrationType::Simple, text.into_sql_str(), false)

@@ -19,8 +19,6 @@ statements! {
     LOCATIONS = "SELECT * FROM location ORDER BY code";
     INSERT_ROUTER = "INSERT INTO router (name, location, vtep, bgp_identifier, identity)
                      VALUES ($1, $2, $3, $4, $5)";
-    SET_IDENTITY = "UPDATE router SET identity = $2 WHERE name = $1";
-    ROUTER_WITH_IDENTITY = "SELECT * FROM router WHERE identity = $1";
     ROUTER = "SELECT * FROM router WHERE name = $1";
     ROUTERS = "SELECT * FROM router ORDER BY name";
     INSERT_PORT = "INSERT INTO port (router, name, speed, optics, position) VALUES ($1, $2, $3, $4, $5)";
@@ -104,44 +102,17 @@ pub(crate) async fn locations(db: &mut AnyConnection) -> Result<Vec<Location>, E
     query(LOCATIONS).fetch_all(db).await?.iter().map(read_location).collect()
 }
 
-/// `identity`: the fingerprint of its certificate.
-pub(crate) async fn insert_router(
-    db: &mut AnyConnection,
-    router: &Router,
-    identity: &str,
-) -> Result<(), Error> {
+/// It has no certificate yet.
+pub(crate) async fn insert_router(db: &mut AnyConnection, router: &Router) -> Result<(), Error> {
     query(INSERT_ROUTER)
         .bind(router.name.as_str())
         .bind(router.location.as_str())
         .bind(router.vtep.to_string())
         .bind(router.bgp_identifier.to_string())
-        .bind(identity)
+        .bind(super::certificates::none(&router.name))
         .execute(db)
         .await?;
     Ok(())
-}
-
-pub(crate) async fn set_identity(
-    db: &mut AnyConnection,
-    router: &RouterName,
-    identity: &str,
-) -> Result<(), Error> {
-    query(SET_IDENTITY).bind(router.as_str()).bind(identity).execute(db).await?;
-    Ok(())
-}
-
-/// The router whose certificate has this fingerprint.
-pub(crate) async fn router_with_identity(
-    db: &mut AnyConnection,
-    identity: &str,
-) -> Result<Option<Router>, Error> {
-    query(ROUTER_WITH_IDENTITY)
-        .bind(identity)
-        .fetch_optional(db)
-        .await?
-        .as_ref()
-        .map(read_router)
-        .transpose()
 }
 
 pub(crate) async fn router(
@@ -260,7 +231,7 @@ fn read_location(row: &AnyRow) -> Result<Location, Error> {
     })
 }
 
-fn read_router(row: &AnyRow) -> Result<Router, Error> {
+pub(super) fn read_router(row: &AnyRow) -> Result<Router, Error> {
     Ok(Router {
         name: row.word("name")?,
         location: row.word("location")?,

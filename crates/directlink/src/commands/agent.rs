@@ -27,9 +27,17 @@ pub(crate) struct Arguments {
         value_name = "https://HOST:PORT"
     )]
     servers: Vec<String>,
-    /// Directory with ca.pem, cert.pem and key.pem (from `directlink router add`)
+    /// Directory of certificate and key: the agent's own, or brought there (from `directlink router add --identity`)
     #[arg(long, env = "DIRECTLINK_IDENTITY", value_name = "DIR")]
     identity: PathBuf,
+    /// A one-time token (from `directlink router enrol`) for a router that has no identity yet. Best given by the
+    /// environment, or in a file
+    #[arg(long, env = "DIRECTLINK_ENROL_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    enrol: Option<String>,
+    /// File of a one-time token, read whenever a server is dialled and removed once it is used; enrol-token in the
+    /// directory of the identity if left out
+    #[arg(long, env = "DIRECTLINK_ENROL_TOKEN_FILE", value_name = "FILE")]
+    enrol_token_file: Option<PathBuf>,
     /// Directory of the ledger: what the router shall do, kept over a reboot
     #[arg(long, env = "DIRECTLINK_AGENT_STATE", value_name = "DIR")]
     state: PathBuf,
@@ -102,6 +110,8 @@ pub(super) fn config(arguments: Arguments) -> Result<AgentConfig> {
         router: arguments.router,
         servers: arguments.servers,
         identity_dir: arguments.identity,
+        enrol_token: arguments.enrol.map(Into::into),
+        enrol_token_file: arguments.enrol_token_file,
         state_dir: arguments.state,
         bfd: BfdSettings::new(bfd_interval, arguments.bfd_multiplier)?,
         prefixes_max: arguments.prefixes_max,

@@ -8,7 +8,10 @@ use crate::{
 use anyhow::Result;
 use clap::{Arg, Args, CommandFactory as _, FromArgMatches as _, parser::ValueSource};
 use serde_json::json;
-use std::{ffi::OsString, path::PathBuf};
+use std::{
+    ffi::{OsStr, OsString},
+    path::PathBuf,
+};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -38,7 +41,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let row = |arg: &Arg| {
         let id = arg.get_id().as_str();
         let values = matches.get_raw(id).into_iter().flatten();
-        let values: Vec<_> = values.map(|value| value.to_string_lossy()).collect();
+        // A service's log is no place for secrets.
+        let show = |value: &OsStr| match arg.is_hide_env_values_set() {
+            true => "(not shown)".to_owned(),
+            false => value.to_string_lossy().into_owned(),
+        };
+        let values: Vec<_> = values.map(show).collect();
         let from = match matches.value_source(id) {
             Some(ValueSource::CommandLine) => "file",
             Some(ValueSource::EnvVariable) => "environment",

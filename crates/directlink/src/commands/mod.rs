@@ -3,6 +3,7 @@
 mod accounts;
 mod agent;
 mod audit;
+mod authorities;
 mod check_config;
 mod connections;
 mod customer;

@@ -4,6 +4,7 @@
 use super::{
     accounts::{self, AccountCommand},
     audit::{self, AuditArguments},
+    authorities::{self, AuthorityCommand},
     connections::{self, ConnectionCommand},
     customer::Either,
     diagnose,
@@ -38,6 +39,9 @@ pub(crate) enum OperatorCommand {
     /// DirectLink routers
     #[command(subcommand)]
     Router(RouterCommand),
+    /// Who signs the certificates of routers and servers
+    #[command(subcommand)]
+    Authority(AuthorityCommand),
     /// Ports of routers, towards the meet-me room
     #[command(subcommand)]
     Port(PortCommand),
@@ -267,6 +271,7 @@ impl OperatorCommand {
             self,
             Self::Location(LocationCommand::List(_) | LocationCommand::Show { .. })
                 | Self::Router(RouterCommand::List(_))
+                | Self::Authority(AuthorityCommand::List(_))
                 | Self::Port(PortCommand::List(_))
                 | Self::Room(RoomCommand::List(_))
                 | Self::Panel(PanelCommand::List(_) | PanelCommand::Show { .. })
@@ -332,6 +337,7 @@ pub(crate) fn run(command: OperatorCommand) -> Result<()> {
         match command {
             OperatorCommand::Location(command) => sites::location(command).await,
             OperatorCommand::Router(command) => sites::router(command).await,
+            OperatorCommand::Authority(command) => authorities::authority(command).await,
             OperatorCommand::Port(command) => sites::port(command).await,
             OperatorCommand::Room(command) => inventory::room(command).await,
             OperatorCommand::Panel(command) => inventory::panel(command).await,

@@ -9,7 +9,7 @@ use clap::Args;
 use directlink_model::{ids::RegionName, location::Region};
 use directlink_net::{Asn, IpNet, Ipv6Block, RegionAsn};
 use directlink_server::{
-    config::{Doors, Listen, ServeConfig},
+    config::{AuthorityFiles, Doors, Listen, ServeConfig},
     store::Address,
     throttle::Limit,
 };
@@ -76,6 +76,13 @@ pub(crate) struct Arguments {
         value_name = "NAME"
     )]
     server_names: Vec<String>,
+    /// Your own certificate authority, which signs what routers and servers show: PEM of a certificate that may sign
+    /// others. Without, the Region has one of its own, in the store
+    #[arg(long, env = "DIRECTLINK_CA_CERT", value_name = "FILE", requires = "ca_key")]
+    ca_cert: Option<PathBuf>,
+    /// PEM of its key
+    #[arg(long, env = "DIRECTLINK_CA_KEY", value_name = "FILE", requires = "ca_cert")]
+    ca_key: Option<PathBuf>,
     /// File with the operator's token; one is made in the state directory if left out
     #[arg(long, env = "DIRECTLINK_OPERATOR_TOKEN_FILE", value_name = "FILE")]
     operator_token_file: Option<PathBuf>,
@@ -123,6 +130,16 @@ pub(crate) struct Arguments {
         value_name = "MINUTES"
     )]
     tell_down_after_minutes: u32,
+    /// A router's certificate is good for so long; its agent fetches the next when a third of it is left. Seconds, or a
+    /// number with s, m, h or d
+    #[arg(
+        long,
+        env = "DIRECTLINK_ROUTER_CERTIFICATE_LIFE",
+        default_value = "30d",
+        value_parser = certificate_life,
+        value_name = "TIME"
+    )]
+    router_certificate_life: u32,
     /// Told to stop (SIGTERM), go on for so long, with agents sent elsewhere and /ready at 503: the time that a load
     /// balancer needs to notice
     #[arg(long, env = "DIRECTLINK_DRAIN_SECONDS", default_value = "0", value_name = "SECONDS")]
@@ -149,6 +166,13 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
     })
 }
 
+/// Long enough to be renewed, and short enough to be called short-lived by somebody.
+fn certificate_life(text: &str) -> Result<u32> {
+    let seconds = super::operator::seconds(text)?;
+    let bounds = 10..=10 * 365 * 86_400;
+    u32::try_from(seconds).ok().filter(|it| bounds.contains(it)).context("10 seconds to ten years")
+}
+
 pub(super) fn config(a: Arguments) -> Result<ServeConfig> {
     let asn = match a.asn {
         Some(number) => Some(Asn::try_from(number)?),
@@ -171,6 +195,8 @@ pub(super) fn config(a: Arguments) -> Result<ServeConfig> {
         agents: a.listen_agents,
     };
     config.server_names = a.server_names;
+    config.authority =
+        a.ca_cert.zip(a.ca_key).map(|(certificate, key)| AuthorityFiles { certificate, key });
     config.doors = Doors {
         account_rate: a.account_rate,
         address_rate: a.address_rate,
@@ -181,6 +207,8 @@ pub(super) fn config(a: Arguments) -> Result<ServeConfig> {
     config.webhook_networks = a.webhook_networks;
     config.public_url = a.public_url;
     config.rules.tell_down_after = SignedDuration::from_mins(a.tell_down_after_minutes.into());
+    config.rules.router_certificate_life =
+        SignedDuration::from_secs(a.router_certificate_life.into());
     if let Some(path) = a.operator_token_file {
         let token = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
         config.operator_token = Some(token.trim().to_owned().into());

@@ -3,10 +3,10 @@
 use super::{
     customer::{self, Either},
     inventory,
-    operator::Access,
+    operator::{Access, seconds},
 };
 use crate::{
-    lab::keep_identity,
+    lab::{keep_identity, keep_token},
     output::{self, Column},
 };
 use anyhow::Result;
@@ -16,7 +16,10 @@ use directlink_model::{
     inventory::{Optics, Position},
 };
 use serde_json::json;
-use std::{net::Ipv4Addr, path::PathBuf};
+use std::{
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+};
 
 #[derive(Subcommand)]
 pub(crate) enum LocationCommand {
@@ -45,7 +48,7 @@ pub(crate) enum LocationCommand {
 
 #[derive(Subcommand)]
 pub(crate) enum RouterCommand {
-    /// Put a router into service; its agent's certificate and key are written once
+    /// Put a router into service; its agent comes with a token (`router enrol`), unless it is given an identity
     Add {
         /// Its name, as par1-r1
         name: RouterName,
@@ -54,14 +57,37 @@ pub(crate) enum RouterCommand {
         /// Its address on the fabric, where it sends and takes VXLAN
         #[arg(long, value_name = "ADDRESS")]
         vtep: Ipv4Addr,
-        /// Directory for ca.pem, cert.pem and key.pem, for `directlink agent --identity`
+        /// Directory for ca.pem, cert.pem and key.pem, made here and written once, for `directlink agent --identity`
         #[arg(long, value_name = "DIR")]
-        identity: PathBuf,
+        identity: Option<PathBuf>,
         #[command(flatten)]
         access: Access,
     },
     /// List the routers
     List(Access),
+    /// Make a one-time token by which a router's agent comes to its certificate; its key never leaves it
+    Enrol {
+        /// Its name, as par1-r1
+        name: RouterName,
+        /// How long somebody may come with it: seconds, or a number with s, m, h or d
+        #[arg(long, default_value = "1h", value_parser = seconds, value_name = "TIME")]
+        good_for: u64,
+        /// File for the token, for the agent's `--enrol-token-file`; it is printed if left out
+        #[arg(long, value_name = "FILE", conflicts_with = "cancel")]
+        token_file: Option<PathBuf>,
+        /// Take a token back that nobody has used
+        #[arg(long, conflicts_with = "good_for")]
+        cancel: bool,
+        #[command(flatten)]
+        access: Access,
+    },
+    /// Refuse a router from now on: its certificates, its token, its stream. What it forwards it goes on to forward
+    Revoke {
+        /// Its name, as par1-r1
+        name: RouterName,
+        #[command(flatten)]
+        access: Access,
+    },
 }
 
 #[derive(Subcommand)]
@@ -114,7 +140,10 @@ const ROUTERS: &[Column] = &[
     ("BGP IDENTIFIER", "bgp_identifier"),
     ("AGENT CONNECTED", "agent.connected"),
     ("AGENT BUILD", "agent.build"),
+    ("CERTIFICATE UNTIL", "certificate.expires_at"),
+    ("TOKEN UNTIL", "certificate.token_until"),
 ];
+const TOKEN: &[Column] = &[("ROUTER", "router"), ("TOKEN", "token"), ("GOOD UNTIL", "expires_at")];
 const PORTS: &[Column] = &[
     ("PORT", "port"),
     ("SPEED", "speed"),
@@ -141,14 +170,45 @@ pub(super) async fn router(command: RouterCommand) -> Result<()> {
     match command {
         RouterCommand::List(access) => access.list("routers", ROUTERS).await,
         RouterCommand::Add { name, location, vtep, identity, access } => {
-            let described = json!({ "name": name, "location": location, "vtep": vtep });
+            let described = json!({
+                "name": name, "location": location, "vtep": vtep, "identity": identity.is_some(),
+            });
             let mut answer = access.operator()?.add("routers", &described).await?;
-            keep_identity(&identity, &answer["identity"])?;
-            // The private key is in its file, and nowhere else.
-            answer["identity"] = json!(identity);
+            if let Some(dir) = identity {
+                keep_identity(&dir, &answer["identity"])?;
+                // The private key is in its file, and nowhere else.
+                answer["identity"] = json!(dir);
+            }
             output::one(access.output, ROUTERS, &answer)
         }
+        RouterCommand::Enrol { name, cancel: true, access, .. } => {
+            access.operator()?.add(&format!("routers/{name}/enrol/cancel"), &json!({})).await?;
+            Ok(())
+        }
+        RouterCommand::Enrol { name, good_for, token_file, access, .. } => {
+            enrol(&access, &name, good_for, token_file.as_deref()).await
+        }
+        RouterCommand::Revoke { name, access } => {
+            access.operator()?.add(&format!("routers/{name}/revoke"), &json!({})).await?;
+            Ok(())
+        }
     }
+}
+
+async fn enrol(
+    access: &Access,
+    name: &RouterName,
+    good_for: u64,
+    token_file: Option<&Path>,
+) -> Result<()> {
+    let wish = json!({ "good_for_seconds": good_for });
+    let mut answer = access.operator()?.add(&format!("routers/{name}/enrol"), &wish).await?;
+    if let Some(path) = token_file {
+        keep_token(path, &answer)?;
+        // In its file, and nowhere else.
+        answer["token"] = json!(path);
+    }
+    output::one(access.output, TOKEN, &answer)
 }
 
 pub(super) async fn port(command: PortCommand) -> Result<()> {

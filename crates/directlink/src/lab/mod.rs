@@ -21,4 +21,4 @@ mod up;
 pub use attach::{Placed, host, jack, session_of};
 pub use record::{Account, Lab, RouterRecord};
 pub use status::status;
-pub use up::{ClockKind, Wish, keep_identity, up};
+pub use up::{ClockKind, Wish, keep_identity, keep_token, up};

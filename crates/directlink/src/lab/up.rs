@@ -199,9 +199,14 @@ async fn add_router(
     router: &RouterRecord,
 ) -> Result<()> {
     let vtep = fabric::router_vtep(number);
-    let described = json!({ "name": router.name, "location": router.location, "vtep": vtep });
-    let answer = operator.add("routers", &described).await?;
-    keep_identity(&agent_dir(lab, &router.name).join("identity"), &answer["identity"])?;
+    let described = json!({
+        "name": router.name, "location": router.location, "vtep": vtep, "identity": false,
+    });
+    operator.add("routers", &described).await?;
+    let token = operator.add(&format!("routers/{}/enrol", router.name), &json!({})).await?;
+    let identity = agent_dir(lab, &router.name).join("identity");
+    fs::create_dir_all(&identity).with_context(|| identity.display().to_string())?;
+    keep_token(&identity.join("enrol-token"), &token)?;
     for (n, port) in router.ports.iter().enumerate() {
         let port = format!("{}/{port}", router.name);
         let described = json!({ "port": port, "speed": speed(n, router.ports.len()) });
@@ -220,6 +225,12 @@ pub fn keep_identity(dir: &Path, identity: &Value) -> Result<()> {
         write_secret(&dir.join(format!("{name}.pem")), pem.as_bytes())?;
     }
     Ok(())
+}
+
+/// By which an agent comes to its identity: once.
+pub fn keep_token(path: &Path, made: &Value) -> Result<()> {
+    let token = made["token"].as_str().context("the answer lacks a token")?;
+    write_secret(path, token.as_bytes())
 }
 
 async fn account(operator: &Operator) -> Result<Account> {

@@ -178,6 +178,11 @@ impl Region {
         self.runtime.block_on(self.lab.operator().add(path, &described))
     }
 
+    /// A list of the operator's API.
+    pub(crate) fn look(&self, what: &str) -> Result<Value> {
+        self.runtime.block_on(self.lab.operator().list(what))
+    }
+
     pub(crate) fn plug(&self, fibre: &Fibre, vlans: &[u16]) -> Result<()> {
         let vlans: Vec<_> = vlans.iter().map(|vlan| format!("--vlan={vlan}=vlan{vlan}")).collect();
         let mut words = vec!["--port", &fibre.port, "--netns", &fibre.netns, "--ifname", "fibre"];

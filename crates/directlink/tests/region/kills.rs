@@ -36,10 +36,11 @@ fn road() -> Result<Road> {
 
 /// With BFD on it, or without.
 fn watched_road(brand: Brand, bfd: bool) -> Result<Road> {
-    road_in(Region::up()?, brand, bfd)
+    road_of(Region::up()?, brand, bfd)
 }
 
-pub(crate) fn road_in(region: Region, brand: Brand, bfd: bool) -> Result<Road> {
+/// In this Region, which is empty.
+pub(crate) fn road_of(region: Region, brand: Brand, bfd: bool) -> Result<Road> {
     let fibre = region.fibre(0, "PAR1", &[101, 102])?;
     let cloud = region.cloud(0, "10.7.0.0/16")?;
     region.admit(&cloud, LAN)?;
@@ -240,7 +241,7 @@ fn comes_back(road: &Road) -> Result<()> {
     })
 }
 
-fn router_of(road: &Road) -> String {
+pub(crate) fn router_of(road: &Road) -> String {
     road.fibre.port.split('/').next().unwrap_or_default().to_owned()
 }
 

@@ -17,6 +17,7 @@ mod faults;
 mod fixture;
 mod glass;
 mod hosted;
+mod identities;
 mod ipv6;
 mod isolation;
 mod kills;

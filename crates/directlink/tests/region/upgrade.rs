@@ -5,7 +5,7 @@
 
 use crate::{
     fixture::{Region, run, text},
-    kills::{Monitor, OFTEN, Road, lost_none, road_in, stream},
+    kills::{Monitor, OFTEN, Road, lost_none, road_of, stream},
 };
 use anyhow::{Context as _, Result, ensure};
 use directlink_lab::customer::Brand;
@@ -48,7 +48,7 @@ fn a_former_region_becomes_this_one_in_either_order_and_loses_no_packet() -> Res
     for (order, vlans) in
         [(["agent-par1-r1", "server"], [111, 112]), (["server", "agent-par1-r1"], [113, 114])]
     {
-        let road = road_in(Region::up_by(&former, &[], &[])?, Brand::Bird, false)?;
+        let road = road_of(Region::up_by(&former, &[], &[])?, Brand::Bird, false)?;
         let routes = Monitor::start(&road.fibre.netns)?;
         for (name, vlan) in order.into_iter().zip(vlans) {
             let packets = stream(&road, OFTEN * 2)?;

@@ -2,29 +2,37 @@
 //!
 //! ```text
 //!   agent                                server
-//!   Hello{router, build, held}   ──►     certificate's fingerprint → router; the names must match
+//!   Hello{router, build, held}   ──►     certificate's fingerprint → router, if not revoked; the names must match
 //!                                ◄──     Plan for each scope whose generation the agent does not hold
 //!   Ack | Nack{why}              ──►     stored
 //!   Report, again and again      ──►     folded into facts
 //!                                ◄──     Plan, whenever a document has changed
+//!                                ◄──     Trust, where it differs; the agent says Trusted{authorities}
 //! ```
 //!
 //! What the agent holds is known from its Hello and from what was sent since, so a wake-up without
 //! data is all that this end needs. A stream that ends changes no state.
 
+mod enrolment;
 mod session;
 #[cfg(test)]
 mod tests;
 
-use crate::{app::App, ca, store, store::sites};
+use crate::{
+    app::App,
+    ca,
+    store::{self, certificates},
+};
 use directlink_channel::{
     FromRouter, ToRouter,
     agent_server::{Agent, AgentServer},
     from_router::Message,
 };
 use directlink_model::location::Router;
+pub(crate) use enrolment::service as enrolment;
 use futures::{Stream, StreamExt};
-pub use session::Session;
+use rustls::pki_types::CertificateDer;
+pub use session::{Session, Shown};
 use std::{pin::Pin, time::Duration};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -62,7 +70,7 @@ impl Agent for Channel {
         if *self.app.parts().drain.borrow() {
             return Err(Status::unavailable("this server is about to stop: try another"));
         }
-        let router = self.who(&request).await?;
+        let (router, shown) = self.who(&request).await?;
         let mut inbound = request.into_inner();
         let hello = match inbound.next().await {
             Some(Ok(FromRouter { message: Some(Message::Hello(hello)) })) => hello,
@@ -77,9 +85,10 @@ impl Agent for Channel {
             )));
         }
         let (outbound, plans) = mpsc::channel(QUEUE);
-        let opening = Session::open(self.app.clone(), router.name.clone(), hello, outbound);
+        let who = (router.name.clone(), shown);
+        let opening = Session::open(self.app.clone(), who, hello, outbound);
         let session = self.app.parts().store.in_time(opening).await;
-        let session = session.map_err(|error| internal(&error))?;
+        let session = session.map_err(|error| internal(&error))?.ok_or_else(stranger)?;
         info!(router = %router.name, "its agent is connected");
         tokio::spawn(async move {
             let end = session.run(inbound).await;
@@ -90,24 +99,35 @@ impl Agent for Channel {
 }
 
 impl Channel {
-    /// The router that the client's certificate was last made for.
-    async fn who(&self, request: &Request<Streaming<FromRouter>>) -> Result<Router, Status> {
-        let certificates = request.peer_certs();
-        let leaf = certificates.as_ref().and_then(|chain| chain.first());
-        let leaf = leaf.ok_or_else(|| Status::unauthenticated("show the router's certificate"))?;
-        let fingerprint = ca::fingerprint(leaf);
+    /// The router that the client's certificate was made for, and that certificate.
+    async fn who(
+        &self,
+        request: &Request<Streaming<FromRouter>>,
+    ) -> Result<(Router, Shown), Status> {
+        let fingerprint = ca::fingerprint(leaf(request)?.as_ref());
         let find = async {
             let mut db = self.app.parts().store.reader().await?;
-            sites::router_with_identity(&mut db, &fingerprint).await
+            certificates::holder(&mut db, &fingerprint).await
         };
         match self.app.parts().store.in_time(find).await {
-            Ok(Some(router)) => Ok(router),
-            Ok(None) => Err(Status::unauthenticated(
-                "this certificate is no router's, or no longer: renew the router's identity",
-            )),
+            Ok(Some((router, authority))) => Ok((router, Shown { fingerprint, authority })),
+            Ok(None) => Err(stranger()),
             Err(error) => Err(internal(&error)),
         }
     }
+}
+
+/// What the client showed, and TLS has checked.
+fn leaf<T>(request: &Request<T>) -> Result<CertificateDer<'static>, Status> {
+    let certificates = request.peer_certs();
+    let leaf = certificates.as_ref().and_then(|chain| chain.first());
+    leaf.cloned().ok_or_else(|| Status::unauthenticated("show the router's certificate"))
+}
+
+fn stranger() -> Status {
+    Status::unauthenticated(
+        "this certificate is no router's, or no longer: enrol the router with a new token",
+    )
 }
 
 fn internal(error: &store::Error) -> Status {

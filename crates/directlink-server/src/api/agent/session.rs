@@ -2,14 +2,15 @@
 
 use crate::{
     app::{App, write_tx},
+    ca::Trust,
     reconcile::{self, Attachment, ReportError},
-    store::{Error, plans, plans::Answer},
+    store::{Error, certificates, plans, plans::Answer},
 };
 use directlink_channel::{
     FromRouter, Hello, Plan, Question, ToRouter, from_router::Message, to_router,
 };
 use directlink_model::{connection::PortRef, ids::RouterName, plan::Scope, report::PortReport};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 use tokio::{
     runtime::Handle,
     sync::{mpsc, watch},
@@ -47,14 +48,16 @@ impl Drop for Attached {
 }
 
 impl Session {
+    /// `None`: its certificate has been revoked meanwhile.
+    ///
     /// # Errors
     /// The store's.
     pub async fn open(
         app: App,
-        router: RouterName,
+        (router, shown): (RouterName, Shown),
         hello: Hello,
         outbound: mpsc::Sender<ToRouter>,
-    ) -> Result<Self, Error> {
+    ) -> Result<Option<Self>, Error> {
         let read = |(scope, generation): (&String, &u64)| Some((scope.parse().ok()?, *generation));
         let held: BTreeMap<Scope, u64> = hello.held.iter().filter_map(read).collect();
         let now = app.now();
@@ -67,22 +70,32 @@ impl Session {
             write_tx!(app, false, Error, |tx| { reconcile::adopt(tx, &router, &held, now).await })?;
         }
         let stream = Uuid::now_v7();
-        app.attached(&router, stream, &hello.build).await?;
+        if !app.attached((&router, &shown.fingerprint), stream, &hello.build).await? {
+            return Ok(None);
+        }
         let agent = (hello.build.as_str(), hello.answers.as_slice());
         let Attachment { changed, questions } =
             app.parts().agents.attach((&router, stream), agent, now);
         let attached = Attached { app: app.clone(), router: router.clone(), stream };
         let drain = app.parts().drain.subscribe();
+        if !hello.trusts.is_empty() {
+            app.router_trusts(&router, &hello.trusts).await?;
+        }
+        let trust = app.parts().authorities.subscribe();
+        let told = Told { trusts: hello.trusts, asked_to_renew_by: shown.authority };
         let teller = Teller {
             app: app.clone(),
             router: router.clone(),
+            fingerprint: shown.fingerprint,
             held,
             outbound,
             changed,
             questions,
             drain,
+            trust,
+            told,
         };
-        Ok(Self { listener: Listener { app, router }, teller, _attached: attached })
+        Ok(Some(Self { listener: Listener { app, router }, teller, _attached: attached }))
     }
 
     /// Takes a message of the agent's. `Some`: the stream ends, and why.
@@ -125,12 +138,30 @@ impl Session {
 struct Teller {
     app: App,
     router: RouterName,
+    /// Of the certificate that the stream began with.
+    fingerprint: String,
     /// Scope to generation: what the agent holds, or will when what was sent arrives.
     held: BTreeMap<Scope, u64>,
     outbound: mpsc::Sender<ToRouter>,
     changed: watch::Receiver<()>,
     questions: mpsc::Receiver<Question>,
     drain: watch::Receiver<bool>,
+    trust: watch::Receiver<Arc<Trust>>,
+    told: Told,
+}
+
+/// What a router has shown: a certificate, by whom it is signed.
+pub struct Shown {
+    pub fingerprint: String,
+    pub authority: Option<String>,
+}
+
+/// Of authorities.
+struct Told {
+    /// Empty: it is an agent that cannot be told.
+    trusts: Vec<String>,
+    /// Whose certificate it has, or was told to fetch.
+    asked_to_renew_by: Option<String>,
 }
 
 impl Teller {
@@ -139,13 +170,21 @@ impl Teller {
         loop {
             let is_there = match asked.take() {
                 Some(question) => self.send(to_router::Message::Question(question)).await,
-                None => self.tell().await?,
+                None => {
+                    // Marked first: what changes while we look wakes us again.
+                    self.changed.borrow_and_update();
+                    if self.is_revoked().await? {
+                        return Ok("its identity was revoked".into());
+                    }
+                    self.send_trust().await && self.tell().await?
+                }
             };
             if !is_there {
                 return Ok("the agent is gone".into());
             }
             tokio::select! {
                 _ = self.changed.changed() => {}
+                Ok(()) = self.trust.changed() => {}
                 Some(question) = self.questions.recv() => asked = Some(question),
                 _ = self.drain.wait_for(|drain| *drain) => return Ok("the server stops".into()),
                 () = self.outbound.closed() => return Ok("the agent is gone".into()),
@@ -163,6 +202,29 @@ impl Teller {
     /// Whether the agent is still there.
     async fn send(&self, message: to_router::Message) -> bool {
         self.outbound.send(ToRouter { message: Some(message) }).await.is_ok()
+    }
+
+    /// Whether the agent is still there.
+    async fn send_trust(&mut self) -> bool {
+        let trust = Arc::clone(&self.trust.borrow_and_update());
+        let (ids, signer) = (trust.ids(), trust.signer.id.as_str());
+        let is_by = self.told.asked_to_renew_by.as_deref();
+        let renew = is_by.is_some_and(|by| by != signer);
+        if self.told.trusts.is_empty() || (self.told.trusts == ids && !renew) {
+            return true;
+        }
+        self.told.trusts = ids.into_iter().map(str::to_owned).collect();
+        self.told.asked_to_renew_by = Some(signer.to_owned());
+        let ca_pem = trust.pem();
+        self.send(to_router::Message::Trust(directlink_channel::Trust { ca_pem, renew })).await
+    }
+
+    async fn is_revoked(&self) -> Result<bool, Error> {
+        let store = &self.app.parts().store;
+        let look = async {
+            certificates::is_revoked(&mut *store.reader().await?, &self.fingerprint).await
+        };
+        store.in_time(look).await
     }
 
     /// Whether the agent is still there.
@@ -229,6 +291,9 @@ impl Listener {
     async fn take(&self, message: FromRouter) -> Result<(), ReportError> {
         self.app.parts().agents.see(&self.router, self.app.now());
         match message.message {
+            Some(Message::Trusted(trusted)) => {
+                Ok(self.app.router_trusts(&self.router, &trusted.authorities).await?)
+            }
             Some(Message::Ack(ack)) => Ok(self.answered(&ack.scope, ack.generation, None).await?),
             Some(Message::Nack(nack)) => {
                 warn!(router = %self.router, scope = nack.scope, generation = nack.generation,

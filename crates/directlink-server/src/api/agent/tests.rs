@@ -1,5 +1,9 @@
 //! The channel as an agent sees it: a real server on a free port of loopback, real certificates.
 
+mod authorities;
+mod enrolment;
+mod own;
+
 use crate::{
     app::{AddAccount, Identity as RouterIdentity},
     config::ServeConfig,
@@ -40,7 +44,11 @@ impl Region {
     /// Routers r1 and r2 with a port p0 each.
     async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let mut config = ServeConfig::new(dir.path().to_owned(), crate::app::tests::region());
+        let config = ServeConfig::new(dir.path().to_owned(), crate::app::tests::region());
+        Self::with(config, dir).await
+    }
+
+    async fn with(mut config: ServeConfig, dir: TempDir) -> Self {
         config.virtual_clock = true;
         config.store = Some(crate::store::testing::address(dir.path()).await);
         let running = serve(config).await.unwrap();
@@ -68,22 +76,26 @@ impl Region {
         Self { running, account, identities, _dir: dir }
     }
 
-    /// A channel that shows `identity`, or none.
     async fn dial(
         &self,
         identity: Option<&RouterIdentity>,
     ) -> Result<AgentClient<Channel>, String> {
+        self.channel(identity).await.map(AgentClient::new)
+    }
+
+    /// A channel that shows `identity`, or none.
+    async fn channel(&self, identity: Option<&RouterIdentity>) -> Result<Channel, String> {
         let address = self.running.listening.agents;
         let mut tls = ClientTlsConfig::new()
             .domain_name("localhost")
-            .ca_certificate(Certificate::from_pem(&self.identities[0].ca_pem));
+            .ca_certificate(Certificate::from_pem(&identity.unwrap_or(&self.identities[0]).ca_pem));
         if let Some(identity) = identity {
             let key = identity.key_pem.expose_secret();
             tls = tls.identity(Identity::from_pem(&identity.certificate_pem, key));
         }
         let endpoint = Endpoint::from_shared(format!("https://{address}")).unwrap();
         let endpoint = endpoint.tls_config(tls).unwrap();
-        endpoint.connect().await.map(AgentClient::new).map_err(|e| format!("{e:?}"))
+        endpoint.connect().await.map_err(|e| format!("{e:?}"))
     }
 
     async fn attach(
@@ -91,6 +103,25 @@ impl Region {
         identity: &RouterIdentity,
         router: &str,
         held: &[(&str, u64)],
+    ) -> Result<FakeAgent, Status> {
+        self.attach_as(identity, router, held, &[]).await
+    }
+
+    async fn attach_trusting(
+        &self,
+        identity: &RouterIdentity,
+        router: &str,
+        trusts: &[&str],
+    ) -> Result<FakeAgent, Status> {
+        self.attach_as(identity, router, &[], trusts).await
+    }
+
+    async fn attach_as(
+        &self,
+        identity: &RouterIdentity,
+        router: &str,
+        held: &[(&str, u64)],
+        trusts: &[&str],
     ) -> Result<FakeAgent, Status> {
         let mut client = self.dial(Some(identity)).await.map_err(Status::unavailable)?;
         let (say, said) = mpsc::channel(64);
@@ -102,6 +133,7 @@ impl Region {
                 .map(|(scope, n)| ((*scope).to_owned(), *n))
                 .collect::<HashMap<_, _>>(),
             answers: vec!["ping".into()],
+            trusts: trusts.iter().map(ToString::to_string).collect(),
         };
         say.send(message(Message::Hello(hello))).await.unwrap();
         let heard = client.attach(ReceiverStream::new(said)).await?.into_inner();
@@ -146,7 +178,7 @@ impl FakeAgent {
         let next = tokio::time::timeout(Duration::from_secs(10), self.heard.message()).await;
         match next.expect("a plan in time").unwrap().unwrap().message.unwrap() {
             to_router::Message::Plan(plan) => plan,
-            to_router::Message::Question(question) => panic!("{question:?}"),
+            other => panic!("{other:?}"),
         }
     }
 

@@ -18,9 +18,15 @@
 //! | `GET /panels` | | `{"panels":[{…,"wired":[{"position","port","connection"}]}]}` |
 //! | `POST /locations` | `{"code":"PAR1","name":"Telehouse 3, France","subregion":"eu-west-2a"}` | 201, the same |
 //! | `GET /locations` | | `{"locations":[{"code","name","subregion"}]}` |
-//! | `POST /routers` | `{"name":"par1-r1","location":"PAR1","vtep":"10.255.0.1"}` | 201 `{"name","location","vtep","bgp_identifier","identity":{"ca_pem","cert_pem","key_pem"}}`; the private key is shown only here |
-//! | `GET /routers` | | `{"routers":[{"name","location","vtep","bgp_identifier","agent":{"connected","build","last_seen_at","scopes":[{"scope","wanted_generation","acknowledged_generation","failure"}]}}]}` |
+//! | `POST /routers` | `{"name":"par1-r1","location":"PAR1","vtep":"10.255.0.1"}`; with `"identity":false` it is given none: it comes with a token | 201 `{"name","location","vtep","bgp_identifier","identity":{"ca_pem","cert_pem","key_pem"}}`; the private key is shown only here |
+//! | `GET /routers` | | `{"routers":[{"name","location","vtep","bgp_identifier","agent":{"connected","build","last_seen_at","scopes":[{"scope","wanted_generation","acknowledged_generation","failure"}]},"certificate":{"issued_at","expires_at","token_until"}}]}` |
+//! | `POST /routers/par1-r1/enrol` | `{"good_for_seconds":3600}`, an hour if left out | 200 `{"router","token","expires_at"}`: for the router's agent, once; the token is shown only here. One that it had before is worth nothing any more |
+//! | `POST /routers/par1-r1/enrol/cancel` | `{}` | 200 `{}`: the token is worth nothing any more |
+//! | `POST /routers/par1-r1/revoke` | `{}` | 200 `{}`: its certificates and its token are worth nothing any more, and its agent's stream is cut |
 //! | `POST /routers/par1-r1/identity` | `{}` | 200 `{"ca_pem","cert_pem","key_pem"}`: a new one; the old is worth nothing any more |
+//! | `GET /authorities` | | `{"authorities":[{"id","subject","expires_at","added_at","signs","routers","trusted_by","certified"}]}`: who signs certificates; routers that have an identity, and how many of them trust it and live by it |
+//! | `POST /authorities` | `{}` | 201 `{"id"}`: a new one, trusted, that signs nothing yet |
+//! | `POST /authorities/ID/use`, `/retire` | `{"force":false}` | 200 as the `GET`: it signs; it is trusted no more. 409 while that would leave routers behind |
 //! | `POST /ports` | `{"port":"par1-r1/p0","speed":"1Gbps"}` or `"10Gbps"`; `optics`, as `"1000BASE-LX"`, and `position`, as `"PAR1/MMR-1/PP-07/12"`, where they are known | 201 `{"port","router","name","speed","optics","position","connection":null,"light":null,"transceiver":null}` |
 //! | `POST /ports/par1-r1/p0/change` | `{"optics":…,"position":…}`: what is left out stays, null takes away | 200, the port |
 //! | `GET /ports` | | `{"ports":[{"port","router","name","speed","optics","position","connection":"dxcon-…" or null,"light":true, false or null,"transceiver":{"optics","connector","wavelength_nm","vendor","serial","receive_millidbm","transmit_millidbm"} or null}]}` |
@@ -61,6 +67,7 @@
 //! what is there, 500 our failure.
 
 mod audit;
+mod certificates;
 mod glass;
 mod maintenance;
 mod refusal;
@@ -79,7 +86,7 @@ use directlink_model::{
         RecordPatch, RefuseOrder, SetQuota,
     },
     connection::{ConnectionState, PortRef},
-    ids::{AccountId, ConnectionId, LocationCode, NicId, RouterName},
+    ids::{AccountId, ConnectionId, LocationCode, NicId},
     inventory::RoomRef,
     quota::Quota,
     view::ConnectionView,
@@ -155,6 +162,7 @@ async fn read(app: &App, words: &[&str]) -> Result<Value, Failure> {
             json!({ "letters": app.letters().await?.iter().map(wire::letter).collect::<Vec<_>>() })
         }
         ["routers"] => json!({ "routers": routers(app).await? }),
+        ["authorities"] => certificates::authorities(app).await?,
         ["ports"] => json!({ "ports": ports(app).await? }),
         ["orders"] => json!({ "orders": orders(app).await? }),
         ["orders", "overdue"] => {
@@ -279,14 +287,17 @@ async fn write(app: &App, words: &[&str], incoming: &Incoming) -> Outcome {
             Ok((StatusCode::CREATED, wire::location(&location)))
         }
         ["routers"] => {
-            let wire::NewRouter { name, location, vtep } = body(incoming)?;
-            let made = app.add_router(AddRouter { name, location, vtep }).await?;
-            Ok((StatusCode::CREATED, wire::new_router(&made)))
+            let wire::NewRouter { name, location, vtep, identity } = body(incoming)?;
+            let add = AddRouter { name, location, vtep };
+            let made = match identity.unwrap_or(true) {
+                true => wire::new_router(&app.add_router(add).await?),
+                false => wire::router(&app.add_router_to_enrol(add).await?),
+            };
+            Ok((StatusCode::CREATED, made))
         }
-        ["routers", router, "identity"] => {
-            let wire::Nothing {} = body(incoming)?;
-            let identity = app.renew_identity(&word::<RouterName>(router)?).await?;
-            Ok((StatusCode::OK, wire::identity(&identity)))
+        ["authorities", what @ ..] => certificates::change_authority(app, what, incoming).await,
+        ["routers", router, what @ ..] => {
+            certificates::write(app, &word(router)?, what, incoming).await
         }
         ["ports"] => {
             let wire::NewPort { port, speed, optics, position } = body(incoming)?;

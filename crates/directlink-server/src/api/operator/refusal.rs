@@ -1,6 +1,10 @@
 //! How the operator's API says no: a status, a short code for programs, a text for people.
 
-use crate::{app::Refusal, store};
+use crate::{
+    app::{AuthorityRefusal, Refusal},
+    store,
+};
+use directlink_model::authority::AuthorityFault;
 use directlink_model::fault::{
     Fault, GlassFault, GroupFault, HostingFault, InventoryFault, LagFault, MaintenanceFault,
     RouteFault, TagFault,
@@ -16,6 +20,7 @@ pub(super) enum Failure {
     /// The body or a word of the address is not well formed.
     Form(String),
     ClockIsReal,
+    Authority(AuthorityFault),
     Fault(Fault),
     World(store::Error),
 }
@@ -49,6 +54,10 @@ impl Failure {
                 "This Region runs on the machine's clock. Only a virtual one can be moved on."
                     .into(),
             ),
+            Self::Authority(fault) => {
+                let (status, code) = code_of_authority(fault);
+                (status, code, fault.to_string().into())
+            }
             Self::Fault(fault) => {
                 let (status, code) = code_of(fault);
                 (status, code, fault.to_string().into())
@@ -69,6 +78,15 @@ impl From<Refusal> for Failure {
     }
 }
 
+impl From<AuthorityRefusal> for Failure {
+    fn from(refusal: AuthorityRefusal) -> Self {
+        match refusal {
+            AuthorityRefusal::Fault(fault) => Self::Authority(fault),
+            AuthorityRefusal::Error(error) => Self::World(error),
+        }
+    }
+}
+
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
         Self::Fault(fault)
@@ -78,6 +96,16 @@ impl From<Fault> for Failure {
 const BAD: StatusCode = StatusCode::BAD_REQUEST;
 const GONE: StatusCode = StatusCode::NOT_FOUND;
 const CONFLICT: StatusCode = StatusCode::CONFLICT;
+
+const fn code_of_authority(fault: &AuthorityFault) -> (StatusCode, &'static str) {
+    match fault {
+        AuthorityFault::NoSuch(_) => (GONE, "no_such_authority"),
+        AuthorityFault::Signs(_) => (CONFLICT, "authority_signs"),
+        AuthorityFault::NoKey(_) => (CONFLICT, "authority_without_key"),
+        AuthorityFault::NotTrusted(_) => (CONFLICT, "authority_not_trusted"),
+        AuthorityFault::InUse(_) => (CONFLICT, "authority_in_use"),
+    }
+}
 
 /// Total: the operator may meet any fault that a customer may.
 const fn code_of(fault: &Fault) -> (StatusCode, &'static str) {

@@ -195,3 +195,44 @@ async fn a_hosted_connection_is_listed_with_its_parent_and_never_waits_for_appro
     let orders = region.operator(Method::GET, "orders", json!({})).await.body;
     assert_eq!(orders["orders"], json!([]));
 }
+
+#[tokio::test]
+async fn a_router_is_enrolled_and_revoked_and_its_token_is_shown_once() {
+    let region = TestRegion::new().await;
+    let post = async |path: &str, body: Value| region.operator(Method::POST, path, body).await;
+    let router = json!({
+        "name": "par4-r3", "location": "PAR4", "vtep": "10.255.0.8", "identity": false,
+    });
+    let made = post("routers", router).await;
+    assert_eq!((made.status, &made.body["identity"]), (StatusCode::CREATED, &Value::Null));
+    let seen = async || {
+        let answer = region.operator(Method::GET, "routers", json!({})).await;
+        let routers = answer.body["routers"].as_array().cloned().unwrap_or_default();
+        let found = routers.into_iter().find(|router| router["name"] == "par4-r3");
+        found.unwrap()["certificate"].take()
+    };
+    let nothing = json!({"issued_at": null, "expires_at": null, "token_until": null});
+    assert_eq!(seen().await, nothing);
+    let token = post("routers/par4-r3/enrol", json!({"good_for_seconds": 600})).await;
+    let text = token.body["token"].as_str().unwrap();
+    assert!(text.starts_with("par4-r3.") && text.len() == "par4-r3.".len() + 129, "{text}");
+    assert_eq!(seen().await["token_until"], token.body["expires_at"]);
+    let cancelled = post("routers/par4-r3/enrol/cancel", json!({})).await;
+    assert_eq!((cancelled.status, cancelled.body), (StatusCode::OK, json!({})));
+    assert_eq!(seen().await, nothing);
+    for (path, body, status, code) in [
+        ("routers/par4-r3/enrol", json!({"good_for_seconds": 1}), 400, "bad_value"),
+        ("routers/par4-r3/enrol", json!({"good": 1}), 400, "bad_request"),
+        ("routers/par9-r9/enrol", json!({}), 404, "no_such_router"),
+        ("routers/par9-r9/revoke", json!({}), 404, "no_such_router"),
+        ("routers/par4-r3/nothing", json!({}), 404, "no_such_address"),
+        ("authorities/00/use", json!({}), 404, "no_such_authority"),
+        ("authorities/00/retire", json!({"force": true}), 404, "no_such_authority"),
+    ] {
+        let answer = post(path, body).await;
+        assert_eq!(answer.status.as_u16(), status, "{path}: {}", answer.body);
+        assert_eq!(answer.body["error"]["code"], code, "{path}");
+    }
+    let revoked = post("routers/par4-r3/revoke", json!({})).await;
+    assert_eq!(revoked.status, StatusCode::OK, "{}", revoked.body);
+}

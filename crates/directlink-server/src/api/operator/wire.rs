@@ -39,6 +39,14 @@ pub(super) struct NewRouter {
     pub(super) name: RouterName,
     pub(super) location: LocationCode,
     pub(super) vtep: Ipv4Addr,
+    /// False: it makes its key itself, and comes with a token.
+    pub(super) identity: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewToken {
+    pub(super) good_for_seconds: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -158,7 +166,7 @@ pub(super) fn location(location: &Location) -> Value {
     json!({ "code": location.code, "name": location.name, "subregion": location.subregion })
 }
 
-fn router(router: &Router) -> Value {
+pub(super) fn router(router: &Router) -> Value {
     json!({
         "name": router.name,
         "location": router.location,
@@ -189,7 +197,24 @@ pub(super) fn router_with_agent(view: &app::RouterView) -> Value {
         "last_seen_at": view.agent.last_seen_at,
         "scopes": view.agent.scopes.iter().map(scope).collect::<Vec<_>>(),
     });
+    value["certificate"] = certificate(&view.certificate);
     value
+}
+
+pub(super) fn certificate(view: &app::CertificateView) -> Value {
+    json!({
+        "issued_at": view.issued_at,
+        "expires_at": view.expires_at,
+        "token_until": view.token_until,
+    })
+}
+
+pub(super) fn token(made: &app::NewToken) -> Value {
+    json!({
+        "router": made.token.router,
+        "token": made.token.expose_text(),
+        "expires_at": made.expires_at,
+    })
 }
 
 pub(super) fn identity(identity: &Identity) -> Value {

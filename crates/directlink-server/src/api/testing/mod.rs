@@ -9,7 +9,7 @@ use super::{front, operator};
 use crate::{
     app::{App, Parts},
     auth::sigv4::tests::Signer,
-    ca::Authority,
+    ca::{Authorities, Authority},
     clock::Clock,
     config::{Doors, Rules},
     reconcile::{self, Agents},
@@ -25,7 +25,7 @@ use directlink_model::{
 };
 use directlink_net::{Asn, IpNet, Mac, RegionAsn};
 use http::{HeaderMap, Method, StatusCode};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use tempfile::TempDir;
@@ -93,7 +93,7 @@ impl TestRegion {
             clock: Clock::stopped_at("2026-11-23T12:00:00Z".parse().unwrap()),
             chance: crate::chance::Chance::of_machine(),
             store: testing::open(dir.path()).await,
-            authority: Authority::open(&dir.path().join("ca")).unwrap(),
+            authorities: Authorities::of(Authority::make(Timestamp::UNIX_EPOCH).unwrap()),
             links: crate::config::Links::to("https://directlink.example"),
             operator_token: TOKEN.into(),
             agents: Agents::default(),

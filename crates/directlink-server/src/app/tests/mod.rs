@@ -1,7 +1,9 @@
 //! The rules as the commands keep them, on a real database in a temporary file and a clock that
 //! stands still until told to move.
 
+pub(crate) mod authorities;
 mod bgp_peers;
+mod certificates;
 mod connections;
 mod failover_tests;
 mod figures;
@@ -17,6 +19,7 @@ mod servers;
 
 use super::*;
 use crate::{
+    ca::Authority,
     clock::Clock,
     reconcile::{self, take_report},
     store::plans,
@@ -56,10 +59,10 @@ pub(crate) fn region() -> Region {
 }
 
 pub(crate) async fn app_in(dir: &TempDir) -> App {
-    app_on(store::testing::open(dir.path()).await, dir)
+    app_on(store::testing::open(dir.path()).await)
 }
 
-pub(crate) fn app_on(store: Store, dir: &TempDir) -> App {
+pub(crate) fn app_on(store: Store) -> App {
     let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
     App::new(Parts {
         region: region(),
@@ -67,7 +70,7 @@ pub(crate) fn app_on(store: Store, dir: &TempDir) -> App {
         clock: Clock::stopped_at(start),
         chance: Chance::of_machine(),
         store,
-        authority: Authority::open(&dir.path().join("ca")).unwrap(),
+        authorities: Authorities::of(Authority::make(Timestamp::UNIX_EPOCH).unwrap()),
         links: Links::to("https://directlink.example"),
         operator_token: "token".into(),
         agents: Agents::default(),

@@ -1,29 +1,31 @@
 //! Two servers on one database: what one gives the other does not give again, and each knows what the other's agents say.
 
 use super::*;
+use crate::ca::fingerprint;
 use crate::reconcile::fleet;
 use crate::store::{Store, testing};
 use directlink_model::evidence::{PortEvidence, Transceiver};
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use uuid::Uuid;
 
 /// A server more on the database of the first.
-async fn second(dir: &TempDir, db: &TempDir) -> App {
-    app_on(Store::open(&testing::database(db.path()).await).await.unwrap(), dir)
+async fn second(db: &TempDir) -> App {
+    app_on(Store::open(&testing::database(db.path()).await).await.unwrap())
 }
 
 struct Two {
     one: Bench,
     other: App,
-    _dirs: [TempDir; 2],
+    _db: TempDir,
 }
 
 impl Two {
     async fn new() -> Self {
-        let [db, dir, other] = [(); 3].map(|()| tempfile::tempdir().unwrap());
-        let first = app_on(Store::open(&testing::database(db.path()).await).await.unwrap(), &dir);
+        let [db, dir] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let first = app_on(Store::open(&testing::database(db.path()).await).await.unwrap());
         let one = Bench::of(first, dir).await;
-        let app = second(&other, &db).await;
-        Self { one, other: app, _dirs: [db, other] }
+        let app = second(&db).await;
+        Self { one, other: app, _db: db }
     }
 
     fn apps(&self) -> [&App; 2] {
@@ -80,7 +82,7 @@ async fn each_server_knows_what_the_agents_of_the_other_say() {
     let two = Two::new().await;
     let [one, other] = two.apps();
     let (router, stream) = ("par1-r1".parse().unwrap(), Uuid::now_v7());
-    other.attached(&router, stream, "1.2.3").await.unwrap();
+    assert!(other.attached((&router, "its certificate"), stream, "1.2.3").await.unwrap());
     let _plans = other.parts().agents.attach((&router, stream), ("1.2.3", &[]), other.now());
     let at = port("par1-r1/p0");
     let optics = |serial: &str| PortEvidence {
@@ -116,7 +118,7 @@ async fn what_a_router_said_on_an_earlier_stream_is_not_taken() {
     let mut streams = vec![];
     for app in [one, other] {
         let stream = Uuid::now_v7();
-        app.attached(&router, stream, "1").await.unwrap();
+        assert!(app.attached((&router, "its certificate"), stream, "1").await.unwrap());
         streams.push(app.parts().agents.attach((&router, stream), ("1", &[]), app.now()));
     }
     let dark = PortReport { light: false, ..said(1, PortEvidence::default()) };
@@ -147,4 +149,36 @@ async fn what_one_server_deletes_ends_when_the_other_hears_that_it_is_gone() {
     let generation = b.generation("port/p0").await;
     take_report(other, &at, said(generation, PortEvidence::default())).await.unwrap();
     assert_eq!(b.state(id).await, InterfaceState::Deleted);
+}
+
+#[tokio::test]
+async fn what_one_server_revokes_no_other_hears_any_more() {
+    let two = Two::new().await;
+    let [one, other] = two.apps();
+    let (router, at) = ("par1-r1".parse().unwrap(), port("par1-r1/p0"));
+    let shown = other.renew_identity(&router).await.unwrap().certificate_pem;
+    let shown = CertificateDer::from_pem_slice(shown.as_bytes()).unwrap();
+    let shown = fingerprint(&shown);
+    let stream = Uuid::now_v7();
+    assert!(other.attached((&router, &shown), stream, "1").await.unwrap());
+    let _plans = other.parts().agents.attach((&router, stream), ("1", &[]), other.now());
+    take_report(other, &at, said(0, PortEvidence::default())).await.unwrap();
+    one.revoke_router(&router).await.unwrap();
+    let dark = PortReport { light: false, ..said(0, PortEvidence::default()) };
+    let refused = take_report(other, &at, dark).await;
+    assert!(matches!(refused, Err(reconcile::ReportError::Superseded)), "{refused:?}");
+    assert!(!other.attached((&router, &shown), Uuid::now_v7(), "1").await.unwrap());
+    fleet::exchange(one).await.unwrap();
+    assert!(!one.parts().agents.view(&router).connected);
+}
+
+#[tokio::test]
+async fn an_authority_that_one_server_adds_the_other_trusts() {
+    let two = Two::new().await;
+    let [one, other] = two.apps();
+    authorities::keep_signer(one).await;
+    let new = one.add_authority().await.unwrap();
+    one.use_authority(&new, true).await.unwrap();
+    other.look_at_authorities().await.unwrap();
+    assert_eq!(other.parts().authorities.now().signer.id, new);
 }

@@ -10,7 +10,7 @@ use super::{
     },
     CapacityRow, capacity_row,
 };
-use crate::app::{AgentView, PortView, RouterLine, RouterView, ScopeView};
+use crate::app::{AgentView, CertificateView, PortView, RouterLine, RouterView, ScopeView};
 use askama::Template;
 use axum::{
     extract::{Path, State},
@@ -20,6 +20,7 @@ use directlink_model::{
     ids::RouterName,
     inventory::{Position, optics_of},
 };
+use jiff::Timestamp;
 
 #[derive(Template)]
 #[template(path = "operator/routers.html")]
@@ -48,6 +49,7 @@ struct One {
     agent: Badge,
     build: String,
     last_seen: Option<When>,
+    certificate: String,
     ports: Vec<PortRow>,
     scopes: Vec<ScopeRow>,
 }
@@ -118,7 +120,7 @@ pub(in crate::cockpit) async fn live_one(
 
 async fn one(cockpit: &Cockpit, name: &str) -> Result<One, Trouble> {
     let name: RouterName = name.parse().map_err(|_| Trouble::NothingThere)?;
-    let RouterView { router, ports, agent } =
+    let RouterView { router, certificate, ports, agent } =
         cockpit.app.router(&name).await?.ok_or(Trouble::NothingThere)?;
     Ok(One {
         location: router.location.to_string(),
@@ -126,12 +128,13 @@ async fn one(cockpit: &Cockpit, name: &str) -> Result<One, Trouble> {
         agent: agent_badge(&agent),
         build: build(&agent),
         last_seen: agent.last_seen_at.map(when),
+        certificate: identity(&certificate),
         ports: ports.iter().map(port).collect(),
         scopes: agent.scopes.iter().map(scope).collect(),
     })
 }
 
-fn line(RouterLine { router, ports: [ports, free], steps, agent }: &RouterLine) -> Line {
+fn line(RouterLine { router, ports: [ports, free], steps, agent, .. }: &RouterLine) -> Line {
     Line {
         name: router.name.to_string(),
         location: router.location.to_string(),
@@ -153,6 +156,20 @@ const fn agent_badge(agent: &AgentView) -> Badge {
     match agent.connected {
         true => Badge { tone: "good", text: "connected" },
         false => Badge { tone: "bad", text: "not connected" },
+    }
+}
+
+/// In words.
+fn identity(view: &CertificateView) -> String {
+    let until = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M:%S UTC");
+    let certificate = match (view.issued_at, view.expires_at) {
+        (None, _) => "none".to_owned(),
+        (Some(_), None) => "without an end".to_owned(),
+        (Some(_), Some(at)) => format!("good until {}", until(at)),
+    };
+    match view.token_until {
+        Some(at) => format!("{certificate}; a token is good until {}", until(at)),
+        None => certificate,
     }
 }
 
