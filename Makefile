@@ -78,7 +78,7 @@ clients: build ## AWS CLI, boto3, osc-cli, osc-sdk-python, npm's and Rust's SDK 
 SEEDS := 10000
 
 .PHONY: simulate
-simulate: setup ## a Region on virtual time with faults from SEEDS seeds (10000); `make test` runs 200
+simulate: setup ## a Region on virtual time with faults from SEEDS seeds (10000); `make test` runs 50
 	DIRECTLINK_SEEDS=$(SEEDS) cargo test --workspace --test seeds -- --nocapture
 
 FUZZ_SECONDS := 60
