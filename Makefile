@@ -90,7 +90,7 @@ clients-postgres: build ## the same with the Region's facts in PostgreSQL
 SEEDS := 10000
 
 .PHONY: simulate
-simulate: setup ## a Region on virtual time with faults from SEEDS seeds (10000); `make test` runs 200
+simulate: setup ## a Region on virtual time with faults from SEEDS seeds (10000); `make test` runs 50
 	DIRECTLINK_SEEDS=$(SEEDS) cargo test --workspace --test seeds -- --nocapture
 
 FUZZ_SECONDS := 60

@@ -181,13 +181,17 @@ impl Sim<'_> {
         self.streams.insert(stream, it);
         self.log.note(self.now, format_args!("stream {stream} of router {router} to {server}"));
         let when = self.arrival(stream, 1);
-        self.at(when, Event::Opened { stream, attempt });
+        self.at(when, Event::Opened { router, stream, attempt });
         self.after(Duration::ZERO, Event::Tell { stream });
         Ok(())
     }
 
-    pub(crate) fn opened(&mut self, stream: u64, attempt: u64) -> Result<(), Any> {
-        let Some(router) = self.streams.get(&stream).map(|it| it.router) else { return Ok(()) };
+    pub(crate) fn opened(&mut self, router: usize, stream: u64, attempt: u64) -> Result<(), Any> {
+        if !self.streams.contains_key(&stream) {
+            // It broke before its agent heard of it.
+            self.dial_again(router, attempt);
+            return Ok(());
+        }
         let line = &mut self.lines[router];
         if line.attempt != attempt || !line.router.is_agent_alive() {
             self.after(Duration::ZERO, Event::LostAtServer { stream });

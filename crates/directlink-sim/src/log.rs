@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 use std::{collections::VecDeque, fmt, time::Duration};
 
-const LINES: usize = 400;
+const LINES: usize = 4000;
 
 #[derive(Default)]
 pub(crate) struct Log {

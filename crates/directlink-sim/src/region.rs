@@ -82,7 +82,7 @@ pub(crate) enum Event {
     Dial { router: usize, attempt: u64 },
     Hello { router: usize, server: usize, attempt: u64, hello: Hello },
     Refused { router: usize, attempt: u64 },
-    Opened { stream: u64, attempt: u64 },
+    Opened { router: usize, stream: u64, attempt: u64 },
     ToServer { stream: u64, message: FromRouter },
     ToRouter { stream: u64, message: ToRouter },
     LostAtServer { stream: u64 },
@@ -212,7 +212,7 @@ impl<'t> Sim<'t> {
                 self.open(router, server, attempt, hello).await?;
             }
             Event::Refused { router, attempt } => self.dial_again(router, attempt),
-            Event::Opened { stream, attempt } => self.opened(stream, attempt)?,
+            Event::Opened { router, stream, attempt } => self.opened(router, stream, attempt)?,
             Event::ToServer { stream, message } => self.arrive_at_server(stream, message).await?,
             Event::ToRouter { stream, message } => self.arrive_at_router(stream, message)?,
             Event::LostAtServer { stream } => self.lose_at_server(stream).await,
