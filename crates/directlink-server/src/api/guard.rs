@@ -50,7 +50,9 @@ impl Guard {
             let is_locked = self.lockout.is_locked(credential, now);
             return Ok(Standing { is_locked, has_wrong: true });
         }
-        let wrong = guards::wrong(&mut *app.parts().store.reader().await?, credential).await?;
+        let store = &app.parts().store;
+        let read = async { guards::wrong(&mut *store.reader().await?, credential).await };
+        let wrong = store.read_in_time(read).await??;
         let is_locked = wrong.is_some_and(|wrong| wrong.is_locked(now));
         Ok(Standing { is_locked, has_wrong: wrong.is_some() })
     }

@@ -56,9 +56,7 @@ use http::{HeaderMap, Method, StatusCode, header, uri::Uri};
 use std::{
     net::{IpAddr, SocketAddr},
     sync::{Arc, OnceLock},
-    time::Duration,
 };
-use tokio::time::timeout;
 use uuid::Uuid;
 
 /// The largest body that is read. The longest honest one is a few kilobytes.
@@ -91,8 +89,6 @@ pub fn operator(app: App) -> Router {
 
 /// A request that finds the database gone, or another node of it, is served so often.
 const ATTEMPTS: u32 = 3;
-/// A read of a database that several servers share takes no longer, or the database has gone and says nothing.
-const READ_WITHIN: Duration = Duration::from_secs(10);
 
 /// Marks an answer that says that nothing was done, because the database was lost: it may go well now.
 #[derive(Clone, Copy, Debug)]
@@ -204,14 +200,12 @@ async fn serve(front: &Front, incoming: &Incoming) -> (Api, Response) {
         }
     };
     // Acts look after themselves: what became of them must be known.
-    if !front.app.parts().store.is_shared()
-        || !(action.starts_with("Read") || action.starts_with("Describe"))
-    {
+    if !(action.starts_with("Read") || action.starts_with("Describe")) {
         return (api, answer.await);
     }
-    let response = timeout(READ_WITHIN, answer).await.unwrap_or_else(|_| {
+    let read = front.app.parts().store.read_in_time(answer).await;
+    let response = read.unwrap_or_else(|late| {
         // Whoever hangs there hangs alone.
-        let late = store::Error::late();
         let mut response = StatusCode::SERVICE_UNAVAILABLE.into_response();
         Unserved::mark(&mut response, &late);
         response

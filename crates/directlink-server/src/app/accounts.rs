@@ -52,7 +52,7 @@ impl App {
         &self,
         access_key_id: &str,
     ) -> Result<Option<Credential>, store::Error> {
-        let found = self.store().access_key(access_key_id).await?;
+        let found = self.store().read_in_time(self.store().access_key(access_key_id)).await??;
         Ok(found.map(|found| {
             let (key, secret) = &*found;
             let usable = key.is_usable(self.now());
@@ -67,9 +67,8 @@ impl App {
         email: &str,
         password: &str,
     ) -> Result<Option<AccountId>, store::Error> {
-        let mut db = self.store().reader().await?;
-        let found = accounts::by_email(&mut db, email).await?;
-        drop(db);
+        let read = async { accounts::by_email(&mut *self.store().reader().await?, email).await };
+        let found = self.store().read_in_time(read).await??;
         let password = SecretString::from(password);
         let (account, hash) = found.map(|(account, hash)| (account.id, hash)).unzip();
         let right = aside(move || match hash {

@@ -66,9 +66,8 @@ impl App {
         now: Timestamp,
     ) -> Result<Option<Visitor>, store::Error> {
         let hash = self.session_hash(door, key);
-        let mut db = self.store().reader().await?;
-        let found = sessions::by_hash(&mut db, &hash).await?;
-        drop(db);
+        let read = async { sessions::by_hash(&mut *self.store().reader().await?, &hash).await };
+        let found = self.store().read_in_time(read).await??;
         let lasts = |row: &sessions::SessionRow| {
             now.duration_since(row.seen_at) < IDLE && now.duration_since(row.begun_at) < LONGEST
         };

@@ -156,9 +156,11 @@ pub(crate) fn operators(app: App) -> Router {
 
 fn finish(pages: Router<Cockpit>, app: App, guard: Option<Guard>) -> Router {
     let streams = Arc::new(Semaphore::new(STREAMS_MAX));
+    let cockpit = Cockpit { app, guard, streams };
     pages
         .route("/cockpit/", get(|| async { Redirect::permanent(BASE) }))
         .route("/cockpit/{*path}", get(page::nothing_there))
+        .layer(middleware::from_fn_with_state(cockpit.clone(), page::in_time))
         .layer(middleware::map_response(page::guard))
-        .with_state(Cockpit { app, guard, streams })
+        .with_state(cockpit)
 }

@@ -9,10 +9,11 @@ use super::{
 use crate::{app::Refusal, store};
 use askama::Template;
 use axum::{
-    extract::Request,
+    extract::{Request, State},
+    middleware::Next,
     response::{Html, IntoResponse, Redirect, Response},
 };
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use std::error::Error;
 
 /// Everything from ourselves; no script and no style inside a page; nobody may frame it.
@@ -276,6 +277,20 @@ pub(super) fn see_other(path: &str) -> Response {
 
 pub(super) async fn nothing_there(_: Request) -> Trouble {
     Trouble::NothingThere
+}
+
+/// A page is not waited for for ever, whatever the database does. A stream has begun by then, and a form's act looks
+/// after itself.
+pub(super) async fn in_time(
+    State(cockpit): State<Cockpit>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return next.run(request).await;
+    }
+    let read = cockpit.app.parts().store.read_in_time(next.run(request)).await;
+    read.unwrap_or_else(|late| Trouble::from(late).into_response())
 }
 
 /// What every answer's head says.

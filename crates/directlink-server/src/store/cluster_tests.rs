@@ -1,88 +1,12 @@
 //! What a PostgreSQL must be trusted for where several servers share it, and connections break.
 
 use super::*;
-use crate::store::hints::Hint;
+use crate::store::{
+    hints::Hint,
+    way::{Fault, Way},
+};
+use directlink_model::{connection::PortRef, ids::NetId};
 use futures::future::join_all;
-use std::{
-    sync::atomic::{AtomicU8, Ordering},
-    time::Duration,
-};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, copy},
-    net::{TcpListener, TcpStream, UnixStream},
-};
-
-const PASS: u8 = 0;
-/// The connection breaks before the next COMMIT gets through.
-const CUT_BEFORE: u8 = 1;
-/// It gets through, and its answer does not.
-const CUT_AFTER: u8 = 2;
-/// It does not get through, and nobody hears of that.
-const SWALLOW: u8 = 3;
-
-/// A way to the cluster that breaks when it is told to.
-struct Way {
-    port: u16,
-    fault: Arc<AtomicU8>,
-}
-
-impl Way {
-    async fn to(socket: PathBuf) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let fault = Arc::new(AtomicU8::new(PASS));
-        let own = Arc::clone(&fault);
-        tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                let server = UnixStream::connect(&socket).await.unwrap();
-                tokio::spawn(carry(client, server, Arc::clone(&own)));
-            }
-        });
-        Self { port, fault }
-    }
-}
-
-async fn carry(client: TcpStream, server: UnixStream, fault: Arc<AtomicU8>) {
-    let (mut from_client, mut to_client) = client.into_split();
-    let (mut from_server, mut to_server) = server.into_split();
-    let back = tokio::spawn(async move { copy(&mut from_server, &mut to_client).await });
-    let mut buffer = vec![0; 1 << 16];
-    while let Ok(n @ 1..) = from_client.read(&mut buffer).await {
-        let said = &buffer[..n];
-        let is_commit = said.windows(8).any(|window| window == b"; COMMIT");
-        let fault = match is_commit {
-            true => fault.swap(PASS, Ordering::SeqCst),
-            false => PASS,
-        };
-        match fault {
-            CUT_BEFORE => break,
-            CUT_AFTER => {
-                // Nothing that the server says now comes back.
-                back.abort();
-                let _ = back.await;
-                to_server.write_all(said).await.unwrap();
-                // It ends the connection when it has done what came before.
-                to_server.write_all(b"X\0\0\0\x04").await.unwrap();
-                return;
-            }
-            SWALLOW => {}
-            _ => to_server.write_all(said).await.unwrap(),
-        }
-    }
-    back.abort();
-}
-
-/// The database of a folder, by TCP and by a way that breaks.
-async fn by_way(dir: &Path, dead: &str) -> (Address, Way) {
-    let Address::Postgres(cluster) = testing::database(dir).await else {
-        unreachable!("a cluster")
-    };
-    let url = cluster.nodes().next().unwrap().to_owned();
-    let (url, folder) = url.split_once("?host=").unwrap();
-    let way = Way::to(Path::new(folder).join(".s.PGSQL.5432")).await;
-    let nodes = format!("@{dead}127.0.0.1:{}", way.port);
-    (url.replace("@localhost", &nodes).parse().unwrap(), way)
-}
 
 async fn set(store: &Store, name: &'static str, value: &str) -> Result<(), Error> {
     let mut tx = store.begin().await?;
@@ -97,15 +21,15 @@ async fn setting(store: &Store, name: &'static str) -> Option<String> {
 #[tokio::test]
 async fn an_act_whose_commit_was_not_answered_is_known_to_be_kept_or_known_never_to_be() {
     let dir = tempfile::tempdir().unwrap();
-    let (address, way) = by_way(dir.path(), "").await;
+    let (address, way) = Way::to(dir.path(), "").await;
     let store = Store::open(&address).await.unwrap();
     for (name, fault, is_kept) in [
-        ("cut after", CUT_AFTER, true),
-        ("cut before", CUT_BEFORE, false),
-        ("swallowed", SWALLOW, false),
-        ("none", PASS, true),
+        ("cut after", Fault::CutAfter, true),
+        ("cut before", Fault::CutBefore, false),
+        ("swallowed", Fault::Swallow, false),
+        ("none", Fault::None, true),
     ] {
-        way.fault.store(fault, Ordering::SeqCst);
+        way.set(fault);
         let outcome = set(&store, name, "yes").await;
         assert_eq!(outcome.is_ok(), is_kept, "{name}: {outcome:?}");
         assert!(outcome.is_ok() || outcome.unwrap_err().can_be_done_again(), "{name}");
@@ -116,7 +40,7 @@ async fn an_act_whose_commit_was_not_answered_is_known_to_be_kept_or_known_never
 #[tokio::test]
 async fn a_node_that_is_dead_is_passed_over_and_broken_connections_are_replaced() {
     let dir = tempfile::tempdir().unwrap();
-    let (address, _way) = by_way(dir.path(), "127.0.0.1:1,").await;
+    let (address, _way) = Way::to(dir.path(), "127.0.0.1:1,").await;
     let store = Store::open(&address).await.unwrap();
     set(&store, "a", "1").await.unwrap();
     let mut readers = vec![];
@@ -199,4 +123,32 @@ async fn acts_that_are_in_each_others_way_all_come_to_their_end() {
     });
     join_all(acts).await;
     assert_eq!(setting(&one, "n").await.as_deref(), Some("40"), "none is lost");
+}
+
+#[tokio::test]
+async fn what_is_marked_while_it_is_planned_is_planned_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&testing::database(dir.path()).await).await.unwrap();
+    let port = PortRef { router: "par1-r1".parse().unwrap(), port: "p0".parse().unwrap() };
+    let net: NetId = "vpc-12345678".parse().unwrap();
+    let mark = async |tx: &mut Tx| {
+        plans::mark_port(tx, &port).await?;
+        plans::mark_net(tx, net).await
+    };
+    let mut first = store.begin().await.unwrap();
+    mark(&mut first).await.unwrap();
+    first.commit().await.unwrap();
+
+    let mut planner = store.begin().await.unwrap();
+    assert_eq!(plans::dirty_ports(&mut planner, 9).await.unwrap(), std::slice::from_ref(&port));
+    let mut other = store.begin().await.unwrap();
+    mark(&mut other).await.unwrap();
+    plans::clean_port(&mut planner, &port).await.unwrap();
+    plans::clean_net(&mut planner, net).await.unwrap();
+    planner.commit().await.unwrap();
+    other.commit().await.unwrap();
+
+    let mut db = store.reader().await.unwrap();
+    assert_eq!(plans::dirty_ports(&mut db, 9).await.unwrap(), [port]);
+    assert_eq!(plans::dirty_nets(&mut db, 9).await.unwrap(), [net]);
 }

@@ -84,6 +84,7 @@ use std::{
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 use thiserror::Error;
 use tokio::{sync::watch, time::timeout};
@@ -340,12 +341,18 @@ impl Store {
         &self,
         block: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
+        self.within(primary::ACT_WITHIN, block).await.unwrap_or_else(|late| Err(late.into()))
+    }
+
+    /// A read that somebody waits for, and what is made of it: of a database that hangs it is not waited for long.
+    pub(crate) async fn read_in_time<T>(&self, read: impl Future<Output = T>) -> Result<T, Error> {
+        self.within(primary::READ_WITHIN, read).await
+    }
+
+    async fn within<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Result<T, Error> {
         match &self.engine {
-            Engine::Sqlite { .. } => block.await,
-            Engine::Postgres(_) => match timeout(primary::ACT_WITHIN, block).await {
-                Ok(outcome) => outcome,
-                Err(_) => Err(Error::late().into()),
-            },
+            Engine::Sqlite { .. } => Ok(work.await),
+            Engine::Postgres(_) => timeout(limit, work).await.map_err(|_| Error::late()),
         }
     }
 
@@ -394,6 +401,7 @@ fn migrator() -> Migrator {
         (27, "audit", include_str!("../../migrations/0027_audit.sql")),
         (28, "servers", include_str!("../../migrations/0028_servers.sql")),
         (29, "fleet", include_str!("../../migrations/0029_fleet.sql")),
+        (31, "marks", include_str!("../../migrations/0031_marks.sql")),
         (32, "certificates", include_str!("../../migrations/0032_certificates.sql")),
         (33, "authorities", include_str!("../../migrations/0033_authorities.sql")),
     ];
@@ -413,3 +421,5 @@ fn own_file(path: &Path) -> io::Result<()> {
 mod cluster_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) mod way;

@@ -9,6 +9,7 @@ use directlink_model::{
 use jiff::Timestamp;
 use sqlx::{AnyConnection, any::AnyRow, query};
 use std::collections::{BTreeMap, BTreeSet};
+use uuid::Uuid;
 
 statements! {
     GENERATION = "SELECT generation, document FROM plan WHERE router = $1 AND scope = $2";
@@ -35,16 +36,15 @@ statements! {
     ROUTERS_OF_NET = "SELECT DISTINCT router FROM port_net WHERE net = $1 ORDER BY router";
     CARRIES_NET = "SELECT COUNT(*) AS n FROM port_net WHERE router = $1 AND net = $2";
     CARRIED_NETS = "SELECT DISTINCT net FROM port_net ORDER BY net";
-    MARK_PORT = "INSERT INTO dirty_port (router, port) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-    MARK_NET = "INSERT INTO dirty_net (net) VALUES ($1) ON CONFLICT DO NOTHING";
-    MARK_PORTS_OF_GATEWAY = "INSERT INTO dirty_port (router, port)
-        SELECT DISTINCT c.router, c.port FROM interface i
+    MARK_PORT = "INSERT INTO dirty_port (router, port, mark) VALUES ($1, $2, $3)";
+    MARK_NET = "INSERT INTO dirty_net (net, mark) VALUES ($1, $2)";
+    MARK_PORTS_OF_GATEWAY = "INSERT INTO dirty_port (router, port, mark)
+        SELECT DISTINCT c.router, c.port, CAST($2 AS TEXT) FROM interface i
         LEFT JOIN hosted_connection h ON h.connection = i.connection
         JOIN connection c ON c.id = COALESCE(h.parent, i.connection)
-        WHERE i.gateway = $1 AND c.router IS NOT NULL AND c.port_freed_us IS NULL
-        ON CONFLICT DO NOTHING";
-    DIRTY_PORTS = "SELECT router, port FROM dirty_port ORDER BY router, port LIMIT $1";
-    DIRTY_NETS = "SELECT net FROM dirty_net ORDER BY net LIMIT $1";
+        WHERE i.gateway = $1 AND c.router IS NOT NULL AND c.port_freed_us IS NULL";
+    DIRTY_PORTS = "SELECT DISTINCT router, port FROM dirty_port ORDER BY router, port LIMIT $1";
+    DIRTY_NETS = "SELECT DISTINCT net FROM dirty_net ORDER BY net LIMIT $1";
     CLEAN_PORT = "DELETE FROM dirty_port WHERE router = $1 AND port = $2";
     CLEAN_NET = "DELETE FROM dirty_net WHERE net = $1";
 }
@@ -248,14 +248,15 @@ pub(crate) async fn carried_nets(db: &mut AnyConnection) -> Result<Vec<NetId>, E
 /// A fact that the port's document is made of has changed.
 pub(crate) async fn mark_port(tx: &mut Tx, port: &PortRef) -> Result<(), Error> {
     tx.marked = true;
-    query(MARK_PORT).bind(port.router.as_str()).bind(port.port.as_str()).execute(&mut **tx).await?;
+    let (router, port) = (port.router.as_str(), port.port.as_str());
+    query(MARK_PORT).bind(router).bind(port).bind(mark()).execute(&mut **tx).await?;
     Ok(())
 }
 
 /// A fact that the Net's document is made of has changed.
 pub(crate) async fn mark_net(tx: &mut Tx, net: NetId) -> Result<(), Error> {
     tx.marked = true;
-    query(MARK_NET).bind(net.to_string()).execute(&mut **tx).await?;
+    query(MARK_NET).bind(net.to_string()).bind(mark()).execute(&mut **tx).await?;
     Ok(())
 }
 
@@ -265,7 +266,7 @@ pub(crate) async fn mark_ports_of_gateway(
     gateway: directlink_model::ids::GatewayId,
 ) -> Result<(), Error> {
     tx.marked = true;
-    query(MARK_PORTS_OF_GATEWAY).bind(gateway.to_string()).execute(&mut **tx).await?;
+    query(MARK_PORTS_OF_GATEWAY).bind(gateway.to_string()).bind(mark()).execute(&mut **tx).await?;
     Ok(())
 }
 
@@ -285,6 +286,7 @@ pub(crate) async fn dirty_nets(db: &mut AnyConnection, at_most: u32) -> Result<V
     rows.iter().map(|row| row.word("net")).collect()
 }
 
+/// Takes those marks away that its own act sees: what another act marks meanwhile stays.
 pub(crate) async fn clean_port(db: &mut AnyConnection, port: &PortRef) -> Result<(), Error> {
     query(CLEAN_PORT).bind(port.router.as_str()).bind(port.port.as_str()).execute(db).await?;
     Ok(())
@@ -293,6 +295,11 @@ pub(crate) async fn clean_port(db: &mut AnyConnection, port: &PortRef) -> Result
 pub(crate) async fn clean_net(db: &mut AnyConnection, net: NetId) -> Result<(), Error> {
     query(CLEAN_NET).bind(net.to_string()).execute(db).await?;
     Ok(())
+}
+
+/// Each is a row of its own.
+fn mark() -> String {
+    Uuid::now_v7().to_string()
 }
 
 /// Generations count changes: they never come near the edge.

@@ -30,6 +30,8 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 /// An act of many statements.
 pub(super) const ACT_WITHIN: Duration = Duration::from_secs(20);
+/// A read that somebody waits for takes no longer, or the database has gone and says nothing.
+pub(super) const READ_WITHIN: Duration = Duration::from_secs(10);
 const DIAL_EVERY: Duration = Duration::from_millis(200);
 
 /// Of each connection. A server that is cut off in the midst of an act does not hold its rows for ever. Tables that

@@ -19,6 +19,7 @@ use std::{
     fs,
     net::{IpAddr, SocketAddr},
     path::PathBuf,
+    pin::pin,
     time::Duration,
 };
 
@@ -159,8 +160,14 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
     arguments.log.start();
     let config = config(arguments)?;
     super::serve_on(async {
-        let running = directlink_server::serve::serve(config).await?;
-        super::stop_asked().await?;
+        // From the first moment: whoever tells it to stop while it opens its store is heard as well.
+        let mut asked = pin!(super::stop_asked());
+        let running = tokio::select! {
+            biased;
+            stopped = &mut asked => return stopped,
+            running = directlink_server::serve::serve(config) => running?,
+        };
+        asked.await?;
         running.stop().await;
         Ok(())
     })

@@ -126,9 +126,11 @@ async fn run(app: &App, incoming: &Incoming) -> Outcome {
     match incoming.method {
         Method::GET if words == ["audit"] => {
             let query = incoming.uri.query().unwrap_or_default();
-            Ok((StatusCode::OK, audit::page(app, query).await?))
+            Ok((StatusCode::OK, app.parts().store.read_in_time(audit::page(app, query)).await??))
         }
-        Method::GET => Ok((StatusCode::OK, read(app, &words).await?)),
+        Method::GET => {
+            Ok((StatusCode::OK, app.parts().store.read_in_time(read(app, &words)).await??))
+        }
         Method::POST => write(app, &words, incoming).await,
         _ => Err(Failure::Method),
     }

@@ -2,6 +2,7 @@
 
 mod door;
 mod forms;
+mod hanging;
 mod isolation;
 mod live;
 mod operator;

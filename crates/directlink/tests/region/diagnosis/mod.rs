@@ -220,11 +220,14 @@ fn furnish(region: &Region, fibre: &Fibre, n: usize, row: Row) -> Result<Place> 
 fn wires(region: &Region, daemons: &mut Daemons<'_>) -> Result<Vec<[String; 3]>> {
     let mut told = vec![];
     let mut expect = |name: &str, interface: &str, step: &str| -> Result<()> {
+        let mut last = String::new();
         let first = clock::until(&format!("{name}: {step}"), Duration::from_secs(15), || {
             let (_, told) = diagnosis(region, 0, interface)?;
+            last = told["FirstFailed"].to_string();
             Ok((told["FirstFailed"]["Step"] == step)
                 .then(|| text(&told["FirstFailed"], "Evidence")))
-        })?;
+        });
+        let first = first.with_context(|| format!("instead: {last}"))?;
         told.push([name.to_owned(), step.to_owned(), first]);
         Ok(())
     };
