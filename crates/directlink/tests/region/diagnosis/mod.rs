@@ -221,7 +221,7 @@ fn wires(region: &Region, daemons: &mut Daemons<'_>) -> Result<Vec<[String; 3]>>
     let mut told = vec![];
     let mut expect = |name: &str, interface: &str, step: &str| -> Result<()> {
         let mut last = String::new();
-        let first = clock::until(&format!("{name}: {step}"), Duration::from_secs(15), || {
+        let first = clock::until(&format!("{name}: {step}"), Duration::from_secs(30), || {
             let (_, told) = diagnosis(region, 0, interface)?;
             last = told["FirstFailed"].to_string();
             Ok((told["FirstFailed"]["Step"] == step)
