@@ -28,7 +28,7 @@ mod siblings;
 mod sysctl;
 mod watch;
 
-pub(crate) use apply::ApplyError;
+pub(crate) use apply::{ApplyError, is_between};
 pub use clean::{CleanError, clean};
 pub(crate) use glass::{RowsQuestion, RowsSeen, VlanSocket, arp_request, arp_sender};
 pub(crate) use netns::Netns;

@@ -113,9 +113,9 @@ pub const ECHO_WAIT: Duration = Duration::from_secs(1);
 /// How long an interface is asked for a diagnosis at most.
 pub const LOOK: Duration = Duration::from_millis(1500);
 /// A session whose KEEPALIVE had to wait, for one had just been said (RFC 4271 §4.4), is heard so long.
-pub const LOOK_AGAIN: Duration = Duration::from_millis(1000);
-/// The longest wait, and as long again; a router under load answers late.
-const LOOK_PATIENCE: Duration = Duration::from_millis(2700);
+pub const LOOK_AGAIN: Duration = Duration::from_millis(1300);
+/// Both, and more: a router under load answers late.
+const LOOK_PATIENCE: Duration = Duration::from_millis(3500);
 /// What a router needs beside.
 const SLACK: Duration = Duration::from_secs(4);
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 /// `DIRECTLINK_SEED=n` runs this one, `DIRECTLINK_SEEDS=n` so many.
-const SEEDS: u64 = 50;
+const SEEDS: u64 = 200;
 const THREADS: usize = 2;
 /// More of them say nothing new.
 const FAILURES_ENOUGH: usize = 2;

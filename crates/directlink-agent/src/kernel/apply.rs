@@ -28,7 +28,8 @@ pub(crate) enum ApplyError {
 }
 
 impl Kernel {
-    /// Does what can be done until `deadline`, and at least one change. How many that were,
+    /// Does what can be done until `deadline`, and at least all of one subject: what is done to a namespace
+    /// shows when its link is there, and would be begun anew for ever. How many that were,
     /// and what of them could not be done, by subject.
     pub(crate) fn apply(
         &mut self,
@@ -38,7 +39,7 @@ impl Kernel {
         let mut failures = BTreeMap::new();
         let mut done = 0;
         for run in changes.chunk_by(|a, b| link_going(a).is_some() && link_going(b).is_some()) {
-            if done > 0 && clock::instant() >= deadline {
+            if is_between(changes, done) && clock::instant() >= deadline {
                 break;
             }
             done += run.len();
@@ -255,6 +256,12 @@ impl Kernel {
     fn uplink_ifindex(&mut self) -> io::Result<u32> {
         self.netlink.ifindex(&self.uplink)
     }
+}
+
+/// Whether the changes of one subject are done, and those of another are next.
+pub(crate) fn is_between(changes: &[Change], done: usize) -> bool {
+    let subject = |n: Option<usize>| changes.get(n?).map(Change::subject);
+    done > 0 && subject(done.checked_sub(1)) != subject(Some(done))
 }
 
 const fn link_going(change: &Change) -> Option<InterfaceId> {

@@ -2,7 +2,7 @@
 
 use crate::{
     diff::{Change, Subject},
-    kernel::{ApplyError, Hands, Look, ObserveError},
+    kernel::{ApplyError, Hands, Look, ObserveError, is_between},
     observed::{Inside, Interface, Link, Observed, Port, Tables, Uplink},
 };
 use directlink_dataplane::{Interface as Row, InterfaceNumber};
@@ -136,7 +136,9 @@ impl Hands for Kernel {
         _deadline: Instant,
     ) -> (usize, BTreeMap<Subject, ApplyError>) {
         let mut failures = BTreeMap::new();
-        let some = &changes[..changes.len().min(self.at_once.max(1))];
+        let few = self.at_once.max(1)..changes.len();
+        let end = few.into_iter().find(|&done| is_between(changes, done)).unwrap_or(changes.len());
+        let some = &changes[..end];
         for change in some {
             let subject = change.subject();
             if failures.contains_key(&subject) {
