@@ -46,8 +46,10 @@ const ECHO_INTERVAL: Duration = Duration::from_millis(30);
 const ECHO_PATIENCE: Duration = Duration::from_millis(600);
 const SMALL_BYTES: u32 = 84;
 const TTL: u8 = 64;
-/// A segment that was sent again so often within [`LOOK`] is not heard.
+/// A segment that was sent again so often is not heard; nor is one that was sent again at all and is so old. Between
+/// the two are the times of a session that is young, or whose customer answers late.
 const RETRANSMISSIONS: u32 = 2;
+const OLD: Duration = Duration::from_millis(1000);
 /// A SYN that had no answer for so long has none.
 const SYN_PATIENCE: Duration = Duration::from_millis(1000);
 
@@ -266,11 +268,12 @@ async fn prove(
 }
 
 fn of_socket(socket: &LiveSocket, now: Instant, began: Instant) -> Option<SessionNow> {
-    let millis = now.saturating_duration_since(began).as_millis();
+    let age = now.saturating_duration_since(began);
+    let is_lost = |again: u32| again >= RETRANSMISSIONS || (again > 0 && age >= OLD);
     match socket.unheard() {
         Ok((0, _)) => Some(SessionNow::Acknowledged),
-        Ok((_, retransmissions)) if retransmissions >= RETRANSMISSIONS => {
-            let millis = u64::try_from(millis).unwrap_or(u64::MAX);
+        Ok((_, retransmissions)) if is_lost(retransmissions) => {
+            let millis = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
             Some(SessionNow::Unacknowledged { retransmissions, millis })
         }
         Ok(_) => None,
