@@ -41,6 +41,8 @@ def things(cockpit_region, ann, tmp_path_factory) -> dict:
         theirs = bob.aws.order("PAR1", "1Gbps", "of another")
         with cockpit_region.cable(cockpit_region.approve(theirs.id)):
             eventually(lambda: bob.aws.connection(theirs.id).state, "available")
+            hook = {"url": "https://hooks.example.com/cockpit"}
+            webhook = cockpit_region.operator("POST", f"/accounts/{cockpit_region.accounts[0].id}/webhooks", hook)
             offer = Wish("offered to us", 203, 65022)
             offered = bob.aws.allocate_interface(theirs.id, cockpit_region.accounts[0].id, offer)
         order = ann.aws.order("PAR1", "1Gbps", "waits")
@@ -50,6 +52,7 @@ def things(cockpit_region, ann, tmp_path_factory) -> dict:
             "gateway": gateway,
             "hosted": hosted.id,
             "offered": offered.id,
+            "webhook": webhook["id"],
             "guest": guest,
             "order": order.id,
             "router": port.split("/")[0],

@@ -17,6 +17,7 @@ CUSTOMER = [
     "/quotas",
     "/maintenance",
     "/webhooks",
+    "/webhooks/{webhook}",
     "/connections/{connection}",
     "/connections/{connection}/diagnosis",
     "/connections/{connection}/edit",
