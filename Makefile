@@ -81,7 +81,7 @@ FORMER := HEAD~50
 upgrade-test: build ## a Region of the commit FORMER becomes this one, agents or server first, under traffic
 	@scripts/former-build $(FORMER) $(TARGET)/former
 	DIRECTLINK_FORMER=$(abspath $(TARGET)/former/debug/directlink) \
-	    cargo nextest run --workspace --run-ignored only -E 'binary(region) & test(upgrade)' --no-capture
+	    cargo test --workspace --test region -- --ignored --nocapture upgrade
 
 clients-postgres: build ## the same with the Region's facts in PostgreSQL
 	@scripts/setup-clients

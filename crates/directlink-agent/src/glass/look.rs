@@ -6,8 +6,8 @@
 //!   counters  before and after: frames with the tag, segments with a bad signature
 //! ```
 //!
-//! A healthy interface answers all of it in some hundred milliseconds; what is silent takes
-//! [`LOOK`].
+//! A healthy interface answers all of it in some hundred milliseconds; what is silent takes [`LOOK`]. A
+//! session that said a KEEPALIVE less than a second ago waits for the next, and then has [`LOOK_AGAIN`].
 
 use super::{
     Known, Task, failed,
