@@ -81,7 +81,9 @@ def rows(database: sqlite3.Connection, query: str, *values) -> list[dict]:
 
 def insert(database: sqlite3.Connection, table: str, new):
     new = iter(new)
-    first = next(new)
+    first = next(new, None)
+    if first is None:
+        return
     marks = ", ".join("?" * len(first))
     statement = f"INSERT INTO {table} ({', '.join(first)}) VALUES ({marks})"
     database.executemany(statement, (tuple(row.values()) for row in itertools.chain([first], new)))

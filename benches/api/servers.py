@@ -27,6 +27,11 @@ class Server:
         # The clock id of a process's CPU time: what clock_getcpuclockid(3) answers.
         return time.clock_gettime((~self.pid << 3) | 2)
 
+    def peak_mb(self) -> float:
+        """The most memory that it had."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) / 1000
+
     def call(self, key: Credentials, operation: str, **parameters) -> dict:
         return json.loads(self.single.one(signed(self.netloc, key, operation, **parameters))[1])
 
@@ -70,9 +75,9 @@ def lab(directlink: Path, many: int):
 
 
 @contextmanager
-def alone(directlink: Path, state: Path):
-    """A server of ours without routers, over the database in `state`."""
-    api, operator, agents = (f"127.0.0.1:{free_port()}" for _ in range(3))
+def alone(directlink: Path, state: Path, ports: tuple[int, int, int] | None = None):
+    """A server of ours without routers, over the database in `state`. `ports`: for customers, the operator, agents."""
+    api, operator, agents = (f"127.0.0.1:{port or free_port()}" for port in ports or (0, 0, 0))
     command = [directlink, "serve", "--state", state, "--listen", api, "--listen-operator", operator]
     with running([*command, "--listen-agents", agents], api) as pid:
         yield Server(api, pid), Operator(f"http://{operator}", (state / "operator-token").read_text().strip())

@@ -22,11 +22,10 @@ from urllib.parse import urlencode
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "api"))
 
-from botocore.auth import SigV4Auth  # noqa: E402
-from botocore.awsrequest import AWSRequest  # noqa: E402
 from botocore.credentials import Credentials  # noqa: E402
 from growth import insert, rows  # noqa: E402
-from servers import Operator, Server, alone  # noqa: E402
+from outscale import net_and_gateway  # noqa: E402
+from servers import alone  # noqa: E402
 
 ACCOUNTS = 100
 PORTS = 48  # of a router
@@ -105,19 +104,6 @@ def seed(directlink: Path, state: Path) -> dict:
             key, "CreatePrivateVirtualInterface", connectionId=connection, newPrivateVirtualInterface=wish
         )
     return {**account, "CONNECTION": connection, "INTERFACE": made["virtualInterfaceId"], "ACCOUNT": account["id"]}
-
-
-def net_and_gateway(server: Server, account: dict) -> str:
-    """Through the OUTSCALE API, which has Nets."""
-
-    def call(action: str, **parameters) -> dict:
-        return oapi(server.netloc, account, action, parameters)
-
-    net = call("CreateNet", IpRange="10.0.0.0/16")["Net"]["NetId"]
-    call("CreateSubnet", NetId=net, IpRange="10.0.1.0/24")
-    gateway = call("CreateVirtualGateway", ConnectionType="ipsec.1")["VirtualGateway"]["VirtualGatewayId"]
-    call("LinkVirtualGateway", NetId=net, VirtualGatewayId=gateway)
-    return gateway
 
 
 def fill(state: Path, seeded: dict, connections: int):
@@ -200,22 +186,6 @@ def fill_figures(database: sqlite3.Connection, subjects: list[str]):
                 for strip in range(last - strips + 1, last + 1)
             ),
         )  # fmt: skip
-
-
-def oapi(netloc: str, account: dict, action: str, parameters: dict) -> dict:
-    body = json.dumps(parameters)
-    request = AWSRequest("POST", f"http://{netloc}/api/v1/{action}", data=body)
-    request.headers["Content-Type"] = "application/json"
-    key = Credentials(account["access_key"], account["secret_key"])
-    SigV4Auth(key, "api", "eu-west-2").add_auth(request)
-    connection = http.client.HTTPConnection(netloc, timeout=60)
-    connection.request("POST", f"/api/v1/{action}", body, dict(request.headers))
-    answer = connection.getresponse()
-    text = answer.read().decode()
-    connection.close()
-    if answer.status != 200:
-        raise SystemExit(f"{action}: {answer.status} {text}")
-    return json.loads(text)
 
 
 def measure(browser: Browser, paths: list[str], seeded: dict, rounds: int) -> dict:

@@ -210,7 +210,7 @@ impl Sim<'_> {
     ) -> Result<(), Any> {
         let Some(it) = self.streams.get_mut(&stream) else { return Ok(()) };
         let server = it.server;
-        let Some(session) = it.session.take() else { return Ok(()) };
+        let Some(mut session) = it.session.take() else { return Ok(()) };
         // For its time.
         if self.app(server).is_none() {
             return Ok(());

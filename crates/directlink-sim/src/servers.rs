@@ -129,7 +129,7 @@ impl Sim<'_> {
         let is_shared = self.servers.len() > 1;
         let work = async {
             if count.is_multiple_of(FULL_EVERY) {
-                reconcile::mark_all(&app).await?;
+                reconcile::plan_all(&app).await?;
             }
             if is_shared {
                 reconcile::fleet::exchange(&app).await?;

@@ -230,7 +230,16 @@ impl Agents {
 
     /// As this server heard it, and no other has heard a later one.
     pub(crate) fn report(&self, port: &PortRef) -> Option<PortReport> {
-        Some(self.lock().own(&port.router)?.reports.get(port)?.report.clone())
+        self.with_report(port, PortReport::clone)
+    }
+
+    /// The same without a copy. Whoever reports meanwhile waits.
+    pub(crate) fn with_report<T>(
+        &self,
+        port: &PortRef,
+        look: impl FnOnce(&PortReport) -> T,
+    ) -> Option<T> {
+        Some(look(&self.lock().own(&port.router)?.reports.get(port)?.report))
     }
 
     /// What was last said of an interface, and when.

@@ -14,7 +14,7 @@
 //!
 //! A pass is idempotent: a second one changes nothing. What to do is read from the store, so a
 //! wake-up that is lost costs seconds and nothing else; from time to time everything is planned
-//! anew, in case a mark was missed.
+//! anew, in case a mark was missed: in a round, beside all that.
 
 mod agents;
 mod failover;
@@ -24,6 +24,7 @@ mod maintenance;
 mod offers;
 mod plans;
 mod reports;
+mod round;
 #[cfg(test)]
 mod tests;
 
@@ -32,11 +33,12 @@ pub(crate) use agents::Attachment;
 pub(crate) use lags::settle as settle_lag;
 pub(crate) use plans::adopt;
 pub(crate) use reports::{ReportError, end_cross_connect, take_report};
+pub use round::plan_all;
 
 use crate::{
     app::{App, write_tx},
     config::Pace,
-    store::{self, Error, hints::Hint, sites},
+    store::{self, Error, hints::Hint},
 };
 use directlink_model::{
     connection::PortRef,
@@ -44,10 +46,11 @@ use directlink_model::{
 };
 use futures::FutureExt;
 use jiff::Timestamp;
+use round::Round;
 use std::{collections::BTreeSet, time::Duration};
 use tokio::{
     sync::broadcast::error::RecvError,
-    time::{MissedTickBehavior, interval, timeout},
+    time::{Instant, MissedTickBehavior, interval, timeout},
 };
 use tracing::error;
 
@@ -57,16 +60,21 @@ const BATCH: u32 = 16;
 /// Agents are told what has changed so often although nobody said so.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
 
+/// A batch of a round that found nothing new is followed by a pause of so many times what it took.
+const LEISURE: u32 = 4;
+
 /// Runs until dropped. A pass that fails is tried again at the next occasion.
 pub async fn run(app: App, pace: Pace) {
     // The first tick is at once: this version of the program may plan otherwise than the last.
     let mut full = interval(pace.full_pass);
     full.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut round = Round::default();
     loop {
-        if full.tick().now_or_never().is_some()
-            && let Err(error) = mark_all(&app).await
-        {
-            error!(error = &error as &dyn std::error::Error, "cannot mark all for planning");
+        if round.is_over() && full.tick().now_or_never().is_some() {
+            round = Round::begin(&app).await.unwrap_or_else(|error| {
+                error!(error = &error as &dyn std::error::Error, "cannot read what is to be planned");
+                Round::default()
+            });
         }
         // A database that hangs ends this pass, and no more.
         let deadline = match app.parts().store.in_time(pass(&app)).await {
@@ -76,9 +84,26 @@ pub async fn run(app: App, pace: Pace) {
                 None
             }
         };
+        let leisure = go_on(&mut round, &app).await.unwrap_or(pace.pass);
         let wait = deadline.map_or(pace.pass, |at| until(at, app.now()).min(pace.pass));
         // A time-out is as good as a wake-up.
-        let _ = timeout(wait, app.parts().wake.notified()).await;
+        let _ = timeout(wait.min(leisure), app.parts().wake.notified()).await;
+    }
+}
+
+/// A step of the round. How long the next may wait; `None`: there is no hurry.
+async fn go_on(round: &mut Round, app: &App) -> Option<Duration> {
+    if round.is_over() {
+        return None;
+    }
+    let began = Instant::now();
+    match round.step(app).await {
+        Ok(true) => Some(Duration::ZERO),
+        Ok(false) => Some(began.elapsed() * LEISURE),
+        Err(error) => {
+            error!(error = &error as &dyn std::error::Error, "cannot plan all anew");
+            None
+        }
     }
 }
 
@@ -118,34 +143,28 @@ pub async fn pass(app: &App) -> Result<Option<Timestamp>, Error> {
     Ok(offers.into_iter().chain(tests).chain(drains).min())
 }
 
-/// Marks every port, and every Net that one leads to.
-pub async fn mark_all(app: &App) -> Result<(), Error> {
-    write_tx!(app, false, Error, |tx| {
-        for port in sites::ports(tx).await? {
-            store::plans::mark_port(tx, &PortRef { router: port.router, port: port.name }).await?;
-        }
-        for net in store::plans::carried_nets(tx).await? {
-            store::plans::mark_net(tx, net).await?;
-        }
-        Ok(())
-    })
-}
-
 /// Plans a batch of what is marked. Whether there was any.
 async fn work_off(app: &App) -> Result<bool, Error> {
     let mut db = app.parts().store.reader().await?;
     let some = !store::plans::dirty_ports(&mut db, 1).await?.is_empty()
         || !store::plans::dirty_nets(&mut db, 1).await?.is_empty();
     drop(db);
-    if !some {
-        return Ok(false);
+    if some {
+        plan(app, (&[], &[])).await?;
     }
+    Ok(some)
+}
+
+/// Plans a batch of what is marked, and these. Whether any document is another.
+async fn plan(app: &App, (ports, nets): (&[PortRef], &[NetId])) -> Result<bool, Error> {
     let now = app.now();
     let changed = write_tx!(app, false, Error, |tx| {
         let mut changed: BTreeSet<RouterName> = BTreeSet::new();
-        let mut nets: BTreeSet<NetId> =
-            store::plans::dirty_nets(tx, BATCH).await?.into_iter().collect();
-        for port in store::plans::dirty_ports(tx, BATCH).await? {
+        let marked = store::plans::dirty_nets(tx, BATCH).await?;
+        let mut nets: BTreeSet<NetId> = marked.into_iter().chain(nets.iter().copied()).collect();
+        let marked = store::plans::dirty_ports(tx, BATCH).await?;
+        let ports: BTreeSet<PortRef> = marked.into_iter().chain(ports.iter().cloned()).collect();
+        for port in ports {
             // First: what is folded below may mark it again.
             store::plans::clean_port(tx, &port).await?;
             let outcome = plans::plan_port(tx, app.region(), &port, now).await?;
@@ -163,12 +182,13 @@ async fn work_off(app: &App) -> Result<bool, Error> {
         }
         Ok(changed)
     })?;
+    let has_changed = !changed.is_empty();
     for router in changed {
         app.parts().agents.wake(&router);
         // Its agent may be another server's.
         app.parts().store.hints().tell(Hint::Plan(router));
     }
-    Ok(true)
+    Ok(has_changed)
 }
 
 /// How long to wait for `at`; a moment more than none, so that the deadline is past when we look.

@@ -58,10 +58,7 @@ pub(super) async fn plan_net(
     net: NetId,
     now: Timestamp,
 ) -> Result<Vec<RouterName>, Error> {
-    let mut routers = Vec::new();
-    for name in plans::routers_of_net(tx, net).await? {
-        routers.extend(sites::router(tx, &name).await?.map(|router| (name, router.vtep)));
-    }
+    let routers = plans::routers_of_net(tx, net).await?;
     let Some(facts) = nets::by_id(tx, net).await?.filter(|_| !routers.is_empty()) else {
         return Ok(vec![]);
     };

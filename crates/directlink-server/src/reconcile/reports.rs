@@ -6,12 +6,12 @@ use crate::{
     store::{
         Error, Tx, connections, figures, fleet, interfaces, inventory,
         journal::{self, Actor},
-        outbox, plans,
+        nets, outbox, plans,
     },
 };
 use directlink_model::{
     connection::{Connection, ConnectionState, PortRef},
-    ids::{ConnectionId, InterfaceId},
+    ids::{ConnectionId, InterfaceId, NetId},
     interface::Interface,
     inventory::Act,
     notice::{Notice, Occasion, of_light},
@@ -48,10 +48,10 @@ pub(crate) async fn take_report(
     let agents = &app.parts().agents;
     let news = agents.keep(port, report, now)?;
     // Figures are of every report, the whole of which is what was kept.
-    if let Some(kept) = agents.report(port) {
-        app.parts().figures.take(port, &kept, now);
-    }
+    agents.with_report(port, |kept| app.parts().figures.take(port, kept, now));
     let Some(report) = news else { return Ok(()) };
+    // All routers may come back at once.
+    let _place = app.parts().store.in_background().await;
     let stream = agents.stream(&port.router);
     let folded = write_tx!(app, false, Error, |tx| {
         if app.parts().store.is_shared() {
@@ -101,12 +101,19 @@ pub(super) async fn fold(
         actor: &actor,
         now,
     };
-    let mut is_news = connection.light != was.light;
+    let mut news = BTreeSet::new();
     for interface in interfaces::live_on_wire(fold.tx, connection.id).await? {
-        is_news |= fold.fold(interface).await?;
+        let gateway = interface.gateway;
+        if fold.fold(interface).await? {
+            news.extend(gateway);
+        }
     }
-    if is_news {
+    if connection.light != was.light {
         tell_other_routers(tx, port).await?;
+    } else if !news.is_empty() {
+        let mut led_to = nets::on_wire(tx, connection.id).await?;
+        led_to.retain(|gateway, _| news.contains(gateway));
+        tell_who_carries(tx, led_to.into_values().map(|net| net.id)).await?;
     }
     if plan.as_ref().is_some_and(|plan| plan.connection.is_none()) && report.interfaces.is_empty() {
         connection.see_released(now);
@@ -166,7 +173,12 @@ pub(crate) async fn end_cross_connect(
 
 /// What one router leads to is in the plans of the others that carry the same Net.
 pub(super) async fn tell_other_routers(tx: &mut Tx, port: &PortRef) -> Result<(), Error> {
-    for net in plans::nets_of_port(tx, port).await? {
+    let nets = plans::nets_of_port(tx, port).await?;
+    tell_who_carries(tx, nets.into_iter()).await
+}
+
+async fn tell_who_carries(tx: &mut Tx, nets: impl Iterator<Item = NetId>) -> Result<(), Error> {
+    for net in nets {
         if plans::routers_of_net(tx, net).await?.len() > 1 {
             plans::mark_net(tx, net).await?;
         }

@@ -57,7 +57,7 @@ async fn a_pass_that_changes_nothing_keeps_every_generation() {
     let (b, _, net) = with_interface().await;
     let before = (port_plan(&b).await, net_plan(&b, net).await);
     for _ in 0..3 {
-        mark_all(&b.app).await.unwrap();
+        plan_all(&b.app).await.unwrap();
         pass(&b.app).await.unwrap();
     }
     assert_eq!((port_plan(&b).await, net_plan(&b, net).await), before);

@@ -87,7 +87,10 @@ use std::{
     time::Duration,
 };
 use thiserror::Error;
-use tokio::{sync::watch, time::timeout};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit, watch},
+    time::timeout,
+};
 use weather::{Sky, Weather};
 use writer::Writer;
 
@@ -210,6 +213,7 @@ pub struct Store {
     changes: watch::Sender<()>,
     hints: Hints,
     sky: Sky,
+    background: Arc<Semaphore>,
 }
 
 #[derive(Clone)]
@@ -219,6 +223,13 @@ enum Engine {
 }
 
 const READERS: usize = 4;
+
+/// Long acts that a server of a cluster has at a time, beside those of customers.
+const BACKGROUND: usize = 4;
+
+fn background(places: usize) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(places))
+}
 
 const WRITER: [&str; 7] = [
     "PRAGMA journal_mode = WAL",
@@ -257,7 +268,7 @@ impl Store {
         let writer = Writer::new(connection, kept.editions.clone());
         let engine = Engine::Sqlite { writer, readers: Pool::of(readers) };
         let (changes, hints) = (watch::Sender::new(()), Hints::unheard());
-        Ok(Self { engine, kept, changes, hints, sky: None })
+        Ok(Self { engine, kept, changes, hints, sky: None, background: background(1) })
     }
 
     async fn open_cluster(cluster: &Cluster) -> Result<Self, Error> {
@@ -265,7 +276,8 @@ impl Store {
         let changes = watch::Sender::new(());
         let hints = Hints::exchanged(&postgres, &changes);
         let kept = Arc::new(Kept::nothing());
-        Ok(Self { engine: Engine::Postgres(postgres), kept, changes, hints, sky: None })
+        let (engine, background) = (Engine::Postgres(postgres), background(BACKGROUND));
+        Ok(Self { engine, kept, changes, hints, sky: None, background })
     }
 
     /// The same under a weather: a file that is as unsteady as a cluster.
@@ -276,6 +288,11 @@ impl Store {
             false => self.kept,
         };
         Self { kept, sky: Some(weather), ..self }
+    }
+
+    /// A place for a long act that no customer waits for, until dropped. There are few: who is waited for, waits for few.
+    pub(crate) async fn in_background(&self) -> Option<SemaphorePermit<'_>> {
+        self.background.acquire().await.ok()
     }
 
     /// Whether other servers may write to it as well.
@@ -404,6 +421,7 @@ fn migrator() -> Migrator {
         (31, "marks", include_str!("../../migrations/0031_marks.sql")),
         (32, "certificates", include_str!("../../migrations/0032_certificates.sql")),
         (33, "authorities", include_str!("../../migrations/0033_authorities.sql")),
+        (35, "plan news", include_str!("../../migrations/0035_plan_news.sql")),
     ];
     let migration = |(version, name, text): (i64, &'static str, &'static str)| {
         Migration::new(version, name.into(), MigrationType::Simple, text.into_sql_str(), false)

@@ -8,7 +8,10 @@ use directlink_model::{
 };
 use jiff::Timestamp;
 use sqlx::{AnyConnection, any::AnyRow, query};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::Ipv4Addr,
+};
 use uuid::Uuid;
 
 statements! {
@@ -17,6 +20,9 @@ statements! {
            ON CONFLICT (router, scope) DO UPDATE SET generation = excluded.generation,
                document = excluded.document, planned_us = excluded.planned_us";
     GENERATIONS = "SELECT scope, generation FROM plan WHERE router = $1";
+    GENERATIONS_SINCE = "SELECT scope, generation FROM plan WHERE router = $1 AND planned_us >= $2";
+    CHANGES = "SELECT COUNT(*) AS scopes, CAST(COALESCE(SUM(generation), 0) AS BIGINT) AS generations,
+                      MAX(planned_us) AS latest FROM plan WHERE router = $1";
     EVERY_SCOPE = "SELECT p.router, p.scope, p.generation, a.generation AS answered, a.failure FROM plan p
                    LEFT JOIN plan_answer a ON a.router = p.router AND a.scope = p.scope
                    ORDER BY p.router, p.scope";
@@ -26,14 +32,15 @@ statements! {
     STEPS = "SELECT p.router, COUNT(*) AS scopes, COUNT(a.failure) AS failed,
                     COUNT(CASE WHEN a.failure IS NULL AND a.generation = p.generation THEN 1 END) AS in_step
              FROM plan p LEFT JOIN plan_answer a ON a.router = p.router AND a.scope = p.scope GROUP BY p.router";
-    ANSWER = "SELECT generation, failure FROM plan_answer WHERE router = $1 AND scope = $2";
+    ANSWERS = "SELECT scope, generation, failure FROM plan_answer WHERE router = $1";
     PUT_ANSWER = "INSERT INTO plan_answer (router, scope, generation, failure, answered_us) VALUES ($1, $2, $3, $4, $5)
                   ON CONFLICT (router, scope) DO UPDATE SET generation = excluded.generation,
                       failure = excluded.failure, answered_us = excluded.answered_us";
     NETS_OF_PORT = "SELECT net FROM port_net WHERE router = $1 AND port = $2";
     ADD_NET_OF_PORT = "INSERT INTO port_net (router, port, net) VALUES ($1, $2, $3)";
     DROP_NET_OF_PORT = "DELETE FROM port_net WHERE router = $1 AND port = $2 AND net = $3";
-    ROUTERS_OF_NET = "SELECT DISTINCT router FROM port_net WHERE net = $1 ORDER BY router";
+    ROUTERS_OF_NET = "SELECT DISTINCT r.name, r.vtep FROM port_net p JOIN router r ON r.name = p.router
+                      WHERE p.net = $1 ORDER BY r.name";
     CARRIES_NET = "SELECT COUNT(*) AS n FROM port_net WHERE router = $1 AND net = $2";
     CARRIED_NETS = "SELECT DISTINCT net FROM port_net ORDER BY net";
     MARK_PORT = "INSERT INTO dirty_port (router, port, mark) VALUES ($1, $2, $3)";
@@ -99,6 +106,46 @@ pub(crate) async fn generations(
     rows.iter().map(|row| Ok((row.word("scope")?, row.narrow("generation")?))).collect()
 }
 
+/// Those that were planned then or later, by the clock of whoever planned them.
+pub(crate) async fn generations_since(
+    db: &mut AnyConnection,
+    router: &RouterName,
+    then: Changes,
+) -> Result<BTreeMap<Scope, u64>, Error> {
+    let since = then.latest_us.unwrap_or(i64::MIN);
+    let rows = query(GENERATIONS_SINCE).bind(router.as_str()).bind(since).fetch_all(db).await?;
+    rows.iter().map(|row| Ok((row.word("scope")?, row.narrow("generation")?))).collect()
+}
+
+/// How far a router's documents have come: another if any of them is. A generation only grows, no scope is forgotten, and
+/// what a failover takes back is not planned again in the same microsecond.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Changes {
+    scopes: u64,
+    generations: u64,
+    latest_us: Option<i64>,
+}
+
+impl Changes {
+    /// Whether these are all that there is.
+    pub(crate) fn are(self, held: &BTreeMap<Scope, u64>) -> bool {
+        let scopes = u64::try_from(held.len()).unwrap_or(u64::MAX);
+        (scopes, held.values().sum()) == (self.scopes, self.generations)
+    }
+}
+
+pub(crate) async fn changes(
+    db: &mut AnyConnection,
+    router: &RouterName,
+) -> Result<Changes, Error> {
+    let row = query(CHANGES).bind(router.as_str()).fetch_one(db).await?;
+    Ok(Changes {
+        scopes: row.narrow("scopes")?,
+        generations: row.narrow("generations")?,
+        latest_us: row.number_or_null("latest")?,
+    })
+}
+
 /// A document's generation, and what the router's agent has answered to it.
 #[derive(Clone, Debug)]
 pub(crate) struct ScopeRow {
@@ -154,23 +201,16 @@ pub(crate) struct Answer {
     pub(crate) failure: Option<String>,
 }
 
-pub(crate) async fn answer(
+pub(crate) async fn answers(
     db: &mut AnyConnection,
     router: &RouterName,
-    scope: &Scope,
-) -> Result<Option<Answer>, Error> {
-    query(ANSWER)
-        .bind(router.as_str())
-        .bind(scope.to_string())
-        .fetch_optional(db)
-        .await?
-        .map(|row| {
-            Ok(Answer {
-                generation: row.narrow("generation")?,
-                failure: row.text_or_null("failure")?,
-            })
-        })
-        .transpose()
+) -> Result<BTreeMap<Scope, Answer>, Error> {
+    let read = |row: &AnyRow| {
+        let answer =
+            Answer { generation: row.narrow("generation")?, failure: row.text_or_null("failure")? };
+        Ok((row.word("scope")?, answer))
+    };
+    query(ANSWERS).bind(router.as_str()).fetch_all(db).await?.iter().map(read).collect()
 }
 
 pub(crate) async fn put_answer(
@@ -223,13 +263,13 @@ pub(crate) async fn set_net_of_port(
     Ok(())
 }
 
-/// The routers with an interface that leads to the Net.
+/// The routers with an interface that leads to the Net, and the address of each on the fabric.
 pub(crate) async fn routers_of_net(
     db: &mut AnyConnection,
     net: NetId,
-) -> Result<Vec<RouterName>, Error> {
+) -> Result<Vec<(RouterName, Ipv4Addr)>, Error> {
     let rows = query(ROUTERS_OF_NET).bind(net.to_string()).fetch_all(db).await?;
-    rows.iter().map(|row| row.word("router")).collect()
+    rows.iter().map(|row| Ok((row.word("name")?, row.word("vtep")?))).collect()
 }
 
 pub(crate) async fn carries_net(

@@ -4,7 +4,10 @@ use crate::{
     app::{App, write_tx},
     ca::Trust,
     reconcile::{self, Attachment, ReportError},
-    store::{Error, certificates, plans, plans::Answer},
+    store::{
+        Error, certificates, plans,
+        plans::{Answer, Changes},
+    },
 };
 use directlink_channel::{
     FromRouter, Hello, Plan, Question, ToRouter, from_router::Message, to_router,
@@ -61,9 +64,9 @@ impl Session {
         let read = |(scope, generation): (&String, &u64)| Some((scope.parse().ok()?, *generation));
         let held: BTreeMap<Scope, u64> = hello.held.iter().filter_map(read).collect();
         let now = app.now();
-        let ours = {
+        let (ours, answers) = {
             let mut db = app.parts().store.reader().await?;
-            plans::generations(&mut db, &router).await?
+            (plans::generations(&mut db, &router).await?, plans::answers(&mut db, &router).await?)
         };
         if held.iter().any(|(scope, generation)| ours.get(scope) < Some(generation)) {
             warn!(%router, "its agent holds later plans than ours: ours are numbered above them");
@@ -88,6 +91,7 @@ impl Session {
             router: router.clone(),
             fingerprint: shown.fingerprint,
             held,
+            sent: None,
             outbound,
             changed,
             questions,
@@ -95,14 +99,14 @@ impl Session {
             trust,
             told,
         };
-        Ok(Some(Self { listener: Listener { app, router }, teller, _attached: attached }))
+        Ok(Some(Self { listener: Listener { app, router, answers }, teller, _attached: attached }))
     }
 
     /// Takes a message of the agent's. `Some`: the stream ends, and why.
     ///
     /// # Errors
     /// The store's, with which the stream ends too.
-    pub async fn hear(&self, message: FromRouter) -> Result<Option<String>, Error> {
+    pub async fn hear(&mut self, message: FromRouter) -> Result<Option<String>, Error> {
         self.listener.hear(message).await
     }
 
@@ -142,6 +146,8 @@ struct Teller {
     fingerprint: String,
     /// Scope to generation: what the agent holds, or will when what was sent arrives.
     held: BTreeMap<Scope, u64>,
+    /// All is sent that was there then.
+    sent: Option<Changes>,
     outbound: mpsc::Sender<ToRouter>,
     changed: watch::Receiver<()>,
     questions: mpsc::Receiver<Question>,
@@ -227,12 +233,31 @@ impl Teller {
         store.in_time(look).await
     }
 
+    /// How far the documents are, and the generations of all that may be new. `None`: nothing is.
+    async fn news(&self) -> Result<Option<(Changes, BTreeMap<Scope, u64>)>, Error> {
+        // Of one moment, or what is counted would not be what is read.
+        let mut db = self.app.parts().store.snapshot().await?;
+        let there = plans::changes(&mut db, &self.router).await?;
+        match self.sent {
+            Some(before) if before == there => Ok(None),
+            Some(before) => {
+                let new = plans::generations_since(&mut db, &self.router, before).await?;
+                let mut then = self.held.clone();
+                then.extend(new.clone());
+                // Clocks of servers differ.
+                match there.are(&then) {
+                    true => Ok(Some((there, new))),
+                    false => Ok(Some((there, plans::generations(&mut db, &self.router).await?))),
+                }
+            }
+            None => Ok(Some((there, plans::generations(&mut db, &self.router).await?))),
+        }
+    }
+
     /// Whether the agent is still there.
     async fn send_what_differs(&mut self) -> Result<bool, Error> {
         let store = &self.app.parts().store;
-        let wanted = store
-            .in_time(async { plans::generations(&mut *store.reader().await?, &self.router).await });
-        let wanted: BTreeMap<Scope, u64> = wanted.await?;
+        let Some((there, wanted)) = store.in_time(self.news()).await? else { return Ok(true) };
         for (scope, generation) in wanted {
             if self.held.get(&scope) == Some(&generation) {
                 continue;
@@ -252,6 +277,7 @@ impl Teller {
             }
             self.held.insert(scope, stored.generation);
         }
+        self.sent = Some(there);
         Ok(true)
     }
 }
@@ -260,10 +286,12 @@ impl Teller {
 struct Listener {
     app: App,
     router: RouterName,
+    /// To each document, as stored: on a new stream all are said again, and nearly all are known.
+    answers: BTreeMap<Scope, Answer>,
 }
 
 impl Listener {
-    async fn run(&self, mut inbound: Streaming<FromRouter>) -> Result<String, Error> {
+    async fn run(mut self, mut inbound: Streaming<FromRouter>) -> Result<String, Error> {
         loop {
             match inbound.message().await {
                 Ok(Some(message)) => match self.hear(message).await? {
@@ -277,7 +305,7 @@ impl Listener {
     }
 
     /// `Some`: the stream ends.
-    async fn hear(&self, message: FromRouter) -> Result<Option<String>, Error> {
+    async fn hear(&mut self, message: FromRouter) -> Result<Option<String>, Error> {
         match self.take(message).await {
             Ok(()) => Ok(None),
             // On its next stream the agent tells everything.
@@ -288,7 +316,7 @@ impl Listener {
         }
     }
 
-    async fn take(&self, message: FromRouter) -> Result<(), ReportError> {
+    async fn take(&mut self, message: FromRouter) -> Result<(), ReportError> {
         self.app.parts().agents.see(&self.router, self.app.now());
         match message.message {
             Some(Message::Trusted(trusted)) => {
@@ -313,7 +341,7 @@ impl Listener {
     }
 
     async fn answered(
-        &self,
+        &mut self,
         scope: &str,
         generation: u64,
         failure: Option<String>,
@@ -323,18 +351,15 @@ impl Listener {
             return Ok(());
         };
         let answer = Answer { generation, failure };
-        let now = self.app.now();
-        let store = &self.app.parts().store;
-        let known = store.in_time(async {
-            plans::answer(&mut *store.reader().await?, &self.router, &scope).await
-        });
-        let known: Option<Answer> = known.await?;
-        if known.as_ref() == Some(&answer) {
+        if self.answers.get(&scope) == Some(&answer) {
             return Ok(());
         }
+        let now = self.app.now();
         write_tx!(self.app, false, Error, |tx| {
             plans::put_answer(tx, &self.router, &scope, &answer, now).await
-        })
+        })?;
+        self.answers.insert(scope, answer);
+        Ok(())
     }
 
     async fn reported(&self, document: &[u8]) -> Result<(), ReportError> {

@@ -108,7 +108,7 @@ async fn what_was_answered_is_there_after_a_restart() {
     drop(app);
     let b = Bench { app: app_in(&dir).await, dir, alice, bob };
     assert_eq!(dump(&b).await, before);
-    reconcile::mark_all(&b.app).await.unwrap();
+    reconcile::plan_all(&b.app).await.unwrap();
     let generation = b.generation("port/p0").await;
     reconcile::pass(&b.app).await.unwrap();
     assert_eq!(b.generation("port/p0").await, generation, "and plans nothing anew");
