@@ -10,7 +10,12 @@
 //! ```
 //!
 //! Times are the clock's on the wall: the bench, on the same machine, has the same.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, clippy::print_stdout)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    clippy::print_stdout
+)]
 
 use directlink_channel::{
     Ack, FromRouter, Hello, Plan, Report, agent_client::AgentClient, from_router::Message,
@@ -110,7 +115,8 @@ async fn main() {
     let stdin = std::thread::spawn(move || obey(&asked, &burst));
     let mut before = [usize::MAX; 3];
     while !stdin.is_finished() {
-        let now = [&fleet.attached, &fleet.plans, &fleet.interfaces].map(|count| count.load(Relaxed));
+        let now =
+            [&fleet.attached, &fleet.plans, &fleet.interfaces].map(|count| count.load(Relaxed));
         if now != before {
             let [attached, plans, interfaces] = now;
             println!(

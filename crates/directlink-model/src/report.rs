@@ -114,7 +114,43 @@ const fn is_zero(count: &u32) -> bool {
     *count == 0
 }
 
+impl PeerReport {
+    fn says_as(&self, other: &Self) -> bool {
+        let Self { session, neighbour, rows_in_kernel, learned, refused, advertised } = self;
+        (neighbour, rows_in_kernel, learned, refused, advertised)
+            == (
+                &other.neighbour,
+                &other.rows_in_kernel,
+                &other.learned,
+                &other.refused,
+                &other.advertised,
+            )
+            && session.says_as(&other.session)
+    }
+}
+
 impl SessionReport {
+    fn says_as(&self, other: &Self) -> bool {
+        let Self {
+            state,
+            established_since,
+            last_error,
+            near_prefix_limit,
+            unlisted_prefixes,
+            bfd,
+            evidence: _,
+        } = self;
+        (state, established_since, last_error, near_prefix_limit, unlisted_prefixes, bfd)
+            == (
+                &other.state,
+                &other.established_since,
+                &other.last_error,
+                &other.near_prefix_limit,
+                &other.unlisted_prefixes,
+                &other.bfd,
+            )
+    }
+
     pub const ESTABLISHED: &'static str = "Established";
 
     pub fn is_established(&self) -> bool {
@@ -180,8 +216,7 @@ impl PortReport {
             report.interfaces.keys().chain(&report.unchanged).copied().collect()
         };
         let differs = |(id, it): (&InterfaceId, &InterfaceReport)| {
-            let was = before.interfaces.get(id).map(InterfaceReport::without_evidence);
-            was.as_ref() != Some(&it.without_evidence())
+            !before.interfaces.get(id).is_some_and(|was| was.says_as(it))
         };
         (self.applied_generation, self.light) != (before.applied_generation, before.light)
             || ids(self) != ids(before)
@@ -201,6 +236,34 @@ impl PortReport {
 }
 
 impl InterfaceReport {
+    /// Whether another says the same, but for what moves although nothing changed. Asked of each interface of each router
+    /// that comes back: nothing is copied for it.
+    fn says_as(&self, other: &Self) -> bool {
+        let Self {
+            configured,
+            failure,
+            session,
+            neighbour,
+            rows_in_kernel,
+            learned,
+            refused,
+            advertised,
+            verdicts: _,
+            traffic: _,
+            further_peers,
+            evidence: _,
+        } = self;
+        let peers = further_peers.iter().zip(&other.further_peers);
+        (configured, failure, neighbour, rows_in_kernel)
+            == (&other.configured, &other.failure, &other.neighbour, &other.rows_in_kernel)
+            && (learned, refused, advertised) == (&other.learned, &other.refused, &other.advertised)
+            && session.says_as(&other.session)
+            && further_peers.len() == other.further_peers.len()
+            && peers
+                .into_iter()
+                .all(|(ours, theirs)| ours.0 == theirs.0 && ours.1.says_as(theirs.1))
+    }
+
     /// Without what moves although nothing changed.
     #[must_use]
     pub fn without_evidence(&self) -> Self {

@@ -11,7 +11,10 @@ mod asking;
 
 use crate::{
     app::AgentView,
-    store::fleet::{AgentRow, Signal},
+    store::{
+        fleet::{AgentRow, Signal},
+        plans::Changes,
+    },
 };
 use asking::{Asking, Unasked};
 use directlink_channel::{Answer, Question};
@@ -19,6 +22,7 @@ use directlink_model::{
     connection::PortRef,
     evidence::Transceiver,
     ids::{InterfaceId, RouterName},
+    plan::Scope,
     report::{InterfaceReport, PortReport},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -71,8 +75,13 @@ struct Agent {
     reports: BTreeMap<PortRef, Kept>,
     /// Carries no data: a document of this router has changed.
     plans: watch::Sender<()>,
+    /// How far its documents were when they were last read, and the generation of each.
+    documents: Option<(Changes, Arc<Generations>)>,
     asking: Asking,
 }
+
+/// Of each document of a router.
+pub(crate) type Generations = BTreeMap<Scope, u64>;
 
 /// A stream that was opened.
 pub(crate) struct Attachment {
@@ -146,6 +155,28 @@ impl Agents {
         agent.last_seen_at = Some(now);
         let questions = agent.asking.attach(stream, answers);
         Attachment { changed: agent.plans.subscribe(), questions }
+    }
+
+    /// The generations of a router's documents, if they are known as of then: when all routers come back at once, reading
+    /// them takes longer than all the rest.
+    pub(crate) fn documents(
+        &self,
+        router: &RouterName,
+        there: Changes,
+    ) -> Option<Arc<Generations>> {
+        let all = self.lock();
+        let (known, documents) = all.own.get(router)?.documents.as_ref()?;
+        (*known == there).then(|| Arc::clone(documents))
+    }
+
+    pub(crate) fn keep_documents(
+        &self,
+        router: &RouterName,
+        there: Changes,
+        documents: Arc<Generations>,
+    ) {
+        let mut all = self.lock();
+        all.own.entry(router.clone()).or_default().documents = Some((there, documents));
     }
 
     pub(crate) fn detach(&self, router: &RouterName, stream: Uuid) {

@@ -29,7 +29,7 @@ mod round;
 mod tests;
 
 pub use agents::Agents;
-pub(crate) use agents::Attachment;
+pub(crate) use agents::{Attachment, Generations};
 pub(crate) use lags::settle as settle_lag;
 pub(crate) use plans::adopt;
 pub(crate) use reports::{ReportError, end_cross_connect, take_report};
@@ -72,7 +72,10 @@ pub async fn run(app: App, pace: Pace) {
     loop {
         if round.is_over() && full.tick().now_or_never().is_some() {
             round = Round::begin(&app).await.unwrap_or_else(|error| {
-                error!(error = &error as &dyn std::error::Error, "cannot read what is to be planned");
+                error!(
+                    error = &error as &dyn std::error::Error,
+                    "cannot read what is to be planned"
+                );
                 Round::default()
             });
         }
@@ -158,35 +161,35 @@ async fn work_off(app: &App) -> Result<bool, Error> {
 /// Plans a batch of what is marked, and these. Whether any document is another.
 async fn plan(app: &App, (ports, nets): (&[PortRef], &[NetId])) -> Result<bool, Error> {
     let now = app.now();
-    let changed = write_tx!(app, false, Error, |tx| {
+    let (changed, planned) = write_tx!(app, false, Error, |tx| {
         let mut changed: BTreeSet<RouterName> = BTreeSet::new();
         let marked = store::plans::dirty_nets(tx, BATCH).await?;
         let mut nets: BTreeSet<NetId> = marked.into_iter().chain(nets.iter().copied()).collect();
         let marked = store::plans::dirty_ports(tx, BATCH).await?;
         let ports: BTreeSet<PortRef> = marked.into_iter().chain(ports.iter().cloned()).collect();
-        for port in ports {
-            // First: what is folded below may mark it again.
-            store::plans::clean_port(tx, &port).await?;
-            let outcome = plans::plan_port(tx, app.region(), &port, now).await?;
+        for port in &ports {
+            store::plans::clean_port(tx, port).await?;
+            let outcome = plans::plan_port(tx, app.region(), port, now).await?;
             if outcome.changed {
                 changed.insert(port.router.clone());
             }
             nets.extend(outcome.nets);
-            if let Some(report) = app.folded_report(tx, &port).await? {
-                reports::fold(tx, &port, &report, now).await?;
-            }
         }
         for net in nets {
             changed.extend(plans::plan_net(tx, app.region(), net, now).await?);
             store::plans::clean_net(tx, net).await?;
         }
-        Ok(changed)
+        Ok((changed, ports))
     })?;
     let has_changed = !changed.is_empty();
     for router in changed {
         app.parts().agents.wake(&router);
         // Its agent may be another server's.
         app.parts().store.hints().tell(Hint::Plan(router));
+    }
+    // Routers need not wait for it.
+    for port in planned {
+        reports::fold_kept(app, &port).await?;
     }
     Ok(has_changed)
 }

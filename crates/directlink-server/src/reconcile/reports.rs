@@ -74,8 +74,24 @@ pub(crate) async fn take_report(
     }
 }
 
+/// Folds what was last said of a port again, against the facts as they are now. If that fails its next report is news.
+pub(super) async fn fold_kept(app: &App, port: &PortRef) -> Result<(), Error> {
+    let now = app.now();
+    let _place = app.parts().store.in_background().await;
+    let folded = write_tx!(app, false, Error, |tx| {
+        match app.folded_report(tx, port).await? {
+            Some(report) => fold(tx, port, &report, now).await,
+            None => Ok(()),
+        }
+    });
+    if folded.is_err() {
+        app.parts().agents.not_folded(port);
+    }
+    folded
+}
+
 /// Brings the facts of the connection on a port, and of those that it hosts, to what its router says.
-pub(super) async fn fold(
+async fn fold(
     tx: &mut Tx,
     port: &PortRef,
     report: &PortReport,

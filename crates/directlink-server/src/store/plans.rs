@@ -32,7 +32,9 @@ statements! {
     STEPS = "SELECT p.router, COUNT(*) AS scopes, COUNT(a.failure) AS failed,
                     COUNT(CASE WHEN a.failure IS NULL AND a.generation = p.generation THEN 1 END) AS in_step
              FROM plan p LEFT JOIN plan_answer a ON a.router = p.router AND a.scope = p.scope GROUP BY p.router";
-    ANSWERS = "SELECT scope, generation, failure FROM plan_answer WHERE router = $1";
+    AMISS = "SELECT p.scope, a.generation, a.failure FROM plan p
+             LEFT JOIN plan_answer a ON a.router = p.router AND a.scope = p.scope
+             WHERE p.router = $1 AND (a.generation IS NULL OR a.generation <> p.generation OR a.failure IS NOT NULL)";
     PUT_ANSWER = "INSERT INTO plan_answer (router, scope, generation, failure, answered_us) VALUES ($1, $2, $3, $4, $5)
                   ON CONFLICT (router, scope) DO UPDATE SET generation = excluded.generation,
                       failure = excluded.failure, answered_us = excluded.answered_us";
@@ -134,10 +136,7 @@ impl Changes {
     }
 }
 
-pub(crate) async fn changes(
-    db: &mut AnyConnection,
-    router: &RouterName,
-) -> Result<Changes, Error> {
+pub(crate) async fn changes(db: &mut AnyConnection, router: &RouterName) -> Result<Changes, Error> {
     let row = query(CHANGES).bind(router.as_str()).fetch_one(db).await?;
     Ok(Changes {
         scopes: row.narrow("scopes")?,
@@ -201,16 +200,18 @@ pub(crate) struct Answer {
     pub(crate) failure: Option<String>,
 }
 
-pub(crate) async fn answers(
+/// The last answer to each document that is not just an Ack of its generation; `None`: there is none. Few, as a rule.
+pub(crate) async fn amiss(
     db: &mut AnyConnection,
     router: &RouterName,
-) -> Result<BTreeMap<Scope, Answer>, Error> {
+) -> Result<BTreeMap<Scope, Option<Answer>>, Error> {
     let read = |row: &AnyRow| {
-        let answer =
-            Answer { generation: row.narrow("generation")?, failure: row.text_or_null("failure")? };
+        let generation = row.number_or_null("generation")?.and_then(|n| u64::try_from(n).ok());
+        let failure = row.text_or_null("failure")?;
+        let answer = generation.map(|generation| Answer { generation, failure });
         Ok((row.word("scope")?, answer))
     };
-    query(ANSWERS).bind(router.as_str()).fetch_all(db).await?.iter().map(read).collect()
+    query(AMISS).bind(router.as_str()).fetch_all(db).await?.iter().map(read).collect()
 }
 
 pub(crate) async fn put_answer(

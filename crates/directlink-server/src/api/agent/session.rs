@@ -3,7 +3,7 @@
 use crate::{
     app::{App, write_tx},
     ca::Trust,
-    reconcile::{self, Attachment, ReportError},
+    reconcile::{self, Attachment, Generations, ReportError},
     store::{
         Error, certificates, plans,
         plans::{Answer, Changes},
@@ -64,10 +64,8 @@ impl Session {
         let read = |(scope, generation): (&String, &u64)| Some((scope.parse().ok()?, *generation));
         let held: BTreeMap<Scope, u64> = hello.held.iter().filter_map(read).collect();
         let now = app.now();
-        let (ours, answers) = {
-            let mut db = app.parts().store.reader().await?;
-            (plans::generations(&mut db, &router).await?, plans::answers(&mut db, &router).await?)
-        };
+        let (_, ours) = documents(&app, &router).await?;
+        let amiss = plans::amiss(&mut *app.parts().store.reader().await?, &router).await?;
         if held.iter().any(|(scope, generation)| ours.get(scope) < Some(generation)) {
             warn!(%router, "its agent holds later plans than ours: ours are numbered above them");
             write_tx!(app, false, Error, |tx| { reconcile::adopt(tx, &router, &held, now).await })?;
@@ -99,7 +97,11 @@ impl Session {
             trust,
             told,
         };
-        Ok(Some(Self { listener: Listener { app, router, answers }, teller, _attached: attached }))
+        Ok(Some(Self {
+            listener: Listener { app, router, documents: ours, answers: amiss },
+            teller,
+            _attached: attached,
+        }))
     }
 
     /// Takes a message of the agent's. `Some`: the stream ends, and why.
@@ -234,36 +236,39 @@ impl Teller {
     }
 
     /// How far the documents are, and the generations of all that may be new. `None`: nothing is.
-    async fn news(&self) -> Result<Option<(Changes, BTreeMap<Scope, u64>)>, Error> {
-        // Of one moment, or what is counted would not be what is read.
-        let mut db = self.app.parts().store.snapshot().await?;
-        let there = plans::changes(&mut db, &self.router).await?;
-        match self.sent {
-            Some(before) if before == there => Ok(None),
-            Some(before) => {
-                let new = plans::generations_since(&mut db, &self.router, before).await?;
-                let mut then = self.held.clone();
-                then.extend(new.clone());
-                // Clocks of servers differ.
-                match there.are(&then) {
-                    true => Ok(Some((there, new))),
-                    false => Ok(Some((there, plans::generations(&mut db, &self.router).await?))),
-                }
+    async fn news(&self) -> Result<Option<(Changes, Arc<Generations>)>, Error> {
+        let Some(before) = self.sent else {
+            return Ok(Some(documents(&self.app, &self.router).await?));
+        };
+        let (there, new) = {
+            // Of one moment, or what is counted would not be what is read.
+            let mut db = self.app.parts().store.snapshot().await?;
+            let there = plans::changes(&mut db, &self.router).await?;
+            if there == before {
+                return Ok(None);
             }
-            None => Ok(Some((there, plans::generations(&mut db, &self.router).await?))),
+            (there, plans::generations_since(&mut db, &self.router, before).await?)
+        };
+        let mut then = self.held.clone();
+        then.extend(new.clone());
+        if !there.are(&then) {
+            // Clocks of servers differ.
+            return Ok(Some(documents(&self.app, &self.router).await?));
         }
+        self.app.parts().agents.keep_documents(&self.router, there, Arc::new(then));
+        Ok(Some((there, Arc::new(new))))
     }
 
     /// Whether the agent is still there.
     async fn send_what_differs(&mut self) -> Result<bool, Error> {
         let store = &self.app.parts().store;
         let Some((there, wanted)) = store.in_time(self.news()).await? else { return Ok(true) };
-        for (scope, generation) in wanted {
-            if self.held.get(&scope) == Some(&generation) {
+        for (scope, generation) in &*wanted {
+            if self.held.get(scope) == Some(generation) {
                 continue;
             }
             let stored = store.in_time(async {
-                plans::stored(&mut *store.reader().await?, &self.router, &scope).await
+                plans::stored(&mut *store.reader().await?, &self.router, scope).await
             });
             let stored: Result<_, Error> = stored.await;
             let Some(stored) = stored? else { continue };
@@ -275,19 +280,33 @@ impl Teller {
             if !self.send(to_router::Message::Plan(plan)).await {
                 return Ok(false);
             }
-            self.held.insert(scope, stored.generation);
+            self.held.insert(scope.clone(), stored.generation);
         }
         self.sent = Some(there);
         Ok(true)
     }
 }
 
+/// How far a router's documents are, and the generation of each.
+async fn documents(app: &App, router: &RouterName) -> Result<(Changes, Arc<Generations>), Error> {
+    let mut db = app.parts().store.snapshot().await?;
+    let there = plans::changes(&mut db, router).await?;
+    if let Some(known) = app.parts().agents.documents(router, there) {
+        return Ok((there, known));
+    }
+    let read = Arc::new(plans::generations(&mut db, router).await?);
+    app.parts().agents.keep_documents(router, there, Arc::clone(&read));
+    Ok((there, read))
+}
+
 /// Takes what the agent says.
 struct Listener {
     app: App,
     router: RouterName,
-    /// To each document, as stored: on a new stream all are said again, and nearly all are known.
-    answers: BTreeMap<Scope, Answer>,
+    /// When the stream began. On a new stream all answers are said again, and nearly all are known.
+    documents: Arc<Generations>,
+    /// As stored, where it is not just the Ack of the above.
+    answers: BTreeMap<Scope, Option<Answer>>,
 }
 
 impl Listener {
@@ -351,15 +370,25 @@ impl Listener {
             return Ok(());
         };
         let answer = Answer { generation, failure };
-        if self.answers.get(&scope) == Some(&answer) {
+        if self.knows(&scope, &answer) {
             return Ok(());
         }
         let now = self.app.now();
         write_tx!(self.app, false, Error, |tx| {
             plans::put_answer(tx, &self.router, &scope, &answer, now).await
         })?;
-        self.answers.insert(scope, answer);
+        self.answers.insert(scope, Some(answer));
         Ok(())
+    }
+
+    fn knows(&self, scope: &Scope, answer: &Answer) -> bool {
+        match self.answers.get(scope) {
+            Some(known) => known.as_ref() == Some(answer),
+            None => {
+                let acknowledged = self.documents.get(scope) == Some(&answer.generation);
+                acknowledged && answer.failure.is_none()
+            }
+        }
     }
 
     async fn reported(&self, document: &[u8]) -> Result<(), ReportError> {
