@@ -9,9 +9,13 @@
 
 mod asking;
 
+use super::causes::Causes;
 use crate::{
     app::AgentView,
-    store::fleet::{AgentRow, Signal},
+    store::{
+        Planned,
+        fleet::{AgentRow, Signal},
+    },
 };
 use asking::{Asking, Unasked};
 use directlink_channel::{Answer, Question};
@@ -19,8 +23,10 @@ use directlink_model::{
     connection::PortRef,
     evidence::Transceiver,
     ids::{InterfaceId, RouterName},
+    plan::Scope,
     report::{InterfaceReport, PortReport},
 };
+use directlink_telemetry::Origin;
 use jiff::{SignedDuration, Timestamp};
 use std::{
     collections::BTreeMap,
@@ -59,6 +65,7 @@ pub struct Agents(Arc<Mutex<All>>);
 struct All {
     own: BTreeMap<RouterName, Agent>,
     elsewhere: BTreeMap<RouterName, Elsewhere>,
+    causes: Causes,
 }
 
 #[derive(Default)]
@@ -132,6 +139,23 @@ impl All {
 }
 
 impl Agents {
+    /// Documents that came of calls are there to be sent.
+    pub(crate) fn planned(&self, planned: Vec<Planned>) {
+        if !planned.is_empty() {
+            self.lock().causes.add(planned);
+        }
+    }
+
+    /// What a document came of, which is about to be sent.
+    pub(crate) fn cause(
+        &self,
+        router: &RouterName,
+        scope: &Scope,
+        generation: u64,
+    ) -> Option<Origin> {
+        self.lock().causes.take(router, scope, generation)
+    }
+
     /// A stream was opened. `answers`: the kinds of questions that its agent knows.
     pub(crate) fn attach(
         &self,

@@ -17,6 +17,7 @@
 //! anew, in case a mark was missed.
 
 mod agents;
+mod causes;
 mod failover;
 pub mod fleet;
 mod lags;
@@ -29,6 +30,7 @@ mod tests;
 
 pub use agents::Agents;
 pub(crate) use agents::Attachment;
+pub(crate) use causes::sending;
 pub(crate) use lags::settle as settle_lag;
 pub(crate) use plans::adopt;
 pub(crate) use reports::{ReportError, end_cross_connect, take_report};
@@ -41,15 +43,20 @@ use crate::{
 use directlink_model::{
     connection::PortRef,
     ids::{NetId, RouterName},
+    plan::Scope,
 };
+use directlink_telemetry::Origin;
 use futures::FutureExt;
 use jiff::Timestamp;
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 use tokio::{
     sync::broadcast::error::RecvError,
     time::{MissedTickBehavior, interval, timeout},
 };
-use tracing::error;
+use tracing::{Instrument as _, error};
 
 /// So many marks are worked off in one transaction: commands wait meanwhile.
 const BATCH: u32 = 16;
@@ -143,23 +150,30 @@ async fn work_off(app: &App) -> Result<bool, Error> {
     let now = app.now();
     let changed = write_tx!(app, false, Error, |tx| {
         let mut changed: BTreeSet<RouterName> = BTreeSet::new();
-        let mut nets: BTreeSet<NetId> =
-            store::plans::dirty_nets(tx, BATCH).await?.into_iter().collect();
+        let mut nets: BTreeMap<NetId, Vec<Origin>> = BTreeMap::new();
+        for net in store::plans::dirty_nets(tx, BATCH).await? {
+            nets.entry(net).or_default();
+        }
         for port in store::plans::dirty_ports(tx, BATCH).await? {
             // First: what is folded below may mark it again.
-            store::plans::clean_port(tx, &port).await?;
-            let outcome = plans::plan_port(tx, app.region(), &port, now).await?;
+            let origins = store::plans::clean_port(tx, &port).await?;
+            let span = causes::planning(&origins, &Scope::Port(port.port.clone()));
+            span.record("directlink.router", port.router.as_str());
+            let outcome = plans::plan_port(tx, app.region(), &port, now).instrument(span).await?;
             if outcome.changed {
                 changed.insert(port.router.clone());
             }
-            nets.extend(outcome.nets);
+            for net in outcome.nets {
+                nets.entry(net).or_default().extend_from_slice(&origins);
+            }
             if let Some(report) = app.folded_report(tx, &port).await? {
                 reports::fold(tx, &port, &report, now).await?;
             }
         }
-        for net in nets {
-            changed.extend(plans::plan_net(tx, app.region(), net, now).await?);
-            store::plans::clean_net(tx, net).await?;
+        for (net, mut origins) in nets {
+            origins.extend(store::plans::clean_net(tx, net).await?);
+            let span = causes::planning(&origins, &Scope::Net(net));
+            changed.extend(plans::plan_net(tx, app.region(), net, now).instrument(span).await?);
         }
         Ok(changed)
     })?;
