@@ -141,3 +141,85 @@ fn logs(
     let provider = SdkLoggerProvider::builder().with_batch_exporter(exporter);
     Ok(provider.with_resource(resource.clone()).build())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        io::{BufRead as _, BufReader, Read as _, Write as _},
+        net::TcpListener,
+        thread::{self, JoinHandle},
+    };
+    use tracing::subscriber::with_default;
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    /// What each of so many exports says, answered with this status.
+    fn collector(exports: usize, status: &'static str) -> (String, JoinHandle<Vec<u8>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let told = thread::spawn(move || {
+            let mut told = Vec::new();
+            for _ in 0..exports {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut reader = BufReader::new(stream.try_clone().unwrap());
+                let (mut line, mut length) = (String::new(), 0);
+                while reader.read_line(&mut line).unwrap() > 2 {
+                    let said = line.to_lowercase();
+                    let said = said.strip_prefix("content-length:").map(str::trim);
+                    length = said.map_or(length, |said| said.parse().unwrap());
+                    line.clear();
+                }
+                let mut body = vec![0; length];
+                reader.read_exact(&mut body).unwrap();
+                told.extend(body);
+                write!(stream, "HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n").unwrap();
+            }
+            told
+        });
+        (address, told)
+    }
+
+    fn export(collector: &str) -> Export {
+        let collector = collector.parse().unwrap();
+        let settings = Settings::new(&collector, ("directlink-test", Some("x")), |_| None);
+        Export::start(&settings.unwrap().unwrap()).unwrap()
+    }
+
+    fn speak(export: &Export) {
+        let subscriber = tracing_subscriber::registry().with(export.layers(LevelFilter::INFO));
+        with_default(subscriber, || {
+            let _ours = tracing::info_span!("our span").entered();
+            let _theirs = tracing::info_span!(target: "hyper", "their span").entered();
+            tracing::info!("our line");
+            tracing::debug!("our whisper");
+            tracing::info!(target: "hyper", "their line");
+        });
+    }
+
+    #[test]
+    fn the_end_sends_what_is_ours_and_nothing_of_what_sends_it() {
+        let (address, told) = collector(2, "200 OK");
+        let export = export(&address);
+        speak(&export);
+        export.end();
+        let told = String::from_utf8_lossy(&told.join().unwrap()).into_owned();
+        for said in ["directlink-test", "our span", "our line"] {
+            assert!(told.contains(said), "{said}: {told}");
+        }
+        for unsaid in ["their span", "their line", "our whisper"] {
+            assert!(!told.contains(unsaid), "{unsaid}: {told}");
+        }
+    }
+
+    #[test]
+    fn the_end_is_not_held_up_by_a_collector_that_refuses_or_is_not_there() {
+        let (refusing, told) = collector(2, "400 Bad Request");
+        let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        for address in [refusing, format!("http://{nobody}")] {
+            let export = export(&address);
+            speak(&export);
+            export.end();
+        }
+        told.join().unwrap();
+    }
+}

@@ -12,7 +12,7 @@
 use directlink_channel::{Ack, Nack, Plan, from_router::Message};
 use directlink_telemetry::Origin;
 use std::collections::BTreeMap;
-use tracing::{Span, info_span};
+use tracing::{Span, field::Empty, info_span};
 
 /// Of each scope the last plan that was taken and not answered.
 #[derive(Debug, Default)]
@@ -28,8 +28,7 @@ impl Applying {
         let span = info_span!(
             "apply",
             otel.kind = "consumer",
-            otel.status_code = tracing::field::Empty,
-            otel.status_description = tracing::field::Empty,
+            otel.status_description = Empty,
             directlink.scope = plan.scope,
             directlink.generation = plan.generation,
         );
@@ -61,8 +60,10 @@ impl Applying {
         if self.0.get(scope).is_none_or(|(begun, _)| begun != generation) {
             return;
         }
-        if let (Some((_, span)), Some(reason)) = (self.0.remove(scope), reason) {
-            span.record("otel.status_code", "ERROR");
+        let Some((_, span)) = self.0.remove(scope) else { return };
+        // It ends when it is left for the last time.
+        let _entered = span.enter();
+        if let Some(reason) = reason {
             span.record("otel.status_description", reason);
         }
     }

@@ -25,13 +25,14 @@ fn up(collector: &str, more: &[(&str, &str)]) -> Result<Region> {
 
 /// Until the agent has told what became of the plan, and the Collector was told all of it.
 fn follow(collector: &Collector, port: &str) -> Result<Seen> {
-    clock::until("the whole trace", SOON, || {
+    let whole = clock::until("the whole trace", SOON, || {
         let seen = collector.seen();
         // What they are parents of has ended before.
         let last = [("CreatePrivateVirtualInterface", ""), ("send plan", port), ("apply", port)];
         let is_whole = last.iter().all(|(name, port)| seen.one(TRACE, name, port).is_ok());
         Ok((is_whole && seen.logs.iter().any(|line| line.trace == TRACE)).then_some(seen))
-    })
+    });
+    whole.with_context(|| collector.seen().drawn(TRACE))
 }
 
 #[test]
@@ -47,15 +48,17 @@ fn a_call_is_one_trace_from_its_caller_to_the_kernel_of_the_router_and_tells_no_
     }});
     let caller = format!("traceparent: 00-{TRACE}-{CALLER}-01");
     region.overture_with(0, "CreatePrivateVirtualInterface", input, &caller)?;
-    let seen = follow(&collector, &fibre.port)?;
+    // ROUTER/PORT
+    let port = fibre.port.rsplit('/').next().context("a port")?;
+    let seen = follow(&collector, port)?;
     println!("{}", seen.drawn(TRACE));
 
     let [call, commit, plan, send, apply, ledger, pass] = [
         ("CreatePrivateVirtualInterface", ""),
         ("COMMIT", ""),
-        ("plan", &fibre.port),
-        ("send plan", &fibre.port),
-        ("apply", &fibre.port),
+        ("plan", port),
+        ("send plan", port),
+        ("apply", port),
         ("ledger", ""),
         ("pass", ""),
     ]
@@ -69,6 +72,7 @@ fn a_call_is_one_trace_from_its_caller_to_the_kernel_of_the_router_and_tells_no_
     for child in [ledger, pass] {
         let parent = seen.of(TRACE).find(|span| span.id == child.parent).context("a parent")?;
         ensure!(parent.name == "apply", "{} in {}", child.name, parent.name);
+        ensure!(parent.ended >= child.ended, "a plan is applied when all of it is done");
     }
     for (span, service) in [(call, "directlink-server"), (apply, "directlink-agent")] {
         ensure!(span.resource["service.name"] == service, "{:?}", span.resource);

@@ -37,7 +37,7 @@ pub(super) struct Span {
     pub(super) parent: String,
     pub(super) name: String,
     began: u64,
-    ended: u64,
+    pub(super) ended: u64,
     pub(super) attributes: Attributes,
     pub(super) resource: Attributes,
 }
