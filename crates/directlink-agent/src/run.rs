@@ -13,6 +13,7 @@
 //! sessions are still heard and told.
 
 mod answers;
+mod applying;
 mod asked;
 pub(crate) mod jobs;
 pub(crate) mod mind;
@@ -37,6 +38,7 @@ use crate::{
     siblings::announcements,
     speaker::Monitor,
 };
+use applying::Applying;
 use directlink_bgp::PrefixLimits;
 use directlink_model::ids::{InterfaceId, PortName};
 pub(crate) use jobs::Placed;
@@ -100,6 +102,7 @@ struct Agent {
     _stations: Stations,
     collectors: Collectors,
     schedule: Schedule,
+    applying: Applying,
     job: Option<Job>,
     job_began: Instant,
     look_everywhere: bool,
@@ -168,6 +171,7 @@ impl Agent {
             _stations: stations,
             collectors,
             schedule,
+            applying: Applying::default(),
             job: None,
             job_began: now,
             look_everywhere: true,
@@ -366,6 +370,7 @@ impl Agent {
 
     fn answer(&mut self) {
         for message in self.mind.take_answers() {
+            self.applying.answered(&message);
             self.link.say(message);
         }
     }

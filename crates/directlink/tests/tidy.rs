@@ -23,8 +23,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("bgp", &["net"]),
     ("dataplane", &["net"]),
     ("channel", &[]),
-    ("server", &["net", "model", "channel"]),
-    ("agent", &["net", "model", "channel", "bgp", "dataplane"]),
+    ("telemetry", &[]),
+    ("server", &["net", "model", "channel", "telemetry"]),
+    ("agent", &["net", "model", "channel", "telemetry", "bgp", "dataplane"]),
     ("lab", &["net", "model", "server", "agent", "dataplane"]),
     ("sim", &["net", "model", "channel", "server", "agent"]),
 ];

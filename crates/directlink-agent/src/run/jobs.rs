@@ -28,6 +28,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+use tracing::Instrument as _;
 
 /// One that runs.
 pub(super) type Job = Pin<Box<dyn Future<Output = Result<Done, KernelError>> + Send>>;
@@ -94,7 +95,8 @@ impl Agent {
         let wanted = Arc::new(wanted);
         let generations = generations(&self.mind.scopes);
         let kernel = self.kernel.clone();
-        self.job = Some(Box::pin(async move {
+        let span = self.applying.pass();
+        let job = async move {
             let pass = move |kernel: &mut Kernel| {
                 if is_audit {
                     kernel.doubt_rows();
@@ -106,7 +108,8 @@ impl Agent {
                 Ok(passed) => Done::Pass(Box::new(passed)),
                 Err(error) => Done::Failed { chore: Chore::Pass, why: error.to_string() },
             })
-        }));
+        };
+        self.job = Some(Box::pin(job.instrument(span)));
     }
 
     pub(super) fn passed(&mut self, passed: Passed) {

@@ -1,6 +1,6 @@
 //! Documents, from the ledger at start and from the server later.
 
-use super::{Agent, COLLECT, jobs::generations, mind::Weighed};
+use super::{Agent, COLLECT, applying, jobs::generations, mind::Weighed};
 use crate::{
     clock,
     ledger::{Found, Held, Ledger, LedgerError},
@@ -11,6 +11,7 @@ use crate::{
 use directlink_channel::Plan;
 use directlink_model::plan::Scope;
 use std::collections::BTreeMap;
+use tracing::Instrument as _;
 
 /// What the disk has.
 #[derive(Debug, Default)]
@@ -54,7 +55,12 @@ impl Agent {
             Weighed::Held => return self.schedule.at(Chore::Pass, now),
             Weighed::New(scope) => scope,
         };
-        let Plan { scope: name, generation, document } = plan;
+        let span = self.applying.begin(&plan);
+        self.take_new_plan(scope, plan).instrument(span).await;
+    }
+
+    async fn take_new_plan(&mut self, scope: Scope, plan: Plan) {
+        let Plan { scope: name, generation, document, .. } = plan;
         match self.keep(&scope, generation, document).await {
             Ok(held) => {
                 tracing::info!(%scope, generation, "a new plan");
@@ -78,7 +84,8 @@ impl Agent {
         document: Vec<u8>,
     ) -> Result<Held, LedgerError> {
         let (ledger, scope) = (self.ledger.clone(), scope.clone());
-        let keep = move || ledger.keep(&scope, generation, &document);
+        let span = applying::ledger();
+        let keep = move || span.in_scope(|| ledger.keep(&scope, generation, &document));
         match tokio::task::spawn_blocking(keep).await {
             Ok(kept) => kept,
             Err(error) => unreachable!("keeping a plan neither panics nor is aborted: {error}"),

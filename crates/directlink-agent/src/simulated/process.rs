@@ -103,7 +103,7 @@ impl Process {
             Weighed::Refused => {}
             Weighed::Held => self.due(Chore::Pass, now),
             Weighed::New(scope) => {
-                let Plan { scope: name, generation, document } = plan;
+                let Plan { scope: name, generation, document, .. } = plan;
                 match self.ledger.keep(&scope, generation, &document) {
                     Ok(held) => {
                         self.mind.take(scope, held);

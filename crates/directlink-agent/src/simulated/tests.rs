@@ -40,7 +40,7 @@ fn interface() -> InterfacePlan {
 fn plan(generation: u64, interfaces: BTreeMap<InterfaceId, InterfacePlan>) -> Plan {
     let document = Document::Port(PortPlan { connection: None, lag: None, interfaces });
     let document = serde_json::to_vec(&document).unwrap();
-    Plan { scope: "port/p0".into(), generation, document }
+    Plan { scope: "port/p0".into(), generation, document, ..Plan::default() }
 }
 
 fn router(dir: &TempDir) -> Router {

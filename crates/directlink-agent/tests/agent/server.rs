@@ -111,7 +111,7 @@ impl Server {
     }
 
     pub(crate) fn send_bytes(&self, scope: &str, generation: u64, document: Vec<u8>) {
-        let plan = Plan { scope: scope.into(), generation, document };
+        let plan = Plan { scope: scope.into(), generation, document, ..Plan::default() };
         let message = ToRouter { message: Some(to_router::Message::Plan(plan)) };
         let streams = self.streams.lock().unwrap();
         streams.last().expect("an agent is attached").send(Ok(message)).unwrap();

@@ -4,7 +4,7 @@
 //! secret keys and passwords are masked before anything leaves this file, and a body that cannot be
 //! read is not kept at all, for nobody knows what is in it.
 
-use super::{Front, Incoming, aws::Protocol, oapi};
+use super::{Front, Incoming, aws::Protocol, oapi, spans};
 use crate::{app::api_logs::ApiLog, audit};
 use axum::{body::HttpBody, response::Response};
 use http::{HeaderName, header};
@@ -42,7 +42,11 @@ pub(super) fn remember(
             ("aws_direct_connect", "2012-10-25", protocol.target(incoming).1.to_owned())
         }
     };
-    let actor = proven.map(|proven| proven.account.to_string());
+    let account = proven.map(|proven| proven.account);
+    // What nobody answered for may be no operation at all.
+    let is_known = proven.is_some() || response.status().is_success();
+    spans::called(is_known.then_some((name, call.as_str())), account, incoming.id);
+    let actor = account.map(|account| account.to_string());
     incoming.slip.found(actor, name, call.clone(), audit::changes(&call));
     let Some(proven) = proven else { return };
     let headers = headers(incoming);

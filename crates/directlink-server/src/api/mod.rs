@@ -26,6 +26,7 @@ mod identity;
 mod oapi;
 mod operator;
 pub(crate) mod remote;
+mod spans;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -77,14 +78,15 @@ pub fn front(app: App, doors: Doors) -> Router {
     let proxies = guard.trusted_proxies.clone();
     let front = Front { app: app.clone(), guard, accounts };
     let router = Router::new().fallback(customers).with_state(Arc::new(front)).merge(pages);
-    audit::written_down(router, app, proxies)
+    spans::spanned(audit::written_down(router, app, proxies))
 }
 
 /// The operator's API under `/operator/v1` and its pages, for a listener that customers do not reach.
 pub fn operator(app: App) -> Router {
     let pages = cockpit::operators(app.clone()).merge(health::route(app.clone()));
     let router = Router::new().route("/operator/{*path}", any(operators));
-    audit::written_down(router.with_state(app.clone()).merge(pages), app, Arc::from([]))
+    let router = router.with_state(app.clone()).merge(pages);
+    spans::spanned(audit::written_down(router, app, Arc::from([])))
 }
 
 /// A request that finds the database gone, or another node of it, is served so often.
@@ -220,6 +222,7 @@ async fn operators(State(app): State<App>, request: Request<Body>) -> Response {
             let is_operator = response.status() != StatusCode::UNAUTHORIZED;
             let actor = is_operator.then(|| "operator".to_owned());
             incoming.slip.found(actor, "operator", incoming.uri.path().to_owned(), true);
+            spans::called(None, None, incoming.id);
             response
         }
         Err(status) => status.into_response(),

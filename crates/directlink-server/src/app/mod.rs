@@ -95,6 +95,7 @@ use std::{ops::ControlFlow, sync::Arc};
 use subtle::ConstantTimeEq;
 use thiserror::Error;
 use tokio::sync::{Notify, watch};
+use tracing::{Instrument as _, Span, info_span};
 use uuid::Uuid;
 
 /// The Region. Cheap to clone.
@@ -208,18 +209,40 @@ impl App {
         &self.0.rules
     }
 
+    /// For a COMMIT of what is followed.
+    fn committing(&self, attempt: u32) -> Span {
+        if Span::current().is_none() {
+            return Span::none();
+        }
+        let system = if self.0.store.is_shared() { "postgresql" } else { "sqlite" };
+        info_span!(
+            "COMMIT",
+            otel.kind = "client",
+            db.system.name = system,
+            db.operation.name = "COMMIT",
+            directlink.attempt = attempt,
+        )
+    }
+
     /// Ends one attempt of a write: commits what went well, and says whether to try again.
     pub(crate) async fn settle<T, E: From<store::Error> + Contended>(
         &self,
-        tx: Tx,
+        mut tx: Tx,
         outcome: Result<T, E>,
         dry_run: bool,
         attempt: u32,
     ) -> ControlFlow<Result<T, E>> {
         const ATTEMPTS: u32 = 8;
         let (marked, posted) = (tx.marked, tx.posted);
+        let planned = std::mem::take(&mut tx.planned);
         let ended = match (&outcome, dry_run) {
-            (Ok(_), false) => tx.commit().await.inspect(|()| self.0.store.tell_change()),
+            (Ok(_), false) => {
+                let committed = tx.commit().instrument(self.committing(attempt)).await;
+                committed.inspect(|()| {
+                    self.0.agents.planned(planned);
+                    self.0.store.tell_change();
+                })
+            }
             (Ok(_), true) | (Err(_), _) => {
                 tx.rollback().await;
                 Ok(())

@@ -9,9 +9,11 @@
 
 mod asking;
 
+use super::causes::Causes;
 use crate::{
     app::AgentView,
     store::{
+        Planned,
         fleet::{AgentRow, Signal},
         plans::Changes,
     },
@@ -25,6 +27,7 @@ use directlink_model::{
     plan::Scope,
     report::{InterfaceReport, PortReport},
 };
+use directlink_telemetry::Origin;
 use jiff::{SignedDuration, Timestamp};
 use std::{
     collections::BTreeMap,
@@ -63,6 +66,7 @@ pub struct Agents(Arc<Mutex<All>>);
 struct All {
     own: BTreeMap<RouterName, Agent>,
     elsewhere: BTreeMap<RouterName, Elsewhere>,
+    causes: Causes,
 }
 
 #[derive(Default)]
@@ -141,6 +145,23 @@ impl All {
 }
 
 impl Agents {
+    /// Documents that came of calls are there to be sent.
+    pub(crate) fn planned(&self, planned: Vec<Planned>) {
+        if !planned.is_empty() {
+            self.lock().causes.add(planned);
+        }
+    }
+
+    /// What a document came of, which is about to be sent.
+    pub(crate) fn cause(
+        &self,
+        router: &RouterName,
+        scope: &Scope,
+        generation: u64,
+    ) -> Option<Origin> {
+        self.lock().causes.take(router, scope, generation)
+    }
+
     /// A stream was opened. `answers`: the kinds of questions that its agent knows.
     pub(crate) fn attach(
         &self,

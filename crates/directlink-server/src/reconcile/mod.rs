@@ -17,6 +17,7 @@
 //! anew, in case a mark was missed: in a round, beside all that.
 
 mod agents;
+mod causes;
 mod failover;
 pub mod fleet;
 mod lags;
@@ -30,6 +31,7 @@ mod tests;
 
 pub use agents::Agents;
 pub(crate) use agents::{Attachment, Generations};
+pub(crate) use causes::sending;
 pub(crate) use lags::settle as settle_lag;
 pub(crate) use plans::adopt;
 pub(crate) use reports::{ReportError, end_cross_connect, take_report};
@@ -43,16 +45,21 @@ use crate::{
 use directlink_model::{
     connection::PortRef,
     ids::{NetId, RouterName},
+    plan::Scope,
 };
+use directlink_telemetry::Origin;
 use futures::FutureExt;
 use jiff::Timestamp;
 use round::Round;
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 use tokio::{
     sync::broadcast::error::RecvError,
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
-use tracing::error;
+use tracing::{Instrument as _, error};
 
 /// So many marks are worked off in one transaction: commands wait meanwhile.
 const BATCH: u32 = 16;
@@ -163,21 +170,29 @@ async fn plan(app: &App, (ports, nets): (&[PortRef], &[NetId])) -> Result<bool, 
     let now = app.now();
     let (changed, planned) = write_tx!(app, false, Error, |tx| {
         let mut changed: BTreeSet<RouterName> = BTreeSet::new();
+        let mut origins_of_nets: BTreeMap<NetId, Vec<Origin>> = BTreeMap::new();
         let marked = store::plans::dirty_nets(tx, BATCH).await?;
-        let mut nets: BTreeSet<NetId> = marked.into_iter().chain(nets.iter().copied()).collect();
+        for net in marked.into_iter().chain(nets.iter().copied()) {
+            origins_of_nets.entry(net).or_default();
+        }
         let marked = store::plans::dirty_ports(tx, BATCH).await?;
         let ports: BTreeSet<PortRef> = marked.into_iter().chain(ports.iter().cloned()).collect();
         for port in &ports {
-            store::plans::clean_port(tx, port).await?;
-            let outcome = plans::plan_port(tx, app.region(), port, now).await?;
+            let origins = store::plans::clean_port(tx, port).await?;
+            let span = causes::planning(&origins, &Scope::Port(port.port.clone()));
+            span.record("directlink.router", port.router.as_str());
+            let outcome = plans::plan_port(tx, app.region(), port, now).instrument(span).await?;
             if outcome.changed {
                 changed.insert(port.router.clone());
             }
-            nets.extend(outcome.nets);
+            for net in outcome.nets {
+                origins_of_nets.entry(net).or_default().extend_from_slice(&origins);
+            }
         }
-        for net in nets {
-            changed.extend(plans::plan_net(tx, app.region(), net, now).await?);
-            store::plans::clean_net(tx, net).await?;
+        for (net, mut origins) in origins_of_nets {
+            origins.extend(store::plans::clean_net(tx, net).await?);
+            let span = causes::planning(&origins, &Scope::Net(net));
+            changed.extend(plans::plan_net(tx, app.region(), net, now).instrument(span).await?);
         }
         Ok((changed, ports))
     })?;

@@ -1,8 +1,8 @@
 //! Documents: made of the facts by the model, numbered and stored when they are unlike the stored ones.
 
 use crate::store::{
-    Error, Tx, connections, interfaces, lags, nets, nics, plans, plans::Stored, security_groups,
-    sites,
+    Error, Planned, Tx, connections, interfaces, lags, nets, nics, plans, plans::Stored,
+    security_groups, sites,
 };
 use directlink_model::{
     connection::PortRef,
@@ -11,6 +11,7 @@ use directlink_model::{
     location::Region,
     plan::{self, Document, NetSnapshot, PortPlan, PortSnapshot, Scope},
 };
+use directlink_telemetry::Origin;
 use jiff::Timestamp;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -179,5 +180,8 @@ async fn put(
         None => 1,
     };
     plans::put(tx, router, scope, &Stored { generation, document: text }, now).await?;
+    let planned =
+        |origin| Planned { router: router.clone(), scope: scope.clone(), generation, origin };
+    tx.planned.extend(Origin::of_current().map(planned));
     Ok(true)
 }

@@ -63,6 +63,7 @@ mod writer;
 
 pub use address::{Address, BadAddress, Cluster};
 pub(crate) use kept::Lines;
+pub(crate) use tx::Planned;
 pub use tx::Tx;
 
 use hints::{Hint, Hints};

@@ -6,6 +6,7 @@ use directlink_model::{
     ids::{NetId, PortName, RouterName},
     plan::Scope,
 };
+use directlink_telemetry::Origin;
 use jiff::Timestamp;
 use sqlx::{AnyConnection, any::AnyRow, query};
 use std::{
@@ -54,8 +55,8 @@ statements! {
         WHERE i.gateway = $1 AND c.router IS NOT NULL AND c.port_freed_us IS NULL";
     DIRTY_PORTS = "SELECT DISTINCT router, port FROM dirty_port ORDER BY router, port LIMIT $1";
     DIRTY_NETS = "SELECT DISTINCT net FROM dirty_net ORDER BY net LIMIT $1";
-    CLEAN_PORT = "DELETE FROM dirty_port WHERE router = $1 AND port = $2";
-    CLEAN_NET = "DELETE FROM dirty_net WHERE net = $1";
+    CLEAN_PORT = "DELETE FROM dirty_port WHERE router = $1 AND port = $2 RETURNING mark";
+    CLEAN_NET = "DELETE FROM dirty_net WHERE net = $1 RETURNING mark";
 }
 
 /// A document as stored.
@@ -327,20 +328,36 @@ pub(crate) async fn dirty_nets(db: &mut AnyConnection, at_most: u32) -> Result<V
     rows.iter().map(|row| row.word("net")).collect()
 }
 
-/// Takes those marks away that its own act sees: what another act marks meanwhile stays.
-pub(crate) async fn clean_port(db: &mut AnyConnection, port: &PortRef) -> Result<(), Error> {
-    query(CLEAN_PORT).bind(port.router.as_str()).bind(port.port.as_str()).execute(db).await?;
-    Ok(())
+/// Takes those marks away that its own act sees: what another act marks meanwhile stays. Which calls they are of, where
+/// calls are followed.
+pub(crate) async fn clean_port(
+    db: &mut AnyConnection,
+    port: &PortRef,
+) -> Result<Vec<Origin>, Error> {
+    let (router, port) = (port.router.as_str(), port.port.as_str());
+    origins(&query(CLEAN_PORT).bind(router).bind(port).fetch_all(db).await?)
 }
 
-pub(crate) async fn clean_net(db: &mut AnyConnection, net: NetId) -> Result<(), Error> {
-    query(CLEAN_NET).bind(net.to_string()).execute(db).await?;
-    Ok(())
+pub(crate) async fn clean_net(db: &mut AnyConnection, net: NetId) -> Result<Vec<Origin>, Error> {
+    origins(&query(CLEAN_NET).bind(net.to_string()).fetch_all(db).await?)
 }
 
-/// Each is a row of its own.
+/// Each is a row of its own, and says which call it came of if that is followed.
 fn mark() -> String {
-    Uuid::now_v7().to_string()
+    let number = Uuid::now_v7();
+    match Origin::of_current() {
+        Some(origin) => format!("{number} {origin}"),
+        None => number.to_string(),
+    }
+}
+
+fn origins(marks: &[AnyRow]) -> Result<Vec<Origin>, Error> {
+    let mut origins = Vec::new();
+    for row in marks {
+        let mark = row.text("mark")?;
+        origins.extend(mark.split_once(' ').and_then(|(_, origin)| origin.parse().ok()));
+    }
+    Ok(origins)
 }
 
 /// Generations count changes: they never come near the edge.

@@ -8,6 +8,8 @@ use super::{
     weather::{self, Sky},
     writer::Turn,
 };
+use directlink_model::{ids::RouterName, plan::Scope};
+use directlink_telemetry::Origin;
 use sqlx::AnyConnection;
 use std::ops::{Deref, DerefMut};
 
@@ -18,11 +20,21 @@ pub struct Tx {
     pub(crate) marked: bool,
     /// Something is to be mailed: whoever commits wakes the worker.
     pub(crate) posted: bool,
+    /// Documents that came of calls which are followed: whoever commits says so to those who send them.
+    pub(crate) planned: Vec<Planned>,
     /// What it changes of that which is kept in memory. Whoever does not say so changes all.
     pub(crate) touched: Touched,
     /// What it did, for the journal.
     pub(super) events: Vec<Unwritten>,
     sky: Sky,
+}
+
+/// A document, and the span in which it was made.
+pub(crate) struct Planned {
+    pub(crate) router: RouterName,
+    pub(crate) scope: Scope,
+    pub(crate) generation: u64,
+    pub(crate) origin: Origin,
 }
 
 enum Seat {
@@ -41,7 +53,8 @@ impl Tx {
 
     fn new(seat: Seat) -> Self {
         let (touched, events) = (Touched::default(), Vec::new());
-        Self { seat, marked: false, posted: false, touched, events, sky: None }
+        let planned = Vec::new();
+        Self { seat, marked: false, posted: false, planned, touched, events, sky: None }
     }
 
     pub(super) fn under(self, sky: Sky) -> Self {

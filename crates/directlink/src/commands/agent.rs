@@ -8,6 +8,7 @@ use directlink_agent::{
     AgentConfig, BfdSettings, BmpConfig, KernelConfig, NETNS_DIR, PREFIXES_MAX, SflowConfig,
 };
 use directlink_model::ids::RouterName;
+use directlink_telemetry::Export;
 use std::{
     path::{Path, PathBuf},
     time::Duration,
@@ -92,19 +93,27 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<()> {
-    arguments.log.start();
+    let export = arguments.log.start(whose(&arguments.router))?;
     memory::give_back_at_once();
     let config = config(arguments)?;
-    super::serve_on(async {
+    let ended = super::serve_on(async {
         tokio::select! {
             ended = directlink_agent::run(config) => Ok(ended?),
             // The agent is dropped, and tells customers' BFD that this is no dead path.
             asked = super::stop_asked() => asked,
         }
-    })
+    });
+    export.iter().for_each(Export::end);
+    ended
+}
+
+/// As traces and logs have it.
+fn whose(router: &RouterName) -> (&str, Option<&str>) {
+    ("directlink-agent", Some(router.as_str()))
 }
 
 pub(super) fn config(arguments: Arguments) -> Result<AgentConfig> {
+    arguments.log.exported(whose(&arguments.router))?;
     let bfd_interval = Duration::from_millis(arguments.bfd_interval_milliseconds);
     Ok(AgentConfig {
         router: arguments.router,

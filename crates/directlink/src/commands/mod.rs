@@ -29,10 +29,17 @@ mod what_if;
 use crate::{config_file, demo};
 use anyhow::{Context as _, Result};
 use clap::{CommandFactory as _, Parser, Subcommand};
+use directlink_telemetry::{Collector, Export, Settings};
 use exit::Exit;
 use std::{future::Future, io::IsTerminal as _, process::ExitCode};
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::filter::LevelFilter;
+use tracing::Metadata;
+use tracing_subscriber::{
+    Layer as _,
+    filter::{FilterFn, LevelFilter},
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
 
 /// Dedicated private interconnect: fibre ports, VLANs and BGP into Nets, as a service.
 #[derive(Parser)]
@@ -52,7 +59,7 @@ enum Command {
     /// Run the control plane of a Region
     Serve(Box<serve::Arguments>),
     /// Run the agent of one DirectLink router
-    Agent(agent::Arguments),
+    Agent(Box<agent::Arguments>),
     /// Copy a Region's database, save it to a file, and restore it
     #[command(subcommand)]
     Store(store::StoreCommand),
@@ -95,7 +102,7 @@ fn run(line: CommandLine) -> Result<ExitCode> {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Lab(command) => lab::run(command),
         Command::Serve(arguments) => serve::run(*arguments).map(|()| ExitCode::SUCCESS),
-        Command::Agent(arguments) => agent::run(arguments).map(|()| ExitCode::SUCCESS),
+        Command::Agent(arguments) => agent::run(*arguments).map(|()| ExitCode::SUCCESS),
         Command::Store(command) => store::run(command).map(|()| ExitCode::SUCCESS),
         Command::Operator(command) => operator::run(command).map(|()| ExitCode::SUCCESS),
         Command::CheckConfig(arguments) => {
@@ -145,17 +152,36 @@ struct LogArguments {
     /// One JSON object a line, for collectors
     #[arg(long, env = "DIRECTLINK_LOG_JSON")]
     log_json: bool,
+    /// Whoever takes OpenTelemetry's OTLP over HTTP, as http://127.0.0.1:4318: traces of calls go there, and log lines as
+    /// well. The standard's variables say the rest (OTEL_EXPORTER_OTLP_HEADERS, OTEL_TRACES_SAMPLER, …)
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
+    otlp_endpoint: Option<Collector>,
 }
 
 impl LogArguments {
-    fn start(&self) {
-        let lines = tracing_subscriber::fmt()
+    /// From now on there are logs. What is exported as well, as whose: `directlink-agent` and the router's name.
+    fn start(&self, whose: (&str, Option<&str>)) -> Result<Option<Export>> {
+        let settings = self.exported(whose)?;
+        let export = settings.as_ref().map(Export::start).transpose()?;
+        let level = self.log;
+        let lines = tracing_subscriber::fmt::layer()
             .with_writer(std::io::stderr)
-            .with_ansi(std::io::stderr().is_terminal())
-            .with_max_level(self.log);
-        match self.log_json {
-            true => lines.json().init(),
-            false => lines.init(),
-        }
+            .with_ansi(std::io::stderr().is_terminal());
+        let lines = match self.log_json {
+            true => lines.json().boxed(),
+            false => lines.boxed(),
+        };
+        // Spans are for those who follow calls: where nobody does, they are off at their call sites.
+        let events = FilterFn::new(move |it: &Metadata<'_>| it.is_event() && *it.level() <= level);
+        let mut layers = vec![lines.with_filter(events.with_max_level_hint(level)).boxed()];
+        layers.extend(export.iter().flat_map(|export| export.layers(level)));
+        tracing_subscriber::registry().with(layers).init();
+        Ok(export)
+    }
+
+    fn exported(&self, whose: (&str, Option<&str>)) -> Result<Option<Settings>> {
+        let variable = |name: &str| std::env::var_os(name);
+        let collector = self.otlp_endpoint.clone().unwrap_or_default();
+        Settings::new(&collector, whose, variable).context("OpenTelemetry")
     }
 }

@@ -13,6 +13,7 @@ use directlink_server::{
     store::Address,
     throttle::Limit,
 };
+use directlink_telemetry::Export;
 use jiff::SignedDuration;
 use mail::MailArguments;
 use std::{
@@ -157,9 +158,9 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<()> {
-    arguments.log.start();
+    let export = arguments.log.start(WHOSE)?;
     let config = config(arguments)?;
-    super::serve_on(async {
+    let ended = super::serve_on(async {
         // From the first moment: whoever tells it to stop while it opens its store is heard as well.
         let mut asked = pin!(super::stop_asked());
         let running = tokio::select! {
@@ -170,8 +171,13 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         asked.await?;
         running.stop().await;
         Ok(())
-    })
+    });
+    export.iter().for_each(Export::end);
+    ended
 }
+
+/// As traces and logs have it.
+const WHOSE: (&str, Option<&str>) = ("directlink-server", None);
 
 /// Long enough to be renewed, and short enough to be called short-lived by somebody.
 fn certificate_life(text: &str) -> Result<u32> {
@@ -181,6 +187,7 @@ fn certificate_life(text: &str) -> Result<u32> {
 }
 
 pub(super) fn config(a: Arguments) -> Result<ServeConfig> {
+    a.log.exported(WHOSE)?;
     let asn = match a.asn {
         Some(number) => Some(Asn::try_from(number)?),
         None => Region::guide_asn(&a.region),

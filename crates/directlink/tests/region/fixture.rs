@@ -124,6 +124,17 @@ impl Region {
 
     /// An operation of the AWS API, signed by curl.
     pub(crate) fn overture(&self, account: usize, operation: &str, body: Value) -> Result<Value> {
+        self.overture_with(account, operation, body, "accept: */*")
+    }
+
+    /// With a header that is not signed.
+    pub(crate) fn overture_with(
+        &self,
+        account: usize,
+        operation: &str,
+        body: Value,
+        header: &str,
+    ) -> Result<Value> {
         let lab = &self.lab.described;
         let account = lab.accounts.get(account).context("an account")?;
         let answer = run(&[
@@ -138,6 +149,8 @@ impl Region {
             &format!("x-amz-target: OvertureService.{operation}"),
             "--header",
             "content-type: application/x-amz-json-1.1",
+            "--header",
+            header,
             "--data",
             &body.to_string(),
             &lab.aws,

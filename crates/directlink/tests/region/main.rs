@@ -28,6 +28,7 @@ mod lost_ways;
 mod peers;
 mod preference;
 mod stream;
+mod telemetry;
 mod upgrade;
 mod walking;
 mod what_if;

@@ -13,13 +13,14 @@ use directlink_channel::{
     FromRouter, Hello, Plan, Question, ToRouter, from_router::Message, to_router,
 };
 use directlink_model::{connection::PortRef, ids::RouterName, plan::Scope, report::PortReport};
+use directlink_telemetry::Origin;
 use std::{collections::BTreeMap, sync::Arc};
 use tokio::{
     runtime::Handle,
     sync::{mpsc, watch},
 };
 use tonic::Streaming;
-use tracing::{error, warn};
+use tracing::{Instrument as _, error, warn};
 use uuid::Uuid;
 
 /// Driven whole by [`Session::run`], or a message at a time by whoever has a network of their own.
@@ -272,12 +273,17 @@ impl Teller {
             });
             let stored: Result<_, Error> = stored.await;
             let Some(stored) = stored? else { continue };
+            let agents = &self.app.parts().agents;
+            let origin = agents.cause(&self.router, &scope, stored.generation);
+            let span = reconcile::sending(origin.as_ref(), &self.router, &scope);
+            let traceparent = span.in_scope(Origin::of_current);
             let plan = Plan {
                 scope: scope.to_string(),
                 generation: stored.generation,
                 document: stored.document.into_bytes(),
+                traceparent: traceparent.map(|it| it.to_string()).unwrap_or_default(),
             };
-            if !self.send(to_router::Message::Plan(plan)).await {
+            if !self.send(to_router::Message::Plan(plan)).instrument(span).await {
                 return Ok(false);
             }
             self.held.insert(scope.clone(), stored.generation);
