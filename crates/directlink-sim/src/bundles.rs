@@ -1,6 +1,9 @@
 //! What must hold of what shares a wire, or several: LAGs, hosted connections, and of interfaces that are worked on.
 
-use crate::{checks::Facts, region::Sim};
+use crate::{
+    checks::Facts,
+    region::{Any, Sim},
+};
 use directlink_model::{
     connection::{ConnectionState, PortRef},
     interface::InterfaceState,
@@ -8,8 +11,6 @@ use directlink_model::{
     view::ConnectionView,
 };
 use std::collections::BTreeMap;
-
-type Any = crate::region::Any;
 
 /// A VLAN of a LAG is one interface's; members end at one router; shares are not more than the wire, and each VLAN of
 /// a wire is one share's or one interface's.

@@ -200,9 +200,11 @@ impl Process {
             return;
         }
         let vias = self.mind.vias(&self.speaker);
-        let known: Vec<Via> = vias.values().cloned().collect();
-        let learned = |via: Via| Via { learned: self.speaker.learned(&world.talks, &via), ..via };
-        let known: Vec<Via> = known.into_iter().map(learned).collect();
+        let told = |via: &Via| {
+            let learned = self.speaker.learned(&world.talks, via);
+            Via { learned, ..via.clone() }
+        };
+        let known: Vec<Via> = vias.values().map(told).collect();
         world.routes = RouteRows::wanted(&known, &world.routes);
         world.kernel.name(world.routes.numbers());
         world.ways.clone_from(&vias);
