@@ -89,9 +89,12 @@ clients-postgres: build ## the same with the Region's facts in PostgreSQL
 
 SEEDS := 10000
 
-.PHONY: simulate
-simulate: setup ## a Region on virtual time with faults from SEEDS seeds (10000); `make test` runs 50
+.PHONY: simulate mutants
+simulate: setup ## a Region on virtual time with faults from SEEDS seeds (10000); `make test` runs 200
 	DIRECTLINK_SEEDS=$(SEEDS) cargo test --workspace --test seeds -- --nocapture
+
+mutants: setup ## does the simulation find rules that are broken on purpose? MUTANTS="…": only these
+	@scripts/mutants $(MUTANTS)
 
 FUZZ_SECONDS := 60
 

@@ -33,6 +33,7 @@ pub use board::{Changes, NetRib, SessionStatus, Touched};
 pub use monitor::Monitor;
 pub(crate) use monitor::{Event, Feed, PeerUp, What, moment};
 pub use netns::Netns;
+pub(crate) use session::DRAIN_PREPEND;
 pub use session::{SessionConfig, SessionRoutes};
 
 use crate::clock;

@@ -1,30 +1,45 @@
 //! What must hold: always, at every read, and when all has come to rest.
 
 use crate::{
-    people::{Command, Operation, Outcome},
+    bundles,
+    commands::Command,
+    memory::Place,
+    people::{Operation, Outcome},
     region::{Any, Sim},
     template::{self, START},
 };
 use directlink_agent::simulated::Truth;
 use directlink_model::{
+    account::Caller,
     connection::{ConnectionState, PortRef},
-    ids::{InterfaceId, PortName},
-    interface::InterfaceState,
-    view::{ConnectionView, InterfaceView},
+    ids::{GatewayId, InterfaceId, NetId},
+    interface::{Confirmation, InterfaceState},
+    view::{ConnectionView, InterfaceView, LagView},
 };
-use directlink_net::Vlan;
-use directlink_server::{app::RouterView, clock::Clock};
+use directlink_net::Vni;
+use directlink_server::{
+    app::{App, RouterView},
+    clock::Clock,
+};
 use jiff::SignedDuration;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// All that the store says.
-struct Facts {
-    connections: Vec<ConnectionView>,
-    interfaces: Vec<InterfaceView>,
+pub(crate) struct Facts {
+    pub(crate) connections: Vec<ConnectionView>,
+    pub(crate) interfaces: Vec<InterfaceView>,
     routers: Vec<RouterView>,
+    /// The Nets that gateways are linked to.
+    nets: BTreeMap<GatewayId, (NetId, Vni)>,
+    pub(crate) lags: Vec<LagView>,
 }
 
-type Place = (usize, (PortName, Vlan));
+impl Facts {
+    /// The Net that an interface is to lead to.
+    fn net(&self, view: &InterfaceView) -> Option<(NetId, Vni)> {
+        self.nets.get(&view.interface.gateway?).copied()
+    }
+}
 
 impl Sim<'_> {
     /// Somebody who looks at the store itself, whatever the weather.
@@ -45,16 +60,42 @@ impl Sim<'_> {
             connections: app.all_connections(None).await?,
             interfaces: app.all_interfaces().await?,
             routers: app.routers().await?,
+            nets: self.nets(&app).await?,
+            lags: self.lags(&app).await?,
         })
     }
 
+    async fn lags(&self, app: &App) -> Result<Vec<LagView>, Any> {
+        let mut all = Vec::new();
+        for account in &self.template.accounts {
+            let ctx = app.context(Caller { account: account.id }, false);
+            all.extend(app.lags(&ctx, None).await?);
+        }
+        Ok(all)
+    }
+
+    async fn nets(&self, app: &App) -> Result<BTreeMap<GatewayId, (NetId, Vni)>, Any> {
+        let mut linked = BTreeMap::new();
+        for account in &self.template.accounts {
+            let ctx = app.context(Caller { account: account.id }, false);
+            let nets = app.nets(&ctx, None).await?;
+            let vnis: BTreeMap<_, _> = nets.into_iter().map(|net| (net.id, net.vni)).collect();
+            for gateway in app.gateways(&ctx, None).await? {
+                let (id, net) = (gateway.gateway.id, gateway.gateway.net);
+                let net = net.and_then(|net| Some((net, *vnis.get(&net)?)));
+                linked.extend(net.map(|net| (id, net)));
+            }
+        }
+        Ok(linked)
+    }
+
     /// Where an interface is, if its connection has a port.
-    fn place(&self, view: &InterfaceView) -> Option<Place> {
+    pub(crate) fn place(&self, view: &InterfaceView) -> Option<Place> {
         let port = &view.connection.approval.as_ref()?.port;
         Some((self.people.router(port)?, (port.port.clone(), view.interface.vlan)))
     }
 
-    fn truth(&self, view: &InterfaceView) -> Truth {
+    pub(crate) fn truth(&self, view: &InterfaceView) -> Truth {
         let place = self.place(view);
         place.map_or_else(Truth::default, |(router, place)| {
             self.lines[router].router.truth(view.interface.id, &place)
@@ -79,45 +120,33 @@ impl Sim<'_> {
         }
         let mut ports: BTreeMap<&PortRef, _> = BTreeMap::new();
         let gone = |state| matches!(state, ConnectionState::Deleted | ConnectionState::Rejected);
-        for view in facts.connections.iter().filter(|view| !gone(view.state)) {
+        let own = facts.connections.iter().filter(|view| view.connection.hosting.is_none());
+        for view in own.filter(|view| !gone(view.state)) {
             let it = &view.connection;
             let port = it.approval.as_ref().map(|approval| &approval.port);
             if let Some(other) = port.and_then(|port| ports.insert(port, it.id)) {
                 return Err(format!("{other} and {} have one port", it.id).into());
             }
         }
+        check_nets(facts)?;
+        bundles::check(facts)?;
         self.check_asked(facts)?;
-        for view in &facts.interfaces {
-            let is_whole = self.truth(view).is_whole();
-            if is_whole && view.state == InterfaceState::Available && !self.is_leaving(view) {
-                self.firm.extend(self.place(view).map(|place| (view.interface.id, place)));
-            }
-        }
+        self.check_light(facts)?;
+        self.remember(facts)?;
         let states: Vec<_> = facts.interfaces.iter().map(|view| view.state.as_str()).collect();
         self.log.note(self.now, format_args!("checked: {states:?}"));
         Ok(())
     }
 
-    /// Somebody has asked to delete it, whatever came of that.
-    fn is_leaving(&self, view: &InterfaceView) -> bool {
-        let id = view.interface.id;
-        let asks =
-            |it: &Operation| matches!(it.command, Command::DeleteInterface(its) if its == id);
-        self.people.operations.iter().any(asks)
-    }
-
-    /// Whatever dies or is cut off, what packets went through stays.
-    pub(crate) fn check_firm(&self, router: usize) -> Result<(), Any> {
-        let mut firm = self.firm.iter().filter(|(_, (its, _))| *its == router).peekable();
-        if firm.peek().is_none() {
-            return Ok(());
-        }
-        let line = &self.lines[router].router;
-        // An agent that begins looks at what is there before it says whose programs are on it.
-        let tags = line.rows();
-        for (id, (_, place)) in firm {
-            if tags.get(place) != Some(id) {
-                return Err(format!("{id} was forwarded on router {router}, and is not").into());
+    /// A connection has light by a fibre that was plugged for it.
+    fn check_light(&self, facts: &Facts) -> Result<(), Any> {
+        let lit = facts.connections.iter().map(|view| &view.connection);
+        for it in lit.filter(|it| it.hosting.is_none() && it.light.is_some()) {
+            let port = it.approval.as_ref().map(|approval| &approval.port);
+            let place = port.and_then(|port| Some((self.people.router(port)?, port.port.clone())));
+            let may_be_anothers = place.is_some_and(|it| self.memory.flickered.contains(&it));
+            if !may_be_anothers && !self.people.was_plugged(it.id) {
+                return Err(format!("{} has light, and nobody has plugged it", it.id).into());
             }
         }
         Ok(())
@@ -134,15 +163,21 @@ impl Sim<'_> {
         };
         for view in &facts.connections {
             let it = &view.connection;
-            asked(
-                &format!("{} ordered", it.id),
-                &|c| matches!(c, Command::Order { name, .. } if *name == it.name),
-            )?;
-            if it.approval.is_some() {
+            let of_lag = facts.lags.iter().find(|lag| it.name.ends_with(&lag.lag.id.to_string()));
+            asked(&format!("{} ordered", it.id), &|c| match c {
+                Command::Order { name, .. } => *name == it.name,
+                Command::Allocate(c) => c.name == it.name && it.hosting.is_some(),
+                Command::CreateLag(c) => of_lag.is_some_and(|it| it.lag.name == c.name),
+                _ => false,
+            })?;
+            if it.approval.is_some() && it.hosting.is_none() {
                 asked(
                     &format!("{} approved", it.id),
                     &|c| matches!(c, Command::Approve(c) if c.connection == it.id),
                 )?;
+            }
+            if it.refused.is_some() && it.approval.is_some() {
+                return Err(format!("{} was refused, and is approved", it.id).into());
             }
             if it.delete_asked_at.is_some() {
                 asked(
@@ -184,13 +219,21 @@ impl Sim<'_> {
             }
             let mine = |view: &&InterfaceView| self.place(view).is_some_and(|(its, _)| its == n);
             let wanted = facts.interfaces.iter().filter(mine).filter(|it| it.state.is_wanted());
-            let wanted: BTreeSet<InterfaceId> = wanted.map(|view| view.interface.id).collect();
+            let mtu = |view: &InterfaceView| Some(u32::from(view.interface.mtu.as_u16()));
+            let wanted: BTreeMap<InterfaceId, _> =
+                wanted.map(|view| (view.interface.id, mtu(view))).collect();
             let there = router.interfaces();
             if there != wanted {
                 return Some(format!("router {n} has {there:?}, and is to have {wanted:?}"));
             }
         }
-        None
+        let mut wanted = facts.interfaces.iter().filter(|view| view.state.is_wanted());
+        wanted.find_map(|view| {
+            let (router, place) = self.place(view)?;
+            let (leads, should) = (self.lines[router].router.leads_to(&place), facts.net(view));
+            let (id, should) = (view.interface.id, should.map(|(_, vni)| vni));
+            (leads != should).then(|| format!("{id} leads to {leads:?}, and is to {should:?}"))
+        })
     }
 
     /// Every state says what is true.
@@ -227,7 +270,7 @@ impl Sim<'_> {
                 return Some(format!("{} is {state}, and in truth {truth:?}", it.id));
             }
         }
-        self.wishes(facts)
+        self.followers(facts).or_else(|| self.wishes(facts))
     }
 
     /// What should work does: its router is lit, its customer has the right configuration.
@@ -235,7 +278,7 @@ impl Sim<'_> {
         for view in facts.interfaces.iter().filter(|view| view.state.is_wanted()) {
             let Some((router, place)) = self.place(view) else { continue };
             let line = &self.lines[router].router;
-            let leads_on = line.leads_on(&place);
+            let leads_on = facts.net(view).is_some();
             let should = line.is_lit(&place.0) && leads_on && line.is_met(&place);
             if should && view.state != InterfaceState::Available {
                 let truth = self.truth(view);
@@ -254,6 +297,14 @@ impl Sim<'_> {
                     let of_it = facts.connections.iter().map(|view| &view.connection);
                     let of_it = of_it.filter(|it| it.name == *name);
                     of_it.map(|it| it.id.to_string()).collect::<Vec<_>>()
+                }
+                Command::Allocate(c) => {
+                    let of_it = facts.connections.iter().map(|view| &view.connection);
+                    of_it.filter(|it| it.name == c.name).map(|it| it.id.to_string()).collect()
+                }
+                Command::CreateLag(c) => {
+                    let of_it = facts.lags.iter().map(|view| &view.lag);
+                    of_it.filter(|it| it.name == c.name).map(|it| it.id.to_string()).collect()
                 }
                 Command::Create(c) => {
                     let of_it = facts.interfaces.iter().map(|view| &view.interface);
@@ -292,6 +343,15 @@ impl Sim<'_> {
             Command::DeleteInterface(id) => {
                 interfaces.any(|view| view.interface.id == *id && !view.state.is_wanted())
             }
+            Command::DeleteLag(id) => {
+                facts.lags.iter().any(|view| view.lag.id == *id && view.lag.deleted_at.is_some())
+            }
+            Command::Refuse(id) => connections
+                .any(|view| view.connection.id == *id && view.connection.refused.is_some()),
+            Command::TakeShare(id) => connections.any(|view| {
+                let offer = view.connection.hosting.as_ref().map(|share| share.offer);
+                view.connection.id == *id && offer == Some(Confirmation::Given)
+            }),
             Command::Confirm(c) => interfaces
                 .any(|view| view.interface.id == c.id && view.interface.gateway == Some(c.gateway)),
             _ => true,
@@ -301,4 +361,23 @@ impl Sim<'_> {
             false => Err(format!("operation {n} was acknowledged, and is lost").into()),
         }
     }
+}
+
+/// A Net has one gateway, and one interface of a connection leads there.
+fn check_nets(facts: &Facts) -> Result<(), Any> {
+    let mut gateways = BTreeMap::new();
+    for (gateway, (net, _)) in &facts.nets {
+        if let Some(other) = gateways.insert(net, gateway) {
+            return Err(format!("{other} and {gateway} are both linked to {net}").into());
+        }
+    }
+    let mut reached = BTreeMap::new();
+    for view in facts.interfaces.iter().filter(|view| view.state.is_live()) {
+        let (id, connection) = (view.interface.id, view.interface.connection);
+        let Some((net, _)) = facts.net(view) else { continue };
+        if let Some(other) = reached.insert((connection, net), id) {
+            return Err(format!("{other} and {id} of {connection} both lead to {net}").into());
+        }
+    }
+    Ok(())
 }

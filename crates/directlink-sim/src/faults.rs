@@ -17,6 +17,8 @@ pub(crate) struct Faults {
     every: Duration,
     /// So many of a hundred messages between people and servers are lost.
     pub(crate) loss: u32,
+    /// Servers plan everything anew from time to time. It would hide a mark that was missed.
+    pub(crate) plans_anew: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +79,8 @@ impl Faults {
         let kinds = ALL.into_iter().filter(|kind| servers > 1 || !needs_cluster(kind));
         let kinds = kinds.filter(|_| dice.percent(40)).collect();
         let every = dice.millis(700..6000);
-        Self { kinds, every, loss: [0, 2, 10][dice.below(3)] }
+        let (loss, plans_anew) = ([0, 2, 10][dice.below(3)], dice.percent(30));
+        Self { kinds, every, loss, plans_anew }
     }
 }
 
@@ -99,6 +102,7 @@ impl Sim<'_> {
                 self.kill_agent(router, kind == Kind::Reboot);
                 if kind == Kind::DamageLedger {
                     self.damage(router)?;
+                    self.forget_held(router);
                 }
                 let wait = self.dice.millis(100..20_000);
                 self.after(wait, Event::StartAgent { router });
@@ -179,6 +183,7 @@ impl Sim<'_> {
         let Some((router, port)) = self.dice.pick(&plugged).cloned() else { return Ok(()) };
         let wait = self.dice.millis(100..15_000);
         let on = Event::Light { router, port: port.clone(), on: true };
+        self.memory.flickered.insert((router, port.clone()));
         self.after(wait, on);
         self.shine(router, &port, false)
     }

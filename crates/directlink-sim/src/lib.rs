@@ -17,16 +17,20 @@
 //! After the storm nothing fails any more, and within a bounded time all must be as the facts want it. The same seed
 //! makes the same run to the byte of its log: a failure is replayed by its seed.
 
+mod bundles;
 mod checks;
+mod commands;
 mod dice;
 mod faults;
 mod lines;
 mod log;
+mod memory;
 mod people;
 mod region;
 mod servers;
 mod sky;
 mod template;
+mod wishes;
 
 pub use template::Template;
 

@@ -18,6 +18,8 @@ pub(crate) struct Line {
     /// Which try it is; one that is answered late is another's.
     attempt: u64,
     failures: u32,
+    /// Its agent starts no more.
+    pub(crate) is_over: bool,
 }
 
 pub(crate) struct Stream {
@@ -40,7 +42,7 @@ impl Line {
     pub(crate) fn new(place: &Place, dir: &Path) -> Self {
         let ledger = dir.join(place.name.as_str());
         let router = Router::new(place.name.clone(), place.vtep, &place.ports, (ledger, START));
-        Self { router, stream: None, attempt: 0, failures: 0 }
+        Self { router, stream: None, attempt: 0, failures: 0, is_over: false }
     }
 }
 
@@ -55,17 +57,19 @@ impl Sim<'_> {
     /// Lets a router do what is due, and sends what it says.
     pub(crate) fn run_router(&mut self, router: usize) -> Result<(), Any> {
         self.lines[router].router.run(self.now);
-        self.flush(router);
+        self.flush(router)?;
         self.check_firm(router)
     }
 
-    fn flush(&mut self, router: usize) {
+    fn flush(&mut self, router: usize) -> Result<(), Any> {
         let said = self.lines[router].router.take_said();
-        let Some(stream) = self.lines[router].stream else { return };
+        self.check_said(router, &said)?;
+        let Some(stream) = self.lines[router].stream else { return Ok(()) };
         for message in said {
             let when = self.arrival(stream, 0);
             self.at(when, Event::ToServer { stream, message });
         }
+        Ok(())
     }
 
     /// When what is sent now arrives.
@@ -79,12 +83,15 @@ impl Sim<'_> {
     }
 
     pub(crate) fn start_agent(&mut self, router: usize) -> Result<(), Any> {
-        let line = &mut self.lines[router];
-        if line.router.is_agent_alive() {
+        let line = &self.lines[router];
+        if line.is_over || line.router.is_agent_alive() {
             return Ok(());
         }
-        line.router.run(self.now);
-        line.router.start_agent()?;
+        self.lines[router].router.run(self.now);
+        self.remember_carried(router);
+        self.lines[router].router.start_agent()?;
+        self.check_held(router)?;
+        let line = &mut self.lines[router];
         line.attempt += 1;
         let attempt = line.attempt;
         self.log.note(self.now, format_args!("agent {router} starts"));
@@ -94,11 +101,12 @@ impl Sim<'_> {
 
     /// The agent's process is dead; its kernel closes the stream.
     pub(crate) fn kill_agent(&mut self, router: usize, reboot: bool) {
+        self.lines[router].router.run(self.now);
+        self.remember_held(router);
         let line = &mut self.lines[router];
-        line.router.run(self.now);
         if reboot {
             line.router.reboot();
-            self.firm.retain(|_, (its, _)| *its != router);
+            self.memory.firm.retain(|_, (its, _)| *its != router);
         } else {
             line.router.kill_agent();
         }
@@ -319,6 +327,9 @@ impl Sim<'_> {
         // A fibre that was taken out meanwhile brings none back.
         let on = on && self.people.is_plugged(router, port);
         self.log.note(self.now, format_args!("light {router}/{port} {on}"));
+        if !on {
+            self.memory.dark.insert((router, port.clone()), self.now);
+        }
         let line = &mut self.lines[router];
         line.router.run(self.now);
         line.router.set_light(port, on);

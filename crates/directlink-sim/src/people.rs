@@ -2,48 +2,36 @@
 //! customers' routers. They know what they were answered and what they read, and nothing else.
 
 use crate::{
+    commands::{Command, Reply, Seen, Short, execute},
     region::{Any, Event, Sim},
-    template::{LOCATIONS, Template},
+    template::Template,
 };
 use directlink_agent::simulated::Customer;
 use directlink_model::{
-    account::Caller,
-    command::{
-        ApproveOrder, ChangeInterface, ConfirmInterface, CreateInterface, LinkGateway,
-        OrderConnection,
-    },
-    connection::{Bandwidth, ConnectionState, PortRef},
-    ids::{AccountId, ConnectionId, InterfaceId, PortName},
-    interface::InterfaceState,
-    needs::Needs,
-    tag_set::TagSet,
-    view::{ConnectionView, InterfaceView},
+    connection::{ConnectionState, PortRef},
+    ids::{ConnectionId, InterfaceId, PortName},
+    view::InterfaceView,
 };
-use directlink_net::{Mtu, Vlan};
-use directlink_server::{
-    app::{App, InterfaceFilter, Refusal},
-    store,
+use directlink_net::Vlan;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
 };
-use std::{collections::BTreeMap, fmt, time::Duration};
 
+/// Whoever has nothing to wish for thinks again so often.
+const TRIES: usize = 3;
 /// Whoever waits longer for an answer does not know what came of it.
 const PATIENCE: Duration = Duration::from_secs(30);
-const VLANS: u16 = 6;
 
 pub(crate) struct People {
     pub(crate) operations: Vec<Operation>,
     /// What each of them last read; the operator is the last.
-    seen: Vec<Seen>,
+    pub(crate) seen: Vec<Seen>,
     plugged: BTreeMap<PortRef, ConnectionId>,
+    ever_plugged: BTreeSet<ConnectionId>,
     /// On customers' routers.
     configured: BTreeMap<(usize, PortName, Vlan), InterfaceId>,
     routers: Vec<directlink_model::ids::RouterName>,
-}
-
-#[derive(Clone, Default)]
-pub(crate) struct Seen {
-    connections: Vec<ConnectionView>,
-    interfaces: Vec<InterfaceView>,
 }
 
 pub(crate) struct Operation {
@@ -67,33 +55,13 @@ pub(crate) enum Outcome {
     Unknown,
 }
 
-#[derive(Clone, Debug)]
-pub(crate) enum Command {
-    Order { name: String, location: &'static str },
-    Approve(ApproveOrder),
-    Create(CreateInterface),
-    Confirm(ConfirmInterface),
-    ChangeMtu(InterfaceId, Mtu),
-    Link(LinkGateway),
-    Unlink(LinkGateway),
-    DeleteInterface(InterfaceId),
-    DeleteConnection(ConnectionId),
-    Read,
-}
-
-pub(crate) enum Reply {
-    Done(String),
-    Seen(Seen),
-    Refused(String),
-    Unknown,
-}
-
 impl People {
     pub(crate) fn new(template: &Template) -> Self {
         Self {
             operations: Vec::new(),
             seen: vec![Seen::default(); template.accounts.len() + 1],
             plugged: BTreeMap::new(),
+            ever_plugged: BTreeSet::new(),
             configured: BTreeMap::new(),
             routers: template.routers.iter().map(|place| place.name.clone()).collect(),
         }
@@ -109,13 +77,18 @@ impl People {
         self.plugged().iter().any(|(its, name)| *its == router && name == port)
     }
 
+    /// The technician has plugged a fibre for it once.
+    pub(crate) fn was_plugged(&self, id: ConnectionId) -> bool {
+        self.ever_plugged.contains(&id)
+    }
+
     pub(crate) fn router(&self, port: &PortRef) -> Option<usize> {
         self.routers.iter().position(|name| *name == port.router)
     }
 }
 
 impl Sim<'_> {
-    fn operator(&self) -> usize {
+    pub(crate) fn operator(&self) -> usize {
         self.template.accounts.len()
     }
 
@@ -124,106 +97,29 @@ impl Sim<'_> {
         let wait = if self.is_calm { 3000..8000 } else { 300..2500 };
         let wait = self.dice.millis(wait);
         self.after(wait, Event::Act(actor));
+        let works = self.people.seen[actor].maintenances.first().copied();
+        if let (true, Some(id)) = (self.is_calm, works) {
+            // Nothing is worked on any more, as far as the operator knows.
+            self.people.seen[actor].maintenances.remove(0);
+            return self.ask(actor, Command::EndDrain(id));
+        }
         if self.is_calm || self.dice.percent(35) {
             return self.ask(actor, Command::Read);
         }
-        let wish = match actor == self.operator() {
+        // What cannot be asked for yet is no wish.
+        let wish = (0..TRIES).find_map(|_| match actor == self.operator() {
             true => self.wish_of_operator(),
             false => self.wish(actor),
-        };
+        });
         if let Some(command) = wish {
             self.ask(actor, command);
-        }
-    }
-
-    fn wish_of_operator(&mut self) -> Option<Command> {
-        let seen = &self.people.seen[self.operator()];
-        let waiting = seen.connections.iter().filter(|c| c.state == ConnectionState::Requested);
-        let waiting: Vec<_> = waiting.map(|c| c.connection.id).collect();
-        let connection = *self.dice.pick(&waiting)?;
-        let port = self.dice.percent(40).then(|| {
-            let router = self.dice.below(self.template.routers.len());
-            let place = &self.template.routers[router];
-            let port = place.ports[self.dice.below(place.ports.len())].clone();
-            PortRef { router: place.name.clone(), port }
-        });
-        Some(Command::Approve(ApproveOrder { connection, port }))
-    }
-
-    fn wish(&mut self, actor: usize) -> Option<Command> {
-        let account = self.template.accounts[actor].clone();
-        let seen = self.people.seen[actor].clone();
-        let is_there =
-            |state| !matches!(state, ConnectionState::Deleted | ConnectionState::Rejected);
-        let connections: Vec<_> = seen.connections.iter().filter(|c| is_there(c.state)).collect();
-        let live: Vec<_> = seen.interfaces.iter().filter(|it| it.state.is_live()).collect();
-        let name = format!("operation {}", self.people.operations.len());
-        match self.dice.below(100) {
-            0..25 if connections.len() < 4 => {
-                Some(Command::Order { name, location: LOCATIONS[self.dice.below(2)] })
-            }
-            25..65 => {
-                let open = |c: &&&ConnectionView| c.state == ConnectionState::Available;
-                let open: Vec<_> = connections.iter().filter(open).collect();
-                let connection = self.dice.pick(&open)?.connection.id;
-                Some(Command::Create(self.interface(actor, name, connection)))
-            }
-            65..75 => {
-                let own = |it: &&&InterfaceView| it.interface.owner == account.id;
-                let waits =
-                    |it: &&&InterfaceView| own(it) && it.state == InterfaceState::Confirming;
-                let waiting: Vec<_> = live.iter().filter(waits).collect();
-                let id = self.dice.pick(&waiting)?.interface.id;
-                let gateway = self.dice.pick(&account.gateways)?.0;
-                Some(Command::Confirm(ConfirmInterface { id, gateway }))
-            }
-            75..82 => {
-                let id = self.dice.pick(&live)?.interface.id;
-                let mtu = if self.dice.percent(50) { Mtu::MAX } else { Mtu::MIN };
-                Some(Command::ChangeMtu(id, mtu))
-            }
-            82..87 => {
-                let &(gateway, net) = self.dice.pick(&account.gateways)?;
-                let link = LinkGateway { gateway, net };
-                Some(match self.dice.percent(60) {
-                    true => Command::Link(link),
-                    false => Command::Unlink(link),
-                })
-            }
-            87..96 => Some(Command::DeleteInterface(self.dice.pick(&live)?.interface.id)),
-            _ => Some(Command::DeleteConnection(self.dice.pick(&connections)?.connection.id)),
-        }
-    }
-
-    fn interface(&mut self, actor: usize, name: String, on: ConnectionId) -> CreateInterface {
-        let accounts = &self.template.accounts;
-        let vlan = 100 + u16::try_from(self.dice.below(usize::from(VLANS))).unwrap_or(0);
-        let for_another = self.dice.percent(20);
-        let another = accounts[(actor + 1) % accounts.len()].id;
-        let gateway = self.dice.pick(&accounts[actor].gateways).map(|(gateway, _)| *gateway);
-        CreateInterface {
-            trunk: on.into(),
-            owner: for_another.then_some(another),
-            name,
-            vlan: vlan.try_into().unwrap_or_else(|_| unreachable!("a VLAN")),
-            asn: 65_000u32.try_into().unwrap_or_else(|_| unreachable!("a private AS number")),
-            key: self.dice.percent(50).then(|| {
-                "tgyn26example".to_owned().try_into().unwrap_or_else(|_| unreachable!("short"))
-            }),
-            router_address: None,
-            customer_address: None,
-            mtu: Mtu::MAX,
-            gateway: gateway.filter(|_| !for_another),
-            tags: TagSet::default(),
         }
     }
 
     fn ask(&mut self, actor: usize, command: Command) {
         let operation = self.people.operations.len();
         self.log.note(self.now, format_args!("{operation}: {actor} asks {}", Short(&command)));
-        if let Command::DeleteInterface(id) = &command {
-            self.firm.remove(id);
-        }
+        self.let_go(&command);
         let (asked_at, outcome) = (self.now, Outcome::Asked);
         let asked = Operation { actor, command: command.clone(), asked_at, outcome };
         self.people.operations.push(asked);
@@ -254,6 +150,9 @@ impl Sim<'_> {
             return self.kill_server(server).await;
         };
         self.log.note(self.now, format_args!("{operation}: server {server} says {reply}"));
+        if let Reply::Wrong(what) = reply {
+            return Err(format!("operation {operation}: {what}").into());
+        }
         self.pass_soon(server);
         if self.is_calm || !self.dice.percent(self.faults.loss) {
             let wait = self.delay();
@@ -274,7 +173,7 @@ impl Sim<'_> {
             Reply::Done(what) => Outcome::Done { what: what.clone(), at: now },
             Reply::Seen(_) => Outcome::Done { what: String::new(), at: now },
             Reply::Refused(_) => Outcome::Refused,
-            Reply::Unknown => Outcome::Unknown,
+            Reply::Unknown | Reply::Wrong(_) => Outcome::Unknown,
         };
         let Reply::Seen(seen) = reply else { return Ok(()) };
         self.check_read(actor, asked_at, &seen)?;
@@ -297,7 +196,10 @@ impl Sim<'_> {
     /// The technician plugs what is approved, and unplugs what is deleted.
     fn plug(&mut self, seen: &Seen) {
         for view in &seen.connections {
-            let Some(approval) = &view.connection.approval else { continue };
+            let own = view.connection.approval.as_ref();
+            let Some(approval) = own.filter(|_| view.connection.hosting.is_none()) else {
+                continue;
+            };
             let (port, id) = (&approval.port, view.connection.id);
             let holder = self.people.plugged.get(port).copied();
             let on = match view.state {
@@ -305,6 +207,7 @@ impl Sim<'_> {
                 ConnectionState::Deleted if holder == Some(id) => false,
                 _ => continue,
             };
+            self.people.ever_plugged.insert(id);
             match on {
                 true => drop(self.people.plugged.insert(port.clone(), id)),
                 false => drop(self.people.plugged.remove(port)),
@@ -330,9 +233,11 @@ impl Sim<'_> {
                 (false, Some(other)) if *other == it.id => None,
                 _ => continue,
             };
-            match is_wanted {
-                true => drop(self.people.configured.insert(place, it.id)),
-                false => drop(self.people.configured.remove(&place)),
+            if is_wanted {
+                self.leave_former_place(it.id)?;
+                self.people.configured.insert(place, it.id);
+            } else {
+                self.people.configured.remove(&place);
             }
             self.log.note(self.now, format_args!("{actor} configures {}: {is_wanted}", it.id));
             let line = &mut self.lines[router];
@@ -341,6 +246,18 @@ impl Sim<'_> {
             self.run_router(router)?;
         }
         Ok(())
+    }
+
+    /// A customer's router is on one VLAN at a time.
+    fn leave_former_place(&mut self, id: InterfaceId) -> Result<(), Any> {
+        let mut all = self.people.configured.iter();
+        let Some((place, _)) = all.find(|(_, its)| **its == id) else { return Ok(()) };
+        let (router, port, vlan) = place.clone();
+        self.people.configured.remove(&(router, port.clone(), vlan));
+        let line = &mut self.lines[router];
+        line.router.run(self.now);
+        line.router.set_customer((port, vlan), None);
+        self.run_router(router)
     }
 
     /// As it should be, or with the wrong key.
@@ -381,100 +298,5 @@ impl Sim<'_> {
             }
         }
         Ok(())
-    }
-}
-
-async fn execute(app: &App, account: Option<AccountId>, command: Command) -> Reply {
-    let outcome = match account {
-        Some(account) => as_customer(app, account, command).await,
-        None => as_operator(app, command).await,
-    };
-    match outcome {
-        Ok(reply) => reply,
-        Err(Refusal::Fault(fault)) => Reply::Refused(format!("{fault:?}")),
-        Err(Refusal::Error(store::Error::Unknown)) => Reply::Unknown,
-        // As the dialects have it: it changed nothing.
-        Err(Refusal::Error(error)) => Reply::Refused(format!("{error:?}")),
-    }
-}
-
-async fn as_operator(app: &App, command: Command) -> Result<Reply, Refusal> {
-    Ok(match command {
-        Command::Approve(c) => {
-            let view = app.approve_order(c).await?;
-            let port = view.connection.approval.map(|approval| approval.port.to_string());
-            Reply::Done(port.unwrap_or_default())
-        }
-        _ => Reply::Seen(Seen {
-            connections: app.all_connections(None).await?,
-            interfaces: app.all_interfaces().await?,
-        }),
-    })
-}
-
-async fn as_customer(app: &App, account: AccountId, command: Command) -> Result<Reply, Refusal> {
-    let ctx = app.context(Caller { account }, false);
-    Ok(Reply::Done(match command {
-        Command::Order { name, location } => {
-            let order = OrderConnection {
-                name,
-                location: location.into(),
-                bandwidth: Bandwidth::OneGbps,
-                lag: None,
-                tags: TagSet::default(),
-                needs: Needs::default(),
-            };
-            app.order_connection(&ctx, order).await?.connection.id.to_string()
-        }
-        Command::Create(c) => app.create_interface(&ctx, c).await?.interface.id.to_string(),
-        Command::Confirm(c) => app.confirm_interface(&ctx, c).await?.interface.id.to_string(),
-        Command::ChangeMtu(id, mtu) => {
-            let change = ChangeInterface { id, mtu: Some(mtu), name: None };
-            app.change_interface(&ctx, change).await?.interface.id.to_string()
-        }
-        Command::Link(c) => {
-            app.link_gateway(&ctx, c).await?;
-            String::new()
-        }
-        Command::Unlink(c) => {
-            app.unlink_gateway(&ctx, c).await?;
-            String::new()
-        }
-        Command::DeleteInterface(id) => {
-            app.delete_interface(&ctx, id).await?.interface.id.to_string()
-        }
-        Command::DeleteConnection(id) => {
-            app.delete_connection(&ctx, id).await?.connection.id.to_string()
-        }
-        Command::Approve(_) | Command::Read => {
-            let connections = app.connections(&ctx, None).await?;
-            let interfaces = app.interfaces(&ctx, &InterfaceFilter::default()).await?;
-            return Ok(Reply::Seen(Seen { connections, interfaces }));
-        }
-    }))
-}
-
-/// A command in few words.
-struct Short<'a>(&'a Command);
-
-impl fmt::Display for Short<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Command::Create(c) => write!(f, "interface '{}' {:?} {}", c.name, c.trunk, c.vlan),
-            other => write!(f, "{other:?}"),
-        }
-    }
-}
-
-impl fmt::Display for Reply {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Done(what) => write!(f, "done {what}"),
-            Self::Seen(seen) => {
-                write!(f, "{} and {}", seen.connections.len(), seen.interfaces.len())
-            }
-            Self::Refused(why) => write!(f, "no: {why}"),
-            Self::Unknown => f.write_str("unknown"),
-        }
     }
 }

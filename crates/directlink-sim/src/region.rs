@@ -2,18 +2,20 @@
 
 use crate::{
     Run,
+    commands::{Command, Reply},
     dice::Dice,
     faults::{Fault, Faults},
     lines::{Line, Stream},
     log::Log,
-    people::{Command, Operation, Outcome, People, Reply},
+    memory::Memory,
+    people::{Operation, Outcome, People},
     servers::Server,
     sky::Sky,
     template::Template,
+    wishes::Habits,
 };
 use directlink_channel::{FromRouter, Hello, ToRouter};
-use directlink_model::ids::{InterfaceId, PortName};
-use directlink_net::Vlan;
+use directlink_model::ids::PortName;
 use directlink_server::{
     app::App,
     chance::Chance,
@@ -30,6 +32,8 @@ pub(crate) type Any = Box<dyn Error + Send + Sync>;
 const STORM: Duration = Duration::from_secs(45);
 /// So long it may take afterwards until all is as it should be.
 const SETTLE_WITHIN: Duration = Duration::from_secs(420);
+/// So long after its death nobody takes an agent for alive.
+const FORGOTTEN: Duration = Duration::from_secs(40);
 const CHECK_EVERY: Duration = Duration::from_secs(10);
 
 pub(crate) struct Sim<'t> {
@@ -53,11 +57,11 @@ pub(crate) struct Sim<'t> {
     /// Until when nothing goes between a router and a server.
     pub(crate) cuts: BTreeMap<(usize, usize), Duration>,
     pub(crate) people: People,
+    pub(crate) habits: Habits,
     pub(crate) faults: Faults,
     /// Nothing fails any more, and nobody changes anything.
     pub(crate) is_calm: bool,
-    /// Interfaces that packets went through and that nobody asked to delete: where they are.
-    pub(crate) firm: BTreeMap<InterfaceId, (usize, (PortName, Vlan))>,
+    pub(crate) memory: Memory,
     /// Who looks at all of it, and how far their clock was moved.
     pub(crate) auditor: Option<(App, Clock, SignedDuration)>,
     pub(crate) log: Log,
@@ -79,6 +83,7 @@ pub(crate) enum Event {
     Tell { stream: u64 },
     // Routers and their streams.
     StartAgent { router: usize },
+    Started { router: usize, start: u64 },
     Dial { router: usize, attempt: u64 },
     Hello { router: usize, server: usize, attempt: u64, hello: Hello },
     Refused { router: usize, attempt: u64 },
@@ -104,6 +109,7 @@ impl<'t> Sim<'t> {
         let lines = template.routers.iter().map(|place| Line::new(place, dir.path())).collect();
         let chance = Chance::from_seed(dice.bits());
         let faults = Faults::draw(&mut dice, many);
+        let habits = Habits::draw(&mut dice);
         let mut sim = Self {
             template,
             chance,
@@ -121,14 +127,15 @@ impl<'t> Sim<'t> {
             streams_ever: 0,
             cuts: BTreeMap::new(),
             people: People::new(template),
+            habits,
             faults,
             is_calm: false,
-            firm: BTreeMap::new(),
+            memory: Memory::default(),
             auditor: None,
             log: Log::default(),
             dice,
         };
-        sim.log.note(sim.now, format_args!("{many} servers, faults {:?}", sim.faults));
+        sim.log.note(sim.now, format_args!("{many} servers, {:?}, {:?}", sim.faults, sim.habits));
         for server in 0..many {
             sim.at(Duration::ZERO, Event::Start { server });
         }
@@ -161,7 +168,29 @@ impl<'t> Sim<'t> {
         if let Some(what) = self.check().await? {
             return Err(format!("not settled after {SETTLE_WITHIN:?}: {what}").into());
         }
-        self.check_history().await
+        self.check_history().await?;
+        self.leave().await
+    }
+
+    /// A server dies for good, and an agent that it heard: soon nobody says that the agent is there.
+    async fn leave(&mut self) -> Result<(), Any> {
+        let is_of_one_time = self.servers.iter().all(|server| server.skew.is_zero());
+        let has_others = self.servers.len() > 1 && is_of_one_time;
+        let Some(stream) = self.lines[0].stream.filter(|_| has_others) else { return Ok(()) };
+        let Some(server) = self.streams.get(&stream).map(|it| it.server) else { return Ok(()) };
+        self.log.note(self.now, format_args!("the last of router 0 and server {server}"));
+        self.kill_server(server).await?;
+        self.kill_agent(0, false);
+        self.lines[0].is_over = true;
+        self.until(self.now + FORGOTTEN, false).await?;
+        for server in 0..self.servers.len() {
+            let Some(app) = self.app(server) else { continue };
+            let name = self.lines[0].router.name();
+            if app.router(name).await?.is_some_and(|view| view.agent.connected) {
+                return Err(format!("server {server} says that a dead agent is there").into());
+            }
+        }
+        Ok(())
     }
 
     async fn until(&mut self, end: Duration, or_settled: bool) -> Result<(), Any> {
@@ -207,6 +236,7 @@ impl<'t> Sim<'t> {
             Event::Look { server, life } => self.look(server, life),
             Event::Tell { stream } => self.tell(stream).await?,
             Event::StartAgent { router } => self.start_agent(router)?,
+            Event::Started { router, start } => self.check_carried(router, start)?,
             Event::Dial { router, attempt } => self.dial(router, attempt),
             Event::Hello { router, server, attempt, hello } => {
                 self.open(router, server, attempt, hello).await?;
@@ -249,7 +279,7 @@ impl<'t> Sim<'t> {
             operations: operations.len(),
             acknowledged: operations.iter().filter(is_done).count(),
             strokes: self.sky.strokes(),
-            forwarded: self.firm.len(),
+            forwarded: self.memory.firm.len(),
         }
     }
 

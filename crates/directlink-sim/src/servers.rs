@@ -127,8 +127,9 @@ impl Sim<'_> {
         }
         let Some(app) = self.app(server) else { return Ok(()) };
         let is_shared = self.servers.len() > 1;
+        let plans_anew = self.faults.plans_anew && count.is_multiple_of(FULL_EVERY);
         let work = async {
-            if count.is_multiple_of(FULL_EVERY) {
+            if plans_anew {
                 reconcile::plan_all(&app).await?;
             }
             if is_shared {

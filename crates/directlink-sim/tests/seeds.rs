@@ -5,15 +5,13 @@ use directlink_sim::{Failure, Run, Template, run};
 use std::{
     env,
     future::Future,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     thread,
 };
 
 /// `DIRECTLINK_SEED=n` runs this one, `DIRECTLINK_SEEDS=n` so many.
 const SEEDS: u64 = 200;
 const THREADS: usize = 2;
-/// More of them say nothing new.
-const FAILURES_ENOUGH: usize = 2;
 
 fn number(name: &str) -> Option<u64> {
     env::var(name).ok().map(|text| text.parse().unwrap())
@@ -24,8 +22,9 @@ fn block<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(work)
 }
 
+/// Until one fails: more failures say nothing new. Seeds before the first that fails have all been run.
 fn run_all(seeds: &[u64]) -> (Vec<Run>, Vec<Failure>) {
-    let next = AtomicU64::new(0);
+    let (next, has_failed) = (AtomicU64::new(0), AtomicBool::new(false));
     let worker = || {
         block(async {
             let template = Template::new().await.unwrap();
@@ -35,9 +34,12 @@ fn run_all(seeds: &[u64]) -> (Vec<Run>, Vec<Failure>) {
             {
                 match run(&template, seed).await {
                     Ok(run) => runs.push(run),
-                    Err(failure) => failures.push(failure),
+                    Err(failure) => {
+                        failures.push(failure);
+                        has_failed.store(true, Ordering::SeqCst);
+                    }
                 }
-                if failures.len() >= FAILURES_ENOUGH {
+                if has_failed.load(Ordering::SeqCst) {
                     break;
                 }
             }
@@ -49,7 +51,9 @@ fn run_all(seeds: &[u64]) -> (Vec<Run>, Vec<Failure>) {
         workers.into_iter().map(|worker| worker.join().unwrap()).collect::<Vec<_>>()
     });
     let (runs, failures): (Vec<_>, Vec<_>) = both.into_iter().unzip();
-    (runs.concat(), failures.into_iter().flatten().collect())
+    let mut failures: Vec<_> = failures.into_iter().flatten().collect();
+    failures.sort_by_key(|failure: &Failure| failure.seed);
+    (runs.concat(), failures)
 }
 
 #[test]

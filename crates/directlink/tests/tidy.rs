@@ -257,6 +257,25 @@ fn links_in_the_documents_lead_somewhere() {
     check(&files(&root(), "md"), |path, text| dead_links(path.parent().unwrap(), text));
 }
 
+/// What a mutant of the simulation is worth: it says which rule it breaks, and still breaks it.
+fn stale_mutant(path: &Path, text: &str) -> Vec<String> {
+    let mut git = Command::new("git");
+    let told = git.current_dir(root()).args(["apply", "--check"]).arg(path).output().unwrap();
+    let mut complaints = vec![];
+    if !told.status.success() {
+        complaints.push(String::from_utf8_lossy(&told.stderr).trim().into());
+    }
+    if text.starts_with("--- ") {
+        complaints.push("opens without the rule that it breaks".into());
+    }
+    complaints
+}
+
+#[test]
+fn mutants_of_the_simulation_still_apply() {
+    check(&files(&root().join("crates/directlink-sim/mutants"), "patch"), stale_mutant);
+}
+
 /// Crates as they are built for `what`, each with its features.
 fn built_for(what: &[&str]) -> BTreeSet<String> {
     let tree = ["tree", "--prefix", "none", "--format", "{p} {f}"];
@@ -298,6 +317,7 @@ fn each_rule_complains_about_what_breaks_it() {
             "arguments",
             too_long_functions("fn f(a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u8) {}"),
         ),
+        ("mutant", stale_mutant(Path::new("/nowhere.patch"), "Breaks nothing.")),
         ("link", dead_links(Path::new("/nowhere"), "see [this](missing.md#part)")),
     ]
     .into();

@@ -18,14 +18,14 @@ mod process;
 mod speaker;
 mod talk;
 
-use crate::{ledger::LedgerError, run::mind::Mind};
+use crate::{ledger::LedgerError, routes::RouteRows, run::mind::Mind};
 use directlink_bgp::PeerConfig;
 use directlink_channel::{FromRouter, Hello, Plan};
 use directlink_model::{
     ids::{InterfaceId, PortName, RouterName},
     plan::Scope,
 };
-use directlink_net::{Asn, BgpKey, IpNet, PeerAddresses, Vlan};
+use directlink_net::{Asn, BgpKey, IpNet, PeerAddresses, Vlan, Vni};
 use jiff::Timestamp;
 use kernel::Kernel;
 use process::Process;
@@ -56,6 +56,8 @@ struct World {
     customers: BTreeMap<Place, Customer>,
     talks: Talks,
     ways: Ways,
+    /// Where packets go, in the tables.
+    routes: RouteRows,
 }
 
 /// A customer's router on a VLAN, as its owner has configured it.
@@ -102,6 +104,7 @@ impl Router {
             customers: BTreeMap::new(),
             talks: Talks::new(),
             ways: Ways::new(),
+            routes: RouteRows::default(),
         };
         Self { name, ledger, world, process: None }
     }
@@ -135,6 +138,7 @@ impl Router {
         self.kill_agent();
         self.world.kernel.reboot();
         self.world.ways.clear();
+        self.world.routes = RouteRows::default();
     }
 
     /// The next changes of the kernel fail, and no more than so many are done in one go.
@@ -249,9 +253,22 @@ impl Router {
         self.world.lights.get(port).copied().unwrap_or_default()
     }
 
-    /// The interface there leads to a Net.
-    pub fn leads_on(&self, (port, vlan): &(PortName, Vlan)) -> bool {
-        self.world.kernel.row(port, *vlan).is_some_and(|(_, row)| row.forwards)
+    /// The Net that the interface there leads to.
+    pub fn leads_to(&self, (port, vlan): &(PortName, Vlan)) -> Option<Vni> {
+        let row = self.world.kernel.row(port, *vlan).map(|(_, row)| row);
+        row.filter(|row| row.forwards).map(|row| row.vni)
+    }
+
+    /// Packets for what the customer there announces leave by it, by the tables alone.
+    pub fn carries(&self, place: &(PortName, Vlan)) -> bool {
+        let (port, vlan) = place;
+        let Some((_, row)) = self.world.kernel.row(port, *vlan) else { return false };
+        let Some(customer) = self.world.customers.get(place) else { return false };
+        let ways: BTreeSet<_> = row.peers.iter().map(|peer| peer.way).collect();
+        customer.announces.iter().all(|prefix| {
+            let route = self.world.routes.routes.get(&(row.vni, *prefix));
+            route.is_some_and(|route| route.iter().any(|way| ways.contains(way)))
+        })
     }
 
     /// The customer there is configured as our side is.
@@ -261,9 +278,25 @@ impl Router {
         ours.is_some() && ours == theirs && self.world.reaches(place)
     }
 
-    /// Whatever bears an interface's name.
-    pub fn interfaces(&self) -> BTreeSet<InterfaceId> {
-        self.world.kernel.observed().interfaces.keys().copied().collect()
+    /// Whatever bears an interface's name, with the MTU of its link, if it has one.
+    pub fn interfaces(&self) -> BTreeMap<InterfaceId, Option<u32>> {
+        let all = self.world.kernel.observed().interfaces.iter();
+        all.map(|(id, it)| (*id, it.link.as_ref().map(|link| link.mtu))).collect()
+    }
+
+    /// What the documents that the agent holds want of a port is there, and nothing else is.
+    pub fn is_as_planned(&self, port: &PortName) -> bool {
+        let Some(process) = &self.process else { return false };
+        let of_port: BTreeSet<InterfaceId> = process
+            .mind
+            .wants()
+            .interfaces
+            .iter()
+            .filter(|(_, it)| it.port == *port)
+            .map(|(id, _)| *id)
+            .collect();
+        let rows = self.rows().into_iter().filter(|((its, _), _)| its == port);
+        rows.map(|(_, id)| id).collect::<BTreeSet<_>>() == of_port
     }
 
     pub fn truth(&self, id: InterfaceId, (port, vlan): &(PortName, Vlan)) -> Truth {

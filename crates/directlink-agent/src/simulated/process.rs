@@ -5,6 +5,7 @@ use crate::{
     clock,
     kernel::Facts,
     ledger::{Ledger, LedgerError},
+    routes::{RouteRows, Via},
     run::{
         COLLECT, FAREWELL, RETRY,
         jobs::{Passed, interface_plans, pass},
@@ -199,7 +200,13 @@ impl Process {
             return;
         }
         let vias = self.mind.vias(&self.speaker);
-        world.kernel.name(vias.values().filter(|via| via.forwards()).map(|it| it.number).collect());
+        let told = |via: &Via| {
+            let learned = self.speaker.learned(&world.talks, via);
+            Via { learned, ..via.clone() }
+        };
+        let known: Vec<Via> = vias.values().map(told).collect();
+        world.routes = RouteRows::wanted(&known, &world.routes);
+        world.kernel.name(world.routes.numbers());
         world.ways.clone_from(&vias);
         self.mind.see_vias(vias);
         self.due(Chore::Report, world.now + COLLECT);

@@ -5,15 +5,15 @@ use crate::{
     routes::{Neighbour, Via, WAYS_MAX},
     run::mind::Voices,
     sessions::{Heard, Learned, Session},
-    speaker::{SessionRoutes, SessionStatus},
+    speaker::{DRAIN_PREPEND, SessionRoutes, SessionStatus},
 };
-use directlink_bgp::{GracefulRestart, LocRib, PeerConfig};
+use directlink_bgp::{GracefulRestart, LocRib, Peer, PeerConfig, PeerOffers};
 use directlink_model::{
     ids::{BgpPeerId, InterfaceId, PortName},
-    plan::{InterfacePlan, PeerPlan},
+    plan::{Drain, InterfacePlan, PeerPlan},
     report::ROUTES_LISTED_MAX,
 };
-use directlink_net::{Vlan, Vni};
+use directlink_net::{IpNet, Vlan, Vni};
 use jiff::Timestamp;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -91,22 +91,36 @@ impl Speaker {
         let config = self.config(id, &told);
         // A socket does not move.
         let moved = before.filter(|it| (&it.place, it.ifindex) != (&told.place, ifindex));
+        let stays = before.filter(|_| moved.is_none());
+        let was_shut = stays.and_then(|it| it.peer.shutdown.clone());
         if let Some(talk) = moved.and_then(|it| talks.get_mut(&it.place)) {
             talk.die(Side::Ours, now);
         }
-        talks.entry(told.place.clone()).or_default().set(Side::Ours, config, now);
+        let talk = talks.entry(told.place.clone()).or_default();
+        talk.set(Side::Ours, config, now);
+        let shutdown = told.peer.shutdown.clone();
+        if shutdown.is_some() {
+            // Nothing of before the restart is waited for from a session that is shut.
+            self.unsettled.remove(&id);
+        }
+        if shutdown != was_shut {
+            talk.open_or_shut(Side::Ours, shutdown, now);
+        }
         self.told.insert(id, told);
     }
 
     fn config(&self, id: BgpPeerId, told: &Told) -> PeerConfig {
         let (plan, addresses) = (&told.plan, &told.peer.addresses);
-        let advertised: BTreeSet<_> =
+        let net_ranges: BTreeSet<_> =
             plan.net.iter().flat_map(|net| net.advertised.iter().copied()).collect();
+        let is_withdrawn = plan.drain == Some(Drain::Withdraw);
         let restarting = self.restarted.contains(&id);
         PeerConfig {
             graceful_restart: Some(GracefulRestart { restarting, ..GracefulRestart::default() }),
-            net_ranges: advertised.iter().copied().collect(),
-            advertised,
+            net_ranges: net_ranges.iter().copied().collect(),
+            advertised: if is_withdrawn { BTreeSet::new() } else { net_ranges },
+            prepend: if plan.drain.is_some() { DRAIN_PREPEND } else { 0 },
+            graceful_shutdown: plan.drain.is_some(),
             ..PeerConfig::new(
                 (plan.router_asn, told.peer.customer_asn),
                 plan.bgp_identifier,
@@ -144,11 +158,7 @@ impl Speaker {
         self.untold.remove(&id);
         let peer_of = |told: &Told| talks.get(&told.place).and_then(|it| it.peer(Side::Ours));
         let Some(peer) = self.told.get(&id).and_then(peer_of) else { return Learned::default() };
-        let mut rib = LocRib::new(WAYS_MAX);
-        let leads_there = |told: &&Told| net == told.plan.net.as_ref().map(|net| net.vni);
-        for (id, told) in self.told.iter().filter(|(_, told)| net.is_some() && leads_there(told)) {
-            peer_of(told).into_iter().for_each(|peer| rib.join(*id, peer.offers()));
-        }
+        let rib = self.rib(talks, net);
         let routes = SessionRoutes {
             learned: peer.first_routes(ROUTES_LISTED_MAX),
             advertised: peer.advertised().collect(),
@@ -157,6 +167,28 @@ impl Speaker {
         let is_best = |prefix: &_| rib.decide(prefix).best.contains(&id);
         let best = accepted.map(|route| route.prefix).filter(is_best).collect();
         Learned { routes, best }
+    }
+
+    /// What was accepted of a way's customer, and whether it is forwarded on.
+    pub(super) fn learned(&self, talks: &Talks, via: &Via) -> Vec<(IpNet, bool)> {
+        let told = via.peer.and_then(|id| Some((id, self.told.get(&id)?)));
+        let Some((id, told)) = told else { return Vec::new() };
+        let peer = talks.get(&told.place).and_then(|it| it.peer(Side::Ours));
+        let rib = self.rib(talks, Some(via.vni));
+        let routes = peer.map(Peer::routes).unwrap_or_default();
+        let accepted = routes.into_iter().filter(|route| route.refused.is_none());
+        accepted.map(|it| (it.prefix, rib.decide(&it.prefix).best.contains(&id))).collect()
+    }
+
+    /// Of the sessions that lead to a Net.
+    fn rib(&self, talks: &Talks, net: Option<Vni>) -> LocRib<BgpPeerId, PeerOffers> {
+        let mut rib = LocRib::new(WAYS_MAX);
+        let leads_there = |told: &&Told| net == told.plan.net.as_ref().map(|net| net.vni);
+        for (id, told) in self.told.iter().filter(|(_, told)| net.is_some() && leads_there(told)) {
+            let peer = talks.get(&told.place).and_then(|it| it.peer(Side::Ours));
+            peer.into_iter().for_each(|peer| rib.join(*id, peer.offers()));
+        }
+        rib
     }
 }
 

@@ -89,6 +89,12 @@ impl Talk {
         self.ends[side as usize].as_ref().map(|end| end.key.clone())
     }
 
+    /// It speaks no more for a while, with words for the other side's log; or again.
+    pub(crate) fn open_or_shut(&mut self, side: Side, words: Option<String>, now: Duration) {
+        let shut = words.map(|words| Input::Stop(Stop::Shutdown(words)));
+        self.input(side, now, shut.unwrap_or(Input::Start));
+    }
+
     /// It says farewell, and is no more.
     pub(crate) fn end(&mut self, side: Side, now: Duration) {
         self.input(side, now, Input::Stop(Stop::Deleted));

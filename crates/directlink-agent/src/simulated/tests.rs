@@ -119,3 +119,42 @@ fn a_kernel_that_will_not_is_asked_again() {
     run(&mut router, Duration::from_secs(30));
     assert!(router.truth(ID, &place()).tag);
 }
+
+/// With all that packets need.
+fn working(dir: &TempDir) -> Router {
+    let mut router = router(dir);
+    router.take_plan(plan(1, [(ID, interface())].into()));
+    router.set_light(&place().0, true);
+    router.set_customer(place(), Some(customer()));
+    run(&mut router, Duration::from_secs(60));
+    assert!(router.truth(ID, &place()).is_whole(), "{:?}", router.truth(ID, &place()));
+    router
+}
+
+#[test]
+fn packets_leave_by_the_rows_that_a_new_agent_finds_until_its_sessions_are_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut router = working(&dir);
+    router.kill_agent();
+    run(&mut router, Duration::from_secs(70));
+    assert!(router.carries(&place()));
+    router.start_agent().unwrap();
+    router.run(Duration::from_secs(70));
+    assert!(router.carries(&place()) && !router.truth(ID, &place()).session);
+    router.reboot();
+    assert!(!router.carries(&place()));
+}
+
+#[test]
+fn a_session_is_shut_by_its_plan_and_comes_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut router = working(&dir);
+    let shut = InterfacePlan { shutdown: Some("a test".into()), ..interface() };
+    router.take_plan(plan(2, [(ID, shut)].into()));
+    run(&mut router, Duration::from_secs(120));
+    let truth = Truth { light: true, tag: true, ..Truth::default() };
+    assert_eq!(router.truth(ID, &place()), truth);
+    router.take_plan(plan(3, [(ID, interface())].into()));
+    run(&mut router, Duration::from_secs(180));
+    assert!(router.truth(ID, &place()).is_whole(), "{:?}", router.truth(ID, &place()));
+}

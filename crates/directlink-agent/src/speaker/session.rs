@@ -58,7 +58,7 @@ pub struct SessionRoutes {
 }
 
 /// So much longer is the AS_PATH of a way that is drained.
-const DRAIN_PREPEND: u8 = 3;
+pub(crate) const DRAIN_PREPEND: u8 = 3;
 
 impl SessionConfig {
     pub(super) fn peer(&self) -> PeerConfig {

@@ -26,7 +26,7 @@ impl App {
             if interface.owner != ctx.caller.account {
                 return Err(Fault::NoSuchInterface(c.interface).into());
             }
-            let id = FailoverTestId::from_bits(rand::random());
+            let id = FailoverTestId::from_bits(self.draw());
             // One that is over, and that the loop has not seen yet, is over now.
             end_test(tx, c.interface, ctx.now).await?;
             let test = FailoverTest::start(id, &mut interface, &c.peers, c.minutes, ctx.now)?;

@@ -274,8 +274,8 @@ impl Teller {
             let stored: Result<_, Error> = stored.await;
             let Some(stored) = stored? else { continue };
             let agents = &self.app.parts().agents;
-            let origin = agents.cause(&self.router, &scope, stored.generation);
-            let span = reconcile::sending(origin.as_ref(), &self.router, &scope);
+            let origin = agents.cause(&self.router, scope, stored.generation);
+            let span = reconcile::sending(origin.as_ref(), &self.router, scope);
             let traceparent = span.in_scope(Origin::of_current);
             let plan = Plan {
                 scope: scope.to_string(),
