@@ -18,8 +18,6 @@ use std::{
     time::Duration,
 };
 
-/// Whoever has nothing to wish for thinks again so often.
-const TRIES: usize = 3;
 /// Whoever waits longer for an answer does not know what came of it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -106,11 +104,10 @@ impl Sim<'_> {
         if self.is_calm || self.dice.percent(35) {
             return self.ask(actor, Command::Read);
         }
-        // What cannot be asked for yet is no wish.
-        let wish = (0..TRIES).find_map(|_| match actor == self.operator() {
+        let wish = match actor == self.operator() {
             true => self.wish_of_operator(),
             false => self.wish(actor),
-        });
+        };
         if let Some(command) = wish {
             self.ask(actor, command);
         }
