@@ -104,8 +104,8 @@ fuzz: setup ## coverage-guided fuzzing of BGP, BFD and plans: FUZZ_SECONDS each 
 
 ##@ Measure it
 
-.PHONY: bench bench-forwarding bench-api bench-bgp bench-cockpit bench-failover drill drill-restore
-bench: bench-forwarding bench-api bench-cockpit bench-bgp ## these four; not bench-failover, which takes half an hour
+.PHONY: bench bench-forwarding bench-api bench-bgp bench-cockpit bench-failover bench-fleet drill drill-restore
+bench: bench-forwarding bench-api bench-cockpit bench-bgp ## these four; not bench-failover and bench-fleet, which take long
 
 bench-forwarding: setup ## Mpps of the DirectLink road against the kernel's own routing
 	cargo bench --package directlink-dataplane --bench forwarding
@@ -125,6 +125,14 @@ bench-bgp: setup ## BGP tables until they forward, against BIRD and FRR; one por
 # With the binary of the tests: what takes its time here are timers.
 bench-failover: setup ## how long packets are lost when a way is, 50 rounds each, beside BIRD; half an hour
 	cargo bench --quiet --profile dev --package directlink --bench failover
+
+ROUTERS := 50 100 200 350 500
+
+# Hours at the largest: all is planned and delivered from nothing.
+bench-fleet: setup ## how soon a router has what was asked for, with so many ROUTERS, 2,000 interfaces stored for each
+	@cargo build --quiet --release --workspace --bin directlink --example fleet
+	@target/venv/bin/python benches/fleet/bench.py --directlink $(TARGET)/release/directlink \
+	    --agents $(TARGET)/release/examples/fleet --routers $(ROUTERS) --picture docs/pictures/fleet.svg
 
 ROUNDS := 20
 

@@ -6,7 +6,7 @@ import threading
 import time
 from pathlib import Path
 
-PATIENCE = 1800
+PATIENCE = 7200
 
 
 class Agents:

@@ -7,17 +7,17 @@ use crate::{
 };
 use directlink_model::{
     command::{
-        ApproveOrder, ChangeInterface, CreateNic, CreateSubnet, LinkGateway, OrderConnection,
-        PlaceNic,
+        ApproveOrder, ChangeInterface, CreateInterface, CreateNic, CreateSubnet, LinkGateway,
+        OrderConnection, PlaceNic,
     },
     connection::Bandwidth,
-    ids::InterfaceId,
+    ids::{ConnectionId, InterfaceId},
     needs::Needs,
     plan::{Document, NetPlan, PortPlan, Scope},
     report::{InterfaceReport, LearnedRoute, PortReport},
     tag_set::TagSet,
 };
-use directlink_net::Mtu;
+use directlink_net::{Mtu, Vlan};
 use std::collections::BTreeMap;
 
 async fn document(b: &Bench, scope: &str) -> Option<(u64, Document)> {
@@ -192,6 +192,11 @@ async fn a_connection_goes_down_on_the_report_that_says_so() {
 /// What par4-r1 says of p0, which has light.
 async fn say_there(b: &Bench, interfaces: &[(InterfaceId, InterfaceReport)]) {
     pass(&b.app).await.unwrap();
+    tell_there(b, interfaces).await;
+    pass(&b.app).await.unwrap();
+}
+
+async fn tell_there(b: &Bench, interfaces: &[(InterfaceId, InterfaceReport)]) {
     let port = port("par4-r1/p0");
     let interfaces = interfaces.iter().cloned().collect();
     let report = PortReport {
@@ -203,11 +208,10 @@ async fn say_there(b: &Bench, interfaces: &[(InterfaceId, InterfaceReport)]) {
         evidence: Default::default(),
     };
     take_report(&b.app, &port, report).await.unwrap();
-    pass(&b.app).await.unwrap();
 }
 
-#[tokio::test]
-async fn a_router_is_told_where_another_leads_for_as_long_as_it_does() {
+/// The same Net, reached from another router as well: by this interface of that connection.
+async fn with_two_routers() -> (Bench, NetId, ConnectionId, InterfaceId) {
     let (b, _, net) = with_interface().await;
     let gateway = b.app.gateways(&b.alice(), None).await.unwrap()[0].gateway.id;
     let order = OrderConnection {
@@ -225,13 +229,10 @@ async fn a_router_is_told_where_another_leads_for_as_long_as_it_does() {
     let made = b.app.create_interface(&b.alice(), interface(connection, Some(gateway))).await;
     let there = made.unwrap().interface.id;
     pass(&b.app).await.unwrap();
-    let told = async || {
-        let plan = net_plan(&b, net).await.1.unwrap();
-        let routers: Vec<_> = plan.routers.iter().map(ToString::to_string).collect();
-        assert_eq!(routers, ["10.255.0.4"], "the other carries the Net, whatever it has learned");
-        plan.elsewhere.into_iter().map(|(p, to)| format!("{p} {to:?}")).collect::<Vec<_>>()
-    };
-    assert!(told().await.is_empty());
+    (b, net, connection, there)
+}
+
+fn speaks() -> InterfaceReport {
     let learned = LearnedRoute {
         prefix: "192.168.10.0/24".parse().unwrap(),
         as_path: vec![65000],
@@ -239,11 +240,67 @@ async fn a_router_is_told_where_another_leads_for_as_long_as_it_does() {
         local_pref: 100,
         best: true,
     };
-    let speaks = InterfaceReport { learned: vec![learned], ..works() };
+    InterfaceReport { learned: vec![learned], ..works() }
+}
+
+#[tokio::test]
+async fn news_of_an_interface_marks_the_net_that_it_leads_to_and_no_other() {
+    let (b, net, there, of_it) = with_two_routers().await;
+    let (other, gateway) = b.net().await;
+    let [connection] = &b.app.connections(&b.alice(), None).await.unwrap()[..1] else { panic!() };
+    let mut of_other = Vec::new();
+    for on in [connection.connection.id, there] {
+        let wish =
+            CreateInterface { vlan: Vlan::new(900).unwrap(), ..interface(on, Some(gateway)) };
+        of_other.push(b.app.create_interface(&b.alice(), wish).await.unwrap().interface.id);
+    }
+    let both = [(of_it, works()), (of_other[1], works())];
+    say_there(&b, &both).await;
+    let [_, stays] = both;
+    tell_there(&b, &[(of_it, speaks()), stays]).await;
+    let mut db = b.app.parts().store.reader().await.unwrap();
+    let marked = store::plans::dirty_nets(&mut db, 9).await.unwrap();
+    assert!(marked == [net] && marked != [other], "{marked:?}");
+}
+
+#[tokio::test]
+async fn a_round_mends_what_nobody_marked_and_a_pass_does_not_look_for_it() {
+    let (b, _, net) = with_interface().await;
+    let scopes = ["port/p0".to_owned(), format!("net/{net}")];
+    let router = "par1-r1".parse().unwrap();
+    let mut before = Vec::new();
+    for scope in &scopes {
+        let (generation, document) = document(&b, scope).await.unwrap();
+        before.push((generation + 2, document));
+        let other = Stored { generation: generation + 1, document: r#"{"net":null}"#.into() };
+        let (scope, now) = (scope.parse().unwrap(), b.app.now());
+        write_tx!(b.app, false, Error, |tx| {
+            store::plans::put(tx, &router, &scope, &other, now).await
+        })
+        .unwrap();
+    }
+    pass(&b.app).await.unwrap();
+    assert_eq!(document(&b, &scopes[0]).await.unwrap().1, Document::Net(None));
+    plan_all(&b.app).await.unwrap();
+    for (scope, before) in scopes.iter().zip(before) {
+        assert_eq!(document(&b, scope).await.unwrap(), before);
+    }
+}
+
+#[tokio::test]
+async fn a_router_is_told_where_another_leads_for_as_long_as_it_does() {
+    let (b, net, _, there) = with_two_routers().await;
+    let told = async || {
+        let plan = net_plan(&b, net).await.1.unwrap();
+        let routers: Vec<_> = plan.routers.iter().map(ToString::to_string).collect();
+        assert_eq!(routers, ["10.255.0.4"], "the other carries the Net, whatever it has learned");
+        plan.elsewhere.into_iter().map(|(p, to)| format!("{p} {to:?}")).collect::<Vec<_>>()
+    };
+    assert!(told().await.is_empty());
     for _ in 0..2 {
-        say_there(&b, &[(there, speaks.clone())]).await;
+        say_there(&b, &[(there, speaks())]).await;
         assert_eq!(told().await, ["192.168.10.0/24 {10.255.0.4}"]);
-        let dark = InterfaceReport { rows_in_kernel: false, ..speaks.clone() };
+        let dark = InterfaceReport { rows_in_kernel: false, ..speaks() };
         say_there(&b, &[(there, dark)]).await;
         assert!(told().await.is_empty(), "it is not available");
     }
