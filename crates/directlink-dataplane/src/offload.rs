@@ -25,6 +25,9 @@ const ETHTOOL_GFLAGS: u32 = 0x25;
 const ETHTOOL_SFLAGS: u32 = 0x26;
 const ETH_FLAG_TXVLAN: u32 = 1 << 7;
 
+/// As wide as this C library has it: musl's is an int, and a static binary is built with musl.
+const REQUEST: libc::Ioctl = libc::SIOCETHTOOL as libc::Ioctl;
+
 #[derive(Debug, Error)]
 #[error("cannot switch {what} on {link}: {source}")]
 pub struct OffloadError {
@@ -119,8 +122,7 @@ impl Drivers {
         // SAFETY: the socket is open, SIOCETHTOOL takes an ifreq with a terminated name (one byte
         // at least stayed zero) whose data is the command's own struct, large enough for what its
         // length member says, which the two callers' types hold true; both live until the call returns.
-        let outcome =
-            unsafe { libc::ioctl(self.0.as_raw_fd(), libc::SIOCETHTOOL, &raw mut request) };
+        let outcome = unsafe { libc::ioctl(self.0.as_raw_fd(), REQUEST, &raw mut request) };
         Errno::result(outcome)?;
         Ok(())
     }

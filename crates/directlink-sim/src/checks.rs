@@ -338,8 +338,12 @@ impl Sim<'_> {
                 let port = approval.map(|approval| approval.port.to_string());
                 view.connection.id == c.connection && port.as_ref() == Some(what)
             }),
-            Command::DeleteConnection(id) => connections
-                .any(|view| view.connection.id == *id && view.connection.delete_asked_at.is_some()),
+            // Of an offer that is a rejection.
+            Command::DeleteConnection(id) => connections.any(|view| {
+                let it = &view.connection;
+                let is_rejected = view.state == ConnectionState::Rejected;
+                it.id == *id && (it.delete_asked_at.is_some() || is_rejected)
+            }),
             Command::DeleteInterface(id) => {
                 interfaces.any(|view| view.interface.id == *id && !view.state.is_wanted())
             }
