@@ -12,6 +12,8 @@ use std::{
 /// `DIRECTLINK_SEED=n` runs this one, `DIRECTLINK_SEEDS=n` so many.
 const SEEDS: u64 = 200;
 const THREADS: usize = 2;
+/// A whole Region is one future here, whose frames are large where nothing is optimised.
+const STACK: usize = 32 << 20;
 
 fn number(name: &str) -> Option<u64> {
     env::var(name).ok().map(|text| text.parse().unwrap())
@@ -47,7 +49,8 @@ fn run_all(seeds: &[u64]) -> (Vec<Run>, Vec<Failure>) {
         })
     };
     let both = thread::scope(|scope| {
-        let workers: Vec<_> = (0..THREADS).map(|_| scope.spawn(worker)).collect();
+        let spawn = |_| thread::Builder::new().stack_size(STACK).spawn_scoped(scope, worker);
+        let workers: Vec<_> = (0..THREADS).map(spawn).collect::<Result<_, _>>().unwrap();
         workers.into_iter().map(|worker| worker.join().unwrap()).collect::<Vec<_>>()
     });
     let (runs, failures): (Vec<_>, Vec<_>) = both.into_iter().unzip();

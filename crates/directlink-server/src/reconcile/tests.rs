@@ -115,10 +115,7 @@ async fn a_router_is_told_of_a_net_while_an_interface_leads_there() {
 async fn an_offer_is_planned_only_once_it_is_accepted() {
     let b = Bench::new().await;
     let connection = b.lit().await;
-    let offer = directlink_model::command::CreateInterface {
-        owner: Some(b.bob),
-        ..interface(connection, None)
-    };
+    let offer = CreateInterface { owner: Some(b.bob), ..interface(connection, None) };
     let id = b.app.create_interface(&b.alice(), offer).await.unwrap().interface.id;
     pass(&b.app).await.unwrap();
     assert!(port_plan(&b).await.1.interfaces.is_empty());
@@ -250,8 +247,10 @@ async fn news_of_an_interface_marks_the_net_that_it_leads_to_and_no_other() {
     let [connection] = &b.app.connections(&b.alice(), None).await.unwrap()[..1] else { panic!() };
     let mut of_other = Vec::new();
     for on in [connection.connection.id, there] {
-        let wish =
-            CreateInterface { vlan: Vlan::new(900).unwrap(), ..interface(on, Some(gateway)) };
+        let wish = CreateInterface {
+            vlan: Vlan::try_from(900u16).unwrap(),
+            ..interface(on, Some(gateway))
+        };
         of_other.push(b.app.create_interface(&b.alice(), wish).await.unwrap().interface.id);
     }
     let both = [(of_it, works()), (of_other[1], works())];
