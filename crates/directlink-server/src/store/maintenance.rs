@@ -18,7 +18,7 @@ use sqlx::{any::AnyRow, query};
 
 /// Live interfaces `i`, with the fibre `c` that each runs on.
 macro_rules! on_wires {
-    ($columns:literal, $joins:literal, $which:literal) => {
+    ($columns:literal, $joins:literal, $which:expr) => {
         concat!(
             "SELECT i.*", $columns, ", c.id AS wire, c.router AS wire_router, c.port AS wire_port,
                     c.location AS wire_location, c.light AS wire_light
@@ -26,9 +26,21 @@ macro_rules! on_wires {
             " LEFT JOIN hosted_connection h ON h.connection = i.connection
              JOIN connection c ON c.id = COALESCE(h.parent, i.connection)
              WHERE c.router IS NOT NULL AND c.port_freed_us IS NULL
-               AND i.deleted_us IS NULL AND i.expired_us IS NULL AND i.rejected_us IS NULL AND ", $which,
-            " ORDER BY i.created_us, i.id"
+               AND i.deleted_us IS NULL AND i.expired_us IS NULL AND i.rejected_us IS NULL AND ", $which
         )
+    };
+}
+
+/// Those on fibres of that router or location, or on what these host.
+macro_rules! on_fibres {
+    ($which:literal) => {
+        on_wires!("", "", concat!(
+            "i.connection IN (
+                 SELECT w.id FROM connection w
+                  WHERE w.", $which, " = $1 AND w.router IS NOT NULL AND w.port_freed_us IS NULL
+                 UNION ALL SELECT o.connection FROM connection w JOIN hosted_connection o ON o.parent = w.id
+                  WHERE w.", $which, " = $1 AND w.router IS NOT NULL AND w.port_freed_us IS NULL)"
+        ))
     };
 }
 
@@ -42,9 +54,12 @@ statements! {
     OPEN = "SELECT * FROM maintenance WHERE ended_us IS NULL AND cancelled_us IS NULL ORDER BY from_us, id";
     LATEST = "SELECT * FROM maintenance WHERE COALESCE(ended_us, cancelled_us, $1) >= $1
               ORDER BY from_us DESC, id LIMIT $2";
-    ON_TARGET = on_wires!("", "", "(($1 = 'interface' AND i.id = $2)
-                           OR ($1 = 'connection' AND (i.connection = $2 OR c.id = $2))
-                           OR ($1 = 'router' AND c.router = $2) OR ($1 = 'location' AND c.location = $2))");
+    ON_INTERFACE = on_wires!("", "", "i.id = $1");
+    // The hosted one as well as the fibre.
+    ON_CONNECTION = on_wires!("", "", "i.connection IN (
+        SELECT CAST($1 AS TEXT) UNION ALL SELECT o.connection FROM hosted_connection o WHERE o.parent = $1)");
+    ON_ROUTER = on_fibres!("router");
+    ON_LOCATION = on_fibres!("location");
     OF_OWNER = on_wires!("", "", "i.owner = $1");
     LINES_OF = "SELECT d.id AS line, c.id AS wire, c.router AS wire_router, c.location AS wire_location, c.light AS wire_light
                 FROM connection d LEFT JOIN hosted_connection h ON h.connection = d.id
@@ -164,8 +179,13 @@ pub(crate) async fn on_target(
     db: &mut AnyConnection,
     target: &Target,
 ) -> Result<Vec<Placed>, Error> {
-    let there = query(ON_TARGET).bind(target.kind()).bind(target.name());
-    let rows = there.fetch_all(&mut *db).await?;
+    let there = match target {
+        Target::Interface(_) => ON_INTERFACE,
+        Target::Connection(_) => ON_CONNECTION,
+        Target::Router(_) => ON_ROUTER,
+        Target::Location(_) => ON_LOCATION,
+    };
+    let rows = query(there).bind(target.name()).fetch_all(&mut *db).await?;
     placed(db, &rows).await
 }
 
@@ -247,12 +267,15 @@ pub(super) fn read_drain(row: &AnyRow) -> Result<Option<Draining>, Error> {
     }))
 }
 
+/// The oldest first. The database, asked for an order, would rather walk all in that order than look up the few.
 async fn placed(db: &mut AnyConnection, rows: &[AnyRow]) -> Result<Vec<Placed>, Error> {
     let interfaces = all(db, rows).await?;
     let placed = |(row, interface): (&AnyRow, Interface)| {
         Ok(Placed { interface, wire: wire(row)?, port: row.word("wire_port")? })
     };
-    rows.iter().zip(interfaces).map(placed).collect()
+    let mut all = rows.iter().zip(interfaces).map(placed).collect::<Result<Vec<_>, Error>>()?;
+    all.sort_by_key(|it| (it.interface.created_at, it.interface.id));
+    Ok(all)
 }
 
 fn wire(row: &AnyRow) -> Result<Wire, Error> {

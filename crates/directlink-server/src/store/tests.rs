@@ -5,13 +5,12 @@ use super::*;
 use directlink_model::ids::AccountId;
 use futures::future::join_all;
 use jiff::Timestamp;
-use std::os::unix::fs::PermissionsExt;
+use sqlx::{AssertSqlSafe, Row};
+use std::{collections::BTreeSet, os::unix::fs::PermissionsExt};
 
-#[tokio::test]
-async fn every_statement_is_understood() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = testing::open(dir.path()).await;
-    let all = [
+/// By the module that asks them.
+fn every_statement() -> Vec<(&'static str, &'static [(&'static str, &'static str)])> {
+    vec![
         ("accounts", accounts::ALL),
         ("api_logs", api_logs::ALL),
         ("audit", audit::ALL),
@@ -45,14 +44,93 @@ async fn every_statement_is_understood() {
         ("tag_sets", tag_sets::ALL),
         ("webhooks", webhooks::ALL),
         ("wire_vlans", wire_vlans::ALL),
-    ];
+    ]
+}
+
+#[tokio::test]
+async fn every_statement_is_understood() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = testing::open(dir.path()).await;
     let mut tx = store.begin().await.unwrap();
-    for (file, statements) in all {
+    for (file, statements) in every_statement() {
         for &(name, sql) in statements {
             let prepared = (&mut *tx).prepare(sql.into_sql_str()).await;
             assert!(prepared.is_ok(), "{file}::{name}: {:?}\n{sql}", prepared.err());
         }
     }
+}
+
+/// Of these there may be a million, most of them long over.
+const LARGE: [&str; 12] = [
+    "interface",
+    "interface_report",
+    "connection",
+    "hosted_connection",
+    "letter",
+    "cross_connect",
+    "event",
+    "audit",
+    "api_log",
+    "plan",
+    "plan_answer",
+    "bgp_peer",
+];
+
+/// Statements that look at all of one, or all with a row in a part of an index, because that is what is asked.
+const LOOK_AT_ALL: [&str; 13] = [
+    // Of the operator: a page, a file or a figure of everything.
+    "connections::EVERY",
+    "interfaces::EVERY",
+    "maintenance::EVERY_WAY",
+    "maintenance::CONNECTIONS_ON",
+    "plans::EVERY_SCOPE",
+    "plans::STEPS",
+    // When a server starts.
+    "connections::LETTERS_WITHOUT_TOKEN",
+    // The newest so many, in the order of an index.
+    "connections::LETTERED",
+    "inventory::LATEST",
+    // Those of which there are few, which have an index of their own.
+    "connections::REQUESTED",
+    "connections::DARK",
+    "order_needs::WAITING",
+    "inventory::WAITING",
+];
+
+/// Who asks often must not wait longer the more there is: SQLite, which has no figures of its tables, once walked all
+/// interfaces in the order that was asked for rather than look up the few that were.
+#[tokio::test]
+async fn nothing_but_what_is_for_all_walks_a_large_table() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&testing::file(dir.path())).await.unwrap();
+    let mut tx = store.begin().await.unwrap();
+    let mut walks = BTreeSet::new();
+    for (file, statements) in every_statement() {
+        for &(name, sql) in statements {
+            let explained = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+            for step in sqlx::query(explained).fetch_all(&mut *tx).await.unwrap() {
+                let step: String = step.get("detail");
+                if let Some(what) = step.strip_prefix("SCAN ")
+                    && is_large(what.split(' ').next().unwrap_or_default(), sql)
+                {
+                    walks.insert(format!("{file}::{name}"));
+                }
+            }
+        }
+    }
+    assert_eq!(walks, LOOK_AT_ALL.map(str::to_owned).into());
+}
+
+/// Whether a name in a statement is that of a large table, or stands for one.
+fn is_large(name: &str, sql: &str) -> bool {
+    let stands = |table: &str| {
+        ["FROM", "JOIN"].iter().any(|word| {
+            let said = format!("{word} {table} {name}");
+            sql.match_indices(&said)
+                .any(|(at, _)| !sql[at + said.len()..].starts_with(char::is_alphanumeric))
+        })
+    };
+    LARGE.iter().any(|table| *table == name || stands(table))
 }
 
 #[tokio::test]
