@@ -21,6 +21,7 @@ mod operator;
 mod serve;
 mod sites;
 mod store;
+mod unrepeated;
 mod wait;
 mod watch;
 mod webhooks;
@@ -40,6 +41,7 @@ use tracing_subscriber::{
     layer::SubscriberExt as _,
     util::SubscriberInitExt as _,
 };
+use unrepeated::Unrepeated;
 
 /// Dedicated private interconnect: fibre ports, VLANs and BGP into Nets, as a service.
 #[derive(Parser)]
@@ -154,7 +156,12 @@ struct LogArguments {
     log_json: bool,
     /// Whoever takes OpenTelemetry's OTLP over HTTP, as http://127.0.0.1:4318: traces of calls go there, and log lines as
     /// well. The standard's variables say the rest (OTEL_EXPORTER_OTLP_HEADERS, OTEL_TRACES_SAMPLER, …)
-    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
+    #[arg(
+        long,
+        env = "OTEL_EXPORTER_OTLP_ENDPOINT",
+        value_parser = Unrepeated::<Collector>::PARSER,
+        value_name = "URL"
+    )]
     otlp_endpoint: Option<Collector>,
 }
 

@@ -2,7 +2,7 @@
 
 mod mail;
 
-use super::LogArguments;
+use super::{LogArguments, unrepeated::Unrepeated};
 use crate::{config_file::ConfigArgument, lab::ClockKind};
 use anyhow::{Context as _, Result};
 use clap::Args;
@@ -31,7 +31,13 @@ pub(crate) struct Arguments {
     state: PathBuf,
     /// Where the facts are: sqlite:PATH, or postgres://USER@HOST[:PORT][,HOST…]/DATABASE, which several servers may
     /// share. Without, a file in the state directory
-    #[arg(long, env = "DIRECTLINK_STORE", hide_env_values = true, value_name = "ADDRESS")]
+    #[arg(
+        long,
+        env = "DIRECTLINK_STORE",
+        hide_env_values = true,
+        value_parser = Unrepeated::<Address>::PARSER,
+        value_name = "ADDRESS"
+    )]
     store: Option<Address>,
     /// The Region's name
     #[arg(long, env = "DIRECTLINK_REGION", default_value = "eu-west-2")]

@@ -1,5 +1,6 @@
 //! `directlink store`: a Region's facts from one database to another, to a file and back. For who runs the servers.
 
+use super::unrepeated::Unrepeated;
 use crate::output::{self, Column, Format};
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
@@ -21,16 +22,16 @@ pub(crate) enum StoreCommand {
     /// version.
     Copy {
         /// sqlite:PATH, or postgres://USER@HOST/DATABASE
-        #[arg(value_name = "FROM")]
+        #[arg(value_parser = Unrepeated::<Address>::PARSER, value_name = "FROM")]
         from: Address,
-        #[arg(value_name = "TO")]
+        #[arg(value_parser = Unrepeated::<Address>::PARSER, value_name = "TO")]
         to: Address,
         #[command(flatten)]
         output: Output,
     },
     /// Write what is in a database at one moment into a file, while servers go on
     Backup {
-        #[arg(value_name = "FROM")]
+        #[arg(value_parser = Unrepeated::<Address>::PARSER, value_name = "FROM")]
         from: Address,
         /// The file, which must not be there yet: an SQLite database
         #[arg(value_name = "FILE")]
@@ -44,7 +45,7 @@ pub(crate) enum StoreCommand {
     Restore {
         #[arg(value_name = "FILE")]
         file: PathBuf,
-        #[arg(value_name = "TO")]
+        #[arg(value_parser = Unrepeated::<Address>::PARSER, value_name = "TO")]
         to: Address,
         #[command(flatten)]
         output: Output,
