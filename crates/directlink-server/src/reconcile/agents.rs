@@ -37,7 +37,7 @@ use std::{
     task::{Context, Poll},
 };
 use thiserror::Error;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot, watch};
 use uuid::Uuid;
 
 /// An agent of which its server has said nothing for so long is gone: that server is.
@@ -58,9 +58,24 @@ struct Kept {
 #[error("a report leaves out an interface of which nothing was told before")]
 pub(crate) struct Untold;
 
+/// So many streams are opened, and so many reports taken, at a time. Hundreds of routers may come back at once: what is
+/// begun for all of them ends for none, and stands before whatever else is to be done.
+const AT_ONCE: usize = 8;
+
 /// Cheap to clone.
-#[derive(Clone, Default)]
-pub struct Agents(Arc<Mutex<All>>);
+#[derive(Clone)]
+pub struct Agents {
+    all: Arc<Mutex<All>>,
+    opening: Arc<Semaphore>,
+    reporting: Arc<Semaphore>,
+}
+
+impl Default for Agents {
+    fn default() -> Self {
+        let semaphore = || Arc::new(Semaphore::new(AT_ONCE));
+        Self { all: Arc::default(), opening: semaphore(), reporting: semaphore() }
+    }
+}
 
 #[derive(Default)]
 struct All {
@@ -145,6 +160,16 @@ impl All {
 }
 
 impl Agents {
+    /// A turn at opening a stream, until dropped.
+    pub(crate) async fn turn_to_open(&self) -> Option<SemaphorePermit<'_>> {
+        self.opening.acquire().await.ok()
+    }
+
+    /// A turn at reading a report and folding it, until dropped. Those that wait are not yet in memory.
+    pub(crate) async fn turn_to_report(&self) -> Option<SemaphorePermit<'_>> {
+        self.reporting.acquire().await.ok()
+    }
+
     /// Documents that came of calls are there to be sent.
     pub(crate) fn planned(&self, planned: Vec<Planned>) {
         if !planned.is_empty() {
@@ -387,6 +412,6 @@ impl Agents {
 
     /// A panic elsewhere leaves nothing half-written here.
     fn lock(&self) -> MutexGuard<'_, All> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

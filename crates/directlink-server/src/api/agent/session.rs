@@ -65,6 +65,8 @@ impl Session {
         let read = |(scope, generation): (&String, &u64)| Some((scope.parse().ok()?, *generation));
         let held: BTreeMap<Scope, u64> = hello.held.iter().filter_map(read).collect();
         let now = app.now();
+        let agents = app.parts().agents.clone();
+        let _turn = agents.turn_to_open().await;
         let (_, ours) = documents(&app, &router).await?;
         let amiss = plans::amiss(&mut *app.parts().store.reader().await?, &router).await?;
         if held.iter().any(|(scope, generation)| ours.get(scope) < Some(generation)) {
@@ -398,6 +400,7 @@ impl Listener {
     }
 
     async fn reported(&self, document: &[u8]) -> Result<(), ReportError> {
+        let _turn = self.app.parts().agents.turn_to_report().await;
         let report: PortReport = match serde_json::from_slice(document) {
             Ok(report) => report,
             Err(error) => {
