@@ -18,7 +18,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, str::FromStr};
+use std::{collections::BTreeMap, str::FromStr, sync::Arc};
 
 /// Frames, and their bytes on the customer's wire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -193,6 +193,16 @@ impl Span {
         at.as_second().div_euclid(self.step_seconds())
     }
 
+    /// Strips of this ring that the next finer one still has whole, beside the one that is not over; of the finest, none.
+    pub const fn strips_in_finer(self) -> i64 {
+        let finer = match self {
+            Self::Hour => return 0,
+            Self::Day => Self::Hour,
+            Self::Month => Self::Day,
+        };
+        finer.slots() * finer.step_seconds() / (self.step_seconds() * STRIP) - 1
+    }
+
     /// The slot that holds a slot of the finest ring.
     pub const fn slot_of_finest(self, finest: i64) -> i64 {
         finest.div_euclid(self.step_seconds() / Self::Hour.step_seconds())
@@ -226,9 +236,9 @@ pub type PortPoints = BTreeMap<i64, PortPoint>;
 /// Of a port: makes of one report after another what passed between them.
 #[derive(Debug, Default)]
 pub struct Meter {
-    last: Option<(Timestamp, Look)>,
+    last: Option<(Timestamp, Arc<Look>)>,
     /// What the rates are measured from.
-    base: Option<(Timestamp, Look)>,
+    base: Option<(Timestamp, Arc<Look>)>,
     points: PortPoints,
     rates: BTreeMap<InterfaceId, Rate>,
 }
@@ -277,6 +287,7 @@ impl Meter {
                 self.spread(&passed, *then, millis);
             }
         }
+        let look = Arc::new(look);
         self.measure(&look, now);
         self.last = Some((now, look));
     }
@@ -286,8 +297,10 @@ impl Meter {
         &self.points
     }
 
-    pub fn drain(&mut self) -> PortPoints {
-        std::mem::take(&mut self.points)
+    /// Takes those of slots before this one.
+    pub fn drain(&mut self, end: i64) -> PortPoints {
+        let later = self.points.split_off(&end);
+        std::mem::replace(&mut self.points, later)
     }
 
     pub fn rate(&self, id: InterfaceId) -> Option<Rate> {
@@ -308,6 +321,12 @@ impl Meter {
             let part = (since(slot * slot_millis), since((slot + 1) * slot_millis), millis);
             let point = self.points.entry(slot).or_default();
             point.line.add(&passed.line.part(part));
+            if point.interfaces.is_empty() {
+                // Collected, a map has full nodes: there may be hundreds of thousands.
+                let parts = passed.interfaces.iter().map(|(id, it)| (*id, it.part(part)));
+                point.interfaces = parts.collect();
+                continue;
+            }
             for (id, it) in &passed.interfaces {
                 point.interfaces.entry(*id).or_default().add(&it.part(part));
             }
@@ -318,7 +337,7 @@ impl Meter {
         }
     }
 
-    fn measure(&mut self, look: &Look, now: Timestamp) {
+    fn measure(&mut self, look: &Arc<Look>, now: Timestamp) {
         if let Some((then, was)) = &self.base {
             let millis = millis_between(*then, now);
             if millis < RATE_MILLIS {
@@ -339,7 +358,7 @@ impl Meter {
             };
             self.rates = passed.interfaces.into_iter().map(rate).collect();
         }
-        self.base = Some((now, look.clone()));
+        self.base = Some((now, Arc::clone(look)));
     }
 }
 
@@ -352,8 +371,7 @@ fn passed(was: &Look, is: &Look, seen_millis: Option<u64>) -> PortPoint {
     let time = |holds: bool| if holds { seen_millis.unwrap_or(0) } else { 0 };
     let mut line =
         Point { seen_millis: time(true), light_millis: time(was.light), ..Point::default() };
-    let mut interfaces = BTreeMap::new();
-    for (id, now) in &is.interfaces {
+    let passed = |(id, now): (&InterfaceId, &InterfaceLook)| {
         // One that is new has counted from 0.
         let then = was.interfaces.get(id);
         let traffic = then.map(|then| then.traffic).unwrap_or_default();
@@ -369,9 +387,10 @@ fn passed(was: &Look, is: &Look, seen_millis: Option<u64>) -> PortPoint {
             to_customer: now.traffic.to_customer.since(traffic.to_customer),
             drops: drops.filter(|(_, packets)| *packets > 0).collect(),
         };
-        line.add_traffic(&point);
-        interfaces.insert(*id, point);
-    }
+        (*id, point)
+    };
+    let interfaces: BTreeMap<_, _> = is.interfaces.iter().map(passed).collect();
+    interfaces.values().for_each(|point| line.add_traffic(point));
     PortPoint { line, interfaces }
 }
 
@@ -490,7 +509,7 @@ mod tests {
         let sum = total(meter.points());
         assert_eq!((sum.seen_millis, sum.from_customer.bytes), (0, 600));
         assert_eq!(meter.points().len(), 6, "spread over the minute");
-        meter.drain();
+        meter.drain(i64::MAX);
         meter.take(&report(9_999, 0, false), at(60_000 + 3_600_001));
         assert!(meter.points().is_empty());
     }

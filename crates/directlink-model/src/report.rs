@@ -227,10 +227,12 @@ impl PortReport {
     #[must_use]
     pub fn completed(mut self, before: Option<Self>) -> Option<Self> {
         let mut before = before.map(|before| before.interfaces).unwrap_or_default();
-        for id in std::mem::take(&mut self.unchanged) {
-            let said = before.remove(&id)?;
-            self.interfaces.entry(id).or_insert(said);
-        }
+        let unchanged = std::mem::take(&mut self.unchanged).into_iter();
+        let said = unchanged.map(|id| Some((id, before.remove(&id)?)));
+        let mut all = said.collect::<Option<Vec<_>>>()?;
+        all.extend(std::mem::take(&mut self.interfaces));
+        // Collected, a map has full nodes; of two with one name the last stays. A server keeps hundreds of thousands.
+        self.interfaces = all.into_iter().collect();
         Some(self)
     }
 }

@@ -2,32 +2,81 @@
 //!
 //! ```text
 //!   report ──► its port's meter: a few sums          no report waits for the disk
-//!                 │ every minute, and when the server stops
+//!                 │ every minute those of a minute that is over, and all when the server stops
 //!                 ▼
-//!              a transaction for each port: a row or two of each interface in each ring
+//!              a transaction for each port: a row of each interface in the finest ring
+//!                 │ when a strip of a coarser ring is over: in twelve minutes, in six hours
+//!                 ▼
+//!              its row, of what the finer ring has of it
 //! ```
 //!
-//! What a crash may lose: the last minute. Whoever reads sees that minute as well.
+//! What a crash may lose: the last two minutes. Whoever reads sees those as well.
 
 use super::{App, Context, Refusal, connections::own, interfaces::visible, write_tx};
-use crate::store::{self, Tx, connections, editions::Touched, figures, interfaces};
+use crate::store::{
+    self, AnyConnection, Tx, connections,
+    editions::Touched,
+    figures::{self, Row},
+    interfaces,
+};
 use directlink_model::{
     connection::{Connection, PortRef},
-    figures::{Meter, Point, PortPoint, PortPoints, Rate, Span},
+    figures::{Meter, Point, PortPoint, PortPoints, Rate, STRIP, Span},
     ids::{ConnectionId, InterfaceId},
     report::PortReport,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt::Display,
+    ops::RangeInclusive,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tracing::error;
 
-/// What is not yet on disk, by port.
+/// By port.
 #[derive(Debug, Default)]
-pub struct Figures(Mutex<BTreeMap<PortRef, Meter>>);
+pub struct Figures(Mutex<BTreeMap<PortRef, Metered>>);
+
+#[derive(Debug, Default)]
+struct Metered {
+    /// What is not yet on disk.
+    meter: Meter,
+    /// The last slot of the finest ring that is.
+    written: Option<i64>,
+    /// Of each coarser ring the last strip that is made of all that was written. `None`: this server has made none.
+    rolled: BTreeMap<Span, i64>,
+}
+
+impl Metered {
+    /// Something was written: strips that are made of it are to be made, or made again.
+    fn see_written(&mut self, slots: (i64, i64)) {
+        let (first, last) = slots;
+        self.written = self.written.max(Some(last));
+        for (span, rolled) in &mut self.rolled {
+            *rolled = strip_of_finest(*span, first).saturating_sub(1).min(*rolled);
+        }
+    }
+
+    /// Strips to be made of what is written before a slot. `newest`: the last that an earlier server has made, perhaps of
+    /// a part of what it is to be made of.
+    fn to_roll(&self, span: Span, end: i64, newest: Option<i64>) -> RangeInclusive<i64> {
+        let over = strip_of_finest(span, end) - 1;
+        let last = self.written.map_or(i64::MIN, |slot| strip_of_finest(span, slot).min(over));
+        let whole_from = over - span.strips_in_finer() + 1;
+        match (self.rolled.get(&span), newest) {
+            (Some(&rolled), _) => whole_from.max(rolled + 1)..=last,
+            // What was written before that server ended is still there, however long ago that is.
+            (None, Some(newest)) => newest..=last.min(newest + span.strips_in_finer()),
+            (None, None) => whole_from..=last,
+        }
+    }
+}
+
+fn strip_of_finest(span: Span, slot: i64) -> i64 {
+    span.slot_of_finest(slot).div_euclid(STRIP)
+}
 
 /// A point for each slot of a ring, the oldest first. One in which nothing was seen is empty.
 #[derive(Clone, Debug)]
@@ -50,8 +99,8 @@ impl Figures {
     pub(crate) fn take(&self, port: &PortRef, report: &PortReport, now: Timestamp) {
         let mut meters = self.meters();
         match meters.get_mut(port) {
-            Some(meter) => meter.take(report, now),
-            None => meters.entry(port.clone()).or_default().take(report, now),
+            Some(metered) => metered.meter.take(report, now),
+            None => meters.entry(port.clone()).or_default().meter.take(report, now),
         }
     }
 
@@ -61,19 +110,21 @@ impl Figures {
         ids: impl Iterator<Item = InterfaceId>,
     ) -> BTreeMap<InterfaceId, Rate> {
         let meters = self.meters();
-        let rate = |id| meters.values().find_map(|meter| meter.rate(id));
+        let rate = |id| meters.values().find_map(|metered| metered.meter.rate(id));
         ids.filter_map(|id| Some((id, rate(id)?))).collect()
     }
 
     /// The same of all.
     pub(crate) fn all_rates(&self) -> BTreeMap<InterfaceId, Rate> {
-        self.meters().values().flat_map(Meter::rates).collect()
+        self.meters().values().flat_map(|metered| metered.meter.rates()).collect()
     }
 
-    fn drain(&self) -> Vec<(PortRef, PortPoints)> {
-        let mut meters = self.meters();
-        let taken = meters.iter_mut().map(|(port, meter)| (port.clone(), meter.drain()));
-        taken.filter(|(_, points)| !points.is_empty()).collect()
+    fn ports(&self) -> Vec<PortRef> {
+        self.meters().keys().cloned().collect()
+    }
+
+    fn look<T>(&self, port: &PortRef, look: impl FnOnce(&mut Metered) -> T) -> T {
+        look(self.meters().entry(port.clone()).or_default())
     }
 
     /// What waits for the disk and `choose` takes of each point of a port, by slot.
@@ -83,8 +134,8 @@ impl Figures {
         choose: impl Fn(&PortRef, &PortPoint) -> Vec<Point>,
     ) -> BTreeMap<i64, Point> {
         let mut found: BTreeMap<i64, Point> = BTreeMap::new();
-        for (port, meter) in self.meters().iter() {
-            for (finest, point) in meter.points() {
+        for (port, metered) in self.meters().iter() {
+            for (finest, point) in metered.meter.points() {
                 for point in choose(port, point) {
                     found.entry(span.slot_of_finest(*finest)).or_default().add(&point);
                 }
@@ -94,7 +145,7 @@ impl Figures {
     }
 
     /// A panic elsewhere leaves sums that are sums.
-    fn meters(&self) -> MutexGuard<'_, BTreeMap<PortRef, Meter>> {
+    fn meters(&self) -> MutexGuard<'_, BTreeMap<PortRef, Metered>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -110,7 +161,7 @@ impl App {
         let first = span.slot(ctx.now) - span.slots() + 1;
         let mut db = self.store().snapshot().await?;
         visible(&mut db, ctx, id).await?;
-        let mut found = figures::since(&mut db, id, (span, first)).await?;
+        let mut found = stored(&mut db, id, span, ctx.now).await?;
         let of_it = |_: &PortRef, point: &PortPoint| {
             point.interfaces.get(&id).cloned().into_iter().collect::<Vec<_>>()
         };
@@ -128,7 +179,7 @@ impl App {
         let first = span.slot(ctx.now) - span.slots() + 1;
         let mut db = self.store().snapshot().await?;
         let connection = own(&mut db, ctx, id).await?;
-        let mut found = figures::since(&mut db, id, (span, first)).await?;
+        let mut found = stored(&mut db, id, span, ctx.now).await?;
         let on_it = interfaces::live_of_connection(&mut db, id).await?;
         let on_it: BTreeSet<_> = on_it.iter().map(|interface| interface.id).collect();
         let port = connection.approval.as_ref().map(|approval| approval.port.clone());
@@ -140,18 +191,88 @@ impl App {
         Ok(Series::new(span, &found, first))
     }
 
-    /// Writes what waits. What the disk refuses is lost, and told.
+    /// Writes all that waits. What the disk refuses is lost, and told.
     pub(crate) async fn write_figures(&self) -> Result<(), store::Error> {
+        self.write_figures_before(i64::MAX).await
+    }
+
+    /// Writes what waits of minutes that are over, and makes of it what is over of the coarser rings.
+    pub(crate) async fn write_finished_figures(&self) -> Result<(), store::Error> {
+        let late = self.now().saturating_sub(LATE).unwrap_or(Timestamp::MIN);
+        self.write_figures_before(Span::Hour.slot(late).div_euclid(STRIP) * STRIP).await
+    }
+
+    async fn write_figures_before(&self, end: i64) -> Result<(), store::Error> {
         let mut outcome = Ok(());
-        for (port, points) in self.parts().figures.drain() {
-            let written = write_tx!(self, false, store::Error, |tx| {
-                tx.touched = Touched::None;
-                write_port(tx, &port, &points).await
-            });
-            outcome = outcome.and(written);
+        for port in self.parts().figures.ports() {
+            let written = async {
+                self.write_points(&port, end).await?;
+                for span in [Span::Day, Span::Month] {
+                    self.roll(&port, span, end).await?;
+                }
+                Ok(())
+            };
+            outcome = outcome.and(written.await);
         }
         outcome
     }
+
+    async fn write_points(&self, port: &PortRef, end: i64) -> Result<(), store::Error> {
+        let points = self.parts().figures.look(port, |metered| metered.meter.drain(end));
+        let (Some(first), Some(last)) = (points.keys().next(), points.keys().last()) else {
+            return Ok(());
+        };
+        write_tx!(self, false, store::Error, |tx| {
+            tx.touched = Touched::None;
+            let rows = rows(tx, port, &points).await?;
+            figures::add(tx, rows).await
+        })?;
+        self.parts().figures.look(port, |metered| metered.see_written((*first, *last)));
+        Ok(())
+    }
+
+    /// Makes the strips of a coarser ring that are over. What they are made of is read before anybody waits for it.
+    async fn roll(&self, port: &PortRef, span: Span, end: i64) -> Result<(), store::Error> {
+        let end = end.min(Span::Hour.slot(self.now()));
+        let figures = &self.parts().figures;
+        if figures.look(port, |metered| metered.to_roll(span, end, None).is_empty()) {
+            return Ok(());
+        }
+        let mut db = self.store().reader().await?;
+        let Some(wire) = connections::holding(&mut db, port).await? else { return Ok(()) };
+        let newest = figures::newest(&mut db, &wire.id.to_string(), span).await?;
+        let strips = figures.look(port, |metered| metered.to_roll(span, end, newest));
+        let slots = strips.start() * STRIP..(strips.end() + 1) * STRIP;
+        let mut made = BTreeMap::new();
+        for subject in subjects(&mut db, &wire).await? {
+            let found = figures::within(&mut db, &subject, (span, slots.clone()), end).await?;
+            let found = found.iter().map(|(slot, point)| (*slot, point));
+            made.insert(subject.clone(), figures::rows_of(&subject, found));
+        }
+        drop(db);
+        write_tx!(self, false, store::Error, |tx| {
+            tx.touched = Touched::None;
+            let mut rows = Vec::new();
+            for subject in subjects(tx, &wire).await? {
+                rows.extend(made.get(&subject).into_iter().flatten().cloned());
+            }
+            figures::put(tx, span, &rows).await
+        })?;
+        figures.look(port, |metered| metered.rolled.insert(span, *strips.end()));
+        Ok(())
+    }
+}
+
+/// Of the slots that a ring has now.
+async fn stored(
+    db: &mut AnyConnection,
+    subject: impl Display,
+    span: Span,
+    now: Timestamp,
+) -> Result<BTreeMap<i64, Point>, store::Error> {
+    let end = span.slot(now) + 1;
+    let slots = (span, end - span.slots()..end);
+    figures::within(db, &subject.to_string(), slots, Span::Hour.slot(now) + 1).await
 }
 
 fn merge(found: &mut BTreeMap<i64, Point>, more: BTreeMap<i64, Point>) {
@@ -176,35 +297,106 @@ fn share(connection: &Connection, point: &PortPoint, on_it: &BTreeSet<InterfaceI
 }
 
 /// Of what is on the port now, and of nothing that is gone.
-async fn write_port(tx: &mut Tx, port: &PortRef, points: &PortPoints) -> Result<(), store::Error> {
-    let Some(wire) = connections::holding(tx, port).await? else { return Ok(()) };
+async fn rows(tx: &mut Tx, port: &PortRef, points: &PortPoints) -> Result<Vec<Row>, store::Error> {
+    let Some(wire) = connections::holding(tx, port).await? else { return Ok(vec![]) };
     if wire.deleted_at.is_some() {
-        return Ok(());
+        return Ok(vec![]);
     }
+    let mut rows = Vec::new();
     let mut on: BTreeMap<ConnectionId, BTreeSet<InterfaceId>> = BTreeMap::new();
-    for interface in interfaces::live_on_wire(tx, wire.id).await? {
-        on.entry(interface.connection).or_default().insert(interface.id);
-        let of_it = |(slot, point): (&i64, &PortPoint)| {
-            Some((*slot, point.interfaces.get(&interface.id)?.clone()))
-        };
-        figures::add(tx, interface.id, &points.iter().filter_map(of_it).collect()).await?;
+    for (id, connection) in interfaces::ids_on_wire(tx, wire.id).await? {
+        on.entry(connection).or_default().insert(id);
+        let of_it = points.iter().filter_map(|(slot, at)| Some((*slot, at.interfaces.get(&id)?)));
+        rows.extend(figures::rows_of(&id.to_string(), of_it));
     }
     let hosted = connections::live_on(tx, wire.id).await?;
     for connection in std::iter::once(&wire).chain(&hosted) {
         let on_it = on.remove(&connection.id).unwrap_or_default();
-        let shares = points.iter().map(|(slot, point)| (*slot, share(connection, point, &on_it)));
-        figures::add(tx, connection.id, &shares.collect()).await?;
+        let shares: Vec<_> =
+            points.iter().map(|(slot, point)| (*slot, share(connection, point, &on_it))).collect();
+        let shares = shares.iter().map(|(slot, point)| (*slot, point));
+        rows.extend(figures::rows_of(&connection.id.to_string(), shares));
     }
-    Ok(())
+    Ok(rows)
 }
 
-/// Writes from time to time, until dropped.
+/// Everything on the fibre that has figures, itself and what it hosts as well; nothing that is gone.
+async fn subjects(
+    db: &mut AnyConnection,
+    wire: &Connection,
+) -> Result<BTreeSet<String>, store::Error> {
+    let live = connections::by_id(db, wire.id).await?.filter(|wire| wire.deleted_at.is_none());
+    let Some(wire) = live else { return Ok(BTreeSet::new()) };
+    let interfaces = interfaces::ids_on_wire(db, wire.id).await?;
+    let hosted = connections::live_on(db, wire.id).await?;
+    let connections = std::iter::once(&wire).chain(&hosted).map(|it| it.id.to_string());
+    Ok(interfaces.into_iter().map(|(id, _)| id.to_string()).chain(connections).collect())
+}
+
+/// Reports that tell of a minute may come so long after it.
+const LATE: SignedDuration = SignedDuration::from_secs(10);
+
+/// Writes whenever a minute is over, until dropped.
 pub(crate) async fn run(app: App) {
-    const PACE: Duration = Duration::from_secs(60);
+    const MINUTE: i64 = STRIP * Span::Hour.step_seconds();
     loop {
-        tokio::time::sleep(PACE).await;
-        if let Err(error) = app.write_figures().await {
+        let into_minute = app.now().as_second().rem_euclid(MINUTE);
+        let rest = MINUTE - into_minute + LATE.as_secs();
+        tokio::time::sleep(Duration::from_secs(rest.unsigned_abs())).await;
+        if let Err(error) = app.write_finished_figures().await {
             error!(error = &error as &dyn std::error::Error, "cannot write figures");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first slot of the finest ring of a strip of the day's.
+    fn strip(n: i64) -> i64 {
+        n * STRIP * 12
+    }
+
+    fn metered(written: i64, rolled: Option<i64>) -> Metered {
+        let rolled = rolled.map(|strip| (Span::Day, strip)).into_iter().collect();
+        Metered { meter: Meter::default(), written: Some(written), rolled }
+    }
+
+    #[test]
+    fn strips_are_made_once_they_are_over_and_of_what_the_finer_ring_still_has_whole() {
+        for (why, written, rolled, newest, end, made) in [
+            ("nothing is over since", strip(10) - 1, Some(9), None, strip(10) + 5, vec![]),
+            ("one is", strip(10) - 1, Some(8), None, strip(10), vec![9]),
+            ("not written yet", strip(9) - 1, Some(7), None, strip(10), vec![8]),
+            (
+                "long silent, then written",
+                strip(90),
+                Some(8),
+                None,
+                strip(91),
+                vec![87, 88, 89, 90],
+            ),
+            ("a server's first", strip(10) - 1, None, None, strip(10), vec![6, 7, 8, 9]),
+            ("another made a part of it", strip(10), None, Some(9), strip(10) + 1, vec![9]),
+            (
+                "it was down for long",
+                strip(90),
+                None,
+                Some(9),
+                strip(90) + 1,
+                vec![9, 10, 11, 12, 13],
+            ),
+        ] {
+            let strips = metered(written, rolled).to_roll(Span::Day, end, newest);
+            assert_eq!(strips.collect::<Vec<_>>(), made, "{why}");
+        }
+    }
+
+    #[test]
+    fn what_comes_late_has_its_strip_made_again() {
+        let mut metered = metered(strip(10), Some(9));
+        metered.see_written((strip(9) + 3, strip(10)));
+        assert_eq!(metered.to_roll(Span::Day, strip(10) + 1, None), 9..=9);
     }
 }

@@ -420,7 +420,7 @@ async fn a_file_of_an_older_version_keeps_its_vlans_taken() {
         interface(1, "NULL"),
         interface(2, "7"),
     ] {
-        old.execute(sqlx::AssertSqlSafe(statement)).await.unwrap();
+        old.execute(AssertSqlSafe(statement)).await.unwrap();
     }
     old.close().await.unwrap();
     let store = Store::open(&Address::Sqlite(path)).await.unwrap();

@@ -75,23 +75,50 @@ async fn a_subject_has_no_more_rows_than_its_rings_have_places_and_none_once_it_
     let b = Bench::new().await;
     let (_, id) = working(&b).await;
     let point = Point { seen_millis: 10_000, ..Point::default() };
-    // Thirty hours, a point every thirteen minutes: further than the rings of an hour and of a day.
-    let points = (0..150).map(|n| (n * 78, point.clone())).collect();
-    let mut tx = b.app.parts().store.begin().await.unwrap();
-    figures::add(&mut tx, id, &points).await.unwrap();
-    tx.commit().await.unwrap();
     for span in Span::ALL {
-        let mut db = b.app.parts().store.reader().await.unwrap();
-        let kept = figures::since(&mut db, id, (span, i64::MIN / 2)).await.unwrap();
-        assert!((30..=span.slots()).contains(&(kept.len() as i64)), "{span:?}: {}", kept.len());
+        // Three times round its ring.
+        let points: Vec<_> = (0..span.slots() * 3).map(|slot| (slot, &point)).collect();
+        let mut tx = b.app.parts().store.begin().await.unwrap();
+        let rows = figures::rows_of(&id.to_string(), points);
+        figures::put(&mut tx, span, &rows).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(kept(&b, id, span).await, span.slots(), "{span:?}");
     }
     b.app.delete_interface(&b.alice(), id).await.unwrap();
     b.say(true, &[]).await;
     run(&b, id, 1..3).await;
     b.app.write_figures().await.unwrap();
-    let mut db = b.app.parts().store.reader().await.unwrap();
     for span in Span::ALL {
-        let kept = figures::since(&mut db, id, (span, i64::MIN / 2)).await.unwrap();
-        assert!(kept.is_empty(), "{span:?}");
+        assert_eq!(kept(&b, id, span).await, 0, "{span:?}");
     }
+}
+
+/// Slots of a ring in the store, whenever they were.
+async fn kept(b: &Bench, id: InterfaceId, span: Span) -> i64 {
+    let mut db = b.app.parts().store.reader().await.unwrap();
+    let text = "SELECT COUNT(*) AS n FROM figure WHERE subject = $1 AND step = $2";
+    let row = sqlx::query(text).bind(id.to_string()).bind(span.step_seconds());
+    let rows: i64 = sqlx::Row::get(&row.fetch_one(&mut *db).await.unwrap(), "n");
+    rows * directlink_model::figures::STRIP
+}
+
+#[tokio::test]
+async fn the_coarser_rings_are_made_of_the_finer_one_and_say_the_same_long_after_it_forgot() {
+    let b = Bench::new().await;
+    let (connection, id) = working(&b).await;
+    // Nine hours, written each minute: beyond the ring of an hour, and a strip of the last ring.
+    for minute in 0..540_u64 {
+        run(&b, id, minute * 2 + 1..minute * 2 + 3).await;
+        b.wait(SignedDuration::from_secs(50));
+        b.app.write_finished_figures().await.unwrap();
+    }
+    b.app.write_figures().await.unwrap();
+    for (span, whole) in [(Span::Day, true), (Span::Month, true), (Span::Hour, false)] {
+        let series = b.app.interface_figures(&b.alice(), id, span).await.unwrap();
+        let bytes = total(&series).from_customer.bytes;
+        assert_eq!(bytes == 540 * 20_000, whole, "{span:?}: {bytes}");
+        let on = b.app.connection_figures(&b.alice(), connection, span).await.unwrap();
+        assert_eq!(total(&on).from_customer.bytes, bytes, "{span:?}");
+    }
+    assert!(kept(&b, id, Span::Day).await > 0 && kept(&b, id, Span::Month).await > 0);
 }
