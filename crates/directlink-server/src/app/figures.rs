@@ -25,6 +25,7 @@ use directlink_model::{
     ids::{ConnectionId, InterfaceId},
     report::PortReport,
 };
+use futures::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -203,18 +204,18 @@ impl App {
     }
 
     async fn write_figures_before(&self, end: i64) -> Result<(), store::Error> {
-        let mut outcome = Ok(());
-        for port in self.parts().figures.ports() {
-            let written = async {
-                self.write_points(&port, end).await?;
-                for span in [Span::Day, Span::Month] {
-                    self.roll(&port, span, end).await?;
-                }
-                Ok(())
-            };
-            outcome = outcome.and(written.await);
+        // Of some at once, which share a COMMIT: each by itself would wait for a batch of plans.
+        let ports = stream::iter(self.parts().figures.ports());
+        let written = ports.map(|port| self.write_port(port, end)).buffer_unordered(PORTS_AT_ONCE);
+        written.fold(Ok(()), async |outcome, written| outcome.and(written)).await
+    }
+
+    async fn write_port(&self, port: PortRef, end: i64) -> Result<(), store::Error> {
+        self.write_points(&port, end).await?;
+        for span in [Span::Day, Span::Month] {
+            self.roll(&port, span, end).await?;
         }
-        outcome
+        Ok(())
     }
 
     async fn write_points(&self, port: &PortRef, end: i64) -> Result<(), store::Error> {
@@ -332,6 +333,9 @@ async fn subjects(
     let connections = std::iter::once(&wire).chain(&hosted).map(|it| it.id.to_string());
     Ok(interfaces.into_iter().map(|(id, _)| id.to_string()).chain(connections).collect())
 }
+
+/// A command waits for so many at most.
+const PORTS_AT_ONCE: usize = 8;
 
 /// Reports that tell of a minute may come so long after it.
 const LATE: SignedDuration = SignedDuration::from_secs(10);

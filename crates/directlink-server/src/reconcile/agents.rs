@@ -67,13 +67,15 @@ const AT_ONCE: usize = 8;
 pub struct Agents {
     all: Arc<Mutex<All>>,
     opening: Arc<Semaphore>,
+    catching_up: Arc<Semaphore>,
     reporting: Arc<Semaphore>,
 }
 
 impl Default for Agents {
     fn default() -> Self {
         let semaphore = || Arc::new(Semaphore::new(AT_ONCE));
-        Self { all: Arc::default(), opening: semaphore(), reporting: semaphore() }
+        let (opening, catching_up, reporting) = (semaphore(), semaphore(), semaphore());
+        Self { all: Arc::default(), opening, catching_up, reporting }
     }
 }
 
@@ -163,6 +165,11 @@ impl Agents {
     /// A turn at opening a stream, until dropped.
     pub(crate) async fn turn_to_open(&self) -> Option<SemaphorePermit<'_>> {
         self.opening.acquire().await.ok()
+    }
+
+    /// A turn at hearing what an agent has to say when it comes, until dropped. Others can open their streams meanwhile.
+    pub(crate) async fn turn_to_catch_up(&self) -> Option<SemaphorePermit<'_>> {
+        self.catching_up.acquire().await.ok()
     }
 
     /// A turn at reading a report and folding it, until dropped. Those that wait are not yet in memory.

@@ -14,12 +14,13 @@ use directlink_channel::{
 };
 use directlink_model::{connection::PortRef, ids::RouterName, plan::Scope, report::PortReport};
 use directlink_telemetry::Origin;
+use futures::FutureExt as _;
 use std::{collections::BTreeMap, sync::Arc};
 use tokio::{
     runtime::Handle,
     sync::{mpsc, watch},
 };
-use tonic::Streaming;
+use tonic::{Status, Streaming};
 use tracing::{Instrument as _, error, warn};
 use uuid::Uuid;
 
@@ -319,15 +320,40 @@ struct Listener {
 
 impl Listener {
     async fn run(mut self, mut inbound: Streaming<FromRouter>) -> Result<String, Error> {
+        if let Some(end) = self.catch_up(&mut inbound).await? {
+            return Ok(end);
+        }
         loop {
-            match inbound.message().await {
-                Ok(Some(message)) => match self.hear(message).await? {
-                    None => {}
-                    Some(end) => return Ok(end),
-                },
-                Ok(None) => return Ok("the agent closed it".into()),
-                Err(status) => return Ok(status.to_string()),
+            if let Some(end) = self.received(inbound.message().await).await? {
+                return Ok(end);
             }
+        }
+    }
+
+    /// Hears what an agent has to say when it comes: all its answers, and all of its ports.
+    async fn catch_up(
+        &mut self,
+        inbound: &mut Streaming<FromRouter>,
+    ) -> Result<Option<String>, Error> {
+        let agents = self.app.parts().agents.clone();
+        let _turn = agents.turn_to_catch_up().await;
+        while let Some(message) = inbound.message().now_or_never() {
+            if let Some(end) = self.received(message).await? {
+                return Ok(Some(end));
+            }
+        }
+        Ok(None)
+    }
+
+    /// `Some`: the stream ends.
+    async fn received(
+        &mut self,
+        message: Result<Option<FromRouter>, Status>,
+    ) -> Result<Option<String>, Error> {
+        match message {
+            Ok(Some(message)) => self.hear(message).await,
+            Ok(None) => Ok(Some("the agent closed it".into())),
+            Err(status) => Ok(Some(status.to_string())),
         }
     }
 
