@@ -239,6 +239,8 @@ impl App {
         if figures.look(port, |metered| metered.to_roll(span, end, None).is_empty()) {
             return Ok(());
         }
+        // Hundreds of rows of each port: no customer waits for one of the few connections.
+        let place = self.store().in_background().await;
         let mut db = self.store().reader().await?;
         let Some(wire) = connections::holding(&mut db, port).await? else { return Ok(()) };
         let newest = figures::newest(&mut db, &wire.id.to_string(), span).await?;
@@ -251,6 +253,7 @@ impl App {
             made.insert(subject.clone(), figures::rows_of(&subject, found));
         }
         drop(db);
+        drop(place);
         write_tx!(self, false, store::Error, |tx| {
             tx.touched = Touched::None;
             let mut rows = Vec::new();
@@ -335,7 +338,7 @@ async fn subjects(
 }
 
 /// A command waits for so many at most.
-const PORTS_AT_ONCE: usize = 8;
+const PORTS_AT_ONCE: usize = 4;
 
 /// Reports that tell of a minute may come so long after it.
 const LATE: SignedDuration = SignedDuration::from_secs(10);
