@@ -9,8 +9,8 @@ use crate::{
 use directlink_model::{connection::PortRef, ids::NetId};
 
 /// So much is a batch: commands wait meanwhile. A port may have thousands of interfaces.
-const PORTS_AT_ONCE: usize = 2;
-const NETS_AT_ONCE: usize = 16;
+const PORTS_AT_ONCE: usize = 1;
+const NETS_AT_ONCE: usize = 4;
 
 /// What is still to be looked at.
 #[derive(Default)]
