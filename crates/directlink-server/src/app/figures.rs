@@ -308,7 +308,7 @@ async fn rows(tx: &mut Tx, port: &PortRef, points: &PortPoints) -> Result<Vec<Ro
     }
     let mut rows = Vec::new();
     let mut on: BTreeMap<ConnectionId, BTreeSet<InterfaceId>> = BTreeMap::new();
-    for (id, connection) in interfaces::ids_on_wire(tx, wire.id).await? {
+    for (id, connection) in figures::on_wire(tx, wire.id).await? {
         on.entry(connection).or_default().insert(id);
         let of_it = points.iter().filter_map(|(slot, at)| Some((*slot, at.interfaces.get(&id)?)));
         rows.extend(figures::rows_of(&id.to_string(), of_it));
@@ -331,10 +331,10 @@ async fn subjects(
 ) -> Result<BTreeSet<String>, store::Error> {
     let live = connections::by_id(db, wire.id).await?.filter(|wire| wire.deleted_at.is_none());
     let Some(wire) = live else { return Ok(BTreeSet::new()) };
-    let interfaces = interfaces::ids_on_wire(db, wire.id).await?;
+    let on_it = figures::on_wire(db, wire.id).await?;
     let hosted = connections::live_on(db, wire.id).await?;
     let connections = std::iter::once(&wire).chain(&hosted).map(|it| it.id.to_string());
-    Ok(interfaces.into_iter().map(|(id, _)| id.to_string()).chain(connections).collect())
+    Ok(on_it.into_iter().map(|(id, _)| id.to_string()).chain(connections).collect())
 }
 
 /// A command waits for so many at most.

@@ -6,7 +6,10 @@
 //! ```
 
 use super::{Error, row::Columns, statements};
-use directlink_model::figures::{Point, STRIP, Span};
+use directlink_model::{
+    figures::{Point, STRIP, Span},
+    ids::{ConnectionId, InterfaceId},
+};
 use sqlx::{AnyConnection, any::AnyRow, query};
 use std::{collections::BTreeMap, ops::Range};
 
@@ -28,6 +31,9 @@ statements! {
                       "($31, $32, $33, $34, $35)", "($36, $37, $38, $39, $40)");
     WITHIN = "SELECT strip, document FROM figure WHERE subject = $1 AND step = $2 AND strip >= $3 AND strip < $4";
     NEWEST = "SELECT MAX(strip) AS strip FROM figure WHERE subject = $1 AND step = $2";
+    ON_WIRE = "SELECT id, connection FROM interface
+               WHERE (connection = $1 OR connection IN (SELECT connection FROM hosted_connection WHERE parent = $1))
+                 AND deleted_us IS NULL AND expired_us IS NULL AND rejected_us IS NULL";
     DROP = "DELETE FROM figure WHERE subject = $1";
 }
 
@@ -174,6 +180,15 @@ pub(crate) async fn newest(
     row.number_or_null("strip")
 }
 
+/// The live interfaces on a fibre, and on what it hosts; each with its connection.
+pub(crate) async fn on_wire(
+    db: &mut AnyConnection,
+    wire: ConnectionId,
+) -> Result<Vec<(InterfaceId, ConnectionId)>, Error> {
+    let rows = query(ON_WIRE).bind(wire.to_string()).fetch_all(db).await?;
+    rows.iter().map(|row| Ok((row.word("id")?, row.word("connection")?))).collect()
+}
+
 /// Of something that is gone.
 pub(crate) async fn drop(
     db: &mut AnyConnection,
@@ -185,4 +200,12 @@ pub(crate) async fn drop(
 
 fn read(row: &AnyRow) -> Result<Strip, Error> {
     Ok(serde_json::from_str(row.str("document")?)?)
+}
+
+/// How many rows there are, whenever they were.
+#[cfg(test)]
+pub(crate) async fn count(db: &mut AnyConnection, subject: &str, span: Span) -> i64 {
+    let text = "SELECT COUNT(*) AS n FROM figure WHERE subject = $1 AND step = $2";
+    let row = query(text).bind(subject).bind(span.step_seconds()).fetch_one(db).await.unwrap();
+    row.number("n").unwrap()
 }

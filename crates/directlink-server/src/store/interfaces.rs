@@ -51,9 +51,6 @@ statements! {
                     WHERE (connection = $1 OR connection IN (SELECT connection FROM hosted_connection WHERE parent = $1))
                       AND deleted_us IS NULL AND expired_us IS NULL AND rejected_us IS NULL
                     ORDER BY created_us, id";
-    IDS_ON_WIRE = "SELECT id, connection FROM interface
-                   WHERE (connection = $1 OR connection IN (SELECT connection FROM hosted_connection WHERE parent = $1))
-                     AND deleted_us IS NULL AND expired_us IS NULL AND rejected_us IS NULL";
     LIVE_ADDRESSES = "SELECT connection, router_address FROM interface
                       WHERE (connection = $1 OR connection IN (SELECT connection FROM hosted_connection WHERE parent = $1))
                         AND deleted_us IS NULL AND expired_us IS NULL AND rejected_us IS NULL";
@@ -253,15 +250,6 @@ pub(crate) async fn live_on_wire(
 ) -> Result<Vec<Interface>, Error> {
     let rows = query(LIVE_ON_WIRE).bind(wire.to_string()).fetch_all(&mut *db).await?;
     all(db, &rows).await
-}
-
-/// The same, without more than on which connection each is.
-pub(crate) async fn ids_on_wire(
-    db: &mut AnyConnection,
-    wire: ConnectionId,
-) -> Result<Vec<(InterfaceId, ConnectionId)>, Error> {
-    let rows = query(IDS_ON_WIRE).bind(wire.to_string()).fetch_all(db).await?;
-    rows.iter().map(|row| Ok((row.word("id")?, row.word("connection")?))).collect()
 }
 
 pub(crate) async fn live_with_vlan_of_lag(

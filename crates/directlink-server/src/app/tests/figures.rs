@@ -96,9 +96,7 @@ async fn a_subject_has_no_more_rows_than_its_rings_have_places_and_none_once_it_
 /// Slots of a ring in the store, whenever they were.
 async fn kept(b: &Bench, id: InterfaceId, span: Span) -> i64 {
     let mut db = b.app.parts().store.reader().await.unwrap();
-    let text = "SELECT COUNT(*) AS n FROM figure WHERE subject = $1 AND step = $2";
-    let row = sqlx::query(text).bind(id.to_string()).bind(span.step_seconds());
-    let rows: i64 = sqlx::Row::get(&row.fetch_one(&mut *db).await.unwrap(), "n");
+    let rows = figures::count(&mut db, &id.to_string(), span).await;
     rows * directlink_model::figures::STRIP
 }
 
