@@ -128,6 +128,12 @@ impl Figures {
         look(self.meters().entry(port.clone()).or_default())
     }
 
+    /// As of a server that has just been started.
+    #[cfg(test)]
+    pub(super) fn forget(&self) {
+        self.meters().clear();
+    }
+
     /// What waits for the disk and `choose` takes of each point of a port, by slot.
     fn waiting(
         &self,
@@ -234,7 +240,10 @@ impl App {
 
     /// Makes the strips of a coarser ring that are over. What they are made of is read before anybody waits for it.
     async fn roll(&self, port: &PortRef, span: Span, end: i64) -> Result<(), store::Error> {
-        let end = end.min(Span::Hour.slot(self.now()));
+        let finest = span.step_seconds() / Span::Hour.step_seconds();
+        let now = Span::Hour.slot(self.now());
+        // Whoever writes all writes of the strip that is not over as well: the server may be away for long.
+        let end = end.min((strip_of_finest(span, now) + 1) * STRIP * finest);
         let figures = &self.parts().figures;
         if figures.look(port, |metered| metered.to_roll(span, end, None).is_empty()) {
             return Ok(());
@@ -246,9 +255,10 @@ impl App {
         let newest = figures::newest(&mut db, &wire.id.to_string(), span).await?;
         let strips = figures.look(port, |metered| metered.to_roll(span, end, newest));
         let slots = strips.start() * STRIP..(strips.end() + 1) * STRIP;
+        let until = (slots.end * finest).min(now + 1);
         let mut made = BTreeMap::new();
         for subject in subjects(&mut db, &wire).await? {
-            let found = figures::within(&mut db, &subject, (span, slots.clone()), end).await?;
+            let found = figures::within(&mut db, &subject, (span, slots.clone()), until).await?;
             let found = found.iter().map(|(slot, point)| (*slot, point));
             made.insert(subject.clone(), figures::rows_of(&subject, found));
         }

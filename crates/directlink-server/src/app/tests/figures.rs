@@ -120,3 +120,22 @@ async fn the_coarser_rings_are_made_of_the_finer_one_and_say_the_same_long_after
     }
     assert!(kept(&b, id, Span::Day).await > 0 && kept(&b, id, Span::Month).await > 0);
 }
+
+#[tokio::test]
+async fn a_server_that_was_away_for_days_goes_on_where_it_stopped() {
+    let b = Bench::new().await;
+    let (_, id) = working(&b).await;
+    // Neither twelve minutes nor six hours are over.
+    run(&b, id, 1..61).await;
+    b.app.write_figures().await.unwrap();
+    b.app.parts().figures.forget();
+    b.wait(SignedDuration::from_hours(60));
+    // A counter that begins anew: the router was started too.
+    run(&b, id, 0..61).await;
+    for _ in 0..2 {
+        b.app.write_finished_figures().await.unwrap();
+        let series = b.app.interface_figures(&b.alice(), id, Span::Month).await.unwrap();
+        assert_eq!(total(&series).from_customer.bytes, 1_200_000);
+        b.wait(SignedDuration::from_mins(20));
+    }
+}
