@@ -89,6 +89,9 @@ struct Port {
     interfaces: BTreeSet<InterfaceId>,
     /// Of which the server knows all, on this stream.
     told: BTreeSet<InterfaceId>,
+    /// What is said first on a stream, and of which generation: made while there is time, as hundreds of routers
+    /// would each make their own.
+    whole: (u64, Vec<u8>),
 }
 
 #[tokio::main]
@@ -218,8 +221,7 @@ impl Agent {
                 }
                 () = sleep_until(report_at) => {
                     for (name, port) in &mut self.ports {
-                        let document = serde_json::to_vec(&port.report(name)).unwrap();
-                        say(outbound, Message::Report(Report { document }));
+                        say(outbound, Message::Report(Report { document: port.says(name) }));
                     }
                     report_at = Instant::now() + REPORT_PERIOD.mul_f64(0.5 + rand::random::<f64>());
                 }
@@ -254,6 +256,20 @@ impl Agent {
 }
 
 impl Port {
+    fn says(&mut self, name: &PortName) -> Vec<u8> {
+        let is_first = self.told.is_empty();
+        if is_first && self.whole.0 == self.generation {
+            self.told.clone_from(&self.interfaces);
+            return self.whole.1.clone();
+        }
+        let document = serde_json::to_vec(&self.report(name)).unwrap();
+        if !is_first && self.whole.0 != self.generation {
+            self.told.clear();
+            self.whole = (self.generation, serde_json::to_vec(&self.report(name)).unwrap());
+        }
+        document
+    }
+
     fn report(&mut self, name: &PortName) -> PortReport {
         let unchanged = self.told.clone();
         let news = self.interfaces.difference(&self.told);

@@ -8,6 +8,7 @@
 //! ```
 
 mod asking;
+mod turns;
 
 use super::causes::Causes;
 use crate::{
@@ -37,7 +38,8 @@ use std::{
     task::{Context, Poll},
 };
 use thiserror::Error;
-use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot, watch};
+use tokio::sync::{SemaphorePermit, mpsc, oneshot, watch};
+use turns::Turns;
 use uuid::Uuid;
 
 /// An agent of which its server has said nothing for so long is gone: that server is.
@@ -58,25 +60,11 @@ struct Kept {
 #[error("a report leaves out an interface of which nothing was told before")]
 pub(crate) struct Untold;
 
-/// So many streams are opened, and so many reports taken, at a time. Hundreds of routers may come back at once: what is
-/// begun for all of them ends for none, and stands before whatever else is to be done.
-const AT_ONCE: usize = 8;
-
 /// Cheap to clone.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Agents {
     all: Arc<Mutex<All>>,
-    opening: Arc<Semaphore>,
-    catching_up: Arc<Semaphore>,
-    reporting: Arc<Semaphore>,
-}
-
-impl Default for Agents {
-    fn default() -> Self {
-        let semaphore = || Arc::new(Semaphore::new(AT_ONCE));
-        let (opening, catching_up, reporting) = (semaphore(), semaphore(), semaphore());
-        Self { all: Arc::default(), opening, catching_up, reporting }
-    }
+    turns: Turns,
 }
 
 #[derive(Default)]
@@ -162,19 +150,24 @@ impl All {
 }
 
 impl Agents {
+    /// An agent has come, or is a step further on the way to its stream: what others say waits a moment.
+    pub(crate) fn come(&self) {
+        self.turns.come();
+    }
+
     /// A turn at opening a stream, until dropped.
     pub(crate) async fn turn_to_open(&self) -> Option<SemaphorePermit<'_>> {
-        self.opening.acquire().await.ok()
+        self.turns.open().await
     }
 
-    /// A turn at hearing what an agent has to say when it comes, until dropped. Others can open their streams meanwhile.
+    /// A turn at hearing what an agent has to say when it comes, until dropped.
     pub(crate) async fn turn_to_catch_up(&self) -> Option<SemaphorePermit<'_>> {
-        self.catching_up.acquire().await.ok()
+        self.turns.hear().await
     }
 
-    /// A turn at reading a report and folding it, until dropped. Those that wait are not yet in memory.
+    /// A turn at reading a report and folding it, until dropped.
     pub(crate) async fn turn_to_report(&self) -> Option<SemaphorePermit<'_>> {
-        self.reporting.acquire().await.ok()
+        self.turns.report().await
     }
 
     /// Documents that came of calls are there to be sent.

@@ -71,6 +71,7 @@ impl Agent for Channel {
             return Err(Status::unavailable("this server is about to stop: try another"));
         }
         let (router, shown) = self.who(&request).await?;
+        self.app.parts().agents.come();
         let mut inbound = request.into_inner();
         let hello = match inbound.next().await {
             Some(Ok(FromRouter { message: Some(Message::Hello(hello)) })) => hello,
@@ -88,6 +89,7 @@ impl Agent for Channel {
         let who = (router.name.clone(), shown);
         let opening = Session::open(self.app.clone(), who, hello, outbound);
         let session = self.app.parts().store.in_time(opening).await;
+        self.app.parts().agents.come();
         let session = session.map_err(|error| internal(&error))?.ok_or_else(stranger)?;
         info!(router = %router.name, "its agent is connected");
         tokio::spawn(async move {

@@ -5,7 +5,7 @@ use crate::{
     ca::Trust,
     reconcile::{self, Attachment, Generations, ReportError},
     store::{
-        Error, certificates, plans,
+        AnyConnection, Error, certificates, plans,
         plans::{Answer, Changes},
     },
 };
@@ -69,7 +69,6 @@ impl Session {
         let agents = app.parts().agents.clone();
         let _turn = agents.turn_to_open().await;
         let (_, ours) = documents(&app, &router).await?;
-        let amiss = plans::amiss(&mut *app.parts().store.reader().await?, &router).await?;
         if held.iter().any(|(scope, generation)| ours.get(scope) < Some(generation)) {
             warn!(%router, "its agent holds later plans than ours: ours are numbered above them");
             write_tx!(app, false, Error, |tx| { reconcile::adopt(tx, &router, &held, now).await })?;
@@ -102,7 +101,7 @@ impl Session {
             told,
         };
         Ok(Some(Self {
-            listener: Listener { app, router, documents: ours, answers: amiss },
+            listener: Listener { app, router, known: None },
             teller,
             _attached: attached,
         }))
@@ -298,12 +297,19 @@ impl Teller {
 
 /// How far a router's documents are, and the generation of each.
 async fn documents(app: &App, router: &RouterName) -> Result<(Changes, Arc<Generations>), Error> {
-    let mut db = app.parts().store.snapshot().await?;
-    let there = plans::changes(&mut db, router).await?;
+    documents_as_of(&mut *app.parts().store.snapshot().await?, app, router).await
+}
+
+async fn documents_as_of(
+    db: &mut AnyConnection,
+    app: &App,
+    router: &RouterName,
+) -> Result<(Changes, Arc<Generations>), Error> {
+    let there = plans::changes(db, router).await?;
     if let Some(known) = app.parts().agents.documents(router, there) {
         return Ok((there, known));
     }
-    let read = Arc::new(plans::generations(&mut db, router).await?);
+    let read = Arc::new(plans::generations(db, router).await?);
     app.parts().agents.keep_documents(router, there, Arc::clone(&read));
     Ok((there, read))
 }
@@ -312,10 +318,35 @@ async fn documents(app: &App, router: &RouterName) -> Result<(Changes, Arc<Gener
 struct Listener {
     app: App,
     router: RouterName,
-    /// When the stream began. On a new stream all answers are said again, and nearly all are known.
+    /// Read when the first answer comes: opening a stream does not wait for it.
+    known: Option<Known>,
+}
+
+/// What a router has answered. On a new stream all answers are said again, and nearly all are known.
+struct Known {
     documents: Arc<Generations>,
     /// As stored, where it is not just the Ack of the above.
     answers: BTreeMap<Scope, Option<Answer>>,
+}
+
+impl Known {
+    async fn read(app: &App, router: &RouterName) -> Result<Self, Error> {
+        // Of one moment: what is not amiss is the Ack of these documents.
+        let mut db = app.parts().store.snapshot().await?;
+        let (_, documents) = documents_as_of(&mut db, app, router).await?;
+        let answers = plans::amiss(&mut db, router).await?;
+        Ok(Self { documents, answers })
+    }
+
+    fn has(&self, scope: &Scope, answer: &Answer) -> bool {
+        match self.answers.get(scope) {
+            Some(known) => known.as_ref() == Some(answer),
+            None => {
+                let acknowledged = self.documents.get(scope) == Some(&answer.generation);
+                acknowledged && answer.failure.is_none()
+            }
+        }
+    }
 }
 
 impl Listener {
@@ -404,25 +435,19 @@ impl Listener {
             return Ok(());
         };
         let answer = Answer { generation, failure };
-        if self.knows(&scope, &answer) {
+        let known = match &mut self.known {
+            Some(known) => known,
+            none => none.insert(Known::read(&self.app, &self.router).await?),
+        };
+        if known.has(&scope, &answer) {
             return Ok(());
         }
         let now = self.app.now();
         write_tx!(self.app, false, Error, |tx| {
             plans::put_answer(tx, &self.router, &scope, &answer, now).await
         })?;
-        self.answers.insert(scope, Some(answer));
+        known.answers.insert(scope, Some(answer));
         Ok(())
-    }
-
-    fn knows(&self, scope: &Scope, answer: &Answer) -> bool {
-        match self.answers.get(scope) {
-            Some(known) => known.as_ref() == Some(answer),
-            None => {
-                let acknowledged = self.documents.get(scope) == Some(&answer.generation);
-                acknowledged && answer.failure.is_none()
-            }
-        }
     }
 
     async fn reported(&self, document: &[u8]) -> Result<(), ReportError> {
