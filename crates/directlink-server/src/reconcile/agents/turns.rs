@@ -89,9 +89,13 @@ impl Turns {
     }
 
     async fn let_them_come(&self) {
-        while let Some(wait) = self.rush().and_then(|rush| rush.wait(Instant::now())) {
+        while let Some(wait) = self.wait() {
             sleep(wait).await;
         }
+    }
+
+    fn wait(&self) -> Option<Duration> {
+        (*self.rush())?.wait(Instant::now())
     }
 
     /// A panic elsewhere leaves nothing half-written here.
