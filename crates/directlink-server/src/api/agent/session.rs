@@ -68,19 +68,20 @@ impl Session {
         let now = app.now();
         let agents = app.parts().agents.clone();
         let _turn = agents.turn_to_open().await;
-        let (_, ours) = documents(&app, &router).await?;
-        if held.iter().any(|(scope, generation)| ours.get(scope) < Some(generation)) {
-            warn!(%router, "its agent holds later plans than ours: ours are numbered above them");
-            write_tx!(app, false, Error, |tx| { reconcile::adopt(tx, &router, &held, now).await })?;
-        }
         let stream = Uuid::now_v7();
         if !app.attached((&router, &shown.fingerprint), stream, &hello.build).await? {
             return Ok(None);
         }
         let agent = (hello.build.as_str(), hello.answers.as_slice());
-        let Attachment { changed, questions } =
-            app.parts().agents.attach((&router, stream), agent, now);
+        let Attachment { changed, questions } = agents.attach((&router, stream), agent, now);
         let attached = Attached { app: app.clone(), router: router.clone(), stream };
+        // From here on what changes wakes us.
+        let mut ours = documents(&app, &router).await?;
+        if held.iter().any(|(scope, generation)| ours.1.get(scope) < Some(generation)) {
+            warn!(%router, "its agent holds later plans than ours: ours are numbered above them");
+            write_tx!(app, false, Error, |tx| { reconcile::adopt(tx, &router, &held, now).await })?;
+            ours = documents(&app, &router).await?;
+        }
         let drain = app.parts().drain.subscribe();
         if !hello.trusts.is_empty() {
             app.router_trusts(&router, &hello.trusts).await?;
@@ -93,6 +94,7 @@ impl Session {
             fingerprint: shown.fingerprint,
             held,
             sent: None,
+            first: Some(ours),
             outbound,
             changed,
             questions,
@@ -120,7 +122,7 @@ impl Session {
     /// # Errors
     /// The store's, with which the stream ends.
     pub async fn tell(&mut self) -> Result<bool, Error> {
-        self.teller.tell().await
+        self.teller.send_what_differs().await
     }
 
     /// Whether there may be something to tell.
@@ -153,6 +155,8 @@ struct Teller {
     held: BTreeMap<Scope, u64>,
     /// All is sent that was there then.
     sent: Option<Changes>,
+    /// What was there when the stream was opened, until it is looked at.
+    first: Option<Documents>,
     outbound: mpsc::Sender<ToRouter>,
     changed: watch::Receiver<()>,
     questions: mpsc::Receiver<Question>,
@@ -182,12 +186,10 @@ impl Teller {
             let is_there = match asked.take() {
                 Some(question) => self.send(to_router::Message::Question(question)).await,
                 None => {
-                    // Marked first: what changes while we look wakes us again.
-                    self.changed.borrow_and_update();
                     if self.is_revoked().await? {
                         return Ok("its identity was revoked".into());
                     }
-                    self.send_trust().await && self.tell().await?
+                    self.send_trust().await && self.send_what_differs().await?
                 }
             };
             if !is_there {
@@ -201,13 +203,6 @@ impl Teller {
                 () = self.outbound.closed() => return Ok("the agent is gone".into()),
             }
         }
-    }
-
-    /// Whether the agent is still there.
-    async fn tell(&mut self) -> Result<bool, Error> {
-        // Marked first: what changes while we look wakes us again.
-        self.changed.borrow_and_update();
-        self.send_what_differs().await
     }
 
     /// Whether the agent is still there.
@@ -239,7 +234,12 @@ impl Teller {
     }
 
     /// How far the documents are, and the generations of all that may be new. `None`: nothing is.
-    async fn news(&self) -> Result<Option<(Changes, Arc<Generations>)>, Error> {
+    async fn news(&mut self) -> Result<Option<Documents>, Error> {
+        if let Some(first) = self.first.take() {
+            return Ok(Some(first));
+        }
+        // Marked first: what changes while we look wakes us again.
+        self.changed.borrow_and_update();
         let Some(before) = self.sent else {
             return Ok(Some(documents(&self.app, &self.router).await?));
         };
@@ -264,7 +264,8 @@ impl Teller {
 
     /// Whether the agent is still there.
     async fn send_what_differs(&mut self) -> Result<bool, Error> {
-        let store = &self.app.parts().store;
+        let app = self.app.clone();
+        let store = &app.parts().store;
         let Some((there, wanted)) = store.in_time(self.news()).await? else { return Ok(true) };
         for (scope, generation) in &*wanted {
             if self.held.get(scope) == Some(generation) {
@@ -296,15 +297,21 @@ impl Teller {
 }
 
 /// How far a router's documents are, and the generation of each.
-async fn documents(app: &App, router: &RouterName) -> Result<(Changes, Arc<Generations>), Error> {
-    documents_as_of(&mut *app.parts().store.snapshot().await?, app, router).await
+type Documents = (Changes, Arc<Generations>);
+
+async fn documents(app: &App, router: &RouterName) -> Result<Documents, Error> {
+    let there = plans::changes(&mut *app.parts().store.reader().await?, router).await?;
+    match app.parts().agents.documents(router, there) {
+        Some(known) => Ok((there, known)),
+        None => documents_as_of(&mut *app.parts().store.snapshot().await?, app, router).await,
+    }
 }
 
 async fn documents_as_of(
     db: &mut AnyConnection,
     app: &App,
     router: &RouterName,
-) -> Result<(Changes, Arc<Generations>), Error> {
+) -> Result<Documents, Error> {
     let there = plans::changes(db, router).await?;
     if let Some(known) = app.parts().agents.documents(router, there) {
         return Ok((there, known));
