@@ -51,6 +51,7 @@ const REPORT_PERIOD: Duration = Duration::from_secs(5);
 const COLLECT: Duration = Duration::from_millis(20);
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
+const TURN_MAX: Duration = Duration::from_secs(10);
 const KEEPALIVE: Duration = Duration::from_secs(10);
 const MESSAGE_BYTES_MAX: usize = 64 << 20;
 const TELL_EVERY: Duration = Duration::from_millis(50);
@@ -186,6 +187,7 @@ impl Agent {
             held: self.held.clone(),
             answers: vec![],
             trusts: vec![],
+            waits: true,
         };
         say(&outbound, Message::Hello(hello));
         let mut client = AgentClient::new(channel)
@@ -204,22 +206,34 @@ impl Agent {
         outbound: &mpsc::UnboundedSender<FromRouter>,
     ) -> Result<(), tonic::Status> {
         self.ports.values_mut().for_each(|port| port.told.clear());
-        for (scope, &generation) in &self.held {
-            say(outbound, Message::Ack(Ack { scope: scope.clone(), generation }));
-        }
-        let mut report_at = Instant::now() + COLLECT;
+        let mut is_silent = true;
+        let mut report_at = Instant::now() + TURN_MAX;
         loop {
             tokio::select! {
                 message = inbound.message() => {
                     let Some(message) = message? else { return Ok(()) };
-                    let Some(to_router::Message::Plan(plan)) = message.message else { continue };
+                    let plan = match message.message {
+                        Some(to_router::Message::Plan(plan)) => plan,
+                        Some(to_router::Message::Turn(_)) => {
+                            report_at = Instant::now();
+                            continue;
+                        }
+                        _ => continue,
+                    };
                     let (scope, generation) = (plan.scope.clone(), plan.generation);
-                    if self.take(plan) {
+                    if self.take(plan) && !is_silent {
                         report_at = report_at.min(Instant::now() + COLLECT);
                     }
-                    say(outbound, Message::Ack(Ack { scope, generation }));
+                    if !is_silent {
+                        say(outbound, Message::Ack(Ack { scope, generation }));
+                    }
                 }
                 () = sleep_until(report_at) => {
+                    if std::mem::take(&mut is_silent) {
+                        for (scope, &generation) in &self.held {
+                            say(outbound, Message::Ack(Ack { scope: scope.clone(), generation }));
+                        }
+                    }
                     for (name, port) in &mut self.ports {
                         say(outbound, Message::Report(Report { document: port.says(name) }));
                     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   run loop ◄── Attached, Plan, Lost ──  link task  ◄── gRPC ──► server
-//!            ── Ack, Nack, Report ──────►            Hello{held} first
+//!            ── Ack, Nack, Report ──────►            Hello{held} first, all else when our turn has come
 //! ```
 //!
 //! What is said while there is no stream, or was said for another, is dropped: whoever is told
@@ -17,8 +17,8 @@ use crate::{
     identity::{Identity, IdentityDir, IdentityError, authorities},
 };
 use directlink_channel::{
-    Answer, FromRouter, Hello, Plan, Question, ToRouter, Trust, Trusted, agent_client::AgentClient,
-    from_router::Message, to_router,
+    Answer, FromRouter, GIVES_TURNS, Hello, Plan, Question, ToRouter, Trust, Trusted,
+    agent_client::AgentClient, from_router::Message, to_router,
 };
 use directlink_model::{enrolment::Validity, glass::Ask};
 use jiff::Timestamp;
@@ -44,7 +44,7 @@ pub(crate) struct Stream(u64);
 /// What comes of the stream.
 #[derive(Debug)]
 pub(crate) enum FromServer {
-    /// A new stream: the server knows what we hold, and nothing else.
+    /// A new stream, and our turn to speak: the server knows what we hold, and nothing else.
     Attached(Stream),
     Plan(Plan),
     /// Answered on the stream that it came by, or not at all.
@@ -185,9 +185,9 @@ impl Dialler {
     /// One stream, from dial to end.
     async fn attach(&mut self) -> LinkError {
         match self.open().await {
-            Ok((inbound, outbound, validity)) => {
-                let renewal = Renewal::start(&self.config, self.server(), validity);
-                self.talk(inbound, outbound, &renewal).await
+            Ok(opened) => {
+                let renewal = Renewal::start(&self.config, self.server(), opened.validity);
+                self.talk(opened, &renewal).await
             }
             Err(error) => error,
         }
@@ -203,6 +203,7 @@ impl Dialler {
             held: self.holds.borrow_and_update().clone(),
             answers: Ask::KINDS.map(str::to_owned).to_vec(),
             trusts: authorities(&identity.ca),
+            waits: true,
         };
         let hello = FromRouter { message: Some(Message::Hello(hello)) };
         outbound.try_send(hello).map_err(|_| LinkError::Stuck)?;
@@ -210,8 +211,10 @@ impl Dialler {
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
         let response = client.attach(ReceiverStream::new(messages)).await;
-        let inbound = response.map_err(LinkError::Refused)?.into_inner();
-        Ok((inbound, outbound, identity.validity))
+        let response = response.map_err(LinkError::Refused)?;
+        let gives_turns = response.metadata().contains_key(GIVES_TURNS);
+        let inbound = response.into_inner();
+        Ok(Opened { inbound, outbound, gives_turns, validity: identity.validity })
     }
 
     /// Read at each dial, so that a renewed one needs no restart. If a token is there, it is used first: an operator has
@@ -254,52 +257,79 @@ impl Dialler {
         endpoint(self.server(), identity).map_err(failed)?.connect().await.map_err(failed)
     }
 
-    async fn talk(
-        &mut self,
-        mut inbound: Streaming<ToRouter>,
-        outbound: mpsc::Sender<FromRouter>,
-        renewal: &Renewal,
-    ) -> LinkError {
+    async fn talk(&mut self, opened: Opened, renewal: &Renewal) -> LinkError {
         tracing::info!(server = self.server(), "attached to the server");
-        self.stream.0 += 1;
-        if self.inbox.send(FromServer::Attached(self.stream)).await.is_err() {
-            return LinkError::Ended;
-        }
+        let Opened { mut inbound, outbound, gives_turns, .. } = opened;
+        let mut silent = Some(vec![]);
+        let patience = if gives_turns { TURN_MAX } else { Duration::ZERO };
+        let turn = tokio::time::sleep(patience);
+        tokio::pin!(turn);
         loop {
-            tokio::select! {
+            let done = tokio::select! {
+                () = &mut turn, if silent.is_some() => self.speak(&mut silent).await,
                 received = inbound.message() => match received {
-                    Ok(Some(ToRouter { message: Some(to_router::Message::Plan(plan)) })) => {
-                        if self.inbox.send(FromServer::Plan(plan)).await.is_err() {
-                            return LinkError::Ended;
-                        }
+                    Ok(Some(ToRouter { message })) => {
+                        self.received(message, (&outbound, renewal), &mut silent).await
                     }
-                    Ok(Some(ToRouter { message: Some(to_router::Message::Question(it)) })) => {
-                        if self.inbox.send(FromServer::Question(it)).await.is_err() {
-                            return LinkError::Ended;
-                        }
-                    }
-                    Ok(Some(ToRouter { message: Some(to_router::Message::Trust(trust)) })) => {
-                        if !self.take_trust(&trust, &outbound, renewal) {
-                            return LinkError::Stuck;
-                        }
-                    }
-                    Ok(Some(ToRouter { message: None })) => {
-                        tracing::warn!("passed over: a message of a later server's");
-                    }
-                    Ok(None) => return LinkError::Ended,
-                    Err(status) => return LinkError::Broken(status),
+                    Ok(None) => Err(LinkError::Ended),
+                    Err(status) => Err(LinkError::Broken(status)),
                 },
                 Some((stream, message)) = self.outbox.recv() => {
                     // Said for another: it builds on what this server may not know.
-                    if stream != self.stream {
+                    if silent.is_some() || stream != self.stream {
                         continue;
                     }
-                    if outbound.try_send(FromRouter { message: Some(message) }).is_err() {
-                        return LinkError::Stuck;
-                    }
+                    let message = FromRouter { message: Some(message) };
+                    outbound.try_send(message).map_err(|_| LinkError::Stuck)
                 }
+            };
+            if let Err(error) = done {
+                return error;
             }
         }
+    }
+
+    /// `silent`: what waits for our turn, until it has come.
+    async fn received(
+        &mut self,
+        message: Option<to_router::Message>,
+        (outbound, renewal): (&mpsc::Sender<FromRouter>, &Renewal),
+        silent: &mut Silent,
+    ) -> Result<(), LinkError> {
+        match message {
+            Some(to_router::Message::Plan(plan)) => self.tell(FromServer::Plan(plan)).await,
+            Some(to_router::Message::Question(question)) => match silent {
+                Some(early) => {
+                    early.push(question);
+                    Ok(())
+                }
+                None => self.tell(FromServer::Question(question)).await,
+            },
+            Some(to_router::Message::Turn(_)) => self.speak(silent).await,
+            Some(to_router::Message::Trust(trust)) => {
+                let is_taken = self.take_trust(&trust, outbound, renewal);
+                is_taken.then_some(()).ok_or(LinkError::Stuck)
+            }
+            None => {
+                tracing::warn!("passed over: a message of a later server's");
+                Ok(())
+            }
+        }
+    }
+
+    /// Our turn has come: from now on the run loop says all on this stream.
+    async fn speak(&mut self, silent: &mut Silent) -> Result<(), LinkError> {
+        let Some(early) = silent.take() else { return Ok(()) };
+        self.stream.0 += 1;
+        self.tell(FromServer::Attached(self.stream)).await?;
+        for question in early {
+            self.tell(FromServer::Question(question)).await?;
+        }
+        Ok(())
+    }
+
+    async fn tell(&self, said: FromServer) -> Result<(), LinkError> {
+        self.inbox.send(said).await.map_err(|_| LinkError::Ended)
     }
 
     /// Trusts others from the next dial on. Whether the server takes that we do.
@@ -338,8 +368,18 @@ impl Dialler {
     }
 }
 
-/// A stream, either way, and how long what it began with is good.
-type Opened = (Streaming<ToRouter>, mpsc::Sender<FromRouter>, Validity);
+/// A stream, either way.
+struct Opened {
+    inbound: Streaming<ToRouter>,
+    outbound: mpsc::Sender<FromRouter>,
+    /// The server says when we may speak.
+    gives_turns: bool,
+    /// Of the certificate that it began with.
+    validity: Validity,
+}
+
+/// Questions that came before our turn to speak; `None`: it has come.
+type Silent = Option<Vec<Question>>;
 
 /// As this identity, to a server that it trusts.
 pub(crate) fn endpoint(server: &str, identity: &Identity) -> Result<Endpoint, TransportError> {
@@ -417,6 +457,8 @@ async fn until(at: Timestamp) {
 }
 
 const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
+/// A turn that has not come by then will not: we speak.
+const TURN_MAX: Duration = Duration::from_secs(10);
 /// Messages on their way, either way.
 const QUEUE: usize = 1024;
 /// As the server's: 4,094 interfaces are about 1.5 MB.

@@ -5,3 +5,6 @@
 #![allow(clippy::all, clippy::unwrap_used, unreachable_pub, missing_docs, unused_qualifications)]
 
 tonic::include_proto!("directlink.agent.v1");
+
+/// In the metadata of the answer to `Attach`: this server says to each agent that waits when it may speak.
+pub const GIVES_TURNS: &str = "directlink-turns";

@@ -183,6 +183,8 @@ impl Router {
             answers: vec![],
             // Its certificates are nobody's here.
             trusts: vec![],
+            // It speaks when it is told that it is attached.
+            waits: false,
         })
     }
 

@@ -4,6 +4,7 @@
 //!   agent                                server
 //!   Hello{router, build, held}   ──►     certificate's fingerprint → router, if not revoked; the names must match
 //!                                ◄──     Plan for each scope whose generation the agent does not hold
+//!                                ◄──     Turn, when nobody is coming any more, to a few at a time
 //!   Ack | Nack{why}              ──►     stored
 //!   Report, again and again      ──►     folded into facts
 //!                                ◄──     Plan, whenever a document has changed
@@ -24,7 +25,7 @@ use crate::{
     store::{self, certificates},
 };
 use directlink_channel::{
-    FromRouter, ToRouter,
+    FromRouter, GIVES_TURNS, ToRouter,
     agent_server::{Agent, AgentServer},
     from_router::Message,
 };
@@ -36,7 +37,7 @@ pub use session::{Session, Shown};
 use std::{pin::Pin, time::Duration};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Request, Response, Status, Streaming, metadata::MetadataValue};
 use tracing::{error, info, warn};
 
 /// The largest message: 4,094 interfaces are about 1.5 MB of JSON.
@@ -96,7 +97,10 @@ impl Agent for Channel {
             let end = session.run(inbound).await;
             info!(router = %router.name, why = end, "its agent's stream ended");
         });
-        Ok(Response::new(Box::pin(ReceiverStream::new(plans).map(Ok))))
+        let plans: Self::AttachStream = Box::pin(ReceiverStream::new(plans).map(Ok));
+        let mut response = Response::new(plans);
+        response.metadata_mut().insert(GIVES_TURNS, MetadataValue::from_static("yes"));
+        Ok(response)
     }
 }
 

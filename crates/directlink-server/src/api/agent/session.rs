@@ -10,19 +10,23 @@ use crate::{
     },
 };
 use directlink_channel::{
-    FromRouter, Hello, Plan, Question, ToRouter, from_router::Message, to_router,
+    FromRouter, Hello, Plan, Question, ToRouter, Turn, from_router::Message, to_router,
 };
 use directlink_model::{connection::PortRef, ids::RouterName, plan::Scope, report::PortReport};
 use directlink_telemetry::Origin;
 use futures::FutureExt as _;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{
     runtime::Handle,
     sync::{mpsc, watch},
+    time::timeout,
 };
 use tonic::{Status, Streaming};
 use tracing::{Instrument as _, error, warn};
 use uuid::Uuid;
+
+/// Whose turn it is to speak, and says nothing for so long, may do so later.
+const SILENCE: Duration = Duration::from_millis(100);
 
 /// Driven whole by [`Session::run`], or a message at a time by whoever has a network of their own.
 pub struct Session {
@@ -88,6 +92,10 @@ impl Session {
         }
         let trust = app.parts().authorities.subscribe();
         let told = Told { trusts: hello.trusts, asked_to_renew_by: shown.authority };
+        let first_words = FirstWords {
+            outbound: hello.waits.then(|| outbound.clone()),
+            ports: held.keys().filter(|scope| matches!(scope, Scope::Port(_))).count(),
+        };
         let teller = Teller {
             app: app.clone(),
             router: router.clone(),
@@ -103,7 +111,7 @@ impl Session {
             told,
         };
         Ok(Some(Self {
-            listener: Listener { app, router, known: None },
+            listener: Listener { app, router, first_words, known: None },
             teller,
             _attached: attached,
         }))
@@ -325,8 +333,17 @@ async fn documents_as_of(
 struct Listener {
     app: App,
     router: RouterName,
+    first_words: FirstWords,
     /// Read when the first answer comes: opening a stream does not wait for it.
     known: Option<Known>,
+}
+
+/// What an agent says when it comes.
+struct FirstWords {
+    /// To tell an agent that it may speak. `None`: it does not wait for that.
+    outbound: Option<mpsc::Sender<ToRouter>>,
+    /// Of each there will be a report.
+    ports: usize,
 }
 
 /// What a router has answered. On a new stream all answers are said again, and nearly all are known.
@@ -375,12 +392,26 @@ impl Listener {
     ) -> Result<Option<String>, Error> {
         let agents = self.app.parts().agents.clone();
         let _turn = agents.turn_to_catch_up().await;
-        while let Some(message) = inbound.message().now_or_never() {
+        let mut expected = self.first_words.ports;
+        let waits = self.first_words.outbound.take();
+        if let Some(outbound) = &waits {
+            let turn = Some(to_router::Message::Turn(Turn {}));
+            // Whether it is still there, its own messages say.
+            let _ = outbound.send(ToRouter { message: turn }).await;
+        }
+        loop {
+            let next = match (&waits, expected) {
+                // It has begun before its turn, or had nothing to say.
+                (None, _) | (Some(_), 0) => inbound.message().now_or_never(),
+                (Some(_), _) => timeout(SILENCE, inbound.message()).await.ok(),
+            };
+            let Some(message) = next else { return Ok(None) };
+            let is_report = matches!(&message, Ok(Some(said)) if matches!(said.message, Some(Message::Report(_))));
             if let Some(end) = self.received(message).await? {
                 return Ok(Some(end));
             }
+            expected = expected.saturating_sub(usize::from(is_report));
         }
-        Ok(None)
     }
 
     /// `Some`: the stream ends.
