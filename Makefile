@@ -91,7 +91,7 @@ SEEDS := 10000
 
 .PHONY: simulate mutants
 simulate: setup ## a Region on virtual time with faults from SEEDS seeds (10000); `make test` runs 200
-	DIRECTLINK_SEEDS=$(SEEDS) cargo test --workspace --test seeds -- --nocapture
+	DIRECTLINK_SEEDS=$(SEEDS) cargo test --profile simulation --workspace --test seeds -- --nocapture
 
 mutants: setup ## does the simulation find rules that are broken on purpose? MUTANTS="…": only these
 	@scripts/mutants $(MUTANTS)

@@ -74,6 +74,25 @@ async fn a_plan_goes_into_the_kernel_and_out_again() {
 }
 
 #[tokio::test]
+async fn it_does_as_planned_before_its_turn_and_says_so_when_that_has_come() {
+    let bench = Bench::new();
+    let authority = Authority::new();
+    authority.write_identity(bench.dir.path());
+    let mut server = Server::start_giving_turns(authority).await;
+    let _agent = Process::start(bench.config(server.address));
+    server.hello().await;
+    server.send(NET, 3, &net());
+    server.send("port/p0", 42, &one());
+    let namespace = format!("{}-{}", bench.name, id());
+    let is_there = |_: &Bench| bench::run("ip netns").contains(&namespace);
+    bench.eventually("the interface's namespace", is_there).await;
+    assert_eq!(server.unheard(), None);
+    server.give_turn();
+    server.ack("port/p0", 42).await;
+    server.report("the interface", configured).await;
+}
+
+#[tokio::test]
 async fn an_older_plan_and_one_that_is_none_are_refused() {
     let (bench, mut server, _agent) = attached().await;
     server.send("port/p0", 42, &one());

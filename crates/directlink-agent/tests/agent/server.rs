@@ -3,7 +3,7 @@
 
 use directlink_agent::AgentConfig;
 use directlink_channel::{
-    FromRouter, Plan, ToRouter,
+    FromRouter, GIVES_TURNS, Plan, ToRouter, Turn,
     agent_server::{Agent, AgentServer},
     from_router::Message,
     to_router,
@@ -24,6 +24,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::{TcpListenerStream, UnboundedReceiverStream};
 use tonic::{
     Request, Response, Status, Streaming,
+    metadata::MetadataValue,
     transport::{Certificate, Identity, Server as Transport, ServerTlsConfig},
 };
 
@@ -49,6 +50,7 @@ pub(crate) struct Authority {
 struct Service {
     said: mpsc::UnboundedSender<Message>,
     streams: Streams,
+    gives_turns: bool,
 }
 
 #[tonic::async_trait]
@@ -70,7 +72,12 @@ impl Agent for Service {
                 }
             }
         });
-        Ok(Response::new(Box::pin(UnboundedReceiverStream::new(outbound))))
+        let outbound: Self::AttachStream = Box::pin(UnboundedReceiverStream::new(outbound));
+        let mut response = Response::new(outbound);
+        if self.gives_turns {
+            response.metadata_mut().insert(GIVES_TURNS, MetadataValue::from_static("yes"));
+        }
+        Ok(response)
     }
 }
 
@@ -79,7 +86,16 @@ impl Server {
         Self::start_at(authority, "127.0.0.1:0".parse().unwrap()).await
     }
 
+    /// At which an agent speaks in its turn.
+    pub(crate) async fn start_giving_turns(authority: Arc<Authority>) -> Self {
+        Self::start_as(authority, "127.0.0.1:0".parse().unwrap(), true).await
+    }
+
     pub(crate) async fn start_at(authority: Arc<Authority>, address: SocketAddr) -> Self {
+        Self::start_as(authority, address, false).await
+    }
+
+    async fn start_as(authority: Arc<Authority>, address: SocketAddr, gives_turns: bool) -> Self {
         let (certificate, key) = authority.issue(&["127.0.0.1"]);
         let tls = ServerTlsConfig::new()
             .identity(Identity::from_pem(certificate, key))
@@ -88,7 +104,8 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let (sender, said) = mpsc::unbounded_channel();
         let streams = Streams::default();
-        let service = AgentServer::new(Service { said: sender, streams: streams.clone() });
+        let service =
+            AgentServer::new(Service { said: sender, streams: streams.clone(), gives_turns });
         let serve = Transport::builder()
             .tls_config(tls)
             .unwrap()
@@ -112,7 +129,20 @@ impl Server {
 
     pub(crate) fn send_bytes(&self, scope: &str, generation: u64, document: Vec<u8>) {
         let plan = Plan { scope: scope.into(), generation, document, ..Plan::default() };
-        let message = ToRouter { message: Some(to_router::Message::Plan(plan)) };
+        self.say(to_router::Message::Plan(plan));
+    }
+
+    pub(crate) fn give_turn(&self) {
+        self.say(to_router::Message::Turn(Turn {}));
+    }
+
+    /// What the agent has said that nobody waited for.
+    pub(crate) fn unheard(&mut self) -> Option<Message> {
+        self.said.try_recv().ok()
+    }
+
+    fn say(&self, message: to_router::Message) {
+        let message = ToRouter { message: Some(message) };
         let streams = self.streams.lock().unwrap();
         streams.last().expect("an agent is attached").send(Ok(message)).unwrap();
     }

@@ -5,7 +5,7 @@
 //!                 │ every minute those of a minute that is over, and all when the server stops
 //!                 ▼
 //!              a transaction for each port: a row of each interface in the finest ring
-//!                 │ when a strip of a coarser ring is over: in twelve minutes, in six hours
+//!                 │ when a strip of a coarser ring is over: in twelve minutes, in six hours; at leisure
 //!                 ▼
 //!              its row, of what the finer ring has of it
 //! ```
@@ -25,16 +25,17 @@ use directlink_model::{
     ids::{ConnectionId, InterfaceId},
     report::PortReport,
 };
-use futures::{StreamExt as _, stream};
+use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Display,
-    ops::RangeInclusive,
+    ops::{Range, RangeInclusive},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use tracing::error;
+use tokio::time::{Instant, sleep, timeout};
+use tracing::{error, warn};
 
 /// By port.
 #[derive(Debug, Default)]
@@ -198,48 +199,76 @@ impl App {
         Ok(Series::new(span, &found, first))
     }
 
-    /// Writes all that waits. What the disk refuses is lost, and told.
+    /// Writes all that waits, as the server stops. What the disk refuses is lost, and told.
     pub(crate) async fn write_figures(&self) -> Result<(), store::Error> {
-        self.write_figures_before(i64::MAX).await
-    }
-
-    /// Writes what waits of minutes that are over, and makes of it what is over of the coarser rings.
-    pub(crate) async fn write_finished_figures(&self) -> Result<(), store::Error> {
-        let late = self.now().saturating_sub(LATE).unwrap_or(Timestamp::MIN);
-        self.write_figures_before(Span::Hour.slot(late).div_euclid(STRIP) * STRIP).await
-    }
-
-    async fn write_figures_before(&self, end: i64) -> Result<(), store::Error> {
-        // Of some at once, which share a COMMIT: each by itself would wait for a batch of plans.
+        // Of some at once, which share a COMMIT.
         let ports = stream::iter(self.parts().figures.ports());
-        let written = ports.map(|port| self.write_port(port, end)).buffer_unordered(PORTS_AT_ONCE);
-        written.fold(Ok(()), async |outcome, written| outcome.and(written)).await
+        let written = ports.map(|port| self.write_port(port, i64::MAX));
+        in_all(written.buffer_unordered(PORTS_AT_ONCE)).await?;
+        let ports = stream::iter(self.parts().figures.ports());
+        let rolled = ports.map(|port| self.roll(port, i64::MAX, 0));
+        let rolled = in_all(rolled.buffer_unordered(PORTS_AT_ONCE));
+        timeout(STOP_WITHIN, rolled).await.unwrap_or_else(|_| {
+            warn!("some figures stay in their finest ring, which forgets them after an hour");
+            Ok(())
+        })
     }
 
-    async fn write_port(&self, port: PortRef, end: i64) -> Result<(), store::Error> {
-        self.write_points(&port, end).await?;
+    /// Writes what waits of minutes that are over, one port after the other, and rests for `rest` times what each took:
+    /// customers' acts go between.
+    pub(crate) async fn write_finished_figures(&self, rest: u32) -> Result<(), store::Error> {
+        let end = self.finished();
+        let ports = stream::iter(self.parts().figures.ports());
+        in_all(ports.then(async |port| {
+            let began = Instant::now();
+            let written = self.write_port(port, end).await;
+            sleep(began.elapsed() * rest).await;
+            written
+        }))
+        .await
+    }
+
+    /// Makes what is over of the coarser rings, one port after the other. Nobody waits for it, so it rests for `rest` times
+    /// what each step took.
+    pub(crate) async fn roll_finished_figures(&self, rest: u32) -> Result<(), store::Error> {
+        let ports = stream::iter(self.parts().figures.ports());
+        in_all(ports.then(|port| self.roll(port, self.finished(), rest))).await
+    }
+
+    /// The first slot of the finest ring of the minute that is not over.
+    fn finished(&self) -> i64 {
+        let late = self.now().saturating_sub(LATE).unwrap_or(Timestamp::MIN);
+        Span::Hour.slot(late).div_euclid(STRIP) * STRIP
+    }
+
+    async fn roll(&self, port: PortRef, end: i64, rest: u32) -> Result<(), store::Error> {
         for span in [Span::Day, Span::Month] {
-            self.roll(&port, span, end).await?;
+            self.roll_ring(&port, span, (end, rest)).await?;
         }
         Ok(())
     }
 
-    async fn write_points(&self, port: &PortRef, end: i64) -> Result<(), store::Error> {
-        let points = self.parts().figures.look(port, |metered| metered.meter.drain(end));
+    async fn write_port(&self, port: PortRef, end: i64) -> Result<(), store::Error> {
+        let points = self.parts().figures.look(&port, |metered| metered.meter.drain(end));
         let (Some(first), Some(last)) = (points.keys().next(), points.keys().last()) else {
             return Ok(());
         };
         write_tx!(self, false, store::Error, |tx| {
             tx.touched = Touched::None;
-            let rows = rows(tx, port, &points).await?;
+            let rows = rows(tx, &port, &points).await?;
             figures::add(tx, rows).await
         })?;
-        self.parts().figures.look(port, |metered| metered.see_written((*first, *last)));
+        self.parts().figures.look(&port, |metered| metered.see_written((*first, *last)));
         Ok(())
     }
 
-    /// Makes the strips of a coarser ring that are over. What they are made of is read before anybody waits for it.
-    async fn roll(&self, port: &PortRef, span: Span, end: i64) -> Result<(), store::Error> {
+    /// Makes the strips of a coarser ring that are over, if any. What they are made of is read before anybody waits for it.
+    async fn roll_ring(
+        &self,
+        port: &PortRef,
+        span: Span,
+        (end, rest): (i64, u32),
+    ) -> Result<(), store::Error> {
         let finest = span.step_seconds() / Span::Hour.step_seconds();
         let now = Span::Hour.slot(self.now());
         // Whoever writes all writes of the strip that is not over as well: the server may be away for long.
@@ -248,33 +277,66 @@ impl App {
         if figures.look(port, |metered| metered.to_roll(span, end, None).is_empty()) {
             return Ok(());
         }
-        // Hundreds of rows of each port: no customer waits for one of the few connections.
-        let place = self.store().in_background().await;
         let mut db = self.store().reader().await?;
         let Some(wire) = connections::holding(&mut db, port).await? else { return Ok(()) };
         let newest = figures::newest(&mut db, &wire.id.to_string(), span).await?;
-        let strips = figures.look(port, |metered| metered.to_roll(span, end, newest));
+        let all: Vec<String> = subjects(&mut db, &wire).await?.into_iter().collect();
+        drop(db);
+        // Taken as made before it is read: what is written meanwhile has it made again.
+        let (strips, was) = figures.look(port, |metered| {
+            let strips = metered.to_roll(span, end, newest);
+            let was = metered.rolled.insert(span, *strips.end());
+            (strips, was)
+        });
         let slots = strips.start() * STRIP..(strips.end() + 1) * STRIP;
         let until = (slots.end * finest).min(now + 1);
-        let mut made = BTreeMap::new();
-        for subject in subjects(&mut db, &wire).await? {
-            let found = figures::within(&mut db, &subject, (span, slots.clone()), until).await?;
+        let some = all.chunks(SUBJECTS_AT_ONCE);
+        let made = stream::iter(some.map(Ok)).try_for_each(async |some| {
+            let began = Instant::now();
+            self.make(some, &wire, (span, slots.clone()), until).await?;
+            sleep(began.elapsed() * rest).await;
+            Ok(())
+        });
+        let made = made.await;
+        if made.is_err() {
+            figures.look(port, |metered| match was {
+                Some(was) => metered.rolled.insert(span, was),
+                None => metered.rolled.remove(&span),
+            });
+        }
+        made
+    }
+
+    async fn make(
+        &self,
+        some: &[String],
+        wire: &Connection,
+        (span, slots): (Span, Range<i64>),
+        until: i64,
+    ) -> Result<(), store::Error> {
+        let mut made = Vec::new();
+        let mut db = self.store().reader().await?;
+        for subject in some {
+            let found = figures::within(&mut db, subject, (span, slots.clone()), until).await?;
             let found = found.iter().map(|(slot, point)| (*slot, point));
-            made.insert(subject.clone(), figures::rows_of(&subject, found));
+            made.extend(figures::rows_of(subject, found));
         }
         drop(db);
-        drop(place);
         write_tx!(self, false, store::Error, |tx| {
             tx.touched = Touched::None;
-            let mut rows = Vec::new();
-            for subject in subjects(tx, &wire).await? {
-                rows.extend(made.get(&subject).into_iter().flatten().cloned());
-            }
+            let there = subjects(tx, wire).await?;
+            let rows: Vec<_> =
+                made.iter().filter(|row| there.contains(&row.subject)).cloned().collect();
             figures::put(tx, span, &rows).await
-        })?;
-        figures.look(port, |metered| metered.rolled.insert(span, *strips.end()));
-        Ok(())
+        })
     }
+}
+
+/// All are tried; the first failure is told.
+async fn in_all(
+    outcomes: impl Stream<Item = Result<(), store::Error>>,
+) -> Result<(), store::Error> {
+    outcomes.fold(Ok(()), async |before, outcome| before.and(outcome)).await
 }
 
 /// Of the slots that a ring has now.
@@ -347,22 +409,51 @@ async fn subjects(
     Ok(on_it.into_iter().map(|(id, _)| id.to_string()).chain(connections).collect())
 }
 
-/// A command waits for so many at most.
+/// As the server stops.
 const PORTS_AT_ONCE: usize = 4;
 
 /// Reports that tell of a minute may come so long after it.
 const LATE: SignedDuration = SignedDuration::from_secs(10);
 
-/// Writes whenever a minute is over, until dropped.
+/// The coarser rings are made within this as the server stops, or later.
+const STOP_WITHIN: Duration = Duration::from_secs(15);
+
+/// What the coarser rings are made of is read, and they are written, of so many at a time.
+const SUBJECTS_AT_ONCE: usize = 8;
+
+/// They are made in a fifth of the time: all of hundreds of routers would take a minute of a core, every twelve minutes.
+const REST: u32 = 4;
+
+/// A minute's figures are written in half of the time.
+const REST_OF_MINUTE: u32 = 1;
+
+/// Writes whenever a minute is over, and makes the coarser rings beside that, until dropped.
 pub(crate) async fn run(app: App) {
-    const MINUTE: i64 = STRIP * Span::Hour.step_seconds();
-    loop {
-        let into_minute = app.now().as_second().rem_euclid(MINUTE);
-        let rest = MINUTE - into_minute + LATE.as_secs();
-        tokio::time::sleep(Duration::from_secs(rest.unsigned_abs())).await;
-        if let Err(error) = app.write_finished_figures().await {
-            error!(error = &error as &dyn std::error::Error, "cannot write figures");
+    let write = async {
+        loop {
+            minute_is_over(&app).await;
+            tell(app.write_finished_figures(REST_OF_MINUTE).await);
         }
+    };
+    let roll = async {
+        loop {
+            minute_is_over(&app).await;
+            tell(app.roll_finished_figures(REST).await);
+        }
+    };
+    tokio::join!(write, roll);
+}
+
+async fn minute_is_over(app: &App) {
+    const MINUTE: i64 = STRIP * Span::Hour.step_seconds();
+    let into_minute = app.now().as_second().rem_euclid(MINUTE);
+    let rest = MINUTE - into_minute + LATE.as_secs();
+    sleep(Duration::from_secs(rest.unsigned_abs())).await;
+}
+
+fn tell(outcome: Result<(), store::Error>) {
+    if let Err(error) = outcome {
+        error!(error = &error as &dyn std::error::Error, "cannot write figures");
     }
 }
 

@@ -15,6 +15,7 @@
 //! data is all that this end needs. A stream that ends changes no state.
 
 mod enrolment;
+mod listener;
 mod session;
 #[cfg(test)]
 mod tests;

@@ -1,32 +1,23 @@
 //! One agent's stream, from its Hello to its end: two halves that never wait for each other.
 
+use super::listener::{FirstWords, Listener};
 use crate::{
     app::{App, write_tx},
     ca::Trust,
-    reconcile::{self, Attachment, Generations, ReportError},
-    store::{
-        AnyConnection, Error, certificates, plans,
-        plans::{Answer, Changes},
-    },
+    reconcile::{self, Attachment, Generations},
+    store::{AnyConnection, Error, certificates, plans, plans::Changes},
 };
-use directlink_channel::{
-    FromRouter, Hello, Plan, Question, ToRouter, Turn, from_router::Message, to_router,
-};
-use directlink_model::{connection::PortRef, ids::RouterName, plan::Scope, report::PortReport};
+use directlink_channel::{FromRouter, Hello, Plan, Question, ToRouter, to_router};
+use directlink_model::{ids::RouterName, plan::Scope};
 use directlink_telemetry::Origin;
-use futures::FutureExt as _;
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 use tokio::{
     runtime::Handle,
     sync::{mpsc, watch},
-    time::timeout,
 };
-use tonic::{Status, Streaming};
+use tonic::Streaming;
 use tracing::{Instrument as _, error, warn};
 use uuid::Uuid;
-
-/// Whose turn it is to speak, and says nothing for so long, may do so later.
-const SILENCE: Duration = Duration::from_millis(100);
 
 /// Driven whole by [`Session::run`], or a message at a time by whoever has a network of their own.
 pub struct Session {
@@ -111,7 +102,7 @@ impl Session {
             told,
         };
         Ok(Some(Self {
-            listener: Listener { app, router, first_words, known: None },
+            listener: Listener::new(app, router, first_words),
             teller,
             _attached: attached,
         }))
@@ -305,7 +296,7 @@ impl Teller {
 }
 
 /// How far a router's documents are, and the generation of each.
-type Documents = (Changes, Arc<Generations>);
+pub(super) type Documents = (Changes, Arc<Generations>);
 
 async fn documents(app: &App, router: &RouterName) -> Result<Documents, Error> {
     let there = plans::changes(&mut *app.parts().store.reader().await?, router).await?;
@@ -315,7 +306,7 @@ async fn documents(app: &App, router: &RouterName) -> Result<Documents, Error> {
     }
 }
 
-async fn documents_as_of(
+pub(super) async fn documents_as_of(
     db: &mut AnyConnection,
     app: &App,
     router: &RouterName,
@@ -327,177 +318,4 @@ async fn documents_as_of(
     let read = Arc::new(plans::generations(db, router).await?);
     app.parts().agents.keep_documents(router, there, Arc::clone(&read));
     Ok((there, read))
-}
-
-/// Takes what the agent says.
-struct Listener {
-    app: App,
-    router: RouterName,
-    first_words: FirstWords,
-    /// Read when the first answer comes: opening a stream does not wait for it.
-    known: Option<Known>,
-}
-
-/// What an agent says when it comes.
-struct FirstWords {
-    /// To tell an agent that it may speak. `None`: it does not wait for that.
-    outbound: Option<mpsc::Sender<ToRouter>>,
-    /// Of each there will be a report.
-    ports: usize,
-}
-
-/// What a router has answered. On a new stream all answers are said again, and nearly all are known.
-struct Known {
-    documents: Arc<Generations>,
-    /// As stored, where it is not just the Ack of the above.
-    answers: BTreeMap<Scope, Option<Answer>>,
-}
-
-impl Known {
-    async fn read(app: &App, router: &RouterName) -> Result<Self, Error> {
-        // Of one moment: what is not amiss is the Ack of these documents.
-        let mut db = app.parts().store.snapshot().await?;
-        let (_, documents) = documents_as_of(&mut db, app, router).await?;
-        let answers = plans::amiss(&mut db, router).await?;
-        Ok(Self { documents, answers })
-    }
-
-    fn has(&self, scope: &Scope, answer: &Answer) -> bool {
-        match self.answers.get(scope) {
-            Some(known) => known.as_ref() == Some(answer),
-            None => {
-                let acknowledged = self.documents.get(scope) == Some(&answer.generation);
-                acknowledged && answer.failure.is_none()
-            }
-        }
-    }
-}
-
-impl Listener {
-    async fn run(mut self, mut inbound: Streaming<FromRouter>) -> Result<String, Error> {
-        if let Some(end) = self.catch_up(&mut inbound).await? {
-            return Ok(end);
-        }
-        loop {
-            if let Some(end) = self.received(inbound.message().await).await? {
-                return Ok(end);
-            }
-        }
-    }
-
-    /// Hears what an agent has to say when it comes: all its answers, and all of its ports.
-    async fn catch_up(
-        &mut self,
-        inbound: &mut Streaming<FromRouter>,
-    ) -> Result<Option<String>, Error> {
-        let agents = self.app.parts().agents.clone();
-        let _turn = agents.turn_to_catch_up().await;
-        let mut expected = self.first_words.ports;
-        let waits = self.first_words.outbound.take();
-        if let Some(outbound) = &waits {
-            let turn = Some(to_router::Message::Turn(Turn {}));
-            // Whether it is still there, its own messages say.
-            let _ = outbound.send(ToRouter { message: turn }).await;
-        }
-        loop {
-            let next = match (&waits, expected) {
-                // It has begun before its turn, or had nothing to say.
-                (None, _) | (Some(_), 0) => inbound.message().now_or_never(),
-                (Some(_), _) => timeout(SILENCE, inbound.message()).await.ok(),
-            };
-            let Some(message) = next else { return Ok(None) };
-            let is_report = matches!(&message, Ok(Some(said)) if matches!(said.message, Some(Message::Report(_))));
-            if let Some(end) = self.received(message).await? {
-                return Ok(Some(end));
-            }
-            expected = expected.saturating_sub(usize::from(is_report));
-        }
-    }
-
-    /// `Some`: the stream ends.
-    async fn received(
-        &mut self,
-        message: Result<Option<FromRouter>, Status>,
-    ) -> Result<Option<String>, Error> {
-        match message {
-            Ok(Some(message)) => self.hear(message).await,
-            Ok(None) => Ok(Some("the agent closed it".into())),
-            Err(status) => Ok(Some(status.to_string())),
-        }
-    }
-
-    /// `Some`: the stream ends.
-    async fn hear(&mut self, message: FromRouter) -> Result<Option<String>, Error> {
-        match self.take(message).await {
-            Ok(()) => Ok(None),
-            // On its next stream the agent tells everything.
-            Err(why @ (ReportError::Untold(_) | ReportError::Superseded)) => {
-                Ok(Some(why.to_string()))
-            }
-            Err(ReportError::Store(error)) => Err(error),
-        }
-    }
-
-    async fn take(&mut self, message: FromRouter) -> Result<(), ReportError> {
-        self.app.parts().agents.see(&self.router, self.app.now());
-        match message.message {
-            Some(Message::Trusted(trusted)) => {
-                Ok(self.app.router_trusts(&self.router, &trusted.authorities).await?)
-            }
-            Some(Message::Ack(ack)) => Ok(self.answered(&ack.scope, ack.generation, None).await?),
-            Some(Message::Nack(nack)) => {
-                warn!(router = %self.router, scope = nack.scope, generation = nack.generation,
-                      reason = nack.reason, "a plan is not applied");
-                Ok(self.answered(&nack.scope, nack.generation, Some(nack.reason)).await?)
-            }
-            Some(Message::Report(report)) => self.reported(&report.document).await,
-            Some(Message::Answer(answer)) => {
-                self.app.parts().agents.answered(&self.router, answer);
-                Ok(())
-            }
-            Some(Message::Hello(_)) | None => {
-                warn!(router = %self.router, "passed over: a message that has no place here");
-                Ok(())
-            }
-        }
-    }
-
-    async fn answered(
-        &mut self,
-        scope: &str,
-        generation: u64,
-        failure: Option<String>,
-    ) -> Result<(), Error> {
-        let Ok(scope) = scope.parse::<Scope>() else {
-            warn!(router = %self.router, scope, "passed over: an answer to no scope of ours");
-            return Ok(());
-        };
-        let answer = Answer { generation, failure };
-        let known = match &mut self.known {
-            Some(known) => known,
-            none => none.insert(Known::read(&self.app, &self.router).await?),
-        };
-        if known.has(&scope, &answer) {
-            return Ok(());
-        }
-        let now = self.app.now();
-        write_tx!(self.app, false, Error, |tx| {
-            plans::put_answer(tx, &self.router, &scope, &answer, now).await
-        })?;
-        known.answers.insert(scope, Some(answer));
-        Ok(())
-    }
-
-    async fn reported(&self, document: &[u8]) -> Result<(), ReportError> {
-        let _turn = self.app.parts().agents.turn_to_report().await;
-        let report: PortReport = match serde_json::from_slice(document) {
-            Ok(report) => report,
-            Err(error) => {
-                warn!(router = %self.router, %error, "passed over: a report that cannot be read");
-                return Ok(());
-            }
-        };
-        let port = PortRef { router: self.router.clone(), port: report.port.clone() };
-        reconcile::take_report(&self.app, &port, report).await
-    }
 }

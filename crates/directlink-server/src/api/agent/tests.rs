@@ -10,8 +10,8 @@ use crate::{
     serve::{Running, serve},
 };
 use directlink_channel::{
-    Ack, Answer, FromRouter, Hello, Nack, Plan, Report, ToRouter, agent_client::AgentClient,
-    from_router::Message, to_router,
+    Ack, Answer, FromRouter, GIVES_TURNS, Hello, Nack, Plan, Report, ToRouter,
+    agent_client::AgentClient, from_router::Message, to_router,
 };
 use directlink_model::{
     account::Caller,
@@ -134,6 +134,7 @@ impl Region {
                 .collect::<HashMap<_, _>>(),
             answers: vec!["ping".into()],
             trusts: trusts.iter().map(ToString::to_string).collect(),
+            waits: false,
         };
         say.send(message(Message::Hello(hello))).await.unwrap();
         let heard = client.attach(ReceiverStream::new(said)).await?.into_inner();
@@ -174,9 +175,13 @@ struct FakeAgent {
 }
 
 impl FakeAgent {
-    async fn plan(&mut self) -> Plan {
+    async fn next(&mut self) -> to_router::Message {
         let next = tokio::time::timeout(Duration::from_secs(10), self.heard.message()).await;
-        match next.expect("a plan in time").unwrap().unwrap().message.unwrap() {
+        next.expect("a message in time").unwrap().unwrap().message.unwrap()
+    }
+
+    async fn plan(&mut self) -> Plan {
+        match self.next().await {
             to_router::Message::Plan(plan) => plan,
             other => panic!("{other:?}"),
         }
@@ -263,6 +268,27 @@ async fn an_agent_is_sent_what_it_does_not_hold_and_each_change_once() {
     let mut agent = region.attach(&region.identities[0], "r1", &[("port/p0", 9)]).await.unwrap();
     assert_eq!(agent.port_plan().await.0, 10);
     region.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_waits_for_its_turn_to_speak_is_given_it() {
+    let region = Region::new().await;
+    let mut client = region.dial(Some(&region.identities[0])).await.unwrap();
+    let (say, said) = mpsc::channel(64);
+    let hello = Hello { router: "r1".into(), waits: true, ..Hello::default() };
+    say.send(message(Message::Hello(hello))).await.unwrap();
+    let response = client.attach(ReceiverStream::new(said)).await.unwrap();
+    assert!(response.metadata().contains_key(GIVES_TURNS));
+    let mut agent = FakeAgent { say, heard: response.into_inner() };
+    let mut has_plan = false;
+    let mut has_turn = false;
+    while !(has_plan && has_turn) {
+        match agent.next().await {
+            to_router::Message::Plan(_) => has_plan = true,
+            to_router::Message::Turn(_) => has_turn = true,
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

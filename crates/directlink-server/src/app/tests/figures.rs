@@ -108,7 +108,8 @@ async fn the_coarser_rings_are_made_of_the_finer_one_and_say_the_same_long_after
     for minute in 0..540_u64 {
         run(&b, id, minute * 2 + 1..minute * 2 + 3).await;
         b.wait(SignedDuration::from_secs(50));
-        b.app.write_finished_figures().await.unwrap();
+        b.app.write_finished_figures(0).await.unwrap();
+        b.app.roll_finished_figures(0).await.unwrap();
     }
     b.app.write_figures().await.unwrap();
     for (span, whole) in [(Span::Day, true), (Span::Month, true), (Span::Hour, false)] {
@@ -133,7 +134,8 @@ async fn a_server_that_was_away_for_days_goes_on_where_it_stopped() {
     // A counter that begins anew: the router was started too.
     run(&b, id, 0..61).await;
     for _ in 0..2 {
-        b.app.write_finished_figures().await.unwrap();
+        b.app.write_finished_figures(0).await.unwrap();
+        b.app.roll_finished_figures(0).await.unwrap();
         let series = b.app.interface_figures(&b.alice(), id, Span::Month).await.unwrap();
         assert_eq!(total(&series).from_customer.bytes, 1_200_000);
         b.wait(SignedDuration::from_mins(20));
