@@ -83,13 +83,18 @@ impl Listener {
         inbound: &mut Streaming<FromRouter>,
     ) -> Result<Option<String>, Error> {
         let agents = self.app.parts().agents.clone();
-        let _turn = agents.turn_to_catch_up().await;
+        let place = agents.turn_to_catch_up().await;
         let mut expected = self.first_words.ports;
         let waits = self.first_words.outbound.take();
         if let Some(outbound) = &waits {
-            let turn = Some(to_router::Message::Turn(Turn {}));
-            // Whether it is still there, its own messages say.
-            let _ = outbound.send(ToRouter { message: turn }).await;
+            let turn = || ToRouter { message: Some(to_router::Message::Turn(Turn {})) };
+            if timeout(SILENCE, outbound.send(turn())).await.is_err() {
+                // It is slow to take its documents: others need not wait for that.
+                drop(place);
+                // Whether it is still there, its own messages say.
+                let _ = outbound.send(turn()).await;
+                return Ok(None);
+            }
         }
         loop {
             let next = match waits.is_some() && expected > 0 {
