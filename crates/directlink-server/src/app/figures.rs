@@ -25,7 +25,7 @@ use directlink_model::{
     ids::{ConnectionId, InterfaceId},
     report::PortReport,
 };
-use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use futures::{Stream, StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -282,29 +282,16 @@ impl App {
         let newest = figures::newest(&mut db, &wire.id.to_string(), span).await?;
         let all: Vec<String> = subjects(&mut db, &wire).await?.into_iter().collect();
         drop(db);
-        // Taken as made before it is read: what is written meanwhile has it made again.
-        let (strips, was) = figures.look(port, |metered| {
-            let strips = metered.to_roll(span, end, newest);
-            let was = metered.rolled.insert(span, *strips.end());
-            (strips, was)
-        });
+        let (strips, mut taken) = Taken::new(figures, (port, span), end, newest);
         let slots = strips.start() * STRIP..(strips.end() + 1) * STRIP;
         let until = (slots.end * finest).min(now + 1);
-        let some = all.chunks(SUBJECTS_AT_ONCE);
-        let made = stream::iter(some.map(Ok)).try_for_each(async |some| {
+        for some in all.chunks(SUBJECTS_AT_ONCE) {
             let began = Instant::now();
             self.make(some, &wire, (span, slots.clone()), until).await?;
             sleep(began.elapsed() * rest).await;
-            Ok(())
-        });
-        let made = made.await;
-        if made.is_err() {
-            figures.look(port, |metered| match was {
-                Some(was) => metered.rolled.insert(span, was),
-                None => metered.rolled.remove(&span),
-            });
         }
-        made
+        taken.are_made = true;
+        Ok(())
     }
 
     async fn make(
@@ -329,6 +316,44 @@ impl App {
                 made.iter().filter(|row| there.contains(&row.subject)).cloned().collect();
             figures::put(tx, span, &rows).await
         })
+    }
+}
+
+/// Strips of a coarser ring that somebody makes. They count as made before they are read, so that what is written meanwhile
+/// has them made again; unless they are in the end, they do not.
+struct Taken<'a> {
+    figures: &'a Figures,
+    port: &'a PortRef,
+    span: Span,
+    was: Option<i64>,
+    are_made: bool,
+}
+
+impl<'a> Taken<'a> {
+    fn new(
+        figures: &'a Figures,
+        (port, span): (&'a PortRef, Span),
+        end: i64,
+        newest: Option<i64>,
+    ) -> (RangeInclusive<i64>, Self) {
+        let (strips, was) = figures.look(port, |metered| {
+            let strips = metered.to_roll(span, end, newest);
+            let was = metered.rolled.insert(span, *strips.end());
+            (strips, was)
+        });
+        (strips, Self { figures, port, span, was, are_made: false })
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        if self.are_made {
+            return;
+        }
+        self.figures.look(self.port, |metered| match self.was {
+            Some(was) => metered.rolled.insert(self.span, was),
+            None => metered.rolled.remove(&self.span),
+        });
     }
 }
 
@@ -498,6 +523,28 @@ mod tests {
         ] {
             let strips = metered(written, rolled).to_roll(Span::Day, end, newest);
             assert_eq!(strips.collect::<Vec<_>>(), made, "{why}");
+        }
+    }
+
+    #[test]
+    fn strips_that_somebody_gave_up_making_are_made_again_and_so_is_what_was_written_meanwhile() {
+        let port = PortRef { router: "r1".parse().unwrap(), port: "p0".parse().unwrap() };
+        let of_port = |figures: &Figures| {
+            figures.look(&port, |metered| metered.to_roll(Span::Day, strip(10), None))
+        };
+        for (are_made, written, left) in
+            [(true, None, vec![]), (false, None, vec![9]), (true, Some(strip(9) + 3), vec![9])]
+        {
+            let figures = Figures::default();
+            figures.look(&port, |it| *it = metered(strip(10) - 1, Some(8)));
+            let (strips, mut taken) = Taken::new(&figures, (&port, Span::Day), strip(10), None);
+            assert_eq!(strips, 9..=9);
+            if let Some(slot) = written {
+                figures.look(&port, |metered| metered.see_written((slot, slot)));
+            }
+            taken.are_made = are_made;
+            drop(taken);
+            assert_eq!(of_port(&figures).collect::<Vec<_>>(), left, "{are_made} {written:?}");
         }
     }
 

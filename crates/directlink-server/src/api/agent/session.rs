@@ -92,7 +92,7 @@ impl Session {
             router: router.clone(),
             fingerprint: shown.fingerprint,
             held,
-            sent: None,
+            sent: ours.0,
             first: Some(ours),
             outbound,
             changed,
@@ -153,7 +153,7 @@ struct Teller {
     /// Scope to generation: what the agent holds, or will when what was sent arrives.
     held: BTreeMap<Scope, u64>,
     /// All is sent that was there then.
-    sent: Option<Changes>,
+    sent: Changes,
     /// What was there when the stream was opened, until it is looked at.
     first: Option<Documents>,
     outbound: mpsc::Sender<ToRouter>,
@@ -239,9 +239,7 @@ impl Teller {
         }
         // Marked first: what changes while we look wakes us again.
         self.changed.borrow_and_update();
-        let Some(before) = self.sent else {
-            return Ok(Some(documents(&self.app, &self.router).await?));
-        };
+        let before = self.sent;
         let (there, new) = {
             // Of one moment, or what is counted would not be what is read.
             let mut db = self.app.parts().store.snapshot().await?;
@@ -290,7 +288,7 @@ impl Teller {
             }
             self.held.insert(scope.clone(), stored.generation);
         }
-        self.sent = Some(there);
+        self.sent = there;
         Ok(true)
     }
 }
