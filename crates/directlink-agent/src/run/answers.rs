@@ -1,10 +1,9 @@
 //! What the server is owed about each plan: Ack once it is in the kernel, Nack with the reason
 //! where it is not.
 
-use super::mind::Mind;
+use super::{Memory, mind::Mind};
 use crate::{
     diff::Subject,
-    report::Outcome,
     wanted::{Known, Wanted},
 };
 use directlink_channel::{Ack, Nack, from_router::Message};
@@ -12,7 +11,7 @@ use directlink_model::{
     ids::InterfaceId,
     plan::{Document, Scope},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Owed, and given already in case it is asked again.
 #[derive(Debug, Default)]
@@ -67,12 +66,8 @@ impl Answers {
         }
     }
 
-    /// What a pass over these generations left undone, by scope: `None` for what is done.
-    fn judge(
-        &mut self,
-        generations: &BTreeMap<Scope, u64>,
-        judge: impl Fn(&Scope) -> Option<String>,
-    ) {
+    /// What a pass over these generations made of each scope.
+    fn judge(&mut self, generations: &BTreeMap<Scope, u64>, judge: impl Fn(&Scope) -> Standing) {
         let Self { owed, given, ready, .. } = self;
         owed.retain(|scope, (generation, told)| {
             let (name, generation) = (scope.to_string(), *generation);
@@ -80,10 +75,14 @@ impl Answers {
                 // Taken since that pass began.
                 return true;
             }
-            let Some(reason) = judge(scope) else {
-                ready.push(Message::Ack(Ack { scope: name, generation }));
-                given.insert(scope.clone(), generation);
-                return false;
+            let reason = match judge(scope) {
+                Standing::Done => {
+                    ready.push(Message::Ack(Ack { scope: name, generation }));
+                    given.insert(scope.clone(), generation);
+                    return false;
+                }
+                Standing::Begun => return true,
+                Standing::Failed(reason) => reason,
             };
             if told.as_ref() != Some(&reason) {
                 let nack = Nack { scope: name, generation, reason: reason.clone() };
@@ -95,37 +94,58 @@ impl Answers {
     }
 }
 
+/// What became of a scope.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Standing {
+    Done,
+    /// The pass ended before all of it was tried.
+    Begun,
+    /// Why, per interface.
+    Failed(String),
+}
+
 impl Mind {
-    /// After a pass that did all that it could.
+    /// After a pass that did all that it could, or of which something failed.
     pub(super) fn judge(&mut self, generations: &BTreeMap<Scope, u64>) {
-        let (wanted, outcome, scopes) = (&self.wanted, &self.seen.outcome, &self.scopes);
-        let judge = |scope: &Scope| failures(scope, scopes.get(scope), wanted, outcome);
-        self.answers.judge(generations, judge);
+        let (wanted, seen, scopes) = (&self.wanted, &self.seen, &self.scopes);
+        self.answers.judge(generations, |scope| match scope {
+            Scope::Port(_) => port(scope, wanted, seen),
+            Scope::Net(_) => net(scopes.get(scope), wanted, seen),
+        });
     }
 }
 
-/// Why a scope is not as its plan says, per interface.
-fn failures(
-    scope: &Scope,
-    known: Option<&Known>,
-    wanted: &Wanted,
-    outcome: &Outcome,
-) -> Option<String> {
-    let reasons: Vec<String> = match (scope, known) {
-        (Scope::Port(port), _) => {
-            let here =
-                |id: &InterfaceId| wanted.interfaces.get(id).is_some_and(|it| it.port == *port);
-            let refused = wanted.refused.iter().filter(|(_, (p, _))| p == port).map(|(id, _)| *id);
-            let ids = wanted.interfaces.keys().copied().filter(here).chain(refused);
-            ids.filter_map(|id| Some(format!("{id}: {}", outcome.failure(wanted, id)?))).collect()
-        }
-        (_, Some(Known::Current { document: Document::Net(Some(net)), .. })) => {
-            let failed = outcome.failures.get(&Subject::Net(net.vni));
-            failed.into_iter().chain(wanted.net_problems.get(&net.vni)).cloned().collect()
-        }
-        _ => Vec::new(),
+fn standing(reasons: &[String], is_begun: bool) -> Standing {
+    match (reasons, is_begun) {
+        ([], false) => Standing::Done,
+        ([], true) => Standing::Begun,
+        (reasons, _) => Standing::Failed(reasons.join("; ")),
+    }
+}
+
+/// Interfaces that are wanted on the port, that are refused there, and that are still there.
+fn port(scope: &Scope, wanted: &Wanted, seen: &Memory) -> Standing {
+    let (difference, outcome) = (&seen.outcome.difference, &seen.outcome);
+    let Scope::Port(port) = scope else { return Standing::Done };
+    let is_here = |id: &&InterfaceId| wanted.interfaces.get(id).is_some_and(|it| it.port == *port);
+    let refused = wanted.refused.iter().filter(|(_, (its, _))| its == port).map(|(id, _)| id);
+    let there = seen.ports.iter().filter(|(_, its)| *its == port).map(|(id, _)| id);
+    let ids: BTreeSet<InterfaceId> =
+        wanted.interfaces.keys().filter(is_here).chain(refused).chain(there).copied().collect();
+    let reason = |id: &InterfaceId| Some(format!("{id}: {}", outcome.failure(wanted, *id)?));
+    let reasons: Vec<String> = ids.iter().filter_map(reason).collect();
+    let subjects = ids.into_iter().map(Subject::Interface).chain([Subject::Port(port.clone())]);
+    standing(&reasons, subjects.into_iter().any(|subject| difference.is_about(&subject)))
+}
+
+fn net(known: Option<&Known>, wanted: &Wanted, seen: &Memory) -> Standing {
+    let Some(Known::Current { document: Document::Net(Some(net)), .. }) = known else {
+        return Standing::Done;
     };
-    (!reasons.is_empty()).then(|| reasons.join("; "))
+    let (subject, outcome) = (Subject::Net(net.vni), &seen.outcome);
+    let failed = outcome.failures.get(&subject).into_iter();
+    let reasons: Vec<String> = failed.chain(wanted.net_problems.get(&net.vni)).cloned().collect();
+    standing(&reasons, outcome.difference.is_about(&subject))
 }
 
 #[cfg(test)]
@@ -149,15 +169,15 @@ mod tests {
         let mut answers = Answers::default();
         answers.owe(scope.clone(), 7);
         let at = |n| BTreeMap::from([(scope.clone(), n)]);
-        answers.judge(&at(6), |_| None);
+        answers.judge(&at(6), |_| Standing::Done);
         assert!(said(&mut answers).is_empty());
-        answers.judge(&at(7), |_| Some("no link".into()));
-        answers.judge(&at(7), |_| Some("no link".into()));
+        answers.judge(&at(7), |_| Standing::Failed("no link".into()));
+        answers.judge(&at(7), |_| Standing::Failed("no link".into()));
         assert_eq!(said(&mut answers), ["nack port/p0 7: no link"]);
         answers.repeat();
         assert_eq!(said(&mut answers), ["nack port/p0 7: no link"]);
-        answers.judge(&at(7), |_| None);
-        answers.judge(&at(7), |_| None);
+        answers.judge(&at(7), |_| Standing::Done);
+        answers.judge(&at(7), |_| Standing::Done);
         assert_eq!(said(&mut answers), ["ack port/p0 7"]);
     }
 
@@ -166,7 +186,7 @@ mod tests {
         let scope: Scope = "port/p0".parse().unwrap();
         let mut answers = Answers::default();
         answers.owe(scope.clone(), 7);
-        answers.judge(&BTreeMap::from([(scope.clone(), 7)]), |_| None);
+        answers.judge(&BTreeMap::from([(scope.clone(), 7)]), |_| Standing::Done);
         assert_eq!(said(&mut answers), ["ack port/p0 7"]);
         answers.repeat();
         assert_eq!(said(&mut answers), ["ack port/p0 7"]);

@@ -1,6 +1,7 @@
 //! A router in memory, by hand: what it takes until packets go, and what goes on without its agent.
 
 use super::*;
+use directlink_channel::from_router::Message;
 use directlink_model::{
     ids::NetId,
     plan::{Document, InterfacePlan, NetRef, PortPlan},
@@ -118,6 +119,37 @@ fn a_kernel_that_will_not_is_asked_again() {
     router.take_plan(plan(1, [(ID, interface())].into()));
     run(&mut router, Duration::from_secs(30));
     assert!(router.truth(ID, &place()).tag);
+}
+
+#[test]
+fn a_pass_that_is_cut_short_while_something_fails_answers_only_for_what_is_done() {
+    let scopes = ["p0", "p1"].map(|port| port.parse::<PortName>().unwrap());
+    for (failures, at_once) in (1..8).flat_map(|n| (1..8).map(move |many| (n, many))) {
+        let dir = tempfile::tempdir().unwrap();
+        let (name, vtep) = ("par1-r1".parse().unwrap(), Ipv4Addr::new(10, 255, 0, 1));
+        let ledger = (dir.path().join("state"), Timestamp::UNIX_EPOCH);
+        let mut router = Router::new(name, vtep, &scopes, ledger);
+        router.start_agent().unwrap();
+        router.attached();
+        router.vex(failures, at_once);
+        for (number, port) in (1..).zip(&scopes) {
+            let id = InterfaceId::from_bits(number);
+            let scope = format!("port/{port}");
+            router.take_plan(Plan { scope, ..plan(1, [(id, interface())].into()) });
+        }
+        let mut done = BTreeSet::new();
+        while let Some(at) = router.next_event().filter(|at| at.as_secs() < 60) {
+            router.run(at);
+            for message in router.take_said() {
+                let Some(Message::Ack(ack)) = message.message else { continue };
+                let Ok(Scope::Port(port)) = ack.scope.parse() else { continue };
+                let case = format!("{port} with {failures} failures, {at_once} at once");
+                assert!(router.is_as_planned(&port), "{case}: answered and not done");
+                done.insert(port);
+            }
+        }
+        assert_eq!(done, scopes.clone().into(), "{failures} failures, {at_once} at once");
+    }
 }
 
 /// With all that packets need.
