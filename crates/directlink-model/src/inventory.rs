@@ -11,13 +11,13 @@
 //! has shown, darkness ends.
 
 use crate::{
-    connection::{Bandwidth, Connection, ConnectionState, PortRef},
+    connection::{Bandwidth, Connection, ConnectionState, Light, PortRef},
     evidence::Transceiver,
     fault::{Fault, InventoryFault},
     ids::{BadName, ConnectionId, LocationCode, PanelName, RoomName},
     location::Port,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::{fmt, str::FromStr};
 use thiserror::Error;
 
@@ -250,12 +250,41 @@ impl Candidate<'_> {
     }
 }
 
+/// Light on a port that carries nothing: a fibre that nobody ordered, or that was not taken out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnclaimedLight {
+    pub light: Light,
+    /// The operator has released the port although it is lit.
+    pub is_meant: bool,
+}
+
+impl UnclaimedLight {
+    /// Light that went has gone after so long: a fibre that is loose in its connector blinks.
+    pub const SETTLES: SignedDuration = SignedDuration::from_secs(5);
+
+    /// Whether the next order may have the port, whose connection would be available by this light.
+    pub fn check(self, port: &PortRef, now: Timestamp) -> Result<(), Fault> {
+        let why = match (self.light.on, self.is_meant) {
+            (true, true) => return Ok(()),
+            (true, false) => format!(
+                "it has light since {} and carries nothing: take the fibre out, or release the port if it is meant",
+                self.light.since
+            ),
+            (false, _) if now.duration_since(self.light.since) < Self::SETTLES => {
+                format!("its light went at {}: it must stay dark for a moment", self.light.since)
+            }
+            (false, _) => return Ok(()),
+        };
+        Err(Fault::PortDoesNotFit { port: port.clone(), why })
+    }
+}
+
 /// The ports of one speed at a location.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stock {
     /// That fit what is sold at this speed.
     pub ports: usize,
-    /// Of these, without a connection, and without the fibre of one that is gone.
+    /// Of these, without a connection, and without the fibre of one that is gone or that nobody ordered.
     pub free: usize,
     /// Orders that wait for one of these.
     pub promised: usize,

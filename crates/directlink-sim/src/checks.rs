@@ -138,14 +138,15 @@ impl Sim<'_> {
         Ok(())
     }
 
-    /// A connection has light by a fibre that was plugged for it.
+    /// A connection has light by a fibre that was plugged for it; or by one that nobody knew of who
+    /// approved it.
     fn check_light(&self, facts: &Facts) -> Result<(), Any> {
         let lit = facts.connections.iter().map(|view| &view.connection);
         for it in lit.filter(|it| it.hosting.is_none() && it.light.is_some()) {
             let port = it.approval.as_ref().map(|approval| &approval.port);
             let place = port.and_then(|port| Some((self.people.router(port)?, port.port.clone())));
-            let may_be_anothers = place.is_some_and(|it| self.memory.flickered.contains(&it));
-            if !may_be_anothers && !self.people.was_plugged(it.id) {
+            let was_dark = place.is_some_and(|place| self.was_dark_for(it.id, &place));
+            if !was_dark && !self.people.was_plugged(it.id) {
                 return Err(format!("{} has light, and nobody has plugged it", it.id).into());
             }
         }

@@ -183,7 +183,6 @@ impl Sim<'_> {
         let Some((router, port)) = self.dice.pick(&plugged).cloned() else { return Ok(()) };
         let wait = self.dice.millis(100..15_000);
         let on = Event::Light { router, port: port.clone(), on: true };
-        self.memory.flickered.insert((router, port.clone()));
         self.after(wait, on);
         self.shine(router, &port, false)
     }

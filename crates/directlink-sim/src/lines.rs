@@ -6,8 +6,8 @@ use crate::{
     template::{Place, START},
 };
 use directlink_agent::simulated::Router;
-use directlink_channel::{FromRouter, Hello, ToRouter, to_router};
-use directlink_model::ids::PortName;
+use directlink_channel::{FromRouter, Hello, ToRouter, from_router, to_router};
+use directlink_model::{ids::PortName, report::PortReport};
 use directlink_server::api::agent::{Session, Shown};
 use std::{path::Path, time::Duration};
 use tokio::sync::mpsc;
@@ -217,15 +217,19 @@ impl Sim<'_> {
         message: FromRouter,
     ) -> Result<(), Any> {
         let Some(it) = self.streams.get_mut(&stream) else { return Ok(()) };
-        let server = it.server;
+        let (server, router) = (it.server, it.router);
         let Some(mut session) = it.session.take() else { return Ok(()) };
         // For its time.
         if self.app(server).is_none() {
             return Ok(());
         }
+        let light = light_told(&message);
         let heard = self.alive(session.hear(message)).await;
         let end = match heard {
-            Some(Ok(None)) => None,
+            Some(Ok(None)) => {
+                self.remember_light(router, light);
+                None
+            }
             Some(Ok(Some(end))) => Some(end),
             Some(Err(error)) => Some(error.to_string()),
             None => {
@@ -240,6 +244,16 @@ impl Sim<'_> {
             self.lose_at_server(stream).await;
         }
         Ok(())
+    }
+
+    /// What servers know of light from now on.
+    fn remember_light(&mut self, router: usize, light: Option<(PortName, bool)>) {
+        let told = &mut self.memory.told_lit;
+        match light {
+            Some((port, true)) => drop(told.entry((router, port)).or_insert(self.now)),
+            Some((port, false)) => drop(told.remove(&(router, port))),
+            None => {}
+        }
     }
 
     fn put_back(&mut self, stream: u64, session: Session) {
@@ -343,4 +357,11 @@ impl Sim<'_> {
         };
         self.streams.keys().filter(between).copied().collect()
     }
+}
+
+/// Whether the port that the message is about is said to have light.
+fn light_told(message: &FromRouter) -> Option<(PortName, bool)> {
+    let Some(from_router::Message::Report(report)) = &message.message else { return None };
+    let report: PortReport = serde_json::from_slice(&report.document).ok()?;
+    Some((report.port, report.light))
 }

@@ -41,8 +41,8 @@ pub(crate) struct Memory {
     /// What packets left by when an agent started, and to which Net; which of its starts it was.
     carried: BTreeMap<usize, (u64, BTreeMap<InterfaceId, Option<Vni>>)>,
     starts: u64,
-    /// Ports whose light failed although their fibre is there: a server takes it for pulled.
-    pub(crate) flickered: BTreeSet<(usize, PortName)>,
+    /// Of ports that servers say have light: since when one does.
+    pub(crate) told_lit: BTreeMap<(usize, PortName), Duration>,
     /// When a port was last dark.
     pub(crate) dark: BTreeMap<(usize, PortName), Duration>,
 }

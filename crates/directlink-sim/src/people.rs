@@ -113,6 +113,14 @@ impl Sim<'_> {
         }
     }
 
+    /// Whoever approved it could not know that there is light at its port.
+    pub(crate) fn was_dark_for(&self, id: ConnectionId, place: &(usize, PortName)) -> bool {
+        let Some(&told) = self.memory.told_lit.get(place) else { return true };
+        let approves =
+            |it: &&Operation| matches!(&it.command, Command::Approve(c) if c.connection == id);
+        self.people.operations.iter().filter(approves).any(|it| it.asked_at <= told)
+    }
+
     fn ask(&mut self, actor: usize, command: Command) {
         let operation = self.people.operations.len();
         self.log.note(self.now, format_args!("{operation}: {actor} asks {}", Short(&command)));

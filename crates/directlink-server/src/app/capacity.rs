@@ -1,7 +1,7 @@
 //! How many ports of each location are free: what an order can hope for, and whether it is taken.
 //!
-//! Capacity is the ports that exist, fit what is sold (speed and optics), carry nothing, and are not
-//! promised to an order that waits. Where a location has a meet-me room its inventory is kept, and an
+//! Capacity is the ports that exist, fit what is sold (speed and optics), carry nothing, are dark, and are
+//! not promised to an order that waits. Where a location has a meet-me room its inventory is kept, and an
 //! order beyond it is refused. Where it has none the operator may be building still: orders wait.
 
 use super::{App, Refusal};
@@ -13,6 +13,7 @@ use directlink_model::{
     inventory::{Candidate, Stock},
     location::{Location, Port},
 };
+use jiff::Timestamp;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CapacityView {
@@ -57,13 +58,14 @@ impl App {
         Ok(locations.into_iter().map(view).collect())
     }
 
-    /// The free ports of the location that an order of this speed can have.
+    /// The free ports of the location that an order of this speed can have, and that are dark since then.
     pub(super) async fn suitable_ports(
         &self,
         db: &mut AnyConnection,
         (location, speed): (&LocationCode, Bandwidth),
+        dark_since: Timestamp,
     ) -> Result<Vec<Port>, Refusal> {
-        let mut free = sites::free_ports(db, (location, speed)).await?;
+        let mut free = sites::free_ports(db, (location, speed), dark_since).await?;
         free.retain(|port| self.suits(port, location, speed));
         Ok(free)
     }
@@ -75,7 +77,7 @@ impl App {
         (location, speed): (&LocationCode, Bandwidth),
         orders: usize,
     ) -> Result<(), Refusal> {
-        let free = self.suitable_ports(db, (location, speed)).await?.len();
+        let free = self.suitable_ports(db, (location, speed), self.now()).await?.len();
         let waiting = inventory::waiting(db).await?;
         let promised = waiting.get(&(location.clone(), speed)).copied().unwrap_or(0);
         match (Stock { ports: free, free, promised }).has_room_for(orders) {

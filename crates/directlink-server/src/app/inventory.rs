@@ -176,7 +176,7 @@ impl App {
             inventory::update(tx, &it).await?;
             record(tx, c.connection, ("cross-connect removed", &c.by), now).await?;
             // Its router may still see light, of a fibre in a wrong place: that must be looked at.
-            let lit = self.parts().agents.light(&it.port).unwrap_or(false);
+            let lit = self.folded_report(tx, &it.port).await?.is_some_and(|report| report.light);
             if connection.deleted_at.is_some() && !lit {
                 connections::free_port(tx, connection.id, now).await?;
                 record(tx, &it.port, ("port free", "cross-connect removed"), now).await?;

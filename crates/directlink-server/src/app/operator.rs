@@ -25,7 +25,7 @@ use directlink_model::{
     connection::{Connection, ConnectionState, PortRef},
     ids::ConnectionId,
     interface::Interface,
-    inventory::{Candidate, CrossConnect},
+    inventory::{Candidate, CrossConnect, UnclaimedLight},
     lag::Bundle,
     location::Port,
     needs::Needs,
@@ -70,6 +70,7 @@ impl App {
             let at = port.at();
             connection.approve(at.clone(), now)?;
             connections::update(tx, &connection).await?;
+            sites::claim_light(tx, &at).await?;
             inventory::insert(tx, &cross_connect(connection.id, &port, now)).await?;
             connections::issue_letter(tx, connection.id, &new_letter_token(), now).await?;
             let occasion = Occasion::LetterIssued(connection.id);
@@ -246,10 +247,13 @@ impl App {
             let why = format!("the other members of {lag} end at {ours}, and so must it");
             return Err(Fault::PortDoesNotFit { port: at.clone(), why }.into());
         }
-        match connections::holding(tx, at).await? {
-            Some(_) => Err(Fault::PortTaken(at.clone()).into()),
-            None => Ok(port),
+        if connections::holding(tx, at).await?.is_some() {
+            return Err(Fault::PortTaken(at.clone()).into());
         }
+        if let Some(unclaimed) = sites::unclaimed_light(tx, at).await? {
+            unclaimed.check(at, self.now())?;
+        }
+        Ok(port)
     }
 
     /// Of a LAG the first member takes a router that has room for all.
@@ -263,7 +267,9 @@ impl App {
             Some(_) | None => 1,
         };
         let what = (&connection.location, connection.bandwidth);
-        let free = self.suitable_ports(tx, what).await?;
+        // Whoever has the port is available by its light.
+        let dark_since = self.now() - UnclaimedLight::SETTLES;
+        let free = self.suitable_ports(tx, what, dark_since).await?;
         let router = bundle.and_then(Bundle::router);
         Ok(first_of(free, router, count).ok_or_else(|| match bundle {
             Some(bundle) => no_room(bundle, count),

@@ -189,7 +189,8 @@ impl App {
     }
 
     /// The port of a deleting or deleted connection is free again although its router still sees
-    /// light, or no longer speaks. Refused while a living connection has it.
+    /// light, or no longer speaks. Refused while a living connection has it. Light that is there is meant
+    /// to be: who names the port for an order can have it.
     pub async fn release_port(&self, port: PortRef) -> Result<PortView, Refusal> {
         let now = self.now();
         let found = write_tx!(self, false, |tx| {
@@ -220,6 +221,10 @@ impl App {
                 end_cross_connect(tx, holder.id, Some("the operator"), now).await?;
                 plans::mark_port(tx, &port).await?;
                 record(tx, &port, "port released", now).await?;
+            }
+            if self.folded_report(tx, &port).await?.is_some_and(|report| report.light) {
+                sites::mean_light(tx, &port, now).await?;
+                record(tx, &port, "light is meant", now).await?;
             }
             Ok(found)
         })?;

@@ -70,7 +70,7 @@ impl App {
     }
 
     /// What was last folded of the port: of what is not, its own server will.
-    pub(super) async fn folded_report(
+    pub(crate) async fn folded_report(
         &self,
         db: &mut AnyConnection,
         port: &PortRef,

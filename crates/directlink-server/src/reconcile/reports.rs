@@ -6,11 +6,11 @@ use crate::{
     store::{
         Error, Tx, connections, figures, fleet, interfaces, inventory,
         journal::{self, Actor},
-        nets, outbox, plans,
+        nets, outbox, plans, sites,
     },
 };
 use directlink_model::{
-    connection::{Connection, ConnectionState, PortRef},
+    connection::{Connection, ConnectionState, Light, PortRef},
     ids::{ConnectionId, InterfaceId, NetId},
     interface::Interface,
     inventory::Act,
@@ -97,7 +97,9 @@ async fn fold(
     report: &PortReport,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let Some(mut connection) = connections::holding(tx, port).await? else { return Ok(()) };
+    let Some(mut connection) = connections::holding(tx, port).await? else {
+        return fold_free(tx, port, report.light, now).await;
+    };
     let actor = Actor::Router(port.router.clone());
     let plan = stored_plan(tx, port).await?;
     // Only a router that has applied the newest document can say that something is gone for good.
@@ -153,8 +155,22 @@ async fn fold(
         && end_cross_connect(tx, connection.id, None, now).await?
     {
         connections::free_port(tx, connection.id, now).await?;
+        if let Some(last) = connection.light {
+            let since = if last.on { now } else { last.since };
+            sites::see_unclaimed_light(tx, port, Light { on: false, since }).await?;
+        }
         journal::record(tx, (&actor, now), port, "port free", "no light").await?;
         info!(%port, "free: its connection is deleted and there is no light");
+    }
+    Ok(())
+}
+
+/// A port that carries nothing: whoever got it while it is lit would be available by another's fibre.
+async fn fold_free(tx: &mut Tx, port: &PortRef, on: bool, now: Timestamp) -> Result<(), Error> {
+    if sites::see_unclaimed_light(tx, port, Light { on, since: now }).await? {
+        let what = if on { "light on a free port" } else { "no light on a free port" };
+        let actor = Actor::Router(port.router.clone());
+        journal::record(tx, (&actor, now), port, what, "no connection has it").await?;
     }
     Ok(())
 }

@@ -6,11 +6,12 @@ use super::{
     statements,
 };
 use directlink_model::{
-    connection::{Bandwidth, PortRef},
+    connection::{Bandwidth, Light, PortRef},
     ids::{LocationCode, RouterName},
-    inventory::{Optics, Position},
+    inventory::{Optics, Position, UnclaimedLight},
     location::{Location, Port, Router},
 };
+use jiff::Timestamp;
 use sqlx::{AnyConnection, any::AnyRow, query};
 
 statements! {
@@ -34,8 +35,16 @@ statements! {
                   WHERE r.location = $1 AND p.speed = $2
                     AND NOT EXISTS (SELECT 1 FROM connection c WHERE c.router = p.router AND c.port = p.name
                                     AND c.port_freed_us IS NULL)
+                    AND (p.light IS NULL OR (p.light = 0 AND p.light_since_us <= $3))
                   ORDER BY p.router, p.name";
-    PORT_COUNTS = "SELECT r.location, p.speed, p.optics, COUNT(*) AS ports, COUNT(*) - COUNT(c.id) AS free
+    UNCLAIMED_LIGHT = "SELECT light, light_since_us, light_is_meant FROM port WHERE router = $1 AND name = $2";
+    SEE_LIGHT = "UPDATE port SET light = $3, light_since_us = $4, light_is_meant = 0
+                 WHERE router = $1 AND name = $2 AND COALESCE(light, 0) <> $3";
+    CLAIM_LIGHT = "UPDATE port SET light = NULL, light_since_us = NULL, light_is_meant = NULL
+                   WHERE router = $1 AND name = $2";
+    MEAN_LIGHT = "UPDATE port SET light = 1, light_since_us = $3, light_is_meant = 1 WHERE router = $1 AND name = $2";
+    PORT_COUNTS = "SELECT r.location, p.speed, p.optics, COUNT(*) AS ports,
+                          SUM(CASE WHEN c.id IS NULL AND COALESCE(p.light, 0) = 0 THEN 1 ELSE 0 END) AS free
                    FROM port p JOIN router r ON r.name = p.router
                    LEFT JOIN connection c ON c.router = p.router AND c.port = p.name AND c.port_freed_us IS NULL
                    GROUP BY r.location, p.speed, p.optics";
@@ -44,7 +53,8 @@ statements! {
            ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 }
 
-/// How many ports of a speed and with these optics a location has, and how many of them carry nothing.
+/// How many ports of a speed and with these optics a location has, and how many of them carry nothing
+/// and are dark.
 pub(crate) struct PortCount {
     pub(crate) location: LocationCode,
     pub(crate) speed: Bandwidth,
@@ -198,13 +208,74 @@ pub(crate) async fn router_counts(
     rows.iter().map(count).collect()
 }
 
-/// The ports of the location that have this speed and no connection, in order of their names.
+/// The ports of the location that have this speed, no connection, and no light since `dark_since`, in
+/// order of their names.
 pub(crate) async fn free_ports(
     db: &mut AnyConnection,
     (location, speed): (&LocationCode, Bandwidth),
+    dark_since: Timestamp,
 ) -> Result<Vec<Port>, Error> {
-    let rows = query(FREE_PORTS).bind(location.as_str()).bind(speed.as_str()).fetch_all(db).await?;
+    let rows = query(FREE_PORTS)
+        .bind(location.as_str())
+        .bind(speed.as_str())
+        .bind(dark_since.as_microsecond())
+        .fetch_all(db)
+        .await?;
     rows.iter().map(read_port).collect()
+}
+
+/// What was seen of a port that carries nothing. `None`: never light.
+pub(crate) async fn unclaimed_light(
+    db: &mut AnyConnection,
+    at: &PortRef,
+) -> Result<Option<UnclaimedLight>, Error> {
+    let row = query(UNCLAIMED_LIGHT)
+        .bind(at.router.as_str())
+        .bind(at.port.as_str())
+        .fetch_optional(db)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let (light, since) = (row.number_or_null("light")?, row.time_or_null("light_since_us")?);
+    let light = light.zip(since).map(|(on, since)| Light { on: on != 0, since });
+    let is_meant = row.number_or_null("light_is_meant")? == Some(1);
+    Ok(light.map(|light| UnclaimedLight { light, is_meant }))
+}
+
+/// What its router sees of a port that carries nothing. Whether that is news.
+pub(crate) async fn see_unclaimed_light(
+    db: &mut AnyConnection,
+    at: &PortRef,
+    light: Light,
+) -> Result<bool, Error> {
+    let done = query(SEE_LIGHT)
+        .bind(at.router.as_str())
+        .bind(at.port.as_str())
+        .bind(i64::from(light.on))
+        .bind(light.since.as_microsecond())
+        .execute(db)
+        .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// A connection has the port: from now on its light is the connection's.
+pub(crate) async fn claim_light(db: &mut AnyConnection, at: &PortRef) -> Result<(), Error> {
+    query(CLAIM_LIGHT).bind(at.router.as_str()).bind(at.port.as_str()).execute(db).await?;
+    Ok(())
+}
+
+/// The operator says of the light on such a port that it is meant to be there.
+pub(crate) async fn mean_light(
+    db: &mut AnyConnection,
+    at: &PortRef,
+    now: Timestamp,
+) -> Result<(), Error> {
+    query(MEAN_LIGHT)
+        .bind(at.router.as_str())
+        .bind(at.port.as_str())
+        .bind(now.as_microsecond())
+        .execute(db)
+        .await?;
+    Ok(())
 }
 
 pub(crate) async fn setting(

@@ -123,7 +123,7 @@ pub(crate) enum PortCommand {
     },
     /// List the ports, and which connection has each
     List(Access),
-    /// Free a port although its router still sees light: the cross-connect will not be removed
+    /// Free a port although its router still sees light, for an order that names it: the fibre stays
     Release {
         /// Router and link name, as par1-r1/p0
         port: String,

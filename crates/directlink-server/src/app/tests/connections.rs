@@ -1,6 +1,7 @@
 //! Orders, ports and the ends of connections.
 
 use super::*;
+use directlink_model::inventory::UnclaimedLight;
 
 #[tokio::test]
 async fn a_connection_goes_from_its_order_to_its_end_and_its_port_is_free_when_dark() {
@@ -28,8 +29,10 @@ async fn a_connection_goes_from_its_order_to_its_end_and_its_port_is_free_when_d
     let on_p0 = ApproveOrder { connection: next, port: Some(port("par1-r1/p0")) };
     assert_eq!(fault(b.app.approve_order(on_p0.clone()).await), "PortTaken", "still lit");
     b.say(false, &[]).await;
+    assert_eq!(fault(b.app.approve_order(on_p0.clone()).await), "PortDoesNotFit", "it may blink");
+    b.wait(UnclaimedLight::SETTLES);
     assert_eq!(fault(b.app.approve_order(on_p0).await), "ok");
-    b.wait(SignedDuration::from_mins(59));
+    b.wait(SignedDuration::from_mins(59) - UnclaimedLight::SETTLES);
     assert_eq!(b.connection(id).await.state, ConnectionState::Deleted, "still listed");
     b.wait(SignedDuration::from_mins(1));
     let left = b.app.connections(&b.alice(), None).await.unwrap();
@@ -141,6 +144,54 @@ async fn a_refused_order_is_rejected_says_why_for_a_month_and_holds_nothing() {
     assert_eq!(said.as_deref(), Some("No room before June."));
     b.wait(SignedDuration::from_hours(24));
     assert!(b.app.connections(&b.alice(), Some(&[id])).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn nobody_is_given_a_port_with_a_fibre_that_was_not_plugged_for_them() {
+    let b = Bench::new().await;
+    let free = async || b.app.capacity().await.unwrap()[0].stock(Bandwidth::OneGbps).free;
+    let approve = |connection, at: Option<&str>| ApproveOrder { connection, port: at.map(port) };
+    let first = b.order().await.connection.id;
+    assert_eq!(b.take(first, "par1-r1/p0").await, "ok");
+    b.app.delete_connection(&b.alice(), first).await.unwrap();
+    b.say(false, &[]).await;
+    assert_eq!(b.connection(first).await.state, ConnectionState::Deleted);
+    let all = free().await;
+    // Its letter was read before.
+    b.say(true, &[]).await;
+    assert_eq!(free().await, all - 1);
+    let next = b.order().await.connection.id;
+    assert_eq!(b.take(next, "par1-r1/p0").await, "PortDoesNotFit");
+    let chosen = b.app.approve_order(approve(next, None)).await.unwrap().connection;
+    assert_eq!(chosen.approval.unwrap().port, port("par1-r1/p1"));
+    b.say(false, &[]).await;
+    assert_eq!(free().await, all - 1, "p1 is taken, and p0 can be hoped for");
+    let third = b.order().await.connection.id;
+    assert_eq!(b.take(third, "par1-r1/p0").await, "PortDoesNotFit", "it may blink");
+    b.wait(UnclaimedLight::SETTLES);
+    let chosen = b.app.approve_order(approve(third, None)).await.unwrap().connection;
+    assert_eq!(chosen.approval.unwrap().port, port("par1-r1/p0"));
+    b.say(false, &[]).await;
+    assert_eq!(b.connection(third).await.state, ConnectionState::Pending);
+}
+
+#[tokio::test]
+async fn light_that_the_operator_says_is_meant_is_whose_order_gets_the_port_by_name() {
+    let b = Bench::new().await;
+    b.say(true, &[]).await;
+    let id = b.order().await.connection.id;
+    assert_eq!(b.take(id, "par1-r1/p0").await, "PortDoesNotFit");
+    b.app.release_port(port("par1-r1/p0")).await.unwrap();
+    assert_eq!(b.take(id, "par1-r1/p0").await, "ok");
+    reconcile::pass(&b.app).await.unwrap();
+    assert_eq!(b.connection(id).await.state, ConnectionState::Available);
+    // What was meant then is not what is there when it is gone.
+    b.app.delete_connection(&b.alice(), id).await.unwrap();
+    b.say(true, &[]).await;
+    b.say(false, &[]).await;
+    b.say(true, &[]).await;
+    let next = b.order().await.connection.id;
+    assert_eq!(b.take(next, "par1-r1/p0").await, "PortDoesNotFit");
 }
 
 #[tokio::test]

@@ -46,7 +46,7 @@ impl Bench {
         self.app.order_connection(&self.alice(), order).await
     }
 
-    async fn take(&self, id: ConnectionId, at: &str) -> String {
+    pub(super) async fn take(&self, id: ConnectionId, at: &str) -> String {
         let approve = ApproveOrder { connection: id, port: Some(port(at)) };
         fault(self.app.approve_order(approve).await)
     }

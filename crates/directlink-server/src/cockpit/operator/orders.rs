@@ -207,17 +207,19 @@ fn option(connection: &Connection, router: &RouterView, port: &PortView) -> Choo
     let optics = optics_of(&port.port, seen);
     let place = port.port.position.as_ref().map(Position::to_string);
     let place = place.map_or_else(String::new, |place| format!(", at {place}"));
-    let note = match (&port.connection, fits) {
-        (Some(holder), _) => format!("Taken by {holder}."),
-        (None, false) => format!("Has {optics}."),
-        (None, true) => format!("Free, {optics}{place}.{agent}"),
+    let is_lit = port.light == Some(true);
+    let note = match (&port.connection, fits, is_lit) {
+        (Some(holder), _, _) => format!("Taken by {holder}."),
+        (None, false, _) => format!("Has {optics}."),
+        (None, true, true) => "Has light and carries nothing: whose fibre is it?".into(),
+        (None, true, false) => format!("Free, {optics}{place}.{agent}"),
     };
     Choosable {
         value: at.to_string(),
         label: at.to_string(),
         note,
         chosen: false,
-        closed: port.connection.is_some() || !fits,
+        closed: port.connection.is_some() || !fits || is_lit,
     }
 }
 

@@ -1,0 +1,5 @@
+-- What is seen of a port while it carries nothing; nobody gets one by whose light he has not been the cause.
+ALTER TABLE port ADD COLUMN light BIGINT;
+ALTER TABLE port ADD COLUMN light_since_us BIGINT;
+-- The operator has released the port although it is lit.
+ALTER TABLE port ADD COLUMN light_is_meant BIGINT;
