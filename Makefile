@@ -126,9 +126,9 @@ bench-bgp: setup ## BGP tables until they forward, against BIRD and FRR; one por
 bench-failover: setup ## how long packets are lost when a way is, 50 rounds each, beside BIRD; half an hour
 	cargo bench --quiet --profile dev --package directlink --bench failover
 
-ROUTERS := 50 100 200 350 500
+ROUTERS := 50 150 500
 
-# Hours at the largest: all is planned and delivered from nothing.
+# A quarter of an hour, most of it the largest, whose rows are all planned and delivered from nothing.
 bench-fleet: setup ## how soon a router has what was asked for, with so many ROUTERS, 2,000 interfaces stored for each
 	@cargo build --quiet --release --workspace --bin directlink --example fleet
 	@target/venv/bin/python benches/fleet/bench.py --directlink $(TARGET)/release/directlink \

@@ -282,6 +282,14 @@ impl Sim<'_> {
         })
     }
 
+    /// Whoever it was offered to has moved it to a connection of theirs, which is nobody else's to see.
+    fn was_taken_away(&self, from: usize, id: &str) -> bool {
+        self.people.operations.iter().any(|it| {
+            let Command::Move(c) = &it.command else { return false };
+            it.actor != from && it.outcome != Outcome::Refused && c.id.to_string() == id
+        })
+    }
+
     /// What was acknowledged before somebody asked is in what they read, whichever server they asked.
     fn check_read(&self, actor: usize, asked_at: Duration, seen: &Seen) -> Result<(), Any> {
         for (n, it) in self.people.operations.iter().enumerate() {
@@ -295,6 +303,7 @@ impl Sim<'_> {
                 }
                 Command::Create(_) => {
                     seen.interfaces.iter().any(|view| view.interface.id.to_string() == *what)
+                        || self.was_taken_away(actor, what)
                 }
                 _ => true,
             };
