@@ -68,6 +68,8 @@ impl Router {
         let authority = Authority::new();
         authority.write_identity(dir.path());
         let mut server = Server::start(authority).await;
+        // Thousands of namespaces, of which the kernel makes so many a second as it likes.
+        server.patience = Duration::from_secs(600);
         let pin_dir = PathBuf::from(format!("/run/{}", place.name));
         let kernel = KernelConfig {
             netns: Some(format!("/run/netns/{}", place.netns("r")).into()),

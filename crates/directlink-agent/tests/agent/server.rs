@@ -38,6 +38,8 @@ pub(crate) struct Server {
     reports: BTreeMap<PortName, PortReport>,
     /// The port that was last reported.
     news: Option<PortName>,
+    /// So long it waits for what the agent says.
+    pub(crate) patience: Duration,
 }
 
 type Streams = Arc<Mutex<Vec<mpsc::UnboundedSender<Result<ToRouter, Status>>>>>;
@@ -112,7 +114,8 @@ impl Server {
             .add_service(service)
             .serve_with_incoming(TcpListenerStream::new(listener));
         let task = tokio::spawn(async move { serve.await.unwrap() });
-        Self { address, said, streams, task, authority, reports: BTreeMap::new(), news: None }
+        let (reports, news, patience) = (BTreeMap::new(), None, PATIENCE);
+        Self { address, said, streams, task, authority, reports, news, patience }
     }
 
     /// Gone, as if killed; its address is free for the next.
@@ -153,7 +156,7 @@ impl Server {
         what: &str,
         mut take: impl FnMut(Message) -> Option<T>,
     ) -> T {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + self.patience;
         loop {
             let Some(message) = self.next(deadline).await else {
                 panic!("not heard from the agent: {what}");
@@ -212,7 +215,7 @@ impl Server {
         what: &str,
         mut fits: impl FnMut(&PortReport) -> bool,
     ) -> PortReport {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + self.patience;
         self.news = None;
         while self.next(deadline).await.is_some() {
             let port = self.news.take();
