@@ -67,6 +67,11 @@ impl Sim<'_> {
         let Some(stream) = self.lines[router].stream else { return Ok(()) };
         for message in said {
             let when = self.arrival(stream, 0);
+            if let Some(from_router::Message::Ack(ack)) = &message.message {
+                let (scope, generation) = (&ack.scope, ack.generation);
+                let what = format_args!("router {router} has applied {scope} {generation}");
+                self.log.note(self.now, what);
+            }
             self.at(when, Event::ToServer { stream, message });
         }
         Ok(())

@@ -77,8 +77,10 @@ struct All {
 #[derive(Default)]
 struct Agent {
     /// Those that are open: two for a moment, when an agent dials again before its old stream is
-    /// known to be dead. The newest is the last.
+    /// known to be dead.
     streams: Vec<Uuid>,
+    /// The last that was opened. What comes on an older one was said before, and says nothing now.
+    newest: Option<Uuid>,
     build: Option<String>,
     last_seen_at: Option<Timestamp>,
     reports: BTreeMap<PortRef, Kept>,
@@ -87,6 +89,12 @@ struct Agent {
     /// How far its documents were when they were last read, and the generation of each.
     documents: Option<(Changes, Arc<Generations>)>,
     asking: Asking,
+}
+
+impl Agent {
+    fn stream(&self) -> Option<Uuid> {
+        self.newest.filter(|newest| self.streams.contains(newest))
+    }
 }
 
 /// Of each document of a router.
@@ -197,6 +205,7 @@ impl Agents {
         let mut all = self.lock();
         let agent = all.own.entry(router.clone()).or_default();
         agent.streams.push(stream);
+        agent.newest = Some(stream);
         agent.build = Some(build.to_owned());
         agent.last_seen_at = Some(now);
         let questions = agent.asking.attach(stream, answers);
@@ -364,16 +373,16 @@ impl Agents {
         self.lock().own.values().filter(|agent| !agent.streams.is_empty()).count()
     }
 
-    /// The newest stream of a router here.
+    /// The newest stream of a router here, while it is open.
     pub(crate) fn stream(&self, router: &RouterName) -> Option<Uuid> {
-        self.lock().own.get(router)?.streams.last().copied()
+        self.lock().own.get(router)?.stream()
     }
 
     /// Routers whose agent is here, each with its newest stream and when it was last heard.
     pub(crate) fn present(&self) -> Vec<(RouterName, Uuid, Timestamp)> {
         let all = self.lock();
         let present = |(router, agent): (&RouterName, &Agent)| {
-            Some((router.clone(), *agent.streams.last()?, agent.last_seen_at?))
+            Some((router.clone(), agent.stream()?, agent.last_seen_at?))
         };
         all.own.iter().filter_map(present).collect()
     }

@@ -57,6 +57,18 @@ impl App {
         })
     }
 
+    /// Whether what is said on this stream is the router's last word: no other has been opened since, here or at another
+    /// server.
+    pub(crate) async fn is_current(
+        &self,
+        db: &mut AnyConnection,
+        (router, stream): (&RouterName, Uuid),
+    ) -> Result<bool, Error> {
+        let is_here = self.parts().agents.stream(router) == Some(stream);
+        Ok(is_here
+            && (!self.parts().store.is_shared() || fleet::is_current(db, (router, stream)).await?))
+    }
+
     /// What the port's router last said: to this server, or to another.
     pub(crate) async fn last_report(
         &self,

@@ -13,6 +13,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{sync::mpsc, time::timeout};
 use tonic::{Status, Streaming};
 use tracing::warn;
+use uuid::Uuid;
 
 /// Whose turn it is to speak, and says nothing for so long, may do so later.
 const SILENCE: Duration = Duration::from_millis(100);
@@ -21,6 +22,7 @@ const SILENCE: Duration = Duration::from_millis(100);
 pub(super) struct Listener {
     app: App,
     pub(super) router: RouterName,
+    stream: Uuid,
     first_words: FirstWords,
     /// Read when the first answer comes: opening a stream does not wait for it.
     known: Option<Known>,
@@ -62,8 +64,12 @@ impl Known {
 }
 
 impl Listener {
-    pub(super) const fn new(app: App, router: RouterName, first_words: FirstWords) -> Self {
-        Self { app, router, first_words, known: None }
+    pub(super) fn new(
+        app: App,
+        (router, stream): (RouterName, Uuid),
+        first_words: FirstWords,
+    ) -> Self {
+        Self { app, router, stream, first_words, known: None }
     }
 
     pub(super) async fn run(mut self, mut inbound: Streaming<FromRouter>) -> Result<String, Error> {
@@ -135,16 +141,17 @@ impl Listener {
     }
 
     async fn take(&mut self, message: FromRouter) -> Result<(), ReportError> {
+        self.check_newest()?;
         self.app.parts().agents.see(&self.router, self.app.now());
         match message.message {
             Some(Message::Trusted(trusted)) => {
                 Ok(self.app.router_trusts(&self.router, &trusted.authorities).await?)
             }
-            Some(Message::Ack(ack)) => Ok(self.answered(&ack.scope, ack.generation, None).await?),
+            Some(Message::Ack(ack)) => self.answered(&ack.scope, ack.generation, None).await,
             Some(Message::Nack(nack)) => {
                 warn!(router = %self.router, scope = nack.scope, generation = nack.generation,
                       reason = nack.reason, "a plan is not applied");
-                Ok(self.answered(&nack.scope, nack.generation, Some(nack.reason)).await?)
+                self.answered(&nack.scope, nack.generation, Some(nack.reason)).await
             }
             Some(Message::Report(report)) => self.reported(&report.document).await,
             Some(Message::Answer(answer)) => {
@@ -158,12 +165,20 @@ impl Listener {
         }
     }
 
+    /// What lay in an older stream was said before.
+    fn check_newest(&self) -> Result<(), ReportError> {
+        match self.app.parts().agents.stream(&self.router) == Some(self.stream) {
+            true => Ok(()),
+            false => Err(ReportError::Superseded),
+        }
+    }
+
     async fn answered(
         &mut self,
         scope: &str,
         generation: u64,
         failure: Option<String>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), ReportError> {
         let Ok(scope) = scope.parse::<Scope>() else {
             warn!(router = %self.router, scope, "passed over: an answer to no scope of ours");
             return Ok(());
@@ -177,15 +192,24 @@ impl Listener {
             return Ok(());
         }
         let now = self.app.now();
-        write_tx!(self.app, false, Error, |tx| {
-            plans::put_answer(tx, &self.router, &scope, &answer, now).await
+        let of_stream = (&self.router, self.stream);
+        let is_taken = write_tx!(self.app, false, Error, |tx| {
+            if !self.app.is_current(tx, of_stream).await? {
+                return Ok(false);
+            }
+            plans::put_answer(tx, &self.router, &scope, &answer, now).await?;
+            Ok(true)
         })?;
+        if !is_taken {
+            return Err(ReportError::Superseded);
+        }
         known.answers.insert(scope, Some(answer));
         Ok(())
     }
 
     async fn reported(&self, document: &[u8]) -> Result<(), ReportError> {
         let _turn = self.app.parts().agents.turn_to_report().await;
+        self.check_newest()?;
         let report: PortReport = match serde_json::from_slice(document) {
             Ok(report) => report,
             Err(error) => {

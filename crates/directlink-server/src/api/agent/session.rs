@@ -102,7 +102,7 @@ impl Session {
             told,
         };
         Ok(Some(Self {
-            listener: Listener::new(app, router, first_words),
+            listener: Listener::new(app, (router, stream), first_words),
             teller,
             _attached: attached,
         }))

@@ -385,3 +385,29 @@ async fn a_question_goes_by_the_routers_stream_and_its_answer_comes_back_to_who_
     assert!(ask("r2", "ping").is_err(), "its agent is not connected");
     region.running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lay_in_an_older_stream_of_the_router_is_not_believed_and_ends_it() {
+    let region = Region::new().await;
+    let app = &region.running.app;
+    let mut older = region.attach(&region.identities[0], "r1", &[]).await.unwrap();
+    older.plan().await;
+    let id = region.ordered().await;
+    let approve = ApproveOrder { connection: id, port: Some(port("r1")) };
+    app.approve_order(approve).await.unwrap();
+    let (generation, _) = older.port_plan().await;
+    let newer =
+        region.attach(&region.identities[0], "r1", &[("port/p0", generation)]).await.unwrap();
+    let ack = |generation| message(Message::Ack(Ack { scope: "port/p0".into(), generation }));
+    newer.say.send(ack(generation)).await.unwrap();
+    newer.report(generation, true).await;
+    region.until_state(id, ConnectionState::Available).await;
+    older.say.send(ack(generation - 1)).await.unwrap();
+    older.report(generation, false).await;
+    let end = async { while older.heard.message().await.is_ok_and(|said| said.is_some()) {} };
+    tokio::time::timeout(Duration::from_secs(10), end).await.expect("it ends");
+    let view = app.routers().await.unwrap()[0].agent.clone();
+    assert_eq!(view.scopes[0].acknowledged_generation, Some(generation));
+    region.until_state(id, ConnectionState::Available).await;
+    region.running.stop().await;
+}
