@@ -157,7 +157,7 @@ async fn fold(
         connections::free_port(tx, connection.id, now).await?;
         if let Some(last) = connection.light {
             let since = if last.on { now } else { last.since };
-            sites::see_unclaimed_light(tx, port, Light { on: false, since }).await?;
+            sites::leave_light(tx, port, Light { on: false, since }).await?;
         }
         journal::record(tx, (&actor, now), port, "port free", "no light").await?;
         info!(%port, "free: its connection is deleted and there is no light");

@@ -42,6 +42,7 @@ statements! {
                  WHERE router = $1 AND name = $2 AND COALESCE(light, 0) <> $3";
     CLAIM_LIGHT = "UPDATE port SET light = NULL, light_since_us = NULL, light_is_meant = NULL
                    WHERE router = $1 AND name = $2";
+    LEAVE_LIGHT = "UPDATE port SET light = $3, light_since_us = $4, light_is_meant = 0 WHERE router = $1 AND name = $2";
     MEAN_LIGHT = "UPDATE port SET light = 1, light_since_us = $3, light_is_meant = 1 WHERE router = $1 AND name = $2";
     PORT_COUNTS = "SELECT r.location, p.speed, p.optics, COUNT(*) AS ports,
                           SUM(CASE WHEN c.id IS NULL AND COALESCE(p.light, 0) = 0 THEN 1 ELSE 0 END) AS free
@@ -247,7 +248,25 @@ pub(crate) async fn see_unclaimed_light(
     at: &PortRef,
     light: Light,
 ) -> Result<bool, Error> {
-    let done = query(SEE_LIGHT)
+    put_light(db, SEE_LIGHT, at, light).await
+}
+
+/// A connection leaves the port, whose light was its own until then.
+pub(crate) async fn leave_light(
+    db: &mut AnyConnection,
+    at: &PortRef,
+    light: Light,
+) -> Result<(), Error> {
+    put_light(db, LEAVE_LIGHT, at, light).await.map(drop)
+}
+
+async fn put_light(
+    db: &mut AnyConnection,
+    statement: &'static str,
+    at: &PortRef,
+    light: Light,
+) -> Result<bool, Error> {
+    let done = query(statement)
         .bind(at.router.as_str())
         .bind(at.port.as_str())
         .bind(i64::from(light.on))
