@@ -59,7 +59,6 @@ class Drill:
         for node in SERVERS:
             state = self.cluster.folder / node
             state.mkdir(mode=0o700)
-            shutil.copytree(self.beside.lab / "server" / "ca", state / "ca")
             self.cluster.start_server(node)
         self.cluster.start_balancer()
         eventually(self.all_ready, 60, "three servers")

@@ -26,6 +26,8 @@ use tracing::info;
 struct Due {
     maintenances: Vec<Maintenance>,
     drains: Vec<(Placed, Option<Draining>)>,
+    /// No port has them any more: there is nothing to drain.
+    nowhere: Vec<InterfaceId>,
     next: Option<Timestamp>,
 }
 
@@ -35,7 +37,7 @@ pub(super) async fn advance(app: &App) -> Result<Option<Timestamp>, Error> {
     let mut db = app.parts().store.reader().await?;
     let due = due(app, &mut db, now).await?;
     drop(db);
-    if due.maintenances.is_empty() && due.drains.is_empty() {
+    if due.maintenances.is_empty() && due.drains.is_empty() && due.nowhere.is_empty() {
         return Ok(due.next);
     }
     let told = !due.maintenances.is_empty();
@@ -49,6 +51,11 @@ pub(super) async fn advance(app: &App) -> Result<Option<Timestamp>, Error> {
         }
         for (placed, is) in &due.drains {
             put(tx, placed, is.as_ref(), now).await?;
+        }
+        for id in &due.nowhere {
+            maintenance::put_drain(tx, *id, None).await?;
+            let of = (&Actor::Time, now);
+            journal::record(tx, of, id, "drain over", "no port carries it any more").await?;
         }
         Ok(due.next)
     })?;
@@ -77,6 +84,7 @@ async fn due(app: &App, db: &mut AnyConnection, now: Timestamp) -> Result<Due, E
     for placed in maintenance::drained(db).await? {
         there.insert(placed.interface.id, placed);
     }
+    due.nowhere = maintenance::drained_nowhere(db).await?;
     for (id, placed) in there {
         let said = app.parts().agents.interface(&port(&placed), id);
         let said = said.as_ref().map(|(report, at)| (report, *at));

@@ -66,6 +66,12 @@ statements! {
                 JOIN connection c ON c.id = COALESCE(h.parent, d.id)
                 WHERE d.account = $1 AND d.deleted_us IS NULL AND c.router IS NOT NULL AND c.port_freed_us IS NULL";
     DRAINED = on_wires!("", "", "i.drain_asked_us IS NOT NULL");
+    DRAINED_NOWHERE = "SELECT i.id FROM interface i
+                       LEFT JOIN hosted_connection h ON h.connection = i.connection
+                       JOIN connection c ON c.id = COALESCE(h.parent, i.connection)
+                       WHERE i.drain_asked_us IS NOT NULL
+                         AND i.deleted_us IS NULL AND i.expired_us IS NULL AND i.rejected_us IS NULL
+                         AND (c.router IS NULL OR c.port_freed_us IS NOT NULL)";
     WAYS_OF = on_wires!(", r.document, g.net", "JOIN gateway g ON g.id = i.gateway
                          JOIN interface_report r ON r.interface = i.id", "i.owner = $1 AND g.net IS NOT NULL");
     EVERY_WAY = on_wires!(", r.document, g.net", "JOIN gateway g ON g.id = i.gateway
@@ -193,6 +199,12 @@ pub(crate) async fn on_target(
 pub(crate) async fn drained(db: &mut AnyConnection) -> Result<Vec<Placed>, Error> {
     let rows = query(DRAINED).fetch_all(&mut *db).await?;
     placed(db, &rows).await
+}
+
+/// Those that were drained, and are on no port any more: of a LAG whose members wait for theirs.
+pub(crate) async fn drained_nowhere(db: &mut AnyConnection) -> Result<Vec<InterfaceId>, Error> {
+    let rows = query(DRAINED_NOWHERE).fetch_all(db).await?;
+    rows.iter().map(|row| row.word("id")).collect()
 }
 
 /// Who has something there: an interface, or the connection that carries it.

@@ -404,3 +404,30 @@ async fn a_member_hosts_no_connection_and_what_hosts_or_is_hosted_is_no_member()
     assert_eq!(fault(join(alone).await), "Hosting");
     assert_eq!(fault(join(hosted).await), "Lag");
 }
+
+#[tokio::test]
+async fn an_interface_that_no_port_carries_any_more_is_not_drained() {
+    let b = Bench::new().await;
+    let lag = b.lag(2).await;
+    let [first, _] = [0, 1].map(|n: usize| lag.members[n].connection.id);
+    b.approve(first, None).await.unwrap();
+    b.say_on("p0", true, &[]).await;
+    let id = b.made_on(lag.lag.id, 100).await;
+    b.say_on("p0", true, &[id]).await;
+    let wish = directlink_model::maintenance::Wish {
+        target: directlink_model::maintenance::Target::Interface(id),
+        reason: "line card".into(),
+        from: None,
+        until: None,
+        at_most: directlink_model::drain::AT_MOST_DEFAULT,
+    };
+    let works = b.app.plan_maintenance(wish, (true, false)).await.unwrap().maintenance.id;
+    reconcile::pass(&b.app).await.unwrap();
+    let drain = async || b.interface(&b.alice(), id).await.unwrap().interface.drain_phase();
+    assert!(drain().await.is_some());
+    // The member that is left waits for its port.
+    b.app.leave_lag(&b.alice(), SetMember { lag: lag.lag.id, connection: first }).await.unwrap();
+    b.app.end_maintenance(works).await.unwrap();
+    reconcile::pass(&b.app).await.unwrap();
+    assert_eq!((b.carried_by(id).await, drain().await), (vec![], None));
+}
