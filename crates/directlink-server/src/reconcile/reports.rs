@@ -150,18 +150,30 @@ async fn fold(
     if let Some(lag) = connection.lag.filter(|_| connection.light != was.light) {
         settle_lag(tx, lag, (&actor, now)).await?;
     }
-    if connection.state() == ConnectionState::Deleted
-        && !report.light
-        && end_cross_connect(tx, connection.id, None, now).await?
+    free_if_dark(tx, &connection, (port, report.light), now).await
+}
+
+/// A port whose connection is deleted is another's once its fibre is out.
+async fn free_if_dark(
+    tx: &mut Tx,
+    connection: &Connection,
+    (port, light): (&PortRef, bool),
+    now: Timestamp,
+) -> Result<(), Error> {
+    if connection.state() != ConnectionState::Deleted
+        || light
+        || !end_cross_connect(tx, connection.id, None, now).await?
     {
-        connections::free_port(tx, connection.id, now).await?;
-        if let Some(last) = connection.light {
-            let since = if last.on { now } else { last.since };
-            sites::leave_light(tx, port, Light { on: false, since }).await?;
-        }
-        journal::record(tx, (&actor, now), port, "port free", "no light").await?;
-        info!(%port, "free: its connection is deleted and there is no light");
+        return Ok(());
     }
+    connections::free_port(tx, connection.id, now).await?;
+    if let Some(last) = connection.light {
+        let since = if last.on { now } else { last.since };
+        sites::leave_light(tx, port, Light { on: false, since }).await?;
+    }
+    let actor = Actor::Router(port.router.clone());
+    journal::record(tx, (&actor, now), port, "port free", "no light").await?;
+    info!(%port, "free: its connection is deleted and there is no light");
     Ok(())
 }
 
