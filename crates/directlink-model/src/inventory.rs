@@ -259,22 +259,19 @@ pub struct UnclaimedLight {
 }
 
 impl UnclaimedLight {
-    /// Light that went has gone after so long: a fibre that is loose in its connector blinks.
+    /// Light that went has gone after so long: a fibre that is loose in its connector blinks. Ports that
+    /// are dark for longer are given first.
     pub const SETTLES: SignedDuration = SignedDuration::from_secs(5);
 
     /// Whether the next order may have the port, whose connection would be available by this light.
-    pub fn check(self, port: &PortRef, now: Timestamp) -> Result<(), Fault> {
-        let why = match (self.light.on, self.is_meant) {
-            (true, true) => return Ok(()),
-            (true, false) => format!(
-                "it has light since {} and carries nothing: take the fibre out, or release the port if it is meant",
-                self.light.since
-            ),
-            (false, _) if now.duration_since(self.light.since) < Self::SETTLES => {
-                format!("its light went at {}: it must stay dark for a moment", self.light.since)
-            }
-            (false, _) => return Ok(()),
-        };
+    pub fn check(self, port: &PortRef) -> Result<(), Fault> {
+        if !self.light.on || self.is_meant {
+            return Ok(());
+        }
+        let why = format!(
+            "it has light since {} and carries nothing: take the fibre out, or release the port if it is meant",
+            self.light.since
+        );
         Err(Fault::PortDoesNotFit { port: port.clone(), why })
     }
 }

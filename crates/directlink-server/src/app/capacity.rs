@@ -10,10 +10,9 @@ use directlink_model::{
     Fault,
     connection::Bandwidth,
     ids::LocationCode,
-    inventory::{Candidate, Stock},
+    inventory::{Candidate, Stock, UnclaimedLight},
     location::{Location, Port},
 };
-use jiff::Timestamp;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CapacityView {
@@ -58,13 +57,14 @@ impl App {
         Ok(locations.into_iter().map(view).collect())
     }
 
-    /// The free ports of the location that an order of this speed can have, and that are dark since then.
+    /// The free ports of the location that an order of this speed can have. Those come last whose light
+    /// has just gone, lest it come back.
     pub(super) async fn suitable_ports(
         &self,
         db: &mut AnyConnection,
         (location, speed): (&LocationCode, Bandwidth),
-        dark_since: Timestamp,
     ) -> Result<Vec<Port>, Refusal> {
+        let dark_since = self.now() - UnclaimedLight::SETTLES;
         let mut free = sites::free_ports(db, (location, speed), dark_since).await?;
         free.retain(|port| self.suits(port, location, speed));
         Ok(free)
@@ -77,7 +77,7 @@ impl App {
         (location, speed): (&LocationCode, Bandwidth),
         orders: usize,
     ) -> Result<(), Refusal> {
-        let free = self.suitable_ports(db, (location, speed), self.now()).await?.len();
+        let free = self.suitable_ports(db, (location, speed)).await?.len();
         let waiting = inventory::waiting(db).await?;
         let promised = waiting.get(&(location.clone(), speed)).copied().unwrap_or(0);
         match (Stock { ports: free, free, promised }).has_room_for(orders) {

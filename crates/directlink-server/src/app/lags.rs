@@ -101,7 +101,7 @@ impl App {
         missing: usize,
     ) -> Result<(), Refusal> {
         let Lag { location, bandwidth, .. } = &bundle.lag;
-        let free = self.suitable_ports(tx, (location, *bandwidth), self.now()).await?;
+        let free = self.suitable_ports(tx, (location, *bandwidth)).await?;
         match missing == 0 || first_of(free, bundle.router(), missing).is_some() {
             true => Ok(()),
             false => Err(no_room(bundle, missing).into()),

@@ -25,7 +25,7 @@ use directlink_model::{
     connection::{Connection, ConnectionState, PortRef},
     ids::ConnectionId,
     interface::Interface,
-    inventory::{Candidate, CrossConnect, UnclaimedLight},
+    inventory::{Candidate, CrossConnect},
     lag::Bundle,
     location::Port,
     needs::Needs,
@@ -251,7 +251,7 @@ impl App {
             return Err(Fault::PortTaken(at.clone()).into());
         }
         if let Some(unclaimed) = sites::unclaimed_light(tx, at).await? {
-            unclaimed.check(at, self.now())?;
+            unclaimed.check(at)?;
         }
         Ok(port)
     }
@@ -267,9 +267,7 @@ impl App {
             Some(_) | None => 1,
         };
         let what = (&connection.location, connection.bandwidth);
-        // Whoever has the port is available by its light.
-        let dark_since = self.now() - UnclaimedLight::SETTLES;
-        let free = self.suitable_ports(tx, what, dark_since).await?;
+        let free = self.suitable_ports(tx, what).await?;
         let router = bundle.and_then(Bundle::router);
         Ok(first_of(free, router, count).ok_or_else(|| match bundle {
             Some(bundle) => no_room(bundle, count),

@@ -35,8 +35,8 @@ statements! {
                   WHERE r.location = $1 AND p.speed = $2
                     AND NOT EXISTS (SELECT 1 FROM connection c WHERE c.router = p.router AND c.port = p.name
                                     AND c.port_freed_us IS NULL)
-                    AND (p.light IS NULL OR (p.light = 0 AND p.light_since_us <= $3))
-                  ORDER BY p.router, p.name";
+                    AND COALESCE(p.light, 0) = 0
+                  ORDER BY CASE WHEN p.light_since_us > $3 THEN 1 ELSE 0 END, p.router, p.name";
     UNCLAIMED_LIGHT = "SELECT light, light_since_us, light_is_meant FROM port WHERE router = $1 AND name = $2";
     SEE_LIGHT = "UPDATE port SET light = $3, light_since_us = $4, light_is_meant = 0
                  WHERE router = $1 AND name = $2 AND COALESCE(light, 0) <> $3";
@@ -209,8 +209,8 @@ pub(crate) async fn router_counts(
     rows.iter().map(count).collect()
 }
 
-/// The ports of the location that have this speed, no connection, and no light since `dark_since`, in
-/// order of their names.
+/// The ports of the location that have this speed, no connection, and no light, in order of their
+/// names; those last that had light after `dark_since`.
 pub(crate) async fn free_ports(
     db: &mut AnyConnection,
     (location, speed): (&LocationCode, Bandwidth),

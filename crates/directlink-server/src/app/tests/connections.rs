@@ -1,7 +1,6 @@
 //! Orders, ports and the ends of connections.
 
 use super::*;
-use directlink_model::inventory::UnclaimedLight;
 
 #[tokio::test]
 async fn a_connection_goes_from_its_order_to_its_end_and_its_port_is_free_when_dark() {
@@ -29,10 +28,8 @@ async fn a_connection_goes_from_its_order_to_its_end_and_its_port_is_free_when_d
     let on_p0 = ApproveOrder { connection: next, port: Some(port("par1-r1/p0")) };
     assert_eq!(fault(b.app.approve_order(on_p0.clone()).await), "PortTaken", "still lit");
     b.say(false, &[]).await;
-    assert_eq!(fault(b.app.approve_order(on_p0.clone()).await), "PortDoesNotFit", "it may blink");
-    b.wait(UnclaimedLight::SETTLES);
     assert_eq!(fault(b.app.approve_order(on_p0).await), "ok");
-    b.wait(SignedDuration::from_mins(59) - UnclaimedLight::SETTLES);
+    b.wait(SignedDuration::from_mins(59));
     assert_eq!(b.connection(id).await.state, ConnectionState::Deleted, "still listed");
     b.wait(SignedDuration::from_mins(1));
     let left = b.app.connections(&b.alice(), None).await.unwrap();
@@ -165,14 +162,15 @@ async fn nobody_is_given_a_port_with_a_fibre_that_was_not_plugged_for_them() {
     let chosen = b.app.approve_order(approve(next, None)).await.unwrap().connection;
     assert_eq!(chosen.approval.unwrap().port, port("par1-r1/p1"));
     b.say(false, &[]).await;
-    assert_eq!(free().await, all - 1, "p1 is taken, and p0 can be hoped for");
-    let third = b.order().await.connection.id;
-    assert_eq!(b.take(third, "par1-r1/p0").await, "PortDoesNotFit", "it may blink");
-    b.wait(UnclaimedLight::SETTLES);
-    let chosen = b.app.approve_order(approve(third, None)).await.unwrap().connection;
-    assert_eq!(chosen.approval.unwrap().port, port("par1-r1/p0"));
-    b.say(false, &[]).await;
-    assert_eq!(b.connection(third).await.state, ConnectionState::Pending);
+    assert_eq!(free().await, all - 1, "p1 is taken, and p0 is free");
+    // Light that has just gone may come back: other ports come first.
+    let mut taken = vec![];
+    for _ in 0..2 {
+        let id = b.order().await.connection.id;
+        let chosen = b.app.approve_order(approve(id, None)).await.unwrap().connection;
+        taken.push(chosen.approval.unwrap().port.to_string());
+    }
+    assert_eq!(taken, ["par1-r1/p2", "par1-r1/p0"]);
 }
 
 #[tokio::test]
