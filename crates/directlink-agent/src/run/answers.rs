@@ -8,7 +8,7 @@ use crate::{
 };
 use directlink_channel::{Ack, Nack, from_router::Message};
 use directlink_model::{
-    ids::InterfaceId,
+    ids::{InterfaceId, PortName},
     plan::{Document, Scope},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -109,7 +109,7 @@ impl Mind {
     pub(super) fn judge(&mut self, generations: &BTreeMap<Scope, u64>) {
         let (wanted, seen, scopes) = (&self.wanted, &self.seen, &self.scopes);
         self.answers.judge(generations, |scope| match scope {
-            Scope::Port(_) => port(scope, wanted, seen),
+            Scope::Port(name) => port(name, wanted, seen),
             Scope::Net(_) => net(scopes.get(scope), wanted, seen),
         });
     }
@@ -124,9 +124,8 @@ fn standing(reasons: &[String], is_begun: bool) -> Standing {
 }
 
 /// Interfaces that are wanted on the port, that are refused there, and that are still there.
-fn port(scope: &Scope, wanted: &Wanted, seen: &Memory) -> Standing {
+fn port(port: &PortName, wanted: &Wanted, seen: &Memory) -> Standing {
     let (difference, outcome) = (&seen.outcome.difference, &seen.outcome);
-    let Scope::Port(port) = scope else { return Standing::Done };
     let is_here = |id: &&InterfaceId| wanted.interfaces.get(id).is_some_and(|it| it.port == *port);
     let refused = wanted.refused.iter().filter(|(_, (its, _))| its == port).map(|(id, _)| id);
     let there = seen.ports.iter().filter(|(_, its)| *its == port).map(|(id, _)| id);
