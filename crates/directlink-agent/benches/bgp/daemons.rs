@@ -78,7 +78,7 @@ impl Daemon {
             Self::Frr => {
                 // Its own user must reach its files.
                 run(&format!("chmod -R 777 {}", dir.path().display()));
-                command.args(["/usr/lib/frr/bgpd", "-Z", "-u", "root", "-g", "root", "-f"]);
+                command.args(["/usr/lib/frr/bgpd", "-Z", "-u", "frr", "-g", "frr", "-f"]);
                 command.arg(&config).arg("-i").arg(dir.path().join("pid"));
                 command.arg("--vty_socket").arg(dir.path());
             }
