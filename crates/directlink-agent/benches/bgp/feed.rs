@@ -125,6 +125,8 @@ async fn speak(
     up.send(()).unwrap();
     let mut buffer = [0; 4096];
     let mut has_sent = false;
+    // Of its own, whatever comes meanwhile: hold time is 90 s.
+    let mut keepalive = tokio::time::interval(Duration::from_secs(25));
     loop {
         tokio::select! {
             _ = started.changed(), if !has_sent => {
@@ -137,7 +139,7 @@ async fn speak(
                     return Err(io::ErrorKind::UnexpectedEof.into());
                 }
             }
-            () = tokio::time::sleep(Duration::from_secs(25)) => {
+            _ = keepalive.tick() => {
                 stream.write_all(&message(KEEPALIVE, &[])).await?;
             }
         }
