@@ -235,7 +235,8 @@ impl Agent {
                         }
                     }
                     for (name, port) in &mut self.ports {
-                        say(outbound, Message::Report(Report { document: port.says(name) }));
+                        let document = port.says(name);
+                        say(outbound, Message::Report(Report { document, continues: false }));
                     }
                     report_at = Instant::now() + REPORT_PERIOD.mul_f64(0.5 + rand::random::<f64>());
                 }

@@ -17,15 +17,15 @@ use crate::{
     identity::{Identity, IdentityDir, IdentityError, authorities},
 };
 use directlink_channel::{
-    Answer, FromRouter, GIVES_TURNS, Hello, Plan, Question, ToRouter, Trust, Trusted,
-    agent_client::AgentClient, from_router::Message, to_router,
+    Answer, COMPLETES_REPORTS, FromRouter, GIVES_TURNS, Hello, Plan, Question, Report, ToRouter,
+    Trust, Trusted, agent_client::AgentClient, from_router::Message, to_router,
 };
 use directlink_model::{enrolment::Validity, glass::Ask};
 use jiff::Timestamp;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use thiserror::Error;
-use tokio::sync::{Notify, mpsc, watch};
-use tokio_stream::wrappers::ReceiverStream;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
 use tonic::{
     Streaming,
     transport::{
@@ -39,7 +39,55 @@ pub(crate) type HeldScopes = HashMap<String, u64>;
 
 /// Names a stream: each has the next number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Stream(u64);
+pub(crate) struct Stream {
+    number: u64,
+    completes_reports: bool,
+}
+
+impl Stream {
+    /// Whether its server takes reports in parts, and such as leave out what was told before.
+    pub(crate) const fn completes_reports(self) -> bool {
+        self.completes_reports
+    }
+}
+
+/// On its way. A report has a place, which is free again when all of it has left.
+#[derive(Debug)]
+struct Leaving {
+    message: Message,
+    _place: Option<Place>,
+}
+
+pub(crate) type Place = Arc<OwnedSemaphorePermit>;
+
+/// For rounds of reports, one at a time: a server that takes none does not fill our memory with what it has not heard.
+#[derive(Debug)]
+pub(crate) struct Places(Arc<Semaphore>);
+
+impl Default for Places {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(1)))
+    }
+}
+
+impl Places {
+    /// If all of the round before has left.
+    pub(crate) fn take(&self) -> Option<Place> {
+        Arc::clone(&self.0).try_acquire_owned().ok().map(Arc::new)
+    }
+
+    /// Waits until there is one to take.
+    pub(crate) async fn wait(&self) {
+        // It is never closed.
+        drop(self.0.acquire().await);
+    }
+}
+
+impl From<Message> for Leaving {
+    fn from(message: Message) -> Self {
+        Self { message, _place: None }
+    }
+}
 
 /// What comes of the stream.
 #[derive(Debug)]
@@ -55,10 +103,11 @@ pub(crate) enum FromServer {
 /// The run loop's end.
 #[derive(Debug)]
 pub(crate) struct Link {
-    to_server: mpsc::Sender<(Stream, Message)>,
+    to_server: mpsc::Sender<(Stream, Leaving)>,
     /// The one that what is said is for.
     stream: Stream,
     pub(crate) from_server: mpsc::Receiver<FromServer>,
+    pub(crate) places: Places,
     held: watch::Sender<HeldScopes>,
     task: tokio::task::JoinHandle<()>,
 }
@@ -66,14 +115,14 @@ pub(crate) struct Link {
 /// The way back to whoever asked.
 #[derive(Clone, Debug)]
 pub(crate) struct Reply {
-    to_server: mpsc::Sender<(Stream, Message)>,
+    to_server: mpsc::Sender<(Stream, Leaving)>,
     stream: Stream,
 }
 
 impl Reply {
     /// Who asked may be gone, and the stream with them.
     pub(crate) fn say(self, answer: Answer) {
-        if self.to_server.try_send((self.stream, Message::Answer(answer))).is_err() {
+        if self.to_server.try_send((self.stream, Message::Answer(answer).into())).is_err() {
             tracing::debug!("dropped: an answer that nobody takes");
         }
     }
@@ -110,13 +159,26 @@ impl Link {
         let tokens = Tokens::new(&config);
         let dialler = Dialler { config, outbox, inbox, holds, stream, turn, tokens };
         let task = tokio::spawn(dialler.run());
-        Self { to_server, stream: Stream::default(), from_server, held, task }
+        let places = Places::default();
+        Self { to_server, stream, from_server, places, held, task }
     }
 
     /// Tells the server, if it is there. A stream that is stuck is the link's to end.
     /// False: it was not even taken along.
     pub(crate) fn say(&self, message: Message) -> bool {
-        let is_taken = self.to_server.try_send((self.stream, message)).is_ok();
+        self.send(message.into())
+    }
+
+    /// As [`Self::say`]; in parts, if the server puts them together.
+    pub(crate) fn report(&self, document: Vec<u8>, place: &Place) -> bool {
+        let longest = if self.stream.completes_reports { PART } else { usize::MAX };
+        parts(document, longest).into_iter().all(|part| {
+            self.send(Leaving { message: Message::Report(part), _place: Some(Arc::clone(place)) })
+        })
+    }
+
+    fn send(&self, leaving: Leaving) -> bool {
+        let is_taken = self.to_server.try_send((self.stream, leaving)).is_ok();
         if !is_taken {
             tracing::debug!("dropped: nobody takes what is said to the server");
         }
@@ -139,6 +201,17 @@ impl Link {
     }
 }
 
+/// A document of so many bytes at most in each. Most are one.
+fn parts(document: Vec<u8>, longest: usize) -> Vec<Report> {
+    if document.len() <= longest {
+        return vec![Report { document, continues: false }];
+    }
+    let all = document.chunks(longest).map(<[u8]>::to_vec);
+    let mut parts: Vec<_> = all.map(|document| Report { document, continues: true }).collect();
+    parts.last_mut().into_iter().for_each(|last| last.continues = false);
+    parts
+}
+
 impl Drop for Link {
     fn drop(&mut self) {
         self.task.abort();
@@ -147,7 +220,7 @@ impl Drop for Link {
 
 struct Dialler {
     config: AgentConfig,
-    outbox: mpsc::Receiver<(Stream, Message)>,
+    outbox: mpsc::Receiver<(Stream, Leaving)>,
     inbox: mpsc::Sender<FromServer>,
     holds: watch::Receiver<HeldScopes>,
     /// The last.
@@ -205,16 +278,17 @@ impl Dialler {
             trusts: authorities(&identity.ca),
             waits: true,
         };
-        let hello = FromRouter { message: Some(Message::Hello(hello)) };
-        outbound.try_send(hello).map_err(|_| LinkError::Stuck)?;
+        outbound.try_send(Message::Hello(hello).into()).map_err(|_| LinkError::Stuck)?;
         let mut client = AgentClient::new(channel)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
-        let response = client.attach(ReceiverStream::new(messages)).await;
+        let leave = |Leaving { message, .. }| FromRouter { message: Some(message) };
+        let response = client.attach(ReceiverStream::new(messages).map(leave)).await;
         let response = response.map_err(LinkError::Refused)?;
-        let gives_turns = response.metadata().contains_key(GIVES_TURNS);
-        let inbound = response.into_inner();
-        Ok(Opened { inbound, outbound, gives_turns, validity: identity.validity })
+        let is_said = |word| response.metadata().contains_key(word);
+        let (gives_turns, completes_reports) = (is_said(GIVES_TURNS), is_said(COMPLETES_REPORTS));
+        let (inbound, validity) = (response.into_inner(), identity.validity);
+        Ok(Opened { inbound, outbound, gives_turns, completes_reports, validity })
     }
 
     /// Read at each dial, so that a renewed one needs no restart. If a token is there, it is used first: an operator has
@@ -259,7 +333,8 @@ impl Dialler {
 
     async fn talk(&mut self, opened: Opened, renewal: &Renewal) -> LinkError {
         tracing::info!(server = self.server(), "attached to the server");
-        let Opened { mut inbound, outbound, gives_turns, .. } = opened;
+        let Opened { mut inbound, outbound, gives_turns, completes_reports, .. } = opened;
+        self.stream.completes_reports = completes_reports;
         let mut silent = Some(vec![]);
         let patience = if gives_turns { TURN_MAX } else { Duration::ZERO };
         let turn = tokio::time::sleep(patience);
@@ -279,7 +354,6 @@ impl Dialler {
                     if silent.is_some() || stream != self.stream {
                         continue;
                     }
-                    let message = FromRouter { message: Some(message) };
                     outbound.try_send(message).map_err(|_| LinkError::Stuck)
                 }
             };
@@ -293,7 +367,7 @@ impl Dialler {
     async fn received(
         &mut self,
         message: Option<to_router::Message>,
-        (outbound, renewal): (&mpsc::Sender<FromRouter>, &Renewal),
+        (outbound, renewal): (&mpsc::Sender<Leaving>, &Renewal),
         silent: &mut Silent,
     ) -> Result<(), LinkError> {
         match message {
@@ -320,7 +394,7 @@ impl Dialler {
     /// Our turn has come: from now on the run loop says all on this stream.
     async fn speak(&mut self, silent: &mut Silent) -> Result<(), LinkError> {
         let Some(early) = silent.take() else { return Ok(()) };
-        self.stream.0 += 1;
+        self.stream.number += 1;
         self.tell(FromServer::Attached(self.stream)).await?;
         for question in early {
             self.tell(FromServer::Question(question)).await?;
@@ -336,14 +410,13 @@ impl Dialler {
     fn take_trust(
         &self,
         trust: &Trust,
-        outbound: &mpsc::Sender<FromRouter>,
+        outbound: &mpsc::Sender<Leaving>,
         renewal: &Renewal,
     ) -> bool {
         let taken = match IdentityDir::new(&self.config.identity_dir).trust(&trust.ca_pem) {
             Ok(Some(authorities)) => {
                 tracing::info!(?authorities, "other authorities are trusted");
-                let message = Some(Message::Trusted(Trusted { authorities }));
-                outbound.try_send(FromRouter { message }).is_ok()
+                outbound.try_send(Message::Trusted(Trusted { authorities }).into()).is_ok()
             }
             Ok(None) => {
                 tracing::warn!("passed over: authorities that cannot be read");
@@ -371,9 +444,10 @@ impl Dialler {
 /// A stream, either way.
 struct Opened {
     inbound: Streaming<ToRouter>,
-    outbound: mpsc::Sender<FromRouter>,
+    outbound: mpsc::Sender<Leaving>,
     /// The server says when we may speak.
     gives_turns: bool,
+    completes_reports: bool,
     /// Of the certificate that it began with.
     validity: Validity,
 }
@@ -461,9 +535,47 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 const TURN_MAX: Duration = Duration::from_secs(10);
 /// Messages on their way, either way.
 const QUEUE: usize = 1024;
-/// As the server's: 4,094 interfaces are about 1.5 MB.
+/// As the server's, for reports that an older one must have whole: 4,094 interfaces with 100 routes each are 33 MB.
 const MESSAGE_BYTES_MAX: usize = 64 << 20;
+/// Of a report.
+const PART: usize = 1 << 20;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 const KEEPALIVE: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_leaves_in_parts_of_which_the_last_says_so() {
+        let document: Vec<u8> = (0..10).collect();
+        for (longest, lengths) in [(10, vec![10]), (4, vec![4, 4, 2]), (5, vec![5, 5])] {
+            let parts = parts(document.clone(), longest);
+            let last = parts.len() - 1;
+            let together: Vec<u8> = parts.iter().flat_map(|part| part.document.clone()).collect();
+            assert_eq!(together, document);
+            assert_eq!(parts.iter().map(|p| p.document.len()).collect::<Vec<_>>(), lengths);
+            assert!(parts.iter().enumerate().all(|(n, part)| part.continues == (n < last)));
+        }
+        assert_eq!(parts(vec![], 4).len(), 1);
+    }
+
+    #[tokio::test]
+    async fn there_is_no_place_for_reports_until_all_that_were_said_before_have_left() {
+        let places = Places::default();
+        let place = places.take().unwrap();
+        let waiting = [&place, &place].map(|place| Leaving {
+            message: Message::Report(Report::default()),
+            _place: Some(Arc::clone(place)),
+        });
+        drop(place);
+        let [first, second] = waiting;
+        drop(first);
+        assert!(places.take().is_none());
+        drop(second);
+        places.wait().await;
+        assert!(places.take().is_some());
+    }
+}

@@ -18,6 +18,7 @@ use directlink_model::{
         RefusedRoute, SessionReport,
     },
 };
+use directlink_net::Vni;
 use jiff::Timestamp;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -43,8 +44,38 @@ pub(crate) struct Seen<'a> {
     pub(crate) now: Timestamp,
     pub(crate) vias: &'a BTreeMap<Neighbour, Via>,
     pub(crate) heard: &'a Heard,
-    /// Of those whose routes are told.
-    pub(crate) learned: &'a BTreeMap<BgpPeerId, Learned>,
+}
+
+/// What is said of the interfaces of a port.
+#[derive(Debug, Default)]
+pub(crate) struct Spoken {
+    /// Those of which something changed. Their routes come later, but for those that are unchanged.
+    pub(crate) interfaces: BTreeMap<InterfaceId, InterfaceReport>,
+    pub(crate) unchanged: BTreeSet<InterfaceId>,
+}
+
+impl Spoken {
+    /// Whose routes are to be told.
+    pub(crate) fn speakers(&self, wanted: &Wanted) -> Vec<(BgpPeerId, Option<Vni>)> {
+        let anew = self.interfaces.iter().filter(|(_, report)| !report.routes_unchanged);
+        let wanted = anew.filter_map(|(id, _)| wanted.interfaces.get(id));
+        wanted.flat_map(|it| it.peers.iter().map(|peer| (peer.id, it.vni))).collect()
+    }
+
+    /// Each of these has told its routes.
+    pub(crate) fn tell_routes(&mut self, mut learned: BTreeMap<BgpPeerId, Learned>) {
+        for (id, report) in &mut self.interfaces {
+            if let Some(first) = learned.remove(&first_peer(*id)) {
+                (report.learned, report.refused) = listed(&first);
+                report.advertised = first.routes.advertised;
+            }
+            for (id, peer) in &mut report.further_peers {
+                let Some(told) = learned.remove(id) else { continue };
+                (peer.learned, peer.refused) = listed(&told);
+                peer.advertised = told.routes.advertised;
+            }
+        }
+    }
 }
 
 impl Outcome {
@@ -86,25 +117,18 @@ pub(crate) fn interfaces_of(
     wanted_here.map(|(id, _)| *id).chain(refused).chain(there).collect()
 }
 
-/// `told`: interfaces that need no telling, as nothing of them changed.
 pub(crate) fn port_report(
     port: PortName,
     (applied_generation, light): (u64, bool),
-    (ids, told): (&BTreeSet<InterfaceId>, BTreeSet<InterfaceId>),
+    Spoken { interfaces, unchanged }: Spoken,
     seen: &Seen<'_>,
 ) -> PortReport {
-    let interface = |id: &InterfaceId| (*id, interface_report(*id, seen));
     let ifindex = seen.outcome.observed.ports.get(&port).map(|port| port.ifindex);
-    PortReport {
-        evidence: seen.evidence.of_port(&port, ifindex, seen.now),
-        port,
-        applied_generation,
-        light,
-        interfaces: ids.difference(&told).map(interface).collect(),
-        unchanged: told,
-    }
+    let evidence = seen.evidence.of_port(&port, ifindex, seen.now);
+    PortReport { port, applied_generation, light, interfaces, unchanged, evidence }
 }
 
+/// Without its routes.
 pub(crate) fn interface_report(id: InterfaceId, seen: &Seen<'_>) -> InterfaceReport {
     let wanted = seen.wanted.interfaces.get(&id);
     let peers = wanted.into_iter().flat_map(|it| &it.peers);
@@ -125,28 +149,32 @@ pub(crate) fn interface_report(id: InterfaceId, seen: &Seen<'_>) -> InterfaceRep
         traffic: seen.facts.traffic.get(&id).copied().unwrap_or_default(),
         further_peers: peers,
         evidence: seen.evidence.of_interface(id),
+        routes_unchanged: false,
     }
 }
 
 fn peer_report(interface: InterfaceId, peer: &Peer, seen: &Seen<'_>) -> PeerReport {
     let session = seen.heard.sessions.get(&peer.id);
     let neighbour = (interface, peer.customer);
-    let mut report = PeerReport {
+    PeerReport {
         session: session.map(session_report).unwrap_or_default(),
         neighbour: seen.facts.neighbours.get(&neighbour).copied(),
         rows_in_kernel: seen.vias.get(&neighbour).is_some_and(Via::forwards),
         ..PeerReport::default()
-    };
-    let Some(Learned { routes, best }) = seen.learned.get(&peer.id) else { return report };
-    report.advertised.clone_from(&routes.advertised);
+    }
+}
+
+/// What was taken of a customer's routes, and what was not.
+fn listed(Learned { routes, best }: &Learned) -> (Vec<LearnedRoute>, Vec<RefusedRoute>) {
+    let (mut learned, mut refused) = (vec![], vec![]);
     for route in &routes.learned {
         let prefix = route.prefix;
         match (&route.refused, &route.attributes) {
             (Some(refusal), _) => {
                 let is_echo = *refusal == Refusal::AsLoop && routes.advertised.contains(&prefix);
-                report.refused.push(RefusedRoute { prefix, reason: refusal.to_string(), is_echo });
+                refused.push(RefusedRoute { prefix, reason: refusal.to_string(), is_echo });
             }
-            (None, attributes) => report.learned.push(LearnedRoute {
+            (None, attributes) => learned.push(LearnedRoute {
                 prefix,
                 as_path: attributes.as_ref().map(|a| a.as_path.clone()).unwrap_or_default(),
                 med: attributes.as_ref().and_then(|a| a.med),
@@ -155,7 +183,7 @@ fn peer_report(interface: InterfaceId, peer: &Peer, seen: &Seen<'_>) -> PeerRepo
             }),
         }
     }
-    report
+    (learned, refused)
 }
 
 fn session_report(session: &Session) -> SessionReport {
@@ -290,7 +318,6 @@ mod tests {
                 now: Timestamp::UNIX_EPOCH,
                 vias: &BTreeMap::new(),
                 heard: &Heard::default(),
-                learned: &BTreeMap::new(),
             };
             let report = interface_report(id(1), &seen);
             let last = |mac: Option<Mac>| mac.map(|mac| mac.0[5]);
@@ -318,10 +345,10 @@ mod tests {
             now: Timestamp::UNIX_EPOCH,
             vias: &BTreeMap::new(),
             heard: &Heard::default(),
-            learned: &BTreeMap::new(),
         };
-        let ids = ids.into_iter().collect();
-        let report = port_report(p0(), (7, true), (&ids, BTreeSet::new()), &seen);
+        let interfaces = ids.into_iter().map(|id| (id, interface_report(id, &seen))).collect();
+        let spoken = Spoken { interfaces, ..Spoken::default() };
+        let report = port_report(p0(), (7, true), spoken, &seen);
         let left_over = &report.interfaces[&id(3)];
         assert!(!left_over.configured && left_over.failure.is_none());
         assert_eq!(report.interfaces[&id(2)].failure.as_deref(), Some("IPv4 only"));

@@ -86,8 +86,8 @@ const ANNOUNCE_PERIOD: Duration = Duration::from_secs(1);
 /// Looks that are over and not answered.
 const LOOKS: usize = 64;
 /// The least between two of a kind, and the most where they take long.
-const FACTS_PERIOD: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(10)];
-const REPORT_PERIOD: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(20)];
+const FACTS_PERIOD: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(30)];
+const REPORT_PERIOD: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(30)];
 const AUDIT_PERIOD: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(600)];
 
 struct Agent {
@@ -105,6 +105,8 @@ struct Agent {
     applying: Applying,
     job: Option<Job>,
     job_began: Instant,
+    /// Until the server has taken what was said before.
+    report_waits: bool,
     look_everywhere: bool,
     /// The next facts tell the data plane what neighbours the kernel knows.
     teach: bool,
@@ -174,6 +176,7 @@ impl Agent {
             applying: Applying::default(),
             job: None,
             job_began: now,
+            report_waits: false,
             look_everywhere: true,
             teach: false,
             glass: Glass::new(looked),
@@ -200,6 +203,10 @@ impl Agent {
                 }
                 Some(looked) = self.looks.recv() => self.looked(looked),
                 Some(said) = self.link.from_server.recv() => self.server_said(said).await,
+                () = self.link.places.wait(), if self.report_waits => {
+                    self.report_waits = false;
+                    self.schedule.at(Chore::Report, clock::instant());
+                }
                 () = sleep_until(wake) => {}
             }
         }
@@ -357,8 +364,8 @@ impl Agent {
     async fn server_said(&mut self, said: FromServer) {
         match said {
             FromServer::Attached(stream) => {
+                self.mind.attached(stream.completes_reports());
                 self.link.use_stream(stream);
-                self.mind.attached();
                 self.report().await;
             }
             FromServer::Plan(plan) => self.take_plan(plan).await,

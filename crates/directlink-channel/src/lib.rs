@@ -8,3 +8,7 @@ tonic::include_proto!("directlink.agent.v1");
 
 /// In the metadata of the answer to `Attach`: this server says to each agent that waits when it may speak.
 pub const GIVES_TURNS: &str = "directlink-turns";
+
+/// In the same place: this server puts a report together that comes in parts, and the routes into one that leaves them
+/// out as unchanged.
+pub const COMPLETES_REPORTS: &str = "directlink-reports";

@@ -1,6 +1,8 @@
 //! The report: what a router sees on one of its ports. It names every interface of that port each
 //! time; of one that is as it was last told on the same stream it says just that.
 //!
+//! Packets move its counters all the time, and its routes hardly ever: these are left out in the same way.
+//!
 //! `interfaces` and `unchanged` list whatever of ours is in the kernel, wanted or not: what is in
 //! neither is gone, which is how the server knows that a deletion is done.
 
@@ -56,6 +58,10 @@ pub struct InterfaceReport {
     pub further_peers: BTreeMap<BgpPeerId, PeerReport>,
     #[serde(default)]
     pub evidence: InterfaceEvidence,
+    /// The routes of all its peers (learned, refused, advertised) are as last told on the same stream, and left out
+    /// here. Said only to a server that knows of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub routes_unchanged: bool,
 }
 
 /// A BGP peer beside the one that the interface was born with.
@@ -115,17 +121,13 @@ const fn is_zero(count: &u32) -> bool {
 }
 
 impl PeerReport {
-    fn says_as(&self, other: &Self) -> bool {
+    fn says_as(&self, other: &Self, with_routes: bool) -> bool {
         let Self { session, neighbour, rows_in_kernel, learned, refused, advertised } = self;
-        (neighbour, rows_in_kernel, learned, refused, advertised)
-            == (
-                &other.neighbour,
-                &other.rows_in_kernel,
-                &other.learned,
-                &other.refused,
-                &other.advertised,
-            )
+        (neighbour, rows_in_kernel) == (&other.neighbour, &other.rows_in_kernel)
             && session.says_as(&other.session)
+            && (!with_routes
+                || (learned, refused, advertised)
+                    == (&other.learned, &other.refused, &other.advertised))
     }
 }
 
@@ -216,7 +218,7 @@ impl PortReport {
             report.interfaces.keys().chain(&report.unchanged).copied().collect()
         };
         let differs = |(id, it): (&InterfaceId, &InterfaceReport)| {
-            !before.interfaces.get(id).is_some_and(|was| was.says_as(it))
+            !before.interfaces.get(id).is_some_and(|was| it.says_as(was))
         };
         (self.applied_generation, self.light) != (before.applied_generation, before.light)
             || ids(self) != ids(before)
@@ -230,7 +232,9 @@ impl PortReport {
         let unchanged = std::mem::take(&mut self.unchanged).into_iter();
         let said = unchanged.map(|id| Some((id, before.remove(&id)?)));
         let mut all = said.collect::<Option<Vec<_>>>()?;
-        all.extend(std::mem::take(&mut self.interfaces));
+        for (id, told) in std::mem::take(&mut self.interfaces) {
+            all.push((id, told.completed(before.remove(&id))?));
+        }
         // Collected, a map has full nodes; of two with one name the last stays. A server keeps hundreds of thousands.
         self.interfaces = all.into_iter().collect();
         Some(self)
@@ -238,8 +242,8 @@ impl PortReport {
 }
 
 impl InterfaceReport {
-    /// Whether another says the same, but for what moves although nothing changed. Asked of each interface of each router
-    /// that comes back: nothing is copied for it.
+    /// Whether it says the same as another, which is complete, but for what moves although nothing changed. Asked of each
+    /// interface of each router that comes back: nothing is copied for it.
     fn says_as(&self, other: &Self) -> bool {
         let Self {
             configured,
@@ -254,16 +258,36 @@ impl InterfaceReport {
             traffic: _,
             further_peers,
             evidence: _,
+            routes_unchanged,
         } = self;
+        let with_routes = !routes_unchanged;
         let peers = further_peers.iter().zip(&other.further_peers);
         (configured, failure, neighbour, rows_in_kernel)
             == (&other.configured, &other.failure, &other.neighbour, &other.rows_in_kernel)
-            && (learned, refused, advertised) == (&other.learned, &other.refused, &other.advertised)
+            && (!with_routes
+                || (learned, refused, advertised)
+                    == (&other.learned, &other.refused, &other.advertised))
             && session.says_as(&other.session)
             && further_peers.len() == other.further_peers.len()
             && peers
                 .into_iter()
-                .all(|(ours, theirs)| ours.0 == theirs.0 && ours.1.says_as(theirs.1))
+                .all(|(ours, theirs)| ours.0 == theirs.0 && ours.1.says_as(theirs.1, with_routes))
+    }
+
+    /// With the routes that it leaves out because the report before told them. `None` if that did not.
+    fn completed(mut self, before: Option<Self>) -> Option<Self> {
+        if std::mem::take(&mut self.routes_unchanged) {
+            let mut before = before?;
+            (self.learned, self.refused) = (before.learned, before.refused);
+            self.advertised = before.advertised;
+            for (id, peer) in &mut self.further_peers {
+                // One that has just come has none.
+                let Some(before) = before.further_peers.remove(id) else { continue };
+                (peer.learned, peer.refused) = (before.learned, before.refused);
+                peer.advertised = before.advertised;
+            }
+        }
+        Some(self)
     }
 
     /// Without what moves although nothing changed.
@@ -370,5 +394,51 @@ mod tests {
         assert_eq!(same.clone().completed(Some(before.clone())), Some(before));
         assert_eq!(same.completed(None), None, "nobody said it");
         assert_eq!(report(&[], &[4]).completed(Some(report(&[], &[]))), None);
+    }
+
+    fn route(text: &str) -> LearnedRoute {
+        LearnedRoute {
+            prefix: text.parse().unwrap(),
+            as_path: vec![65001],
+            med: None,
+            local_pref: USUAL_PREFERENCE,
+            best: true,
+        }
+    }
+
+    #[test]
+    fn routes_that_are_left_out_are_as_told_before_and_of_a_peer_that_came_none() {
+        let (id, [second, third]) = (InterfaceId::from_bits(1), [2, 3].map(BgpPeerId::from_bits));
+        let peer = |learned| PeerReport { learned, ..PeerReport::default() };
+        let told = InterfaceReport {
+            learned: vec![route("10.0.0.0/24")],
+            advertised: vec!["10.1.0.0/16".parse().unwrap()],
+            further_peers: [(second, peer(vec![route("10.2.0.0/24")]))].into(),
+            ..InterfaceReport::default()
+        };
+        let of =
+            |it: InterfaceReport| PortReport { interfaces: [(id, it)].into(), ..report(&[], &[]) };
+        let before = of(told.clone());
+        let left_out = |peers: &[BgpPeerId]| InterfaceReport {
+            routes_unchanged: true,
+            verdicts: [("to_router".to_owned(), 7)].into(),
+            further_peers: peers.iter().map(|&id| (id, peer(vec![]))).collect(),
+            ..InterfaceReport::default()
+        };
+        let next = of(left_out(&[second]));
+        assert!(!next.is_news_after(&before), "a counter is no news");
+        let complete = next.clone().completed(Some(before.clone())).unwrap();
+        let counted = InterfaceReport { verdicts: [("to_router".to_owned(), 7)].into(), ..told };
+        assert_eq!(complete, of(counted.clone()));
+        assert_eq!(next.completed(None), None, "nobody told them");
+        let more = of(left_out(&[second, third]));
+        assert!(more.is_news_after(&before), "another peer is");
+        let mut expected = counted;
+        expected.further_peers.insert(third, peer(vec![]));
+        assert_eq!(more.completed(Some(before.clone())), Some(of(expected)));
+        let down = InterfaceReport { configured: true, ..left_out(&[second]) };
+        assert!(of(down).is_news_after(&before), "and whatever else changed");
+        let withdrawn = of(InterfaceReport { routes_unchanged: false, ..left_out(&[second]) });
+        assert!(withdrawn.is_news_after(&before), "and routes that are gone");
     }
 }

@@ -2,14 +2,13 @@
 //! many.
 
 use super::{
-    feed::{CUSTOMER_ASN, Customer, Feed, ROUTER_ASN},
+    feed::{CUSTOMER_ASN, Customer, Feed, ROUTER_ASN, own, router},
     gauge::{Gauge, Sample},
     place::{Place, run},
 };
 use std::{
     fmt::Write as _,
     fs,
-    net::Ipv4Addr,
     process::{Child, Command, Stdio},
     time::Instant,
 };
@@ -116,14 +115,6 @@ impl Drop for Running {
         drop(self.0.kill());
         drop(self.0.wait());
     }
-}
-
-fn router(n: u16) -> Ipv4Addr {
-    Ipv4Addr::from_bits(0xac10_0001 + 4 * u32::from(n))
-}
-
-fn own(n: u16) -> Ipv4Addr {
-    Ipv4Addr::from_bits(0xac10_0002 + 4 * u32::from(n))
 }
 
 fn bird_config(daemon: Daemon, sessions: u16) -> String {

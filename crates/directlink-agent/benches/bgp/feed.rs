@@ -21,10 +21,20 @@ use tokio::{
 pub(crate) const CUSTOMER_ASN: u16 = 65001;
 pub(crate) const ROUTER_ASN: u16 = 50624;
 
+/// Of the n-th session, the router's end.
+pub(crate) fn router(n: u16) -> Ipv4Addr {
+    Ipv4Addr::from_bits(0xac10_0001 + 4 * u32::from(n))
+}
+
+/// And the customer's.
+pub(crate) fn own(n: u16) -> Ipv4Addr {
+    Ipv4Addr::from_bits(0xac10_0002 + 4 * u32::from(n))
+}
+
 /// One customer's router.
 #[derive(Clone, Debug)]
 pub(crate) struct Customer {
-    /// Where several customers have the same addresses, each has its own link.
+    /// Where each has its own.
     pub(crate) link: Option<String>,
     pub(crate) own: Ipv4Addr,
     pub(crate) router: Ipv4Addr,
@@ -54,18 +64,8 @@ impl Feed {
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             // BIRD has a listen backlog of 8: more at once would measure SYN retransmission.
             let dialling = Arc::new(Semaphore::new(4));
-            let mut tables = Vec::<(Ipv4Addr, Arc<Vec<u8>>)>::new();
             for customer in customers {
-                // Customers of one address send one table, which is kept once.
-                let known = tables.iter().rev().take(1).find(|(own, _)| *own == customer.own);
-                let table = match known {
-                    Some((_, table)) => table.clone(),
-                    None => {
-                        let made = Arc::new(table(customer.own, prefixes));
-                        tables.push((customer.own, made.clone()));
-                        made
-                    }
-                };
+                let table = table(customer.own, prefixes);
                 let (dialling, started) = (dialling.clone(), started.clone());
                 let (up, end) = (up.clone(), end.clone());
                 runtime.spawn(async move {

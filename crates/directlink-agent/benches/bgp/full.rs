@@ -7,7 +7,7 @@ use super::{
     gauge::Gauge,
     measure,
     place::Place,
-    router::{FIRST_VLAN, Router, interface_id, net_plan, vni},
+    router::{FIRST_VLAN, Router, interface_id, net_plan, router, vni},
 };
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
@@ -15,27 +15,28 @@ use std::{
 };
 
 /// From 2 to 4094.
-const VLANS: u16 = 4093;
+pub(crate) const VLANS: u16 = 4093;
 const PREFIXES: u32 = 100;
 const IDLE: Duration = Duration::from_secs(30);
 /// Of a processor.
 const IDLE_TARGET: f64 = 0.02;
 
 pub(crate) async fn full(asked: &Asked) {
-    println!("\n{VLANS} interfaces on one port, a session on each x {PREFIXES} prefixes");
-    let mut router = Router::start(&asked.directlink, VLANS, PREFIXES).await;
+    let vlans = asked.vlans;
+    println!("\n{vlans} interfaces on one port, a session on each x {PREFIXES} prefixes");
+    let mut router = Router::start(&asked.directlink, vlans, PREFIXES).await;
     println!("made in {:.1} s", router.made_in.as_secs_f64());
     let gauge = Gauge(router.pid());
     let (sample, feed) = measure(&router, PREFIXES);
     println!(
         "{} routes and as many sources in the kernel's tables after {:.2} s, {:.2} CPU-s; {:.0} MB",
-        u32::from(VLANS) * PREFIXES,
+        u32::from(vlans) * PREFIXES,
         sample.wall.as_secs_f64(),
         sample.cpu.as_secs_f64(),
         sample.rss_mb,
     );
     let is_whole = |report: &directlink_model::report::PortReport| {
-        report.interfaces.len() == usize::from(VLANS)
+        report.interfaces.len() == usize::from(vlans)
             && report.interfaces.values().all(|it| {
                 it.session.is_established()
                     && it.learned.len() == PREFIXES as usize
@@ -44,15 +45,15 @@ pub(crate) async fn full(asked: &Asked) {
     };
     router.server.report("all sessions with all routes", is_whole).await;
     println!(
-        "reported to the server: {VLANS} Established, each with {PREFIXES} routes in the kernel"
+        "reported to the server: {vlans} Established, each with {PREFIXES} routes in the kernel"
     );
-    let vlans = [FIRST_VLAN, VLANS / 2, FIRST_VLAN + VLANS - 1];
-    for vlan in vlans {
+    let some = [FIRST_VLAN, vlans / 2, FIRST_VLAN + vlans - 1];
+    for vlan in some {
         let name = format!("net/vpc-{vlan:08x}");
         router.server.send(&name, 1, &net_plan(vlan));
         router.server.ack(&name, 1).await;
     }
-    for vlan in vlans {
+    for vlan in some {
         echo(&router.place, vlan);
         let forwarded = |report: &directlink_model::report::PortReport| {
             let verdicts = &report.interfaces[&interface_id(vlan)].verdicts;
@@ -75,7 +76,8 @@ pub(crate) async fn full(asked: &Asked) {
 /// A datagram from the customer's network to a NIC of its Net, and the answer.
 fn echo(place: &Place, vlan: u16) {
     let source = Ipv4Addr::from_bits(prefix(0).to_bits() + 9);
-    place.ip("c", &format!("addr replace {source}/32 dev lo\nroute replace 10.1.0.0/16 via 172.16.0.1 dev v{vlan} metric {vlan}\n"));
+    let router = router(vlan);
+    place.ip("c", &format!("addr replace {source}/32 dev lo\nroute replace 10.1.0.0/16 via {router} dev v{vlan} metric {vlan}\n"));
     let nic = place.within("h", || UdpSocket::bind("192.0.2.2:4789").unwrap());
     let customer = place.within("c", move || {
         let socket = UdpSocket::bind((source, 0)).unwrap();

@@ -7,7 +7,7 @@
 //! Ours is measured until every row is in the kernel's tables, as packets find them; BIRD and FRR, which cannot be
 //! asked while they work, until they are quiet. CPU is the process's own clock over that time and until quiet.
 //!
-//! `make bench-bgp` as root; after `--`: `--directlink PATH`, `--rounds N`, and names of parts.
+//! `make bench-bgp` as root; after `--`: `--directlink PATH`, `--rounds N`, `--vlans N` of the full port, and names of parts.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 mod daemons;
@@ -32,19 +32,21 @@ use std::{
 struct Asked {
     directlink: PathBuf,
     rounds: usize,
+    vlans: u16,
     parts: Vec<String>,
 }
 
 fn main() {
     let mut arguments = std::env::args().skip(1).peekable();
-    let mut asked =
-        Asked { directlink: "target/release/directlink".into(), rounds: 3, parts: vec![] };
+    let directlink = "target/release/directlink".into();
+    let mut asked = Asked { directlink, rounds: 3, vlans: full::VLANS, parts: vec![] };
     let mut is_bench = false;
     while let Some(word) = arguments.next() {
         match word.as_str() {
             "--bench" => is_bench = true,
             "--directlink" => asked.directlink = arguments.next().unwrap().into(),
             "--rounds" => asked.rounds = arguments.next().unwrap().parse().unwrap(),
+            "--vlans" => asked.vlans = arguments.next().unwrap().parse().unwrap(),
             part => asked.parts.push(part.to_owned()),
         }
     }

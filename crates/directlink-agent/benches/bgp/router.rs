@@ -1,20 +1,20 @@
 //! Our own router as it runs in a Region: `directlink agent` over a port with so many VLANs, a
-//! namespace for each; every customer has the same addresses and its own Net.
+//! namespace for each; every customer has its own Net, and announces the same prefixes.
 //!
 //! ```text
 //!  NAME-c: v1 ═ t1 ─ tag 1 ─┐                  ┌─ namespace of VLAN 1
 //!          v2 ═ t2 ─ tag 2 ─┴─ cable ═══ p0 ───┼─ namespace of VLAN 2     :NAME-r: uplink0 ══ NAME-h
-//!          172.16.0.2 each                     └─ … 172.16.0.1 each
+//!          172.16.0.2, .6, …                   └─ … 172.16.0.1, .5, …
 //! ```
 
 use super::{
-    feed::{CUSTOMER_ASN, Customer, ROUTER_ASN, prefix},
+    feed::{self, CUSTOMER_ASN, Customer, ROUTER_ASN, prefix},
     place::{Place, run},
     server::{Authority, Server, url},
 };
 use aya::maps::{LpmTrie, Map, MapData, lpm_trie::Key};
 use directlink_agent::{KernelConfig, clean};
-use directlink_dataplane::Cable;
+use directlink_dataplane::{Cable, offload};
 use directlink_model::{
     ids::{InterfaceId, NetId},
     plan::{ConnectionPlan, Document, InterfacePlan, NetPlan, NetRef, NicPlan, PortPlan},
@@ -45,8 +45,14 @@ pub(crate) struct Router {
 
 struct Cleaning(KernelConfig);
 
-pub(crate) const ROUTER: Ipv4Addr = Ipv4Addr::new(172, 16, 0, 1);
-pub(crate) const CUSTOMER: Ipv4Addr = Ipv4Addr::new(172, 16, 0, 2);
+/// Which session is that of the VLAN.
+const fn nth(vlan: u16) -> u16 {
+    vlan - FIRST_VLAN
+}
+
+pub(crate) fn router(vlan: u16) -> Ipv4Addr {
+    feed::router(nth(vlan))
+}
 
 impl Router {
     /// Returns when every VLAN is as its plan says.
@@ -63,6 +69,15 @@ impl Router {
             ),
         );
         place.ip("h", "addr add 192.0.2.2/24 dev fabric\nlink set fabric up\n");
+        // Frames that a program redirects reach those alone who poll.
+        place.within("h", || {
+            offload::finish_frames("fabric").unwrap();
+            offload::poll("fabric").unwrap();
+        });
+        // What thousands of customers have in one namespace would be looked through for each packet of one.
+        place.within("c", || {
+            run("sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1")
+        });
         plug(&place, vlans);
         let dir = TempDir::new().unwrap();
         let authority = Authority::new();
@@ -103,8 +118,11 @@ impl Router {
     }
 
     pub(crate) fn customers(&self) -> Vec<Customer> {
-        let customer =
-            |vlan| Customer { link: Some(format!("v{vlan}")), own: CUSTOMER, router: ROUTER };
+        let customer = |vlan| Customer {
+            link: Some(format!("v{vlan}")),
+            own: feed::own(nth(vlan)),
+            router: router(vlan),
+        };
         vlans(self.vlans).map(customer).collect()
     }
 
@@ -196,8 +214,8 @@ fn plan(count: u16) -> Document {
         vlan: vlan.try_into().unwrap(),
         mtu: 1500_i64.try_into().unwrap(),
         peer: PeerAddresses::new(
-            format!("{ROUTER}/30").parse().unwrap(),
-            format!("{CUSTOMER}/30").parse().unwrap(),
+            format!("{}/30", router(vlan)).parse().unwrap(),
+            format!("{}/30", feed::own(nth(vlan))).parse().unwrap(),
         )
         .unwrap(),
         router_asn: u32::from(ROUTER_ASN).try_into().unwrap(),
@@ -252,7 +270,7 @@ fn plug(place: &Place, count: u16) {
     let mut links = String::from("link set lo up\nlink set cable up\n");
     for vlan in vlans(count) {
         writeln!(links, "link add v{vlan} type veth peer name t{vlan}").unwrap();
-        writeln!(links, "addr add {CUSTOMER}/30 dev v{vlan}").unwrap();
+        writeln!(links, "addr add {}/30 dev v{vlan}", feed::own(nth(vlan))).unwrap();
         writeln!(links, "link set v{vlan} up\nlink set t{vlan} up").unwrap();
     }
     place.ip("c", &links);

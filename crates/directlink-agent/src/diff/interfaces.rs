@@ -8,7 +8,10 @@ use crate::{
 use directlink_dataplane::{Interface as Row, InterfaceNumber, Peer as PeerCell};
 use directlink_model::ids::{InterfaceId, PortName};
 use directlink_net::{Vlan, Vni};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::RangeInclusive,
+};
 
 pub(super) fn diff(wanted: &Wanted, observed: &Observed, difference: &mut Difference) {
     let mut differ = Differ::new(wanted, observed);
@@ -29,6 +32,8 @@ struct Differ<'a> {
     by_link: BTreeMap<u32, &'a Row>,
     by_vlan: BTreeMap<(u32, Vlan), &'a Row>,
     taken: BTreeSet<InterfaceNumber>,
+    /// Those not yet looked at: thousands of interfaces that come at once do not each look from the first on.
+    numbers: RangeInclusive<u16>,
 }
 
 impl<'a> Differ<'a> {
@@ -44,6 +49,7 @@ impl<'a> Differ<'a> {
                 .flat_map(|row| row.peers.iter().map(|peer| peer.way).chain([row.number]))
                 .chain(tables.named.iter().copied())
                 .collect(),
+            numbers: 1..=u16::MAX,
         }
     }
 
@@ -165,10 +171,9 @@ impl<'a> Differ<'a> {
     }
 
     fn free_number(&mut self) -> Option<InterfaceNumber> {
-        let free = |number: &InterfaceNumber| !self.taken.contains(number);
-        let number = (1..=u16::MAX).filter_map(InterfaceNumber::new).find(free)?;
-        self.taken.insert(number);
-        Some(number)
+        let taken = &self.taken;
+        let mut numbers = self.numbers.by_ref().filter_map(InterfaceNumber::new);
+        numbers.find(|number| !taken.contains(number))
     }
 }
 

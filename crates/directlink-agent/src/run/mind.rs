@@ -12,15 +12,15 @@ use super::{
     answers::Answers,
     jobs::{Passed, Placed, generations},
     plans::{Read, held},
-    telling::Told,
+    telling::{Told, Unsaid},
 };
 use crate::{
     kernel::{Facts, Insides, Look},
     ledger::Held,
     link::HeldScopes,
-    report::{Outcome, Seen, interface_report, interfaces_of, port_report},
+    report::{Outcome, Seen, Spoken, interface_report, interfaces_of, port_report},
     routes::{Neighbour, Via},
-    sessions::{Heard, Learned},
+    sessions::Heard,
     wanted::{Certainty, Known, Peer, Wanted},
 };
 use directlink_channel::{Plan, from_router::Message};
@@ -46,6 +46,8 @@ pub(crate) struct Mind {
     pub(super) seen: Memory,
     /// What the server was last told of each interface.
     pub(super) told: Told,
+    /// The server knows of reports that leave out routes.
+    leaves_out_routes: bool,
 }
 
 /// What is to be done with a plan.
@@ -79,9 +81,6 @@ pub(crate) trait Voices {
     /// Whether its routes are as they were last told.
     fn is_told(&self, id: BgpPeerId) -> bool;
 }
-
-/// The interfaces of a port that its report speaks of, and those of which nothing changed.
-pub(crate) type Spoken = (BTreeSet<InterfaceId>, BTreeSet<InterfaceId>);
 
 impl Mind {
     /// Of what the disk has. The agent before this one may have died before it answered.
@@ -183,9 +182,10 @@ impl Mind {
     }
 
     /// A new stream: the server knows what is held, and nothing else.
-    pub(crate) fn attached(&mut self) {
+    pub(crate) fn attached(&mut self, completes_reports: bool) {
         self.answers.repeat();
         self.told.clear();
+        self.leaves_out_routes = completes_reports;
     }
 
     /// What to look at before a pass to `wanted`; `everywhere`: at all there is.
@@ -324,31 +324,42 @@ impl Mind {
         ports.into_iter().filter_map(lit).collect()
     }
 
-    /// Of whom a report of the port is to speak. From now on it counts as told.
+    /// What a report of the port is to speak of, without routes yet. From now on it counts as told.
     pub(crate) fn tell(&mut self, port: &PortName, voices: &impl Voices, now: Timestamp) -> Spoken {
         let ids = interfaces_of(port, &self.wanted, &self.seen.ports);
-        let mut told = BTreeSet::new();
-        for &id in &ids {
-            let report = interface_report(id, &self.seen(voices.heard(), &BTreeMap::new(), now));
-            let is_same = self.told.tell(id, &report);
-            let peers = self.wanted.interfaces.get(&id).into_iter().flat_map(|it| &it.peers);
-            if is_same && peers.into_iter().all(|peer| voices.is_told(peer.id)) {
-                told.insert(id);
+        self.told.retain(port, &ids);
+        let mut spoken = Spoken::default();
+        for id in ids {
+            let mut report = interface_report(id, &self.seen(voices.heard(), now));
+            let wanted = self.wanted.interfaces.get(&id).into_iter();
+            let peers: Vec<_> = wanted.flat_map(|it| &it.peers).map(|peer| peer.id).collect();
+            let unsaid = self.told.tell(port, id, (&report, &peers));
+            let has_new_routes = !peers.into_iter().all(|peer| voices.is_told(peer));
+            match unsaid {
+                Unsaid::Nothing if !has_new_routes => {
+                    spoken.unchanged.insert(id);
+                    continue;
+                }
+                Unsaid::Nothing | Unsaid::ButRoutes => {
+                    report.routes_unchanged = self.leaves_out_routes && !has_new_routes;
+                }
+                Unsaid::All => {}
             }
+            spoken.interfaces.insert(id, report);
         }
-        (ids, told)
+        spoken
     }
 
-    /// The report itself, with the routes of those that are told anew.
+    /// The report itself.
     pub(crate) fn port_report(
         &self,
         (port, light): (PortName, bool),
-        (ids, told): Spoken,
-        (heard, learned): (&Heard, &BTreeMap<BgpPeerId, Learned>),
+        spoken: Spoken,
+        heard: &Heard,
         now: Timestamp,
     ) -> PortReport {
         let generation = self.seen.applied.get(&port).copied().unwrap_or_default();
-        port_report(port, (generation, light), (&ids, told), &self.seen(heard, learned, now))
+        port_report(port, (generation, light), spoken, &self.seen(heard, now))
     }
 
     /// Of one interface, as it is now, and of its port.
@@ -358,7 +369,7 @@ impl Mind {
         heard: &Heard,
         now: Timestamp,
     ) -> (InterfaceReport, PortEvidence) {
-        let report = interface_report(id, &self.seen(heard, &BTreeMap::new(), now));
+        let report = interface_report(id, &self.seen(heard, now));
         let port = self.wanted.interfaces.get(&id).map(|it| &it.port);
         let evidence = port.map(|port| {
             let ifindex = self.seen.outcome.observed.ports.get(port).map(|port| port.ifindex);
@@ -367,12 +378,7 @@ impl Mind {
         (report, evidence.unwrap_or_default())
     }
 
-    fn seen<'a>(
-        &'a self,
-        heard: &'a Heard,
-        learned: &'a BTreeMap<BgpPeerId, Learned>,
-        now: Timestamp,
-    ) -> Seen<'a> {
+    fn seen<'a>(&'a self, heard: &'a Heard, now: Timestamp) -> Seen<'a> {
         let memory = &self.seen;
         Seen {
             wanted: &self.wanted,
@@ -382,7 +388,6 @@ impl Mind {
             now,
             vias: &memory.vias,
             heard,
-            learned,
         }
     }
 }

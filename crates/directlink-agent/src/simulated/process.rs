@@ -84,7 +84,7 @@ impl Process {
 
     pub(super) fn attached(&mut self, world: &World) {
         self.is_attached = true;
-        self.mind.attached();
+        self.mind.attached(true);
         self.report(world);
         self.answer();
     }
@@ -231,17 +231,15 @@ impl Process {
     fn report(&mut self, world: &World) {
         let now = world.civil();
         for (port, light) in self.mind.ports() {
-            let (ids, told) = self.mind.tell(&port, &self.speaker, now);
+            let mut spoken = self.mind.tell(&port, &self.speaker, now);
             let mut learned = BTreeMap::new();
-            let wanted = self.mind.wanted();
-            for it in ids.difference(&told).filter_map(|id| wanted.interfaces.get(id)) {
-                for peer in &it.peers {
-                    learned.insert(peer.id, self.speaker.tell(&world.talks, peer.id, it.vni));
-                }
+            for (peer, net) in spoken.speakers(&self.mind.wanted()) {
+                learned.insert(peer, self.speaker.tell(&world.talks, peer, net));
             }
-            let seen = (self.speaker.heard(), &learned);
-            let report = self.mind.port_report((port, light), (ids, told), seen, now);
-            self.say(Message::Report(Report { document: document(&report) }));
+            spoken.tell_routes(learned);
+            let report = self.mind.port_report((port, light), spoken, self.speaker.heard(), now);
+            let document = document(&report);
+            self.say(Message::Report(Report { document, continues: false }));
         }
     }
 

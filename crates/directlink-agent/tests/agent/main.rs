@@ -287,6 +287,36 @@ async fn a_customers_router_reaches_a_host_and_survives_the_agent() {
 }
 
 #[tokio::test]
+async fn routes_are_told_once_to_a_server_that_keeps_them_and_each_time_to_one_from_before() {
+    for knows in [true, false] {
+        let bench = Bench::new();
+        let authority = Authority::new();
+        authority.write_identity(bench.dir.path());
+        let mut server = match knows {
+            true => Server::start(authority).await,
+            false => Server::start_old(authority).await,
+        };
+        let _agent = Process::start(bench.config(server.address));
+        server.hello().await;
+        bench.plug_vlan();
+        bench.plug_host();
+        server.send(NET, 1, &net());
+        server.send("port/p0", 1, &one());
+        let _bird = Bird::start(&bench);
+        let packets = |report: &PortReport| {
+            let interface = report.interfaces.get(&id()).filter(|it| !it.learned.is_empty());
+            interface.map_or(0, |it| it.verdicts.get("forwarded_to_net").copied().unwrap_or(0))
+        };
+        bench.eventually("ping", Bench::pings).await;
+        let before = packets(&server.report("the first packets", |it| packets(it) > 0).await);
+        server.routes_told = 0;
+        assert!(bench.pings());
+        server.report("more packets, and the routes", |it| packets(it) > before).await;
+        assert_eq!(server.routes_told > 0, !knows);
+    }
+}
+
+#[tokio::test]
 async fn a_customers_router_reaches_a_host_over_ipv6_beside_ipv4_once_rules_admit_it() {
     let (bench, mut server, _agent) = attached().await;
     bench.plug_vlan();

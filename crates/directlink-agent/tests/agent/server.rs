@@ -3,7 +3,7 @@
 
 use directlink_agent::AgentConfig;
 use directlink_channel::{
-    FromRouter, GIVES_TURNS, Plan, ToRouter, Turn,
+    COMPLETES_REPORTS, FromRouter, GIVES_TURNS, Plan, ToRouter, Turn,
     agent_server::{Agent, AgentServer},
     from_router::Message,
     to_router,
@@ -34,10 +34,14 @@ pub(crate) struct Server {
     streams: Streams,
     task: tokio::task::JoinHandle<()>,
     authority: Arc<Authority>,
+    /// Of a report, as far as it has come.
+    parts: Vec<u8>,
     /// The last of each port.
     reports: BTreeMap<PortName, PortReport>,
     /// The port that was last reported.
     news: Option<PortName>,
+    /// How often routes of an interface were told.
+    pub(crate) routes_told: usize,
     /// So long it waits for what the agent says.
     pub(crate) patience: Duration,
 }
@@ -52,7 +56,8 @@ pub(crate) struct Authority {
 struct Service {
     said: mpsc::UnboundedSender<Message>,
     streams: Streams,
-    gives_turns: bool,
+    /// Said to whoever attaches: what this server knows to do.
+    knows: &'static [&'static str],
 }
 
 #[tonic::async_trait]
@@ -76,8 +81,8 @@ impl Agent for Service {
         });
         let outbound: Self::AttachStream = Box::pin(UnboundedReceiverStream::new(outbound));
         let mut response = Response::new(outbound);
-        if self.gives_turns {
-            response.metadata_mut().insert(GIVES_TURNS, MetadataValue::from_static("yes"));
+        for word in self.knows {
+            response.metadata_mut().insert(*word, MetadataValue::from_static("yes"));
         }
         Ok(response)
     }
@@ -90,14 +95,24 @@ impl Server {
 
     /// At which an agent speaks in its turn.
     pub(crate) async fn start_giving_turns(authority: Arc<Authority>) -> Self {
-        Self::start_as(authority, "127.0.0.1:0".parse().unwrap(), true).await
+        let knows = &[GIVES_TURNS, COMPLETES_REPORTS];
+        Self::start_as(authority, "127.0.0.1:0".parse().unwrap(), knows).await
+    }
+
+    /// From before there were turns, and reports in parts.
+    pub(crate) async fn start_old(authority: Arc<Authority>) -> Self {
+        Self::start_as(authority, "127.0.0.1:0".parse().unwrap(), &[]).await
     }
 
     pub(crate) async fn start_at(authority: Arc<Authority>, address: SocketAddr) -> Self {
-        Self::start_as(authority, address, false).await
+        Self::start_as(authority, address, &[COMPLETES_REPORTS]).await
     }
 
-    async fn start_as(authority: Arc<Authority>, address: SocketAddr, gives_turns: bool) -> Self {
+    async fn start_as(
+        authority: Arc<Authority>,
+        address: SocketAddr,
+        knows: &'static [&'static str],
+    ) -> Self {
         let (certificate, key) = authority.issue(&["127.0.0.1"]);
         let tls = ServerTlsConfig::new()
             .identity(Identity::from_pem(certificate, key))
@@ -106,8 +121,7 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let (sender, said) = mpsc::unbounded_channel();
         let streams = Streams::default();
-        let service =
-            AgentServer::new(Service { said: sender, streams: streams.clone(), gives_turns });
+        let service = AgentServer::new(Service { said: sender, streams: streams.clone(), knows });
         let serve = Transport::builder()
             .tls_config(tls)
             .unwrap()
@@ -115,7 +129,19 @@ impl Server {
             .serve_with_incoming(TcpListenerStream::new(listener));
         let task = tokio::spawn(async move { serve.await.unwrap() });
         let (reports, news, patience) = (BTreeMap::new(), None, PATIENCE);
-        Self { address, said, streams, task, authority, reports, news, patience }
+        let (parts, routes_told) = (vec![], 0);
+        Self {
+            address,
+            said,
+            streams,
+            task,
+            authority,
+            parts,
+            reports,
+            news,
+            routes_told,
+            patience,
+        }
     }
 
     /// Gone, as if killed; its address is free for the next.
@@ -171,9 +197,15 @@ impl Server {
     async fn next(&mut self, deadline: Instant) -> Option<Message> {
         let left = deadline.saturating_duration_since(Instant::now());
         let message = tokio::time::timeout(left, self.said.recv()).await.ok()??;
-        if let Message::Report(report) = &message
-            && let Ok(report) = serde_json::from_slice::<PortReport>(&report.document)
-        {
+        if let Message::Report(report) = &message {
+            self.parts.extend(&report.document);
+            if report.continues {
+                return Some(message);
+            }
+            let document = std::mem::take(&mut self.parts);
+            let report: PortReport = serde_json::from_slice(&document).unwrap();
+            let told = report.interfaces.values().filter(|it| !it.learned.is_empty());
+            self.routes_told += told.count();
             let before = self.reports.remove(&report.port);
             let report = report.completed(before).expect("nothing is left out untold");
             self.news = Some(report.port.clone());

@@ -30,6 +30,8 @@ pub(crate) enum ReportError {
     Untold(#[from] Untold),
     #[error("another stream of this router has been opened since, here or at another server")]
     Superseded,
+    #[error("a report is longer than any router's can be")]
+    TooLong,
     #[error(transparent)]
     Store(#[from] Error),
 }

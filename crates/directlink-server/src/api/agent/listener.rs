@@ -6,7 +6,7 @@ use crate::{
     reconcile::{self, Generations, ReportError},
     store::{Error, plans, plans::Answer},
 };
-use directlink_channel::{FromRouter, ToRouter, Turn, from_router::Message, to_router};
+use directlink_channel::{FromRouter, Report, ToRouter, Turn, from_router::Message, to_router};
 use directlink_model::{connection::PortRef, ids::RouterName, plan::Scope, report::PortReport};
 use futures::FutureExt as _;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -18,12 +18,17 @@ use uuid::Uuid;
 /// Whose turn it is to speak, and says nothing for so long, may do so later.
 const SILENCE: Duration = Duration::from_millis(100);
 
+/// Of a report, with all its parts: 4,094 interfaces, each with two peers that announce as many prefixes of each family as
+/// they may unless the operator allows more, are about 150 MB.
+const REPORT_MAX: usize = 512 << 20;
+
 /// Takes what the agent says.
 pub(super) struct Listener {
     app: App,
     pub(super) router: RouterName,
     stream: Uuid,
     first_words: FirstWords,
+    parts: Parts,
     /// Read when the first answer comes: opening a stream does not wait for it.
     known: Option<Known>,
 }
@@ -63,13 +68,41 @@ impl Known {
     }
 }
 
+/// Of a report, as far as it has come.
+#[derive(Debug, Default)]
+struct Parts(Vec<u8>);
+
+impl Parts {
+    /// `Some`: that was the last, and this is the whole.
+    fn take(
+        &mut self,
+        Report { document, continues }: Report,
+        longest: usize,
+    ) -> Result<Option<Vec<u8>>, ReportError> {
+        let mut all = std::mem::take(&mut self.0);
+        if all.len() + document.len() > longest {
+            return Err(ReportError::TooLong);
+        }
+        // Most come whole, and nothing is copied.
+        match all.is_empty() {
+            true => all = document,
+            false => all.extend(document),
+        }
+        if continues {
+            self.0 = all;
+            return Ok(None);
+        }
+        Ok(Some(all))
+    }
+}
+
 impl Listener {
     pub(super) fn new(
         app: App,
         (router, stream): (RouterName, Uuid),
         first_words: FirstWords,
     ) -> Self {
-        Self { app, router, stream, first_words, known: None }
+        Self { app, router, stream, first_words, parts: Parts::default(), known: None }
     }
 
     pub(super) async fn run(mut self, mut inbound: Streaming<FromRouter>) -> Result<String, Error> {
@@ -109,7 +142,7 @@ impl Listener {
                 false => inbound.message().now_or_never(),
             };
             let Some(message) = next else { return Ok(None) };
-            expected = expected.saturating_sub(usize::from(is_report(&message)));
+            expected = expected.saturating_sub(usize::from(ends_report(&message)));
             if let Some(end) = self.received(message).await? {
                 return Ok(Some(end));
             }
@@ -133,9 +166,9 @@ impl Listener {
         match self.take(message).await {
             Ok(()) => Ok(None),
             // On its next stream the agent tells everything.
-            Err(why @ (ReportError::Untold(_) | ReportError::Superseded)) => {
-                Ok(Some(why.to_string()))
-            }
+            Err(
+                why @ (ReportError::Untold(_) | ReportError::Superseded | ReportError::TooLong),
+            ) => Ok(Some(why.to_string())),
             Err(ReportError::Store(error)) => Err(error),
         }
     }
@@ -153,7 +186,10 @@ impl Listener {
                       reason = nack.reason, "a plan is not applied");
                 self.answered(&nack.scope, nack.generation, Some(nack.reason)).await
             }
-            Some(Message::Report(report)) => self.reported(&report.document).await,
+            Some(Message::Report(part)) => match self.parts.take(part, REPORT_MAX)? {
+                Some(document) => self.reported(&document).await,
+                None => Ok(()),
+            },
             Some(Message::Answer(answer)) => {
                 self.app.parts().agents.answered(&self.router, answer);
                 Ok(())
@@ -222,6 +258,29 @@ impl Listener {
     }
 }
 
-fn is_report(message: &Result<Option<FromRouter>, Status>) -> bool {
-    matches!(message, Ok(Some(FromRouter { message: Some(Message::Report(_)) })))
+/// Whether it is the last part of one.
+fn ends_report(message: &Result<Option<FromRouter>, Status>) -> bool {
+    let Ok(Some(FromRouter { message: Some(Message::Report(report)) })) = message else {
+        return false;
+    };
+    !report.continues
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_in_parts_is_one_and_one_without_end_is_refused() {
+        let part = |document: &[u8], continues| Report { document: document.into(), continues };
+        let mut parts = Parts::default();
+        for _ in 0..2 {
+            assert_eq!(parts.take(part(b"ab", true), 5).unwrap(), None);
+            assert_eq!(parts.take(part(b"cd", true), 5).unwrap(), None);
+            assert_eq!(parts.take(part(b"e", false), 5).unwrap().unwrap(), b"abcde");
+        }
+        assert_eq!(parts.take(part(b"whole", false), 5).unwrap().unwrap(), b"whole");
+        assert_eq!(parts.take(part(b"abc", true), 5).unwrap(), None);
+        assert!(matches!(parts.take(part(b"def", true), 5), Err(ReportError::TooLong)));
+    }
 }

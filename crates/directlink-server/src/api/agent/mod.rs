@@ -26,7 +26,7 @@ use crate::{
     store::{self, certificates},
 };
 use directlink_channel::{
-    FromRouter, GIVES_TURNS, ToRouter,
+    COMPLETES_REPORTS, FromRouter, GIVES_TURNS, ToRouter,
     agent_server::{Agent, AgentServer},
     from_router::Message,
 };
@@ -100,7 +100,9 @@ impl Agent for Channel {
         });
         let plans: Self::AttachStream = Box::pin(ReceiverStream::new(plans).map(Ok));
         let mut response = Response::new(plans);
-        response.metadata_mut().insert(GIVES_TURNS, MetadataValue::from_static("yes"));
+        for word in [GIVES_TURNS, COMPLETES_REPORTS] {
+            response.metadata_mut().insert(word, MetadataValue::from_static("yes"));
+        }
         Ok(response)
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     serve::{Running, serve},
 };
 use directlink_channel::{
-    Ack, Answer, FromRouter, GIVES_TURNS, Hello, Nack, Plan, Report, ToRouter,
+    Ack, Answer, COMPLETES_REPORTS, FromRouter, GIVES_TURNS, Hello, Nack, Plan, Report, ToRouter,
     agent_client::AgentClient, from_router::Message, to_router,
 };
 use directlink_model::{
@@ -205,7 +205,12 @@ impl FakeAgent {
             evidence: Default::default(),
         };
         let document = serde_json::to_vec(&report).unwrap();
-        self.say.send(message(Message::Report(Report { document }))).await.unwrap();
+        // In two parts, as a long one comes.
+        let (first, second) = document.split_at(document.len() / 2);
+        for (part, continues) in [(first, true), (second, false)] {
+            let report = Report { document: part.into(), continues };
+            self.say.send(message(Message::Report(report))).await.unwrap();
+        }
     }
 }
 
@@ -278,7 +283,9 @@ async fn an_agent_that_waits_for_its_turn_to_speak_is_given_it() {
     let hello = Hello { router: "r1".into(), waits: true, ..Hello::default() };
     say.send(message(Message::Hello(hello))).await.unwrap();
     let response = client.attach(ReceiverStream::new(said)).await.unwrap();
-    assert!(response.metadata().contains_key(GIVES_TURNS));
+    for word in [GIVES_TURNS, COMPLETES_REPORTS] {
+        assert!(response.metadata().contains_key(word));
+    }
     let mut agent = FakeAgent { say, heard: response.into_inner() };
     let mut has_plan = false;
     let mut has_turn = false;
