@@ -9,6 +9,8 @@
 //! [`FromServer::Attached`] says everything again, and what it says then may build on that. The control connection stays in the process's own network
 //! namespace, whichever is the router's.
 
+mod leaving;
+
 use crate::{
     AgentConfig,
     backoff::Backoff,
@@ -17,14 +19,15 @@ use crate::{
     identity::{Identity, IdentityDir, IdentityError, authorities},
 };
 use directlink_channel::{
-    Answer, COMPLETES_REPORTS, FromRouter, GIVES_TURNS, Hello, Plan, Question, Report, ToRouter,
-    Trust, Trusted, agent_client::AgentClient, from_router::Message, to_router,
+    Answer, COMPLETES_REPORTS, FromRouter, GIVES_TURNS, Hello, Plan, Question, ToRouter, Trust,
+    Trusted, agent_client::AgentClient, from_router::Message, to_router,
 };
 use directlink_model::{enrolment::Validity, glass::Ask};
 use jiff::Timestamp;
+use leaving::{Leaving, PART, Place, Places, parts};
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use thiserror::Error;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
 use tonic::{
     Streaming,
@@ -48,44 +51,6 @@ impl Stream {
     /// Whether its server takes reports in parts, and such as leave out what was told before.
     pub(crate) const fn completes_reports(self) -> bool {
         self.completes_reports
-    }
-}
-
-/// On its way. A report has a place, which is free again when all of it has left.
-#[derive(Debug)]
-struct Leaving {
-    message: Message,
-    _place: Option<Place>,
-}
-
-pub(crate) type Place = Arc<OwnedSemaphorePermit>;
-
-/// For rounds of reports, one at a time: a server that takes none does not fill our memory with what it has not heard.
-#[derive(Debug)]
-pub(crate) struct Places(Arc<Semaphore>);
-
-impl Default for Places {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(1)))
-    }
-}
-
-impl Places {
-    /// If all of the round before has left.
-    pub(crate) fn take(&self) -> Option<Place> {
-        Arc::clone(&self.0).try_acquire_owned().ok().map(Arc::new)
-    }
-
-    /// Waits until there is one to take.
-    pub(crate) async fn wait(&self) {
-        // It is never closed.
-        drop(self.0.acquire().await);
-    }
-}
-
-impl From<Message> for Leaving {
-    fn from(message: Message) -> Self {
-        Self { message, _place: None }
     }
 }
 
@@ -172,9 +137,7 @@ impl Link {
     /// As [`Self::say`]; in parts, if the server puts them together.
     pub(crate) fn report(&self, document: Vec<u8>, place: &Place) -> bool {
         let longest = if self.stream.completes_reports { PART } else { usize::MAX };
-        parts(document, longest).into_iter().all(|part| {
-            self.send(Leaving { message: Message::Report(part), _place: Some(Arc::clone(place)) })
-        })
+        parts(document, longest).into_iter().all(|part| self.send(Leaving::report(part, place)))
     }
 
     fn send(&self, leaving: Leaving) -> bool {
@@ -199,17 +162,6 @@ impl Link {
     pub(crate) fn holds(&self, held: HeldScopes) {
         self.held.send_replace(held);
     }
-}
-
-/// A document of so many bytes at most in each. Most are one.
-fn parts(document: Vec<u8>, longest: usize) -> Vec<Report> {
-    if document.len() <= longest {
-        return vec![Report { document, continues: false }];
-    }
-    let all = document.chunks(longest).map(<[u8]>::to_vec);
-    let mut parts: Vec<_> = all.map(|document| Report { document, continues: true }).collect();
-    parts.last_mut().into_iter().for_each(|last| last.continues = false);
-    parts
 }
 
 impl Drop for Link {
@@ -537,45 +489,7 @@ const TURN_MAX: Duration = Duration::from_secs(10);
 const QUEUE: usize = 1024;
 /// As the server's, for reports that an older one must have whole: 4,094 interfaces with 100 routes each are 33 MB.
 const MESSAGE_BYTES_MAX: usize = 64 << 20;
-/// Of a report.
-const PART: usize = 1 << 20;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 const KEEPALIVE: Duration = Duration::from_secs(10);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_report_leaves_in_parts_of_which_the_last_says_so() {
-        let document: Vec<u8> = (0..10).collect();
-        for (longest, lengths) in [(10, vec![10]), (4, vec![4, 4, 2]), (5, vec![5, 5])] {
-            let parts = parts(document.clone(), longest);
-            let last = parts.len() - 1;
-            let together: Vec<u8> = parts.iter().flat_map(|part| part.document.clone()).collect();
-            assert_eq!(together, document);
-            assert_eq!(parts.iter().map(|p| p.document.len()).collect::<Vec<_>>(), lengths);
-            assert!(parts.iter().enumerate().all(|(n, part)| part.continues == (n < last)));
-        }
-        assert_eq!(parts(vec![], 4).len(), 1);
-    }
-
-    #[tokio::test]
-    async fn there_is_no_place_for_reports_until_all_that_were_said_before_have_left() {
-        let places = Places::default();
-        let place = places.take().unwrap();
-        let waiting = [&place, &place].map(|place| Leaving {
-            message: Message::Report(Report::default()),
-            _place: Some(Arc::clone(place)),
-        });
-        drop(place);
-        let [first, second] = waiting;
-        drop(first);
-        assert!(places.take().is_none());
-        drop(second);
-        places.wait().await;
-        assert!(places.take().is_some());
-    }
-}
