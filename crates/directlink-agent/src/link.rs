@@ -131,21 +131,26 @@ impl Link {
     /// Tells the server, if it is there. A stream that is stuck is the link's to end.
     /// False: it was not even taken along.
     pub(crate) fn say(&self, message: Message) -> bool {
-        self.send(message.into())
-    }
-
-    /// As [`Self::say`]; in parts, if the server puts them together.
-    pub(crate) fn report(&self, document: Vec<u8>, place: &Place) -> bool {
-        let longest = if self.stream.completes_reports { PART } else { usize::MAX };
-        parts(document, longest).into_iter().all(|part| self.send(Leaving::report(part, place)))
-    }
-
-    fn send(&self, leaving: Leaving) -> bool {
-        let is_taken = self.to_server.try_send((self.stream, leaving)).is_ok();
+        let is_taken = self.to_server.try_send((self.stream, message.into())).is_ok();
         if !is_taken {
             tracing::debug!("dropped: nobody takes what is said to the server");
         }
         is_taken
+    }
+
+    /// As [`Self::say`]; in parts, if the server puts them together. All of them or none: what follows half a report would
+    /// be taken for the rest of it.
+    pub(crate) fn report(&self, document: Vec<u8>, place: &Place) -> bool {
+        let longest = if self.stream.completes_reports { PART } else { usize::MAX };
+        let parts = parts(document, longest);
+        let Ok(room) = self.to_server.try_reserve_many(parts.len()) else {
+            tracing::debug!("dropped: a report that nobody takes");
+            return false;
+        };
+        for (permit, part) in room.zip(parts) {
+            permit.send((self.stream, Leaving::report(part, place)));
+        }
+        true
     }
 
     /// For an answer to what was asked on the stream of now.
