@@ -6,8 +6,8 @@
 //! ```
 //!
 //! What is said while there is no stream, or was said for another, is dropped: whoever is told
-//! [`FromServer::Attached`] says everything again, and what it says then may build on that. The control connection stays in the process's own network
-//! namespace, whichever is the router's.
+//! [`FromServer::Attached`] says everything again, and what it says then may build on that. The control connection
+//! stays in the process's own network namespace, whichever is the router's.
 
 mod leaving;
 
