@@ -19,7 +19,7 @@ use crate::{
     wanted::{Certainty, Net, Wanted},
 };
 use directlink_dataplane::InterfaceNumber;
-use directlink_net::{IpNet, Ipv4Net, Vni};
+use directlink_net::{IpNet, Vni};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::Ipv4Addr,
@@ -38,10 +38,10 @@ pub(crate) struct Elsewhere {
 impl Elsewhere {
     /// Dead routers lead nowhere.
     pub(crate) fn of(wanted: &Wanted, dead: &BTreeSet<Ipv4Addr>) -> Self {
-        let living = |of: fn(&Net) -> &BTreeMap<Ipv4Net, BTreeSet<Ipv4Addr>>| {
+        let living = |of: fn(&Net) -> &BTreeMap<IpNet, BTreeSet<Ipv4Addr>>| {
             let nets = wanted.nets.iter();
             let all = nets.flat_map(|(&vni, net)| {
-                of(net).iter().map(move |(&prefix, to)| ((vni, prefix.into()), to))
+                of(net).iter().map(move |(&prefix, to)| ((vni, prefix), to))
             });
             all.map(|(key, to)| (key, to.difference(dead).copied().collect())).collect()
         };
@@ -216,6 +216,15 @@ mod tests {
         let changes = with.changes_from(&without);
         assert_eq!((changes.put_routes.len(), changes.remove_routes.len()), (1, 0));
         assert!(changes.put_relays.is_empty());
+    }
+
+    #[test]
+    fn what_a_plan_says_of_ipv6_is_relayed_beside_ipv4() {
+        let wanted = wanted(Certainty::Current, &[(OFFICE, &[4]), ("2001:db8:9::/48", &[4, 5])]);
+        let with = rows(own(&[OFFICE]), &wanted, &RouteRows::default());
+        assert_eq!(relays(&with), ["2001:db8:9::/48 → [10.255.0.4, 10.255.0.5]"]);
+        let with = rows(own(&["2001:db8:9::/48"]), &wanted, &RouteRows::default());
+        assert_eq!(relays(&with), [format!("{OFFICE} → [10.255.0.4]")]);
     }
 
     #[test]

@@ -150,6 +150,7 @@ pub(crate) fn interface_report(id: InterfaceId, seen: &Seen<'_>) -> InterfaceRep
         further_peers: peers,
         evidence: seen.evidence.of_interface(id),
         routes_unchanged: false,
+        takes_relayed_ipv6: true,
     }
 }
 

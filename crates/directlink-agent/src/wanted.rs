@@ -17,7 +17,7 @@ use directlink_model::{
     plan::{Document, InterfacePlan, NetPlan, NicPlan, PeerPlan, PortPlan, Scope},
     security_group::{Permission, PortRange, Protocol as Admitted},
 };
-use directlink_net::{IpNet, Ipv4Net, Mac, Mtu, Vlan, Vni};
+use directlink_net::{IpNet, Ipv4Net, Ipv6Net, Mac, Mtu, Vlan, Vni};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::{IpAddr, Ipv4Addr},
@@ -90,9 +90,9 @@ pub(crate) struct Net {
     /// The other routers that carry it, by VTEP.
     pub(crate) routers: BTreeSet<Ipv4Addr>,
     /// Where those lead.
-    pub(crate) elsewhere: BTreeMap<Ipv4Net, BTreeSet<Ipv4Addr>>,
+    pub(crate) elsewhere: BTreeMap<IpNet, BTreeSet<Ipv4Addr>>,
     /// Those of them that lead there better than this router.
-    pub(crate) preferred: BTreeMap<Ipv4Net, BTreeSet<Ipv4Addr>>,
+    pub(crate) preferred: BTreeMap<IpNet, BTreeSet<Ipv4Addr>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -176,8 +176,8 @@ impl Wanted {
             subnets,
             nics: nics.collect(),
             routers: plan.routers.clone(),
-            elsewhere: plan.elsewhere.clone(),
-            preferred: plan.preferred.clone(),
+            elsewhere: of_both(&plan.elsewhere, &plan.ipv6_elsewhere),
+            preferred: of_both(&plan.preferred, &plan.ipv6_preferred),
         };
         for (address, nic) in &mut net.nics {
             let rules = nic.rules.inbound.len().max(nic.rules.outbound.len());
@@ -192,6 +192,12 @@ impl Wanted {
         }
         self.nets.insert(plan.vni, net);
     }
+}
+
+/// What a plan says of each family, as one.
+fn of_both<T: Clone>(v4: &BTreeMap<Ipv4Net, T>, v6: &BTreeMap<Ipv6Net, T>) -> BTreeMap<IpNet, T> {
+    let v4 = v4.iter().map(|(&prefix, it)| (prefix.into(), it.clone()));
+    v4.chain(v6.iter().map(|(&prefix, it)| (prefix.into(), it.clone()))).collect()
 }
 
 /// Of one NIC, one way, in the data plane's table.
@@ -370,6 +376,8 @@ mod tests {
             routers: BTreeSet::new(),
             elsewhere: BTreeMap::new(),
             preferred: BTreeMap::new(),
+            ipv6_elsewhere: BTreeMap::new(),
+            ipv6_preferred: BTreeMap::new(),
         };
         let current = |document| Known::Current { generation: 1, document };
         let wanted = Wanted::of(&scopes(&[
@@ -480,6 +488,8 @@ mod tests {
             routers: BTreeSet::new(),
             elsewhere: BTreeMap::new(),
             preferred: BTreeMap::new(),
+            ipv6_elsewhere: BTreeMap::new(),
+            ipv6_preferred: BTreeMap::new(),
         };
         let document = Document::Net(Some(net));
         let known = Known::Current { generation: 1, document };

@@ -31,20 +31,15 @@ static __always_inline enum verdict check_outer(struct xdp_md *ctx, struct arriv
 		return VERDICT_MALFORMED;
 	arrival->vni = bpf_ntohl(tunnel.vxlan->vni) >> 8;
 	arrival->relays = bpf_ntohl(tunnel.vxlan->vni);
-	// A host's kernel drops what has it set, and answers are made of this frame.
-	tunnel.vxlan->vni = bpf_htonl(arrival->vni << 8);
 	arrival->from = tunnel.ip->saddr;
 	return VERDICT_COUNT;
 }
 
 // The inner source must be a NIC of that Net, with its MAC, from its VTEP or through a router
 // that leads to the Net as well.
-static __always_inline enum verdict check_nic(struct arrival *arrival, __be32 source,
-					      const __u8 *mac)
+static __always_inline enum verdict check_sender(struct arrival *arrival,
+						 const struct nic_row *nic, const __u8 *mac)
 {
-	struct address_key key = { .vni = arrival->vni, .address = source };
-	struct nic_row *nic = bpf_map_lookup_elem(&nics, &key);
-
 	if (!nic)
 		return bpf_map_lookup_elem(&nets, &arrival->vni) ? VERDICT_SPOOFED_SOURCE :
 								   VERDICT_UNKNOWN_VNI;
@@ -57,6 +52,14 @@ static __always_inline enum verdict check_nic(struct arrival *arrival, __be32 so
 	else if (!arrival->relays) // a router of an older build does not count
 		arrival->relays = 1;
 	return VERDICT_COUNT;
+}
+
+static __always_inline enum verdict check_nic(struct arrival *arrival, __be32 source,
+					      const __u8 *mac)
+{
+	struct address_key key = { .vni = arrival->vni, .address = source };
+
+	return check_sender(arrival, bpf_map_lookup_elem(&nics, &key), mac);
 }
 
 static __always_inline struct subnet_row *find_subnet(__u32 vni, __be32 address)
@@ -159,7 +162,21 @@ static __always_inline __u32 own_ways(const struct route_row *route, __u32 *firs
 	return count;
 }
 
-// Where a route leads, by the flow's hash if there are several ways.
+// By the flow's hash if there are several.
+static __always_inline __u32 choose_way(const struct route_row *route, const struct tuple *tuple,
+					bool relayed)
+{
+	__u32 first = 0;
+	__u32 count = relayed ? own_ways(route, &first) : 0;
+
+	if (!count)
+		count = route->count;
+	if (count > 1)
+		first += flow_hash(tuple) % count;
+	return route->ways[first & (NEXT_HOPS_PER_ROUTE - 1)];
+}
+
+// Where a route leads.
 static __always_inline enum verdict find_way(__u32 vni, const struct tuple *tuple, bool relayed,
 					     struct way *way)
 {
@@ -169,17 +186,12 @@ static __always_inline enum verdict find_way(__u32 vni, const struct tuple *tupl
 		.address = tuple->destination,
 	};
 	struct route_row *route = bpf_map_lookup_elem(&routes, &prefix);
-	__u32 number, count, first = 0;
+	__u32 number;
 
 	way->row = NULL;
 	if (!route)
 		return VERDICT_NO_ROUTE;
-	count = relayed ? own_ways(route, &first) : 0;
-	if (!count)
-		count = route->count;
-	if (count > 1)
-		first += flow_hash(tuple) % count;
-	number = route->ways[first & (NEXT_HOPS_PER_ROUTE - 1)];
+	number = choose_way(route, tuple, relayed);
 	way->number = number;
 	if (number > WAY_MAX)
 		return VERDICT_RELAYED;

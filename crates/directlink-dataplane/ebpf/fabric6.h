@@ -3,6 +3,7 @@
 //
 //   inner ─┬─ neighbour solicitation for a gateway ─► answered in place
 //          └─ the NIC that it says? ─ hop left? ─ route ─ interface ─ MTU? ─ security group? ─►
+//                                                    └► another router's VTEP (relay.h)
 #pragma once
 
 #include "fabric.h"
@@ -18,15 +19,8 @@ static __always_inline enum verdict check_nic6(struct arrival *arrival,
 					       const struct address6 *source, const __u8 *mac)
 {
 	struct address6_key key = { .vni = arrival->vni, .address = *source };
-	struct nic_row *nic = bpf_map_lookup_elem(&nics6, &key);
 
-	if (!nic)
-		return bpf_map_lookup_elem(&nets, &arrival->vni) ? VERDICT_SPOOFED_SOURCE :
-								   VERDICT_UNKNOWN_VNI;
-	arrival->nic = nic;
-	if (nic->vtep != arrival->from || !same_mac(mac, nic->mac))
-		return VERDICT_SPOOFED_SOURCE;
-	return VERDICT_COUNT;
+	return check_sender(arrival, bpf_map_lookup_elem(&nics6, &key), mac);
 }
 
 static __always_inline struct subnet6_row *find_subnet6(__u32 vni, const struct address6 *address)
@@ -92,6 +86,9 @@ static __noinline enum verdict answer_nd(struct xdp_md *ctx, struct arrival *arr
 	verdict = check_nic6(arrival, &tuple->source, tunnel.inner->source);
 	if (verdict != VERDICT_COUNT)
 		return verdict;
+	// Routers relay packets alone.
+	if (arrival->relayed)
+		return VERDICT_SPOOFED_SOURCE;
 	subnet = find_subnet6(arrival->vni, &gateway);
 	if (!subnet || !same_address6(&subnet->gateway, &gateway))
 		return VERDICT_NOT_FOR_ROUTER;
@@ -120,7 +117,7 @@ static __noinline bool answer_nic6(struct xdp_md *ctx, const struct arrival *arr
 	if (!bytes || !read_tunnel(ctx, 0, &tunnel))
 		return false;
 	turn_tunnel(&tunnel, arrival->router, arrival->nic, outer + bytes);
-	trip->ifindex = ctx->ingress_ifindex;
+	trip->ifindex = arrival->relayed ? past_relay(ctx, arrival, &tunnel) : ctx->ingress_ifindex;
 	return true;
 }
 
@@ -134,7 +131,7 @@ static __always_inline bool has_way6(const struct peers6_row *peers, __u32 numbe
 	return false;
 }
 
-static __always_inline enum verdict find_way6(__u32 vni, const struct tuple6 *tuple,
+static __always_inline enum verdict find_way6(__u32 vni, const struct tuple6 *tuple, bool relayed,
 					      struct way *way)
 {
 	struct net_prefix6_key prefix = {
@@ -143,16 +140,16 @@ static __always_inline enum verdict find_way6(__u32 vni, const struct tuple6 *tu
 		.address = tuple->destination,
 	};
 	struct route_row *route = bpf_map_lookup_elem(&routes6, &prefix);
-	__u32 number, interface, choice = 0;
 	struct peers6_row *peers;
+	__u32 number, interface;
 
 	way->row = NULL;
 	if (!route)
 		return VERDICT_NO_ROUTE;
-	if (route->count > 1)
-		choice = flow_hash(&tuple->rest) % route->count;
-	number = route->ways[choice & (NEXT_HOPS_PER_ROUTE - 1)];
+	number = choose_way(route, &tuple->rest, relayed);
 	way->number = number;
+	if (number > WAY_MAX)
+		return VERDICT_RELAYED;
 	way->key = bpf_map_lookup_elem(&interface_keys, &number);
 	if (!number || !way->key)
 		return VERDICT_INTERFACE_GONE;
@@ -199,7 +196,9 @@ static __noinline enum verdict forward_to_customer6(struct xdp_md *ctx, struct t
 	enum verdict verdict;
 	struct way way = {};
 
-	verdict = find_way6(arrival->vni, tuple, &way);
+	verdict = find_way6(arrival->vni, tuple, arrival->relayed, &way);
+	if (verdict == VERDICT_RELAYED)
+		return relay(ctx, trip, arrival, bpf_htonl(way.number));
 	row = way.row;
 	if (!way.key || !row || verdict != VERDICT_COUNT)
 		return verdict;

@@ -187,6 +187,8 @@ static __always_inline void turn_tunnel(const struct tunnel *tunnel, const struc
 	tunnel->udp->dest = bpf_htons(VXLAN_PORT);
 	tunnel->udp->len = bpf_htons(bytes - sizeof(struct iphdr));
 	tunnel->udp->check = 0;
+	// A host's kernel drops what says how often it was relayed.
+	tunnel->vxlan->vni &= bpf_htonl(0xffffff00);
 	set_mac(tunnel->inner->destination, nic->mac);
 	set_mac(tunnel->inner->source, router->gateway_mac);
 }

@@ -1,6 +1,6 @@
 //! What the router is told, and what it says: the tables' rows in the words of the field.
 
-use directlink_net::{IpNet, Ipv4Net, Mac, Mtu, Vlan, Vni};
+use directlink_net::{IpNet, Mac, Mtu, Vlan, Vni};
 use std::{
     fmt,
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -132,7 +132,7 @@ pub struct Route {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relay {
     pub vni: Vni,
-    pub prefix: Ipv4Net,
+    pub prefix: IpNet,
     /// The VTEPs of 1 to 4 of them; each flow keeps to one.
     pub routers: Vec<Ipv4Addr>,
     /// Peers here that lead there too, for what other routers relay to us; 4 with the VTEPs.

@@ -15,7 +15,7 @@ use crate::{
     interface::{Interface, InterfaceState},
     report::{InterfaceReport, LearnedRoute},
 };
-use directlink_net::{IpNet, Ipv4Net};
+use directlink_net::IpNet;
 use jiff::Timestamp;
 use std::{
     cmp::Reverse,
@@ -28,9 +28,9 @@ use std::{
 pub struct Carrier {
     pub vtep: Ipv4Addr,
     /// What it leads to, and how well at best.
-    learned: BTreeMap<Ipv4Net, Rank>,
+    learned: BTreeMap<IpNet, Rank>,
     /// What it leads to on interfaces that are drained alone.
-    drained: BTreeSet<Ipv4Net>,
+    drained: BTreeSet<IpNet>,
 }
 
 /// How well a route leads there: the least is the best.
@@ -78,8 +78,10 @@ impl Carrier {
             return;
         }
         for route in report.learned() {
-            // Packets of IPv6 are not relayed.
-            let IpNet::V4(prefix) = route.prefix else { continue };
+            let prefix = route.prefix;
+            if matches!(prefix, IpNet::V6(_)) && !report.takes_relayed_ipv6 {
+                continue;
+            }
             let rank = Rank::of(route);
             match interface.drain {
                 Some(_) => drop(self.drained.insert(prefix)),
@@ -103,20 +105,20 @@ pub(crate) fn routers(carriers: &[Carrier], own: Ipv4Addr) -> BTreeSet<Ipv4Addr>
 pub(crate) fn elsewhere(
     carriers: &[Carrier],
     own: Ipv4Addr,
-) -> BTreeMap<Ipv4Net, BTreeSet<Ipv4Addr>> {
+) -> BTreeMap<IpNet, BTreeSet<Ipv4Addr>> {
     let mut elsewhere: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
     for carrier in others(carriers, own) {
         for &prefix in carrier.learned.keys() {
             elsewhere.entry(prefix).or_default().insert(carrier.vtep);
         }
     }
-    let mut last_resorts: BTreeMap<Ipv4Net, BTreeSet<Ipv4Addr>> = BTreeMap::new();
-    let is_drained_here = |prefix: &Ipv4Net| {
+    let mut last_resorts: BTreeMap<IpNet, BTreeSet<Ipv4Addr>> = BTreeMap::new();
+    let is_drained_here = |prefix: &IpNet| {
         let here = carriers.iter().find(|carrier| carrier.vtep == own);
         here.is_some_and(|it| it.drained.contains(prefix) && !it.learned.contains_key(prefix))
     };
     for carrier in others(carriers, own) {
-        let free = |prefix: &&Ipv4Net| !elsewhere.contains_key(*prefix) && !is_drained_here(prefix);
+        let free = |prefix: &&IpNet| !elsewhere.contains_key(*prefix) && !is_drained_here(prefix);
         for &prefix in carrier.drained.iter().filter(free) {
             last_resorts.entry(prefix).or_default().insert(carrier.vtep);
         }
@@ -130,9 +132,9 @@ pub(crate) fn elsewhere(
 pub(crate) fn preferred(
     carriers: &[Carrier],
     own: Ipv4Addr,
-) -> BTreeMap<Ipv4Net, BTreeSet<Ipv4Addr>> {
+) -> BTreeMap<IpNet, BTreeSet<Ipv4Addr>> {
     let prefixes: BTreeSet<_> = others(carriers, own).flat_map(|it| it.learned.keys()).collect();
-    let better = |prefix: &Ipv4Net| {
+    let better = |prefix: &IpNet| {
         let ranks: Vec<_> =
             carriers.iter().filter_map(|it| Some((it.vtep, *it.learned.get(prefix)?))).collect();
         let (_, first) = ranks.iter().min_by_key(|(_, rank)| *rank)?;
@@ -167,10 +169,10 @@ mod tests {
             .map(|(n, said)| {
                 let mut carrier = Carrier::new(vtep(n));
                 if let Some((local_pref, as_path, med)) = *said {
-                    let prefix: Ipv4Net = PREFIX.parse().unwrap();
+                    let prefix: IpNet = PREFIX.parse().unwrap();
                     let as_path = as_path.to_vec();
                     let route = LearnedRoute {
-                        prefix: prefix.into(),
+                        prefix,
                         as_path,
                         med: Some(med),
                         local_pref,

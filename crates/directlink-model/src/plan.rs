@@ -219,6 +219,11 @@ pub struct NetPlan {
     /// Those of them that lead there better than this router, whose own ways are second best.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub preferred: BTreeMap<Ipv4Net, BTreeSet<Ipv4Addr>>,
+    /// Both, of IPv6: apart, because a router that does not know them forwards IPv4.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ipv6_elsewhere: BTreeMap<Ipv6Net, BTreeSet<Ipv4Addr>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ipv6_preferred: BTreeMap<Ipv6Net, BTreeSet<Ipv4Addr>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -358,6 +363,8 @@ pub fn plan_net(snapshot: &NetSnapshot, vtep: Ipv4Addr) -> NetPlan {
         .iter()
         .filter_map(|nic| Some((nic.address, plan_nic(nic, nic.vtep?, snapshot))))
         .collect();
+    let (elsewhere, ipv6_elsewhere) = by_family(elsewhere::elsewhere(&snapshot.carriers, vtep));
+    let (preferred, ipv6_preferred) = by_family(elsewhere::preferred(&snapshot.carriers, vtep));
     NetPlan {
         vni: snapshot.net.vni,
         range: snapshot.net.range.into(),
@@ -365,9 +372,22 @@ pub fn plan_net(snapshot: &NetSnapshot, vtep: Ipv4Addr) -> NetPlan {
         ipv6_subnets: ipv6_subnets(snapshot),
         nics,
         routers: elsewhere::routers(&snapshot.carriers, vtep),
-        elsewhere: elsewhere::elsewhere(&snapshot.carriers, vtep),
-        preferred: elsewhere::preferred(&snapshot.carriers, vtep),
+        elsewhere,
+        preferred,
+        ipv6_elsewhere,
+        ipv6_preferred,
     }
+}
+
+fn by_family<T>(all: BTreeMap<IpNet, T>) -> (BTreeMap<Ipv4Net, T>, BTreeMap<Ipv6Net, T>) {
+    let (mut v4, mut v6) = (BTreeMap::new(), BTreeMap::new());
+    for (prefix, it) in all {
+        match prefix {
+            IpNet::V4(prefix) => drop(v4.insert(prefix, it)),
+            IpNet::V6(prefix) => drop(v6.insert(prefix, it)),
+        }
+    }
+    (v4, v6)
 }
 
 fn ipv6_subnets(snapshot: &NetSnapshot) -> BTreeMap<Ipv6Net, Ipv6Addr> {
@@ -721,9 +741,11 @@ mod tests {
         let seen = Seen { configured: true, session_up: true, forwarding: true };
         works.see_peer(works.bgp_peer(), seen, at(4));
         let mut carriers = [one, two, three].map(Carrier::new);
-        let both = learned(&["10.9.0.0/16", "2001:db8::/48"]);
+        let old = learned(&["10.9.0.0/16", "2001:db8::/48"]);
+        let both = InterfaceReport { takes_relayed_ipv6: true, ..old.clone() };
         carriers[0].learn((&works, true), &both, at(5));
-        carriers[1].learn((&works, true), &both, at(5));
+        // A router of before takes relayed packets of IPv4 alone.
+        carriers[1].learn((&works, true), &old, at(5));
         carriers[1].learn((&works, true), &learned(&["10.8.0.0/16"]), at(5));
         // Dark, not up, or shut for a test: leads nowhere, and is a router of the Net all the same.
         carriers[2].learn((&works, false), &both, at(5));
@@ -739,9 +761,10 @@ mod tests {
             carriers: carriers.into(),
         };
         let told = |own| {
-            let NetPlan { routers, elsewhere, .. } = plan_net(&snapshot, own);
-            let text = |(prefix, to)| format!("{prefix} → {to:?}");
-            (routers, elsewhere.into_iter().map(text).collect::<Vec<_>>())
+            let NetPlan { routers, elsewhere, ipv6_elsewhere, .. } = plan_net(&snapshot, own);
+            let v4 = elsewhere.into_iter().map(|(prefix, to)| format!("{prefix} → {to:?}"));
+            let v6 = ipv6_elsewhere.into_iter().map(|(prefix, to)| format!("{prefix} → {to:?}"));
+            (routers, v4.chain(v6).collect::<Vec<_>>())
         };
         assert_eq!(
             told(one),
@@ -750,10 +773,51 @@ mod tests {
                 ["10.8.0.0/16 → {192.0.2.2}", "10.9.0.0/16 → {192.0.2.2}"].map(Into::into).into()
             )
         );
-        assert_eq!(told(two), ([one, three].into(), vec!["10.9.0.0/16 → {192.0.2.1}".into()]));
+        assert_eq!(
+            told(two),
+            (
+                [one, three].into(),
+                ["10.9.0.0/16 → {192.0.2.1}", "2001:db8::/48 → {192.0.2.1}"].map(Into::into).into()
+            )
+        );
         let alone = NetSnapshot { carriers: vec![Carrier::new(one)], ..snapshot };
         let text = serde_json::to_string(&plan_net(&alone, one)).unwrap();
         assert!(!text.contains("elsewhere") && !text.contains("routers"), "as ever: {text}");
+    }
+
+    #[test]
+    fn a_better_way_elsewhere_is_told_in_the_field_of_its_family() {
+        let [one, two] = [1, 2].map(|n| Ipv4Addr::new(192, 0, 2, n));
+        let mut works = interface(1, GATEWAY);
+        let seen = Seen { configured: true, session_up: true, forwarding: true };
+        works.see_peer(works.bgp_peer(), seen, at(4));
+        let mut carriers = [one, two].map(Carrier::new);
+        for (carrier, local_pref) in carriers.iter_mut().zip([100, 200]) {
+            let route = |prefix: &str| LearnedRoute {
+                prefix: prefix.parse().unwrap(),
+                as_path: vec![65000],
+                med: None,
+                local_pref,
+                best: true,
+            };
+            let learned = ["10.9.0.0/16", "2001:db8::/48"].map(route).into();
+            let report =
+                InterfaceReport { learned, takes_relayed_ipv6: true, ..InterfaceReport::default() };
+            carrier.learn((&works, true), &report, at(5));
+        }
+        let snapshot = NetSnapshot {
+            ipv6: None,
+            net: net(),
+            subnets: vec![],
+            nics: vec![],
+            security_groups: vec![],
+            carriers: carriers.into(),
+        };
+        let worse = plan_net(&snapshot, one);
+        assert_eq!(worse.preferred, [("10.9.0.0/16".parse().unwrap(), [two].into())].into());
+        assert_eq!(worse.ipv6_preferred, [("2001:db8::/48".parse().unwrap(), [two].into())].into());
+        let better = plan_net(&snapshot, two);
+        assert!(better.preferred.is_empty() && better.ipv6_preferred.is_empty());
     }
 
     #[test]

@@ -62,6 +62,9 @@ pub struct InterfaceReport {
     /// here. Said only to a server that knows of it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub routes_unchanged: bool,
+    /// The router takes packets of IPv6 that others of the Region hand on. One of before takes them for spoofed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub takes_relayed_ipv6: bool,
 }
 
 /// A BGP peer beside the one that the interface was born with.
@@ -259,6 +262,7 @@ impl InterfaceReport {
             further_peers,
             evidence: _,
             routes_unchanged,
+            takes_relayed_ipv6,
         } = self;
         let with_routes = !routes_unchanged;
         let peers = further_peers.iter().zip(&other.further_peers);
@@ -267,6 +271,7 @@ impl InterfaceReport {
             && (!with_routes
                 || (learned, refused, advertised)
                     == (&other.learned, &other.refused, &other.advertised))
+            && *takes_relayed_ipv6 == other.takes_relayed_ipv6
             && session.says_as(&other.session)
             && further_peers.len() == other.further_peers.len()
             && peers

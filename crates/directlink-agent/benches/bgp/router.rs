@@ -262,6 +262,8 @@ pub(crate) fn net_plan(vlan: u16) -> Document {
         routers: [].into(),
         elsewhere: [].into(),
         preferred: [].into(),
+        ipv6_elsewhere: [].into(),
+        ipv6_preferred: [].into(),
     }))
 }
 

@@ -196,7 +196,7 @@ impl Kernel {
             relays: relays
                 .map(|it| {
                     let relayed = Relayed { routers: it.routers, own: it.own };
-                    ((it.vni, it.prefix.into()), relayed)
+                    ((it.vni, it.prefix), relayed)
                 })
                 .collect(),
             sources: self.dataplane.sources()?,
@@ -209,10 +209,7 @@ impl Kernel {
         let routes = routes.map(|((vni, prefix), ways)| Route { vni, prefix, ways });
         self.dataplane.put_routes(&routes.collect::<Vec<_>>())?;
         for ((vni, prefix), Relayed { routers, own }) in changes.put_relays {
-            // No other is planned.
-            if let IpNet::V4(prefix) = prefix {
-                self.dataplane.put_relay(&Relay { vni, prefix, routers, own })?;
-            }
+            self.dataplane.put_relay(&Relay { vni, prefix, routers, own })?;
         }
         for (vni, prefix) in changes.remove_routes {
             self.dataplane.remove_route(vni, prefix)?;

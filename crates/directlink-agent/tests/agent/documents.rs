@@ -103,5 +103,7 @@ pub(crate) fn net_admitting(ranges: &[&str]) -> Document {
         routers: BTreeSet::new(),
         elsewhere: BTreeMap::new(),
         preferred: BTreeMap::new(),
+        ipv6_elsewhere: BTreeMap::new(),
+        ipv6_preferred: BTreeMap::new(),
     }))
 }

@@ -14,6 +14,7 @@ mod mutations;
 mod police;
 mod rates;
 mod relays;
+mod relays6;
 mod shortcuts;
 mod stand_ins;
 mod v6;

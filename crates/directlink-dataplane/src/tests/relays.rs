@@ -177,13 +177,13 @@ fn the_longest_prefix_wins_over_both_and_a_way_of_our_own_takes_the_relays_place
     assert_eq!(world.reply(&answer()), Verdict::Relayed);
     assert_eq!(world.reply(&udp("10.0.1.10:53", "192.0.2.99:4000")), Verdict::ForwardedToCustomer);
     assert_eq!(world.dataplane.relays().unwrap(), std::slice::from_ref(&near));
-    let route = Route { vni: vni(), prefix: near.prefix.into(), ways: vec![NUMBER] };
+    let route = Route { vni: vni(), prefix: near.prefix, ways: vec![NUMBER] };
     world.dataplane.put_route(&route).unwrap();
     assert_eq!(world.reply(&answer()), Verdict::ForwardedToCustomer);
     assert_eq!(world.dataplane.relays().unwrap(), []);
     world.dataplane.put_relay(&near).unwrap();
     assert_eq!(world.reply(&answer()), Verdict::Relayed);
-    world.dataplane.remove_route(vni(), near.prefix.into()).unwrap();
+    world.dataplane.remove_route(vni(), near.prefix).unwrap();
     assert_eq!(world.dataplane.relays().unwrap(), []);
     assert_eq!(world.reply(&answer()), Verdict::ForwardedToCustomer);
 }

@@ -22,7 +22,7 @@ use crate::{
 };
 use directlink_net::Mac;
 
-const WAY: InterfaceNumber = InterfaceNumber::new(8).unwrap();
+pub(super) const WAY: InterfaceNumber = InterfaceNumber::new(8).unwrap();
 const RULES: RuleSetNumber = RuleSetNumber::new(6).unwrap();
 const OTHER_MAC: Mac = Mac([2, 0, 0, 0, 9, 9]);
 /// All routers of the link, and whoever has an address that ends in :1.
@@ -33,7 +33,7 @@ const ROUTER_LINK_LOCAL: &str = "fe80::ff:fe00:102";
 const CUSTOMER_LINK_LOCAL: &str = "fe80::1234";
 const FAR: &str = "2001:db8:9::9";
 pub(super) const NIC: &str = "fd02:0:0:1::10";
-const GATEWAY: &str = "fd02:0:0:1::1";
+pub(super) const GATEWAY: &str = "fd02:0:0:1::1";
 
 fn peer6() -> Peer {
     Peer { way: WAY, router: net("fd01::1/125"), customer: "fd01::2".parse().unwrap() }
@@ -94,7 +94,7 @@ fn to_all(packet: &Packet6) -> Vec<u8> {
     vlan_frame(MULTICAST, &packet.bytes())
 }
 
-fn to_customer(packet: &Packet6) -> Vec<u8> {
+pub(super) fn to_customer(packet: &Packet6) -> Vec<u8> {
     tagged(ROUTER_MAC, CUSTOMER_MAC, &[(C_TAG, VLAN)], IPV6, &packet.bytes())
 }
 
@@ -106,7 +106,7 @@ pub(super) fn from_nic(packet: &Packet6) -> Vec<u8> {
     by_nic(NIC_MAC, GATEWAY_MAC, packet)
 }
 
-fn to_nic(packet: &Packet6, source_port: u16) -> Vec<u8> {
+pub(super) fn to_nic(packet: &Packet6, source_port: u16) -> Vec<u8> {
     let inner = ethernet(GATEWAY_MAC, NIC_MAC, IPV6, &packet.bytes());
     in_tunnel(&super::frame::Outer { source_port, ..TO_HOST }, VNI, &inner)
 }

@@ -17,7 +17,7 @@ use crate::{
 use anyhow::{Context as _, Result, ensure};
 use directlink_lab::{clock, netns};
 use std::{
-    net::Ipv4Addr,
+    net::{IpAddr, Ipv4Addr},
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -72,11 +72,11 @@ pub(crate) const VTEPS: [Ipv4Addr; 2] =
 pub(crate) struct Pings(Child);
 
 /// For some seconds, a hundred each.
-pub(crate) fn ping(from: &str, to: Ipv4Addr, seconds: u32) -> Result<Pings> {
+pub(crate) fn ping(from: &str, to: impl Into<IpAddr>, seconds: u32) -> Result<Pings> {
     netns::within(from, || {
         let interval = BETWEEN_PINGS.as_secs_f32().to_string();
         let count = (seconds * 100).to_string();
-        let to = to.to_string();
+        let to = to.into().to_string();
         let words = ["-n", "-i", &interval, "-c", &count, "-W", "1", &to];
         let ping = Command::new("ping").args(words).stdout(Stdio::piped()).spawn();
         Ok(Pings(ping.context("ping")?))
