@@ -171,13 +171,8 @@ mod tests {
                 if let Some((local_pref, as_path, med)) = *said {
                     let prefix: IpNet = PREFIX.parse().unwrap();
                     let as_path = as_path.to_vec();
-                    let route = LearnedRoute {
-                        prefix,
-                        as_path,
-                        med: Some(med),
-                        local_pref,
-                        best: true,
-                    };
+                    let route =
+                        LearnedRoute { prefix, as_path, med: Some(med), local_pref, best: true };
                     carrier.learned.insert(prefix, Rank::of(&route));
                 }
                 carrier

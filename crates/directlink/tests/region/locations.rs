@@ -73,10 +73,10 @@ pub(crate) struct Pings(Child);
 
 /// For some seconds, a hundred each.
 pub(crate) fn ping(from: &str, to: impl Into<IpAddr>, seconds: u32) -> Result<Pings> {
+    let to = to.into().to_string();
     netns::within(from, || {
         let interval = BETWEEN_PINGS.as_secs_f32().to_string();
         let count = (seconds * 100).to_string();
-        let to = to.into().to_string();
         let words = ["-n", "-i", &interval, "-c", &count, "-W", "1", &to];
         let ping = Command::new("ping").args(words).stdout(Stdio::piped()).spawn();
         Ok(Pings(ping.context("ping")?))

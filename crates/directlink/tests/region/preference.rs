@@ -107,6 +107,10 @@ fn packets_come_by_the_location_that_the_customer_prefers_and_by_the_other_when_
     let cloud = region.cloud(0, "10.7.0.0/16")?;
     region.admit(&cloud, LAN)?;
     region.admit(&cloud, LAN6)?;
+    // Unasked for, a host may send to IPv4 alone.
+    let to_office = json!({ "SecurityGroupId": cloud.group, "Flow": "Outbound",
+        "IpProtocol": "-1", "IpRange": LAN6 });
+    region.call(0, "CreateSecurityGroupRule", to_office)?;
     let customer = Legs::new(&region, &cloud, ["PAR1", "PAR4"], config)?;
     customer.await_both(&region)?;
     let host = cloud.host.netns.as_str();
