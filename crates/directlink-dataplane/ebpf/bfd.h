@@ -12,8 +12,7 @@
 // did not hear.
 #pragma once
 
-#include "police.h"
-#include "vxlan.h"
+#include "port.h"
 
 #define BFD_VERSION 1
 #define BFD_STATE_INIT 2
@@ -53,13 +52,10 @@ static __always_inline bool is_away(const struct bfd_row *row)
 	return silence > row->silence_ns && silence <= row->patience_ns;
 }
 
-static __always_inline bool is_of_session(const struct bfd_frame *frame, const struct bfd_row *row)
+static __always_inline bool is_of_session(const struct bfd_row *row, const struct udphdr *udp,
+					  const struct bfd_packet *bfd)
 {
-	const struct bfd_packet *bfd = &frame->bfd;
-
-	return frame->ip.daddr == row->router &&
-	       frame->ip.tot_len == bpf_htons(sizeof(*frame)) &&
-	       frame->udp.len == bpf_htons(sizeof(*frame) - sizeof(struct iphdr)) &&
+	return udp->len == bpf_htons(sizeof(*udp) + sizeof(*bfd)) &&
 	       bfd->version_diagnostic >> 5 == BFD_VERSION && bfd->detect_mult &&
 	       bfd->length == sizeof(*bfd) && bfd->mine == row->their_discriminator &&
 	       bfd->yours == row->discriminator;
@@ -73,10 +69,50 @@ static __always_inline void note_heard(struct bfd_row *row, const struct bfd_pac
 	row->their_detect_mult = bfd->detect_mult;
 }
 
+// Whether this packet, which has the session's addresses, gets an answer. One that says that the
+// customer is not Up ends the session.
+static __always_inline bool may_answer(struct bfd_row *row, const struct udphdr *udp,
+				       const struct bfd_packet *bfd)
+{
+	if (row->over || !is_away(row) || !is_of_session(row, udp, bfd) ||
+	    (bfd->flags & BFD_NOT_SPOKEN))
+		return false;
+	if (bfd->flags >> BFD_STATE_SHIFT < BFD_STATE_INIT)
+		row->over = 1;
+	return !row->over;
+}
+
+// Without a checksum.
+static __always_inline void write_udp(struct udphdr *udp, const struct bfd_row *row)
+{
+	*udp = (struct udphdr){
+		.source = row->source_port,
+		.dest = bpf_htons(BFD_PORT),
+		.len = bpf_htons(sizeof(*udp) + sizeof(struct bfd_packet)),
+	};
+}
+
+// In the place of what is answered.
+static __always_inline void write_bfd(struct bfd_packet *bfd, const struct bfd_row *row)
+{
+	const __u8 poll = bfd->flags & BFD_POLL;
+
+	*bfd = (struct bfd_packet){
+		.version_diagnostic = BFD_VERSION << 5,
+		.flags = BFD_STATE_UP << BFD_STATE_SHIFT | BFD_INDEPENDENT |
+			 (poll ? BFD_FINAL : 0),
+		.detect_mult = row->detect_mult,
+		.length = sizeof(struct bfd_packet),
+		.mine = row->discriminator,
+		.yours = row->their_discriminator,
+		.desired_tx = row->desired_tx,
+		.required_rx = row->required_rx,
+	};
+}
+
 static __always_inline void turn_round(struct bfd_frame *frame, const struct bfd_row *row)
 {
 	const __be32 customer = frame->ip.saddr;
-	const __u8 poll = frame->bfd.flags & BFD_POLL;
 
 	frame->ip = (struct iphdr){
 		.version = 4,
@@ -90,22 +126,22 @@ static __always_inline void turn_round(struct bfd_frame *frame, const struct bfd
 	};
 	frame->ip.check = ip_checksum(&frame->ip);
 	// No checksum: IPv4 does not ask for one.
-	frame->udp = (struct udphdr){
-		.source = row->source_port,
-		.dest = bpf_htons(BFD_PORT),
-		.len = bpf_htons(sizeof(*frame) - sizeof(struct iphdr)),
-	};
-	frame->bfd = (struct bfd_packet){
-		.version_diagnostic = BFD_VERSION << 5,
-		.flags = BFD_STATE_UP << BFD_STATE_SHIFT | BFD_INDEPENDENT |
-			 (poll ? BFD_FINAL : 0),
-		.detect_mult = row->detect_mult,
-		.length = sizeof(struct bfd_packet),
-		.mine = row->discriminator,
-		.yours = row->their_discriminator,
-		.desired_tx = row->desired_tx,
-		.required_rx = row->required_rx,
-	};
+	write_udp(&frame->udp, row);
+	write_bfd(&frame->bfd, row);
+}
+
+// A packet that was turned round, to where it came from.
+static __always_inline enum verdict send_back(struct xdp_md *ctx, struct trip *trip,
+					      const struct interface_row *interface)
+{
+	struct ethernet *eth = at(ctx, 0, sizeof(*eth));
+
+	if (!eth)
+		return VERDICT_MALFORMED;
+	set_mac(eth->destination, eth->source);
+	set_mac(eth->source, interface->router_mac);
+	trip->ifindex = ctx->ingress_ifindex;
+	return VERDICT_BFD_ANSWERED;
 }
 
 // A packet of BFD that may go up.
@@ -113,7 +149,6 @@ static __always_inline enum verdict stand_in(struct xdp_md *ctx, struct trip *tr
 {
 	struct interface_row *interface = NULL;
 	struct bfd_key key = {};
-	struct ethernet *eth;
 	struct bfd_frame *frame;
 	struct bfd_row *row;
 
@@ -127,20 +162,11 @@ static __always_inline enum verdict stand_in(struct xdp_md *ctx, struct trip *tr
 	key.interface = interface->number;
 	key.customer = frame->ip.saddr;
 	row = bpf_map_lookup_elem(&bfd_sessions, &key);
-	if (!row || row->over || !is_away(row) || !is_of_session(frame, row) ||
-	    (frame->bfd.flags & BFD_NOT_SPOKEN))
+	if (!row || frame->ip.daddr != row->router ||
+	    frame->ip.tot_len != bpf_htons(sizeof(*frame)) ||
+	    !may_answer(row, &frame->udp, &frame->bfd))
 		return VERDICT_TO_ROUTER;
-	if (frame->bfd.flags >> BFD_STATE_SHIFT < BFD_STATE_INIT) {
-		row->over = 1;
-		return VERDICT_TO_ROUTER;
-	}
 	note_heard(row, &frame->bfd);
 	turn_round(frame, row);
-	eth = at(ctx, 0, sizeof(*eth));
-	if (!eth)
-		return VERDICT_MALFORMED;
-	set_mac(eth->destination, eth->source);
-	set_mac(eth->source, interface->router_mac);
-	trip->ifindex = ctx->ingress_ifindex;
-	return VERDICT_BFD_ANSWERED;
+	return send_back(ctx, trip, interface);
 }

@@ -12,9 +12,8 @@
 //   bfd.h    in the agent's place      capture.h copies for whoever looks on
 //   …6.h     the same for IPv6, beside IPv4's
 //   shortcuts.h, net_shortcuts.h, customer_shortcuts.h                what a flow's last packet came to
+#include "bfd6.h"
 #include "fabric6.h"
-#include "port6.h"
-#include "bfd.h"
 #include "slow.h"
 #include "strays.h"
 
@@ -93,6 +92,15 @@ int directlink_bfd(struct xdp_md *ctx)
 	struct trip trip = { .bytes = ctx->data_end - ctx->data };
 
 	return act_on_port(ctx, &trip, stand_in(ctx, &trip));
+}
+
+// Where `directlink_port6` finds them.
+SEC("xdp")
+int directlink_bfd6(struct xdp_md *ctx)
+{
+	struct trip trip = { .bytes = ctx->data_end - ctx->data };
+
+	return act_on_port(ctx, &trip, stand_in6(ctx, &trip));
 }
 
 SEC("xdp")

@@ -60,7 +60,7 @@ static __always_inline bool write_advertisement(struct xdp_md *ctx, const struct
 	option->type = ND_TARGET_LINK_LAYER;
 	option->units = 1;
 	set_mac(option->mac, arrival->router->gateway_mac);
-	message->checksum = icmp6_checksum(gateway, to, message, ND_ANSWER_BYTES);
+	message->checksum = checksum6(IPPROTO_ICMPV6, gateway, to, message, ND_ANSWER_BYTES);
 	turn_tunnel(&tunnel, arrival->router, arrival->nic, bytes - sizeof(struct ethernet));
 	return true;
 }

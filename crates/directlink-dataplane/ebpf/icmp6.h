@@ -28,14 +28,15 @@ struct pseudo6 {
 };
 
 // RFC 8200 §8.1. `bytes` is a multiple of 4, of a message whose checksum is 0.
-static __always_inline __be16 icmp6_checksum(const struct address6 *from, const struct address6 *to,
-					     void *message, const __u32 bytes)
+static __always_inline __be16 checksum6(__u8 protocol, const struct address6 *from,
+					const struct address6 *to, void *message,
+					const __u32 bytes)
 {
 	struct pseudo6 pseudo = {
 		.source = *from,
 		.destination = *to,
 		.length = bpf_htonl(bytes),
-		.protocol = bpf_htonl(IPPROTO_ICMPV6),
+		.protocol = bpf_htonl(protocol),
 	};
 	__s64 sum = bpf_csum_diff(NULL, 0, (__be32 *)&pseudo, sizeof(pseudo), 0);
 
@@ -88,7 +89,8 @@ static __always_inline bool turn_into_quote6(struct xdp_md *ctx, const __u32 hea
 		.type = answer->mtu ? ICMP6_TOO_BIG : ICMP6_EXCEEDED,
 		.data = bpf_htons(answer->mtu),
 	};
-	icmp->checksum = icmp6_checksum(&answer->from, to, icmp, sizeof(*icmp) + quote);
+	icmp->checksum =
+		checksum6(IPPROTO_ICMPV6, &answer->from, to, icmp, sizeof(*icmp) + quote);
 	return true;
 }
 

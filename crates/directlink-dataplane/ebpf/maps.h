@@ -16,11 +16,12 @@
 #define ROAD6_PORT 0
 #define ROAD6_FABRIC 1
 #define ROAD_BFD 2
+#define ROAD6_BFD 3
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__type(key, __u32);
 	__type(value, __u32);
-	__uint(max_entries, 3);
+	__uint(max_entries, 4);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } roads SEC(".maps");
 

@@ -10,6 +10,7 @@ SPARSE_TABLE(routes6, BPF_MAP_TYPE_LPM_TRIE, struct net_prefix6_key, struct rout
 SPARSE_TABLE(sources6, BPF_MAP_TYPE_LPM_TRIE, struct source6_key, struct source_row, 1024);
 SPARSE_TABLE(subnets6, BPF_MAP_TYPE_LPM_TRIE, struct net_prefix6_key, struct subnet6_row, 1048576);
 SPARSE_TABLE(nics6, BPF_MAP_TYPE_HASH, struct address6_key, struct nic_row, 1024);
+SPARSE_TABLE(bfd6_sessions, BPF_MAP_TYPE_HASH, struct bfd6_key, struct bfd6_row, 1024);
 SPARSE_TABLE(rules6, BPF_MAP_TYPE_HASH, struct rule_key, struct rule6_row, 1024);
 TABLE(flows6, BPF_MAP_TYPE_HASH, struct flow6_key, struct flow_row, 1024);
 TABLE(flow6_places, BPF_MAP_TYPE_ARRAY, __u32, struct flow6_place, 1024);

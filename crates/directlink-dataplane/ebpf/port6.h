@@ -248,6 +248,20 @@ static __noinline enum verdict forward_to_net6(struct xdp_md *ctx, struct trip *
 	return encapsulate6(ctx, trip, &end);
 }
 
+// As `send_up` of IPv4.
+static __always_inline enum verdict send_up6(struct xdp_md *ctx, const struct trip *trip,
+					     const struct tuple6 *tuple)
+{
+	const enum class class = class_of_ipv6(ctx, tuple);
+	const enum verdict verdict = police_class(trip->interface, class);
+
+	if (class == CLASS_BFD && verdict == VERDICT_TO_ROUTER) {
+		tell_verdict(trip, verdict);
+		bpf_tail_call(ctx, &roads, ROAD6_BFD);
+	}
+	return verdict;
+}
+
 static __always_inline enum verdict from_port6(struct xdp_md *ctx, struct trip *trip)
 {
 	struct passage6 *passage = new_passage6();
@@ -277,7 +291,7 @@ static __always_inline enum verdict from_port6(struct xdp_md *ctx, struct trip *
 		answer_customer6(ctx, trip, row, peers, passage);
 		return verdict;
 	case VERDICT_TO_ROUTER:
-		return police_class(number, class_of_ipv6(ctx, &passage->tuple));
+		return send_up6(ctx, trip, &passage->tuple);
 	default:
 		return verdict;
 	}

@@ -63,6 +63,16 @@ struct rule6_row {
 	struct rule6 rules[RULES_PER_ROW];
 };
 
+// table `bfd6_sessions`, as `bfd_sessions`.
+struct bfd6_key {
+	__u32 interface;
+	struct address6 customer;
+};
+struct bfd6_row {
+	struct bfd_row session; // its `router` is 0
+	struct address6 router;
+};
+
 // table `flows6`. Rows as those of `flows`.
 struct flow6_key {
 	__u32 vni;

@@ -19,7 +19,7 @@ use crate::{
     load::Dataplane,
     rows::{Flow, Interface, InterfaceNumber, Nic, Route, Source, Subnet, Uplink},
     tables::{
-        Address6Key, AddressKey, BfdKey, InterfaceKey, InterfaceRow, NicRow, Peers6Row,
+        Address6Key, AddressKey, Bfd6Key, BfdKey, InterfaceKey, InterfaceRow, NicRow, Peers6Row,
         PresenceRow, RouteRow, Scoped, Scoped6, Subnet6Row, SubnetRow,
     },
 };
@@ -42,6 +42,8 @@ pub enum TableError {
     Ways(usize),
     #[error("a Subnet's gateway is of its range's family, not {0}")]
     Gateway(IpAddr),
+    #[error("a session is of one family, not between {router} and {customer}")]
+    TwoFamilies { router: IpAddr, customer: IpAddr },
     #[error("a prefix is relayed to 1 to 4 VTEPs of routers, not {0:?}")]
     Routers(Vec<Ipv4Addr>),
     #[error("an interface has 1 or 2 peers of a family, not {0}")]
@@ -130,6 +132,11 @@ impl Dataplane {
                     .map_err(in_table("bfd_sessions"))?;
             }
             let peers6 = self.peers6(u32::from(number))?;
+            for customer in peers6.iter().flat_map(Peers6Row::customers) {
+                let session = Bfd6Key::new(number.into(), customer);
+                absent(self.tables.bfd6_sessions.remove(&session))
+                    .map_err(in_table("bfd6_sessions"))?;
+            }
             for way in row.ways().chain(peers6.iter().flat_map(Peers6Row::ways)) {
                 self.forget_way(way, InterfaceKey::NONE)?;
             }

@@ -19,11 +19,11 @@ use crate::{
     bpffs::{self, BpffsError},
     carry, flow_room,
     tables::{
-        Address6Key, AddressKey, BfdKey, BfdRow, CREDIT_LIMITS, CaptureRow, ChangeRow,
-        FORWARDED_NUMBERS, Flow6Key, FlowKey, FlowRow, ForwardedRow, InterfaceKey, InterfaceRow,
-        InterfaceTallies, LimitRow, NeighbourRow, NicRow, Peers6Row, PortRow, PresenceRow,
-        RouteRow, RouterRow, Rule6Row, RuleKey, RuleRow, Scoped, Scoped6, Subnet6Row, SubnetRow,
-        TallyRow,
+        Address6Key, AddressKey, Bfd6Key, Bfd6Row, BfdKey, BfdRow, CREDIT_LIMITS, CaptureRow,
+        ChangeRow, FORWARDED_NUMBERS, Flow6Key, FlowKey, FlowRow, ForwardedRow, InterfaceKey,
+        InterfaceRow, InterfaceTallies, LimitRow, NeighbourRow, NicRow, Peers6Row, PortRow,
+        PresenceRow, RouteRow, RouterRow, Rule6Row, RuleKey, RuleRow, Scoped, Scoped6, Subnet6Row,
+        SubnetRow, TallyRow,
     },
 };
 use aya::{
@@ -246,6 +246,7 @@ pub(crate) struct Tables {
     pub(crate) sources6: LpmTrie<MapData, Scoped6, PresenceRow>,
     pub(crate) subnets6: LpmTrie<MapData, Scoped6, Subnet6Row>,
     pub(crate) nics6: HashMap<MapData, Address6Key, NicRow>,
+    pub(crate) bfd6_sessions: HashMap<MapData, Bfd6Key, Bfd6Row>,
     pub(crate) rules6: HashMap<MapData, RuleKey, Rule6Row>,
     pub(crate) flows6: HashMap<MapData, Flow6Key, FlowRow>,
 }
@@ -280,6 +281,7 @@ impl Tables {
             sources6: pinned(dir, "sources6")?,
             subnets6: pinned(dir, "subnets6")?,
             nics6: pinned(dir, "nics6")?,
+            bfd6_sessions: pinned(dir, "bfd6_sessions")?,
             rules6: pinned(dir, "rules6")?,
             flows6: pinned(dir, "flows6")?,
         })
@@ -334,6 +336,7 @@ fn load_over(build: Build<'_>, tables: &Path, capacity: Capacity) -> Result<Ebpf
         .map_max_entries("interfaces", capacity.interfaces)
         .map_max_entries("slow_links", capacity.interfaces)
         .map_max_entries("bfd_sessions", capacity.interfaces * 2)
+        .map_max_entries("bfd6_sessions", capacity.interfaces * 2)
         .map_max_entries("interface_tallies", capacity.interfaces)
         .map_max_entries("routes", capacity.routes)
         .map_max_entries("sources", capacity.routes)
@@ -360,7 +363,7 @@ fn load_over(build: Build<'_>, tables: &Path, capacity: Capacity) -> Result<Ebpf
         .load(build.object)?;
     let mut roads = ProgramArray::try_from(pinned_map(tables, ROADS)?)
         .map_err(|source| OpenError::Table { name: ROADS, source })?;
-    for (slot, name) in (0..).zip(["directlink_port6", "directlink_fabric6", "directlink_bfd"]) {
+    for (slot, name) in (0..).zip(ROAD_PROGRAMS) {
         let program = xdp(&mut programs, name)?;
         load(name, program.load())?;
         let fd = program.fd().map_err(|source| OpenError::Program { name, source })?;
@@ -379,6 +382,8 @@ fn load_over(build: Build<'_>, tables: &Path, capacity: Capacity) -> Result<Ebpf
 /// The programs of IPv6 and BFD, which the attached ones call: `ebpf/maps.h`. The new ones take the place of
 /// the old before the new callers do, so each packet goes one whole road.
 const ROADS: &str = "roads";
+const ROAD_PROGRAMS: [&str; 4] =
+    ["directlink_port6", "directlink_fabric6", "directlink_bfd", "directlink_bfd6"];
 
 /// So that all flows together have a shortcut each, if they are dealt out evenly. A set holds four, in
 /// 256 bytes, for each direction; half full on purpose, as a set's luck varies.

@@ -6,11 +6,11 @@ use crate::{
     handle::{TableError, absent, in_table, present},
     load::{Dataplane, LAYOUT, OpenError, pinned, tables_dir},
     rows::InterfaceNumber,
-    tables::{BfdKey, BfdRow},
+    tables::{Bfd6Key, Bfd6Row, BfdKey, BfdRow},
 };
 use aya::maps::{HashMap, MapData};
 use std::{
-    net::Ipv4Addr,
+    net::IpAddr,
     num::{NonZeroU8, NonZeroU32},
     time::Duration,
 };
@@ -18,8 +18,8 @@ use std::{
 /// A session that is Up. Times are since the zero of CLOCK_MONOTONIC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StandIn {
-    /// Our address.
-    pub router: Ipv4Addr,
+    /// Our address, of the customer's family.
+    pub router: IpAddr,
     pub source_port: u16,
     pub discriminator: NonZeroU32,
     pub detect_mult: NonZeroU8,
@@ -39,31 +39,46 @@ pub struct StandIn {
     pub heard: Duration,
 }
 
-/// The table of these, by interface and the customer's address.
+/// The tables of these, by interface and the customer's address.
 #[derive(Debug)]
-pub struct StandIns(HashMap<MapData, BfdKey, BfdRow>);
+pub struct StandIns {
+    v4: HashMap<MapData, BfdKey, BfdRow>,
+    v6: HashMap<MapData, Bfd6Key, Bfd6Row>,
+}
 
 const TABLE: &str = "bfd_sessions";
+const TABLE6: &str = "bfd6_sessions";
 
 impl Dataplane {
     /// # Errors
-    /// The table is not to be had.
+    /// The tables are not to be had.
     pub fn stand_ins(&self) -> Result<StandIns, OpenError> {
-        pinned(&tables_dir(&self.pin_dir, LAYOUT), TABLE).map(StandIns)
+        let dir = tables_dir(&self.pin_dir, LAYOUT);
+        Ok(StandIns { v4: pinned(&dir, TABLE)?, v6: pinned(&dir, TABLE6)? })
     }
 }
 
 impl StandIns {
     /// # Errors
-    /// The kernel refused (a full table).
+    /// The kernel refused (a full table), or the addresses are of two families.
     pub fn put(
         &mut self,
         interface: InterfaceNumber,
-        customer: Ipv4Addr,
+        customer: IpAddr,
         session: &StandIn,
     ) -> Result<(), TableError> {
-        let key = BfdKey::new(interface.into(), customer);
-        self.0.insert(key, BfdRow::new(session), 0).map_err(in_table(TABLE))
+        let interface = interface.into();
+        match (session.router, customer) {
+            (IpAddr::V4(router), IpAddr::V4(customer)) => {
+                let (key, row) = (BfdKey::new(interface, customer), BfdRow::new(session, router));
+                self.v4.insert(key, row, 0).map_err(in_table(TABLE))
+            }
+            (IpAddr::V6(router), IpAddr::V6(customer)) => {
+                let (key, row) = (Bfd6Key::new(interface, customer), Bfd6Row::new(session, router));
+                self.v6.insert(key, row, 0).map_err(in_table(TABLE6))
+            }
+            (router, customer) => Err(TableError::TwoFamilies { router, customer }),
+        }
     }
 
     /// # Errors
@@ -71,10 +86,14 @@ impl StandIns {
     pub fn remove(
         &mut self,
         interface: InterfaceNumber,
-        customer: Ipv4Addr,
+        customer: IpAddr,
     ) -> Result<(), TableError> {
-        let key = BfdKey::new(interface.into(), customer);
-        absent(self.0.remove(&key)).map_err(in_table(TABLE))
+        let interface = interface.into();
+        match customer {
+            IpAddr::V4(customer) => absent(self.v4.remove(&BfdKey::new(interface, customer))),
+            IpAddr::V6(customer) => absent(self.v6.remove(&Bfd6Key::new(interface, customer))),
+        }
+        .map_err(in_table(TABLE))
     }
 
     /// `None`: there is none, or the customer has ended it.
@@ -84,10 +103,15 @@ impl StandIns {
     pub fn get(
         &self,
         interface: InterfaceNumber,
-        customer: Ipv4Addr,
+        customer: IpAddr,
     ) -> Result<Option<StandIn>, TableError> {
-        let key = BfdKey::new(interface.into(), customer);
-        let row = present(self.0.get(&key, 0)).map_err(in_table(TABLE))?;
-        Ok(row.and_then(BfdRow::stand_in))
+        let interface = interface.into();
+        match customer {
+            IpAddr::V4(customer) => present(self.v4.get(&BfdKey::new(interface, customer), 0))
+                .map(|row| row.and_then(BfdRow::stand_in)),
+            IpAddr::V6(customer) => present(self.v6.get(&Bfd6Key::new(interface, customer), 0))
+                .map(|row| row.and_then(Bfd6Row::stand_in)),
+        }
+        .map_err(in_table(TABLE))
     }
 }

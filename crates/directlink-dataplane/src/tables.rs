@@ -20,7 +20,7 @@ mod v6;
 use crate::rows::{Interface, InterfaceNumber, Nic, Peer, Rate, RuleSetNumber, Uplink};
 use crate::verdict::Verdict;
 use aya::{Pod, maps::lpm_trie};
-pub(crate) use bfd::{BfdKey, BfdRow};
+pub(crate) use bfd::{Bfd6Key, Bfd6Row, BfdKey, BfdRow};
 pub(crate) use captures::{CaptureRow, CapturedFrame};
 use directlink_net::{IpNet, Ipv4Net, Mac, Mtu, Vlan, Vni};
 pub(crate) use flows::{FlowKey, FlowLimitsRow, FlowRow};
@@ -417,6 +417,8 @@ plain_bytes!(
     PortRow,
     BfdKey,
     BfdRow,
+    Bfd6Key,
+    Bfd6Row,
     CaptureRow,
     LimitRow,
     Peers6Row,

@@ -1,8 +1,9 @@
 //! BFD sessions as the packet programs answer in them.
 
+use super::v6::Address6;
 use crate::stand_ins::StandIn;
 use std::{
-    net::Ipv4Addr,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     num::{NonZeroU8, NonZeroU32},
     time::Duration,
 };
@@ -35,6 +36,39 @@ pub(crate) struct BfdRow {
     pub(super) zero: u32,
 }
 
+/// The same for IPv6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub(crate) struct Bfd6Key {
+    pub(super) interface: u32,
+    pub(super) customer: Address6,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub(crate) struct Bfd6Row {
+    /// Its `router` is zero.
+    pub(super) session: BfdRow,
+    pub(super) router: Address6,
+}
+
+impl Bfd6Key {
+    pub(crate) fn new(interface: u32, customer: Ipv6Addr) -> Self {
+        Self { interface, customer: customer.into() }
+    }
+}
+
+impl Bfd6Row {
+    pub(crate) fn new(of: &StandIn, router: Ipv6Addr) -> Self {
+        Self { session: BfdRow::new(of, Ipv4Addr::UNSPECIFIED), router: router.into() }
+    }
+
+    /// `None`: the customer has ended it.
+    pub(crate) fn stand_in(self) -> Option<StandIn> {
+        self.session.by_router(Ipv6Addr::from(self.router).into())
+    }
+}
+
 impl BfdKey {
     pub(crate) const fn new(interface: u32, customer: Ipv4Addr) -> Self {
         Self { interface, customer: customer.octets() }
@@ -42,13 +76,13 @@ impl BfdKey {
 }
 
 impl BfdRow {
-    pub(crate) fn new(of: &StandIn) -> Self {
+    pub(crate) fn new(of: &StandIn, router: Ipv4Addr) -> Self {
         Self {
             sent_ns: nanoseconds(of.sent),
             silence_ns: nanoseconds(of.silence),
             patience_ns: nanoseconds(of.patience),
             heard_ns: nanoseconds(of.heard),
-            router: of.router.octets(),
+            router: router.octets(),
             discriminator: of.discriminator.get().to_be_bytes(),
             desired_tx: of.desired_tx_micros.to_be_bytes(),
             required_rx: of.required_rx_micros.to_be_bytes(),
@@ -65,11 +99,15 @@ impl BfdRow {
 
     /// `None`: the customer has ended it.
     pub(crate) fn stand_in(self) -> Option<StandIn> {
+        self.by_router(Ipv4Addr::from(self.router).into())
+    }
+
+    fn by_router(self, router: IpAddr) -> Option<StandIn> {
         if self.over != 0 {
             return None;
         }
         Some(StandIn {
-            router: self.router.into(),
+            router,
             source_port: u16::from_be_bytes(self.source_port),
             discriminator: NonZeroU32::new(u32::from_be_bytes(self.discriminator))?,
             detect_mult: NonZeroU8::new(self.detect_mult)?,

@@ -1,6 +1,6 @@
 //! Where each row's fields lie, for the test that compares them with the compiled object.
 
-use super::bfd::{BfdKey, BfdRow};
+use super::bfd::{Bfd6Key, Bfd6Row, BfdKey, BfdRow};
 use super::captures::{CaptureRow, CapturedFrame};
 use super::rates::{LimitRow, PortRow};
 use super::rules::RuleCell;
@@ -49,6 +49,8 @@ pub(crate) fn mirrors() -> Vec<Mirror> {
             required_rx, their_discriminator, their_desired_tx, their_required_rx, source_port,
             detect_mult, their_detect_mult, over, zero
         }
+        bfd6_key = Bfd6Key { interface, customer }
+        bfd6_row = Bfd6Row { session, router }
         capture_row = CaptureRow { until_ns, lost, bytes, zero }
         captured_frame = CapturedFrame { at_ns, interface, token, length, verdict, form, zero }
         limit_row = LimitRow { bits_per_second, byte_time, burst_ns, grain, zero }

@@ -64,6 +64,10 @@ impl Peers6Row {
         Ok((!cells.is_empty()).then_some(row))
     }
 
+    pub(crate) fn customers(&self) -> impl Iterator<Item = Ipv6Addr> + '_ {
+        self.peers.iter().filter(|peer| peer.way != 0).map(|peer| peer.customer.into())
+    }
+
     pub(crate) fn ways(&self) -> impl Iterator<Item = InterfaceNumber> + '_ {
         self.peers.iter().filter_map(|cell| InterfaceNumber::try_from(cell.way).ok())
     }

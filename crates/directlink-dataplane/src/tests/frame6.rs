@@ -33,6 +33,18 @@ pub(super) fn udp(source: &str, destination: &str) -> Packet6 {
     Packet6::new(*source.ip(), *destination.ip(), UDP, header)
 }
 
+/// Of a router to its neighbour, with its checksum.
+pub(super) fn to_neighbour(source: &str, destination: &str, payload: &[u8]) -> Packet6 {
+    let (source, destination) = ends(source, destination);
+    let mut datagram = ports(source, destination);
+    datagram.extend(u16::try_from(8 + payload.len()).unwrap().to_be_bytes());
+    datagram.extend([0, 0]);
+    datagram.extend(payload);
+    let sum = checksum_of(*source.ip(), *destination.ip(), UDP, &datagram);
+    datagram[6..8].copy_from_slice(&sum);
+    Packet6::new(*source.ip(), *destination.ip(), UDP, datagram).hops(255)
+}
+
 pub(super) fn tcp(source: &str, destination: &str, flags: u8) -> Packet6 {
     let (source, destination) = ends(source, destination);
     let mut header = ports(source, destination);
@@ -76,12 +88,18 @@ fn icmp(source: &str, destination: &str, kind: [u8; 2], rest: &[u8]) -> Packet6 
     let (source, destination): (Ipv6Addr, Ipv6Addr) =
         (source.parse().unwrap(), destination.parse().unwrap());
     let mut message = [&kind[..], &[0, 0], rest].concat();
+    let sum = checksum_of(source, destination, ICMP, &message);
+    message[2..4].copy_from_slice(&sum);
+    Packet6::new(source, destination, ICMP, message)
+}
+
+/// RFC 8200 §8.1.
+fn checksum_of(source: Ipv6Addr, destination: Ipv6Addr, protocol: u8, message: &[u8]) -> [u8; 2] {
     let mut summed = [source.octets(), destination.octets()].concat();
     summed.extend(u32::try_from(message.len()).unwrap().to_be_bytes());
-    summed.extend([0, 0, 0, ICMP]);
-    summed.extend(&message);
-    message[2..4].copy_from_slice(&checksum(&summed));
-    Packet6::new(source, destination, ICMP, message)
+    summed.extend([0, 0, 0, protocol]);
+    summed.extend(message);
+    checksum(&summed)
 }
 
 impl Packet6 {

@@ -2,12 +2,16 @@
 
 use super::{
     frame::{C_TAG, IPV4, Packet, checksum, tagged, to_neighbour},
+    frame6, v6,
     world::{Action, CUSTOMER_MAC, NUMBER, ROUTER_MAC, VLAN, World, now_ns, on_vlan},
 };
 use crate::{StandIn, Verdict};
-use std::{net::Ipv4Addr, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    time::Duration,
+};
 
-const CUSTOMER: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 2);
+const CUSTOMER: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 2));
 const OURS: u32 = 0x0a0b_0c0d;
 const THEIRS: u32 = 0x1a1b_1c1d;
 const SECOND: Duration = Duration::from_secs(1);
@@ -16,7 +20,7 @@ const SECOND: Duration = Duration::from_secs(1);
 fn session(silent_for: Duration) -> StandIn {
     let now = Duration::from_nanos(now_ns());
     StandIn {
-        router: Ipv4Addr::new(203, 0, 113, 1),
+        router: Ipv4Addr::new(203, 0, 113, 1).into(),
         source_port: 50_000,
         discriminator: OURS.try_into().unwrap(),
         detect_mult: 3.try_into().unwrap(),
@@ -148,4 +152,70 @@ fn a_removed_interface_speaks_no_more() {
     let (mut world, _) = world(SECOND);
     world.dataplane.remove_interface(NUMBER).unwrap();
     assert_eq!(world.dataplane.stand_ins().unwrap().get(NUMBER, CUSTOMER).unwrap(), None);
+}
+
+const CUSTOMER6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfd01, 0, 0, 0, 0, 0, 0, 2));
+const ROUTER6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfd01, 0, 0, 0, 0, 0, 0, 1));
+
+fn world6(silent_for: Duration) -> World {
+    let world = v6::world();
+    let session = StandIn { router: ROUTER6, ..session(silent_for) };
+    world.dataplane.stand_ins().unwrap().put(NUMBER, CUSTOMER6, &session).unwrap();
+    world
+}
+
+fn packet6(control: &[u8]) -> Vec<u8> {
+    v6::on_vlan(&frame6::to_neighbour("[fd01::2]:49999", "[fd01::1]:3784", control))
+}
+
+#[test]
+fn a_session_of_ipv6_is_answered_with_its_own_numbers_and_a_checksum() {
+    let mut world = world6(SECOND);
+    let outcome = world.port(&packet6(&control()));
+    assert_eq!((outcome.verdict, outcome.action), (Verdict::BfdAnswered, Action::Redirect));
+    let mut answer = vec![1 << 5, 3 << 6 | 8, 3, 24];
+    for word in [OURS, THEIRS, 300_000, 300_001, 0] {
+        answer.extend(word.to_be_bytes());
+    }
+    let packet = frame6::to_neighbour("[fd01::1]:50000", "[fd01::2]:3784", &answer);
+    let mut expected = v6::to_customer(&packet);
+    // CS6, behind Ethernet and the tag.
+    expected[18..20].copy_from_slice(&[0x6c, 0]);
+    assert_eq!(outcome.frame, expected);
+    let after = world.dataplane.stand_ins().unwrap().get(NUMBER, CUSTOMER6).unwrap().unwrap();
+    assert_eq!((after.router, after.their_desired_tx_micros), (ROUTER6, 200_000));
+}
+
+#[test]
+fn of_ipv6_too_what_is_not_of_the_session_or_not_up_goes_up() {
+    let edited = |at: usize, octet| {
+        let mut control = control();
+        control[at] = octet;
+        packet6(&control)
+    };
+    let mut world = world6(SECOND);
+    for (what, frame) in [
+        ("another of ours", edited(11, 0)),
+        ("demand", edited(1, 3 << 6 | 2)),
+        ("longer", packet6(&[control(), vec![0; 4]].concat())),
+    ] {
+        assert_eq!(world.port(&frame).verdict, Verdict::ToRouter, "{what}");
+    }
+    assert_eq!(world.port(&packet6(&control())).verdict, Verdict::BfdAnswered);
+    assert_eq!(world.port(&edited(1, 1 << 6)).verdict, Verdict::ToRouter, "it is down");
+    assert_eq!(world.port(&packet6(&control())).verdict, Verdict::ToRouter, "and so it is over");
+    assert_eq!(world6(Duration::ZERO).port(&packet6(&control())).verdict, Verdict::ToRouter);
+}
+
+#[test]
+fn a_removed_interface_speaks_no_more_ipv6_and_two_families_are_no_session() {
+    let (mut world, mut session) = (world6(SECOND), session(SECOND));
+    world.dataplane.remove_interface(NUMBER).unwrap();
+    let mut stand_ins = world.dataplane.stand_ins().unwrap();
+    assert_eq!(stand_ins.get(NUMBER, CUSTOMER6).unwrap(), None);
+    assert!(stand_ins.put(NUMBER, CUSTOMER6, &session).is_err());
+    session.router = ROUTER6;
+    stand_ins.put(NUMBER, CUSTOMER6, &session).unwrap();
+    stand_ins.remove(NUMBER, CUSTOMER6).unwrap();
+    assert_eq!(stand_ins.get(NUMBER, CUSTOMER6).unwrap(), None);
 }

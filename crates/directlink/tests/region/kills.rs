@@ -222,7 +222,7 @@ fn no_customer_with_bfd_notices(brand: Brand) -> Result<()> {
 }
 
 /// 300 ms x 3.
-const DETECTION_TIME: Duration = Duration::from_millis(900);
+pub(crate) const DETECTION_TIME: Duration = Duration::from_millis(900);
 
 #[test]
 fn a_killed_agent_is_not_noticed_by_birds_bfd() -> Result<()> {

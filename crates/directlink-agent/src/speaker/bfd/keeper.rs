@@ -8,7 +8,7 @@ use crate::clock;
 use directlink_bgp::bfd::{Diagnostic, Kept, Packet, State};
 use directlink_dataplane::{InterfaceNumber, StandIn, StandIns};
 use std::{
-    net::{IpAddr, Ipv4Addr},
+    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -16,8 +16,8 @@ use std::{
 pub(super) struct Keeper {
     table: Arc<Mutex<StandIns>>,
     interface: InterfaceNumber,
-    router: Ipv4Addr,
-    customer: Ipv4Addr,
+    router: IpAddr,
+    customer: IpAddr,
     has_row: bool,
 }
 
@@ -25,12 +25,10 @@ pub(super) struct Keeper {
 const PATIENCE: Duration = Duration::from_secs(120);
 
 impl Keeper {
-    /// `None` where the forwarding cannot speak for us: IPv6, or no interface of its.
+    /// `None` where the forwarding cannot speak for us: no interface of its.
     pub(super) fn new(table: Arc<Mutex<StandIns>>, place: &Place) -> Option<Self> {
-        let (IpAddr::V4(router), IpAddr::V4(customer)) = (place.local, place.peer) else {
-            return None;
-        };
         let interface = place.forwarding?;
+        let (router, customer) = (place.local, place.peer);
         Some(Self { table, interface, router, customer, has_row: true })
     }
 
