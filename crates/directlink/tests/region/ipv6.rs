@@ -9,15 +9,12 @@ use crate::{
 };
 use anyhow::{Context as _, Result, ensure};
 use directlink_lab::{
-    clock,
+    clock::{self, Stopwatch},
     customer::{Brand, Router},
     netns, page,
 };
 use serde_json::{Value, json};
-use std::{
-    fs,
-    time::{Duration, Instant},
-};
+use std::{fs, time::Duration};
 
 const LAN: &str = "192.168.10.0/24";
 const LAN6: &str = "2001:db8:9::/48";
@@ -133,9 +130,9 @@ fn a_killed_agent_is_not_noticed_by_bfd_over_ipv6() -> Result<()> {
     // BFD's first packets are slow (RFC 5880 §6.8.3).
     bird6.await_bfd(1, "0.900")?;
     let after_three = |when: &str| {
-        let from = Instant::now();
+        let watch = Stopwatch::start();
         clock::until("three detection times", SOON, || {
-            Ok((from.elapsed() > DETECTION_TIME * 3).then_some(()))
+            Ok((watch.elapsed() > DETECTION_TIME * 3).then_some(()))
         })?;
         ensure!(bfd(bird6)?.as_ref() == Some(&up), "BFD failed {when}: {:?}", bfd(bird6)?);
         ensure!(reaches(office, cloud.host.ipv6)?, "{when}");
