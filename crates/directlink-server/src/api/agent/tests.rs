@@ -196,6 +196,13 @@ impl FakeAgent {
     }
 
     async fn report(&self, applied_generation: u64, light: bool) {
+        for said in Self::reported(applied_generation, light) {
+            self.say.send(said).await.unwrap();
+        }
+    }
+
+    /// In two parts, as a long one comes.
+    fn reported(applied_generation: u64, light: bool) -> [FromRouter; 2] {
         let report = PortReport {
             port: "p0".parse().unwrap(),
             applied_generation,
@@ -205,12 +212,10 @@ impl FakeAgent {
             evidence: Default::default(),
         };
         let document = serde_json::to_vec(&report).unwrap();
-        // In two parts, as a long one comes.
         let (first, second) = document.split_at(document.len() / 2);
-        for (part, continues) in [(first, true), (second, false)] {
-            let report = Report { document: part.into(), continues };
-            self.say.send(message(Message::Report(report))).await.unwrap();
-        }
+        [(first, true), (second, false)].map(|(part, continues)| {
+            message(Message::Report(Report { document: part.into(), continues }))
+        })
     }
 }
 
@@ -409,8 +414,11 @@ async fn what_lay_in_an_older_stream_of_the_router_is_not_believed_and_ends_it()
     newer.say.send(ack(generation)).await.unwrap();
     newer.report(generation, true).await;
     region.until_state(id, ConnectionState::Available).await;
-    older.say.send(ack(generation - 1)).await.unwrap();
-    older.report(generation, false).await;
+    // All lies there at once: the first of it ends the stream.
+    let reported = FakeAgent::reported(generation, false);
+    let said: Vec<_> = [ack(generation - 1)].into_iter().chain(reported).collect();
+    let places = older.say.reserve_many(said.len()).await.unwrap();
+    places.zip(said).for_each(|(place, said)| place.send(said));
     let end = async { while older.heard.message().await.is_ok_and(|said| said.is_some()) {} };
     tokio::time::timeout(Duration::from_secs(10), end).await.expect("it ends");
     let view = app.routers().await.unwrap()[0].agent.clone();
