@@ -19,9 +19,8 @@ static __always_inline void turn_round6(struct bfd6_frame *frame, const struct b
 	__be16 sum;
 
 	__builtin_memcpy(&customer, &frame->ip.saddr, sizeof(customer));
-	write_ip6(&frame->ip, &row->router, &customer, BFD_BYTES, BFD_TTL);
+	write_ip6(&frame->ip, &row->router, &customer, IPPROTO_UDP, BFD_BYTES, BFD_TTL);
 	*(__be32 *)&frame->ip = bpf_htonl(6u << 28 | BFD_TOS << 20);
-	frame->ip.nexthdr = IPPROTO_UDP;
 	write_udp(&frame->udp, &row->session);
 	write_bfd(&frame->bfd, &row->session);
 	// RFC 8200 §8.1: IPv6 asks for one, and 0 says that there is none.

@@ -94,7 +94,7 @@ int directlink_bfd(struct xdp_md *ctx)
 	return act_on_port(ctx, &trip, stand_in(ctx, &trip));
 }
 
-// Where `directlink_port6` finds them.
+// Where `directlink_port6` finds the same.
 SEC("xdp")
 int directlink_bfd6(struct xdp_md *ctx)
 {

@@ -49,7 +49,7 @@ static __always_inline bool write_advertisement(struct xdp_md *ctx, const struct
 	if (!read_tunnel(ctx, sizeof(*ip) + ND_ANSWER_BYTES, &tunnel))
 		return false;
 	ip = tunnel.payload;
-	write_ip6(ip, gateway, to, ND_ANSWER_BYTES, ND_HOP_LIMIT);
+	write_ip6(ip, gateway, to, IPPROTO_ICMPV6, ND_ANSWER_BYTES, ND_HOP_LIMIT);
 	message = (struct neighbour_message *)(ip + 1);
 	option = (struct neighbour_option *)(message + 1);
 	message->type = ND_ADVERTISEMENT;

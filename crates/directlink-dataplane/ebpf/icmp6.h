@@ -44,11 +44,12 @@ static __always_inline __be16 checksum6(__u8 protocol, const struct address6 *fr
 }
 
 static __always_inline void write_ip6(struct ipv6hdr *ip, const struct address6 *from,
-				      const struct address6 *to, __u16 payload, __u8 hop_limit)
+				      const struct address6 *to, __u8 protocol, __u16 payload,
+				      __u8 hop_limit)
 {
 	*(__be32 *)ip = bpf_htonl(6u << 28);
 	ip->payload_len = bpf_htons(payload);
-	ip->nexthdr = IPPROTO_ICMPV6;
+	ip->nexthdr = protocol;
 	ip->hop_limit = hop_limit;
 	__builtin_memcpy(&ip->saddr, from, sizeof(*from));
 	__builtin_memcpy(&ip->daddr, to, sizeof(*to));
@@ -83,7 +84,7 @@ static __always_inline bool turn_into_quote6(struct xdp_md *ctx, const __u32 hea
 	if (!start)
 		return false;
 	__builtin_memcpy(start, saved, head);
-	write_ip6(start + head, &answer->from, to, sizeof(*icmp) + quote, ANSWER_TTL);
+	write_ip6(start + head, &answer->from, to, IPPROTO_ICMPV6, sizeof(*icmp) + quote, ANSWER_TTL);
 	icmp = start + head + sizeof(struct ipv6hdr);
 	*icmp = (struct icmp){
 		.type = answer->mtu ? ICMP6_TOO_BIG : ICMP6_EXCEEDED,

@@ -90,10 +90,13 @@ impl StandIns {
     ) -> Result<(), TableError> {
         let interface = interface.into();
         match customer {
-            IpAddr::V4(customer) => absent(self.v4.remove(&BfdKey::new(interface, customer))),
-            IpAddr::V6(customer) => absent(self.v6.remove(&Bfd6Key::new(interface, customer))),
+            IpAddr::V4(customer) => {
+                absent(self.v4.remove(&BfdKey::new(interface, customer))).map_err(in_table(TABLE))
+            }
+            IpAddr::V6(customer) => {
+                absent(self.v6.remove(&Bfd6Key::new(interface, customer))).map_err(in_table(TABLE6))
+            }
         }
-        .map_err(in_table(TABLE))
     }
 
     /// `None`: there is none, or the customer has ended it.
@@ -108,10 +111,11 @@ impl StandIns {
         let interface = interface.into();
         match customer {
             IpAddr::V4(customer) => present(self.v4.get(&BfdKey::new(interface, customer), 0))
-                .map(|row| row.and_then(BfdRow::stand_in)),
+                .map(|row| row.and_then(BfdRow::stand_in))
+                .map_err(in_table(TABLE)),
             IpAddr::V6(customer) => present(self.v6.get(&Bfd6Key::new(interface, customer), 0))
-                .map(|row| row.and_then(Bfd6Row::stand_in)),
+                .map(|row| row.and_then(Bfd6Row::stand_in))
+                .map_err(in_table(TABLE6)),
         }
-        .map_err(in_table(TABLE))
     }
 }

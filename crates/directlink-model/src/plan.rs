@@ -721,6 +721,18 @@ mod tests {
         );
     }
 
+    /// The Net, of which only its routers matter.
+    fn carried_by(carriers: Vec<Carrier>) -> NetSnapshot {
+        NetSnapshot {
+            ipv6: None,
+            net: net(),
+            subnets: vec![],
+            nics: vec![],
+            security_groups: vec![],
+            carriers,
+        }
+    }
+
     #[test]
     fn a_router_is_told_of_the_others_and_of_what_is_available_there() {
         let [one, two, three] = [1, 2, 3].map(|n| Ipv4Addr::new(192, 0, 2, n));
@@ -752,14 +764,7 @@ mod tests {
         carriers[2].learn((&interface(2, GATEWAY), true), &both, at(5));
         works.begin_test(BTreeSet::new(), at(10), at(5)).unwrap();
         carriers[2].learn((&works, true), &both, at(5));
-        let snapshot = NetSnapshot {
-            ipv6: None,
-            net: net(),
-            subnets: vec![],
-            nics: vec![],
-            security_groups: vec![],
-            carriers: carriers.into(),
-        };
+        let snapshot = carried_by(carriers.into());
         let told = |own| {
             let NetPlan { routers, elsewhere, ipv6_elsewhere, .. } = plan_net(&snapshot, own);
             let v4 = elsewhere.into_iter().map(|(prefix, to)| format!("{prefix} → {to:?}"));
@@ -805,14 +810,7 @@ mod tests {
                 InterfaceReport { learned, takes_relayed_ipv6: true, ..InterfaceReport::default() };
             carrier.learn((&works, true), &report, at(5));
         }
-        let snapshot = NetSnapshot {
-            ipv6: None,
-            net: net(),
-            subnets: vec![],
-            nics: vec![],
-            security_groups: vec![],
-            carriers: carriers.into(),
-        };
+        let snapshot = carried_by(carriers.into());
         let worse = plan_net(&snapshot, one);
         assert_eq!(worse.preferred, [("10.9.0.0/16".parse().unwrap(), [two].into())].into());
         assert_eq!(worse.ipv6_preferred, [("2001:db8::/48".parse().unwrap(), [two].into())].into());

@@ -12,8 +12,8 @@ use directlink_net::Mac;
 use std::net::Ipv4Addr;
 
 /// The other router of the Region.
-const OTHER: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 3);
-const OTHER_MAC: Mac = Mac([2, 0, 0, 0, 3, 3]);
+pub(super) const OTHER: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 3);
+pub(super) const OTHER_MAC: Mac = Mac([2, 0, 0, 0, 3, 3]);
 
 /// The answer of the Net's NIC to the customer.
 fn answer() -> Packet {
@@ -26,12 +26,23 @@ fn relayed(packet: &Packet) -> Vec<u8> {
 }
 
 fn relayed_for_the(time: u8, packet: &Packet) -> Vec<u8> {
+    by_other(time, &inner(packet))
+}
+
+/// What the other router sends to us.
+pub(super) fn by_other(relays: u8, inner: &[u8]) -> Vec<u8> {
     let outer = Outer { macs: [OTHER_MAC, UPLINK_MAC], addresses: [OTHER, VTEP], ..FROM_HOST };
-    counted(time, in_tunnel(&outer, VNI, &inner(packet)))
+    counted(relays, in_tunnel(&outer, VNI, inner))
+}
+
+/// What we send to it.
+pub(super) fn to_other(relays: u8, inner: &[u8]) -> Vec<u8> {
+    let outer = Outer { macs: [UPLINK_MAC, OTHER_MAC], addresses: [VTEP, OTHER], ..FROM_HOST };
+    counted(relays, in_tunnel(&outer, VNI, inner))
 }
 
 /// So often relayed.
-fn counted(relays: u8, mut frame: Vec<u8>) -> Vec<u8> {
+pub(super) fn counted(relays: u8, mut frame: Vec<u8>) -> Vec<u8> {
     // The last byte of VXLAN: Ethernet, IPv4 and UDP are before it.
     frame[14 + 20 + 8 + 7] = relays;
     frame
@@ -67,8 +78,7 @@ fn a_nics_packet_is_handed_on_to_the_other_router_as_it_came() {
     for packet in [answer(), answer().ttl(1), answer().of_bytes(1501), answer().later_fragment(3)] {
         let outcome = world.fabric(&from_nic(&packet));
         assert_eq!((outcome.verdict, outcome.action), (Verdict::Relayed, Action::Redirect));
-        let outer = Outer { macs: [UPLINK_MAC, OTHER_MAC], addresses: [VTEP, OTHER], ..FROM_HOST };
-        assert_eq!(outcome.frame, counted(1, in_tunnel(&outer, VNI, &inner(&packet))));
+        assert_eq!(outcome.frame, to_other(1, &inner(&packet)));
     }
     assert_eq!(world.dataplane.flows(10).unwrap(), []);
 }
@@ -106,11 +116,10 @@ fn a_relay_is_believed_only_while_it_leads_to_the_net() {
 #[test]
 fn a_relay_cannot_speak_for_a_nic_but_with_its_mac_nor_ask_for_the_gateway() {
     let mut world = world();
-    let outer = Outer { macs: [OTHER_MAC, UPLINK_MAC], addresses: [OTHER, VTEP], ..FROM_HOST };
     let frame = ethernet(OTHER_MAC, GATEWAY_MAC, super::frame::IPV4, &answer().bytes());
-    assert_eq!(world.fabric(&in_tunnel(&outer, VNI, &frame)).verdict, Verdict::SpoofedSource);
+    assert_eq!(world.fabric(&by_other(0, &frame)).verdict, Verdict::SpoofedSource);
     let ask = arp(1, (NIC_MAC, "10.0.1.10"), (Mac([0; 6]), "10.0.1.1"));
-    let frame = in_tunnel(&outer, VNI, &ethernet(NIC_MAC, Mac([0xff; 6]), ARP, &ask));
+    let frame = by_other(0, &ethernet(NIC_MAC, Mac([0xff; 6]), ARP, &ask));
     assert_eq!(world.fabric(&frame).verdict, Verdict::SpoofedSource);
 }
 
@@ -121,8 +130,7 @@ fn what_was_relayed_is_relayed_once_more_and_never_again() {
     for counted_by_it in [0, 1] {
         let outcome = world.fabric(&relayed_for_the(counted_by_it, &answer()));
         assert_eq!((outcome.verdict, outcome.action), (Verdict::Relayed, Action::Redirect));
-        let outer = Outer { macs: [UPLINK_MAC, OTHER_MAC], addresses: [VTEP, OTHER], ..FROM_HOST };
-        assert_eq!(outcome.frame, counted(2, in_tunnel(&outer, VNI, &inner(&answer()))));
+        assert_eq!(outcome.frame, to_other(2, &inner(&answer())));
     }
     for relays in [2, 3, 255] {
         let outcome = world.fabric(&relayed_for_the(relays, &answer()));

@@ -1,18 +1,13 @@
 //! Relays of IPv6: as those of IPv4 (`relays.rs`), on the road of its own.
 
 use super::{
-    frame::{IPV6, Outer, ethernet, in_tunnel},
+    frame::{IPV6, ethernet},
     frame6::{Packet6, SOLICITATION, error, neighbour, udp},
+    relays::{OTHER, OTHER_MAC, by_other, counted, to_other},
     v6::{GATEWAY, NIC, WAY, answer, from_nic, to_customer, to_nic, world as v6_world},
-    world::{Action, FROM_HOST, GATEWAY_MAC, NIC_MAC, UPLINK_MAC, VNI, VTEP, World, ip, net, vni},
+    world::{Action, FROM_HOST, GATEWAY_MAC, NIC_MAC, World, ip, net, vni},
 };
 use crate::{Relay, Route, Verdict};
-use directlink_net::Mac;
-use std::net::Ipv4Addr;
-
-/// The other router of the Region.
-const OTHER: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 3);
-const OTHER_MAC: Mac = Mac([2, 0, 0, 0, 3, 3]);
 
 /// Knows the way to the other router, which leads to the Net as well.
 fn world() -> World {
@@ -42,22 +37,6 @@ fn relayed(time: u8, packet: &Packet6) -> Vec<u8> {
     by_other(time, &inner(packet))
 }
 
-fn by_other(relays: u8, inner: &[u8]) -> Vec<u8> {
-    let outer = Outer { macs: [OTHER_MAC, UPLINK_MAC], addresses: [OTHER, VTEP], ..FROM_HOST };
-    counted(relays, in_tunnel(&outer, VNI, inner))
-}
-
-fn to_other(relays: u8, packet: &Packet6) -> Vec<u8> {
-    let outer = Outer { macs: [UPLINK_MAC, OTHER_MAC], addresses: [VTEP, OTHER], ..FROM_HOST };
-    counted(relays, in_tunnel(&outer, VNI, &inner(packet)))
-}
-
-fn counted(relays: u8, mut frame: Vec<u8>) -> Vec<u8> {
-    // The last byte of VXLAN: Ethernet, IPv4 and UDP are before it.
-    frame[14 + 20 + 8 + 7] = relays;
-    frame
-}
-
 #[test]
 fn a_nics_packet_is_handed_on_to_the_other_router_as_it_came() {
     let mut world = bereft();
@@ -65,7 +44,7 @@ fn a_nics_packet_is_handed_on_to_the_other_router_as_it_came() {
     {
         let outcome = world.fabric(&from_nic(&packet));
         assert_eq!((outcome.verdict, outcome.action), (Verdict::Relayed, Action::Redirect));
-        assert_eq!(outcome.frame, to_other(1, &packet));
+        assert_eq!(outcome.frame, to_other(1, &inner(&packet)));
     }
     let spoofed = udp("[fd02:0:0:1::11]:53", "[2001:db8:9::9]:4000");
     assert_eq!(world.fabric(&from_nic(&spoofed)).verdict, Verdict::SpoofedSource);
@@ -102,7 +81,10 @@ fn a_relay_cannot_ask_for_the_gateway() {
 fn what_was_relayed_is_relayed_once_more_and_never_again() {
     let mut world = bereft();
     let outcome = world.fabric(&relayed(1, &answer()));
-    assert_eq!((outcome.verdict, outcome.frame), (Verdict::Relayed, to_other(2, &answer())));
+    assert_eq!(
+        (outcome.verdict, outcome.frame),
+        (Verdict::Relayed, to_other(2, &inner(&answer())))
+    );
     for relays in [2, 3, 255] {
         let outcome = world.fabric(&relayed(relays, &answer()));
         assert_eq!((outcome.verdict, outcome.action), (Verdict::RelayLoop, Action::Drop));
