@@ -1,6 +1,6 @@
 //! A BGP peer: one session of an interface, with its own pair of addresses, AS number and key.
 //!
-//! An interface is born with one, and has between one and two of a family: the second is another
+//! An interface is born with one, of either family, and has at most two of each: the second is another
 //! router of the customer on the same VLAN, or another session with the same, so that one may fail.
 //!
 //! ```text
@@ -168,10 +168,10 @@ impl Interface {
         self.peers().filter(BgpPeer::is_wanted)
     }
 
-    /// The one that is shown where there is room for one.
+    /// The one that is shown where there is room for one: the first of IPv4, if there is one.
     pub fn main_peer(&self) -> BgpPeer {
-        let peer = self.wanted_peers().find(|peer| !peer.is_ipv6());
-        peer.unwrap_or_else(|| unreachable!("the last IPv4 peer of an interface is not deleted"))
+        let peer = self.wanted_peers().min_by_key(BgpPeer::is_ipv6);
+        peer.unwrap_or_else(|| unreachable!("the last peer of an interface is not deleted"))
     }
 
     /// Packets can flow: at least one peer does all that it is for.
@@ -229,15 +229,14 @@ impl Interface {
         }
     }
 
-    /// Asks for the deletion of one. The last one of IPv4 goes with the interface only. Whether that
-    /// is news.
+    /// Asks for the deletion of one. The last one goes with the interface only. Whether that is news.
     pub fn delete_peer(&mut self, id: BgpPeerId, now: Timestamp) -> Result<bool, Fault> {
         self.check_changeable(now)?;
         let peer = self.find_peer(ChosenPeer::Id(id))?;
         if !peer.is_wanted() {
             return Ok(false);
         }
-        if !peer.is_ipv6() && self.wanted_peers().filter(|other| !other.is_ipv6()).count() == 1 {
+        if self.wanted_peers().count() == 1 {
             return Err(Fault::LastBgpPeer(self.id));
         }
         // Of an interface that waits for its owner no router has anything to let go of.
@@ -460,7 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn each_family_has_room_for_two_and_the_last_of_ipv6_may_go() {
+    fn each_family_has_room_for_two_and_the_last_of_either_may_go_before_the_other() {
         let mut i = with_two();
         let block: directlink_net::Ipv6Block = "fd44:4c00::/24".parse().unwrap();
         for (n, good) in [(0_u16, true), (1, true), (2, false)] {
@@ -471,11 +470,16 @@ mod tests {
             assert_eq!(added.is_ok(), good, "{added:?}");
         }
         assert_eq!(i.main_peer().id, i.bgp_peer());
-        for id in [100, 101] {
-            assert_eq!(i.delete_peer(BgpPeerId::from_bits(id), at(2)), Ok(true));
+        for left in [[i.bgp_peer(), SECOND], [100, 101].map(BgpPeerId::from_bits)] {
+            let mut i = i.clone();
+            let gone: Vec<_> = i.peers().map(|p| p.id).filter(|id| !left.contains(id)).collect();
+            for id in gone {
+                assert_eq!(i.delete_peer(id, at(2)), Ok(true));
+            }
+            assert_eq!(i.main_peer().id, left[0]);
+            i.delete_peer(left[0], at(3)).unwrap();
+            assert_eq!(i.delete_peer(left[1], at(4)), Err(Fault::LastBgpPeer(i.id)));
         }
-        i.delete_peer(SECOND, at(3)).unwrap();
-        assert_eq!(i.delete_peer(i.bgp_peer(), at(4)), Err(Fault::LastBgpPeer(i.id)));
     }
 
     #[test]

@@ -112,8 +112,10 @@ pub struct CreateInterface {
     pub vlan: Vlan,
     pub asn: Asn,
     pub key: Option<BgpKey>,
-    /// Both, or neither: then a /30 of 169.254/16 is allocated. One alone: its neighbour is taken
-    /// for the other side where the subnet has just two hosts.
+    /// Whether its first BGP peer is of IPv6.
+    pub ipv6: bool,
+    /// Both, or neither: then a /30 of 169.254/16 is allocated, or a /125 of the Region's block. One
+    /// alone: its neighbour is taken for the other side where the subnet has just two hosts.
     pub router_address: Option<IpNet>,
     pub customer_address: Option<IpNet>,
     pub mtu: Mtu,

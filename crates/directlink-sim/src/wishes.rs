@@ -239,6 +239,7 @@ impl Sim<'_> {
             key: self.dice.percent(50).then(|| {
                 "tgyn26example".to_owned().try_into().unwrap_or_else(|_| unreachable!("short"))
             }),
+            ipv6: false,
             router_address: None,
             customer_address: None,
             mtu: Mtu::MAX,

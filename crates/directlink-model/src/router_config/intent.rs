@@ -1,7 +1,7 @@
 //! What the customer's router shall do: the one value that every configuration is written from,
 //! and every pasted one is compared with.
 
-use crate::{ids::InterfaceId, interface::Interface};
+use crate::{bgp_peer::BgpPeer, ids::InterfaceId, interface::Interface};
 use directlink_net::{Asn, BgpKey, IpNet, Mtu, PeerAddresses, RegionAsn, Vlan};
 use std::{fmt, net::IpAddr};
 
@@ -50,15 +50,15 @@ impl Intent {
     /// What follows from the interface alone. The caller adds what it knows of the customer:
     /// prefixes, the port, the wish for BFD.
     pub fn of(interface: &Interface, region_asn: RegionAsn) -> Self {
-        // The first of its peers: a second one is for another router, which has a text of its own.
         let peer = interface.main_peer();
+        let of_router = sessions_of_one_router(interface, &peer);
         Self {
             id: interface.id,
             vlan: interface.vlan,
             mtu: interface.mtu,
             customer_asn: peer.asn,
             region_asn,
-            sessions: vec![Session { peer: peer.addresses, key: peer.key }],
+            sessions: of_router.map(|p| Session { peer: p.addresses, key: p.key }).collect(),
             announce: vec![],
             accept: vec![],
             bfd: false,
@@ -110,6 +110,17 @@ impl Intent {
         }
         shown
     }
+}
+
+/// The main peer, and the first of IPv6 beside one of IPv4. A second one of a family is for another
+/// router, which has a text of its own; so is one of another AS.
+fn sessions_of_one_router<'i>(
+    interface: &'i Interface,
+    main: &BgpPeer,
+) -> impl Iterator<Item = BgpPeer> + use<'i> {
+    let (asn, has_ipv4) = (main.asn, !main.is_ipv6());
+    let is_beside = move |peer: &BgpPeer| has_ipv4 && peer.is_ipv6() && peer.asn == asn;
+    std::iter::once(main.clone()).chain(interface.wanted_peers().find(is_beside))
 }
 
 impl Session {

@@ -22,9 +22,7 @@ fn written(software: Software, name: &str, intent: &Intent) -> PathBuf {
 fn intents() -> Vec<(&'static str, Intent)> {
     let mut awkward = full();
     awkward.sessions[0].key = key(r"!#$%&()*+,-./:;<=>?@[\]^_`{|}~");
-    let mut v6 = all()[2].1.clone();
-    v6.sessions.remove(0);
-    all().into_iter().chain([("awkward-key", awkward), ("v6", v6)]).collect()
+    all().into_iter().chain([("awkward-key", awkward)]).collect()
 }
 
 fn accepts(software: Software, run: impl Fn(&Path) -> Command) {

@@ -1,7 +1,13 @@
 //! What is written, kept to be read by people: one file per software and intent.
 
-use crate::{all, dual, full};
-use directlink_model::router_config::{Software, check, configuration, logical_connection};
+use crate::{all, dual, full, interface, peer, region};
+use directlink_model::{
+    bgp_peer::PeerProposal,
+    ids::BgpPeerId,
+    interface::Interface,
+    router_config::{Intent, Software, check, configuration, logical_connection},
+};
+use jiff::Timestamp;
 
 fn settings() -> insta::Settings {
     let mut settings = insta::Settings::clone_current();
@@ -58,6 +64,32 @@ fn a_key_is_in_the_written_text_alone() {
         assert!(!shown.contains("tgyn26example"), "{software}: {shown}");
         assert!(!shown.contains("pasted-secret"), "{software}: {shown}");
     }
+}
+
+#[test]
+fn two_families_of_one_as_are_one_routers_and_what_is_alone_stands_alone() {
+    let address = |side: &str| peer(&format!("{side}1/126"), &format!("{side}2/126"));
+    let of = |asn: u32, second: Option<&str>| {
+        let mut interface = interface();
+        if let Some(side) = second {
+            let (asn, addresses) = (asn.try_into().unwrap(), address(side));
+            let proposal = PeerProposal { asn, key: None, addresses };
+            let id = BgpPeerId::from_bits(7);
+            interface.add_peer(id, proposal, region(), &[], Timestamp::UNIX_EPOCH).unwrap();
+        }
+        interface
+    };
+    let families = |interface: &Interface| {
+        let sessions = Intent::of(interface, region()).sessions;
+        sessions.iter().map(|s| s.family().to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(families(&of(65000, None)), ["IPv4"]);
+    assert_eq!(families(&of(65000, Some("2001:db8::"))), ["IPv4", "IPv6"]);
+    assert_eq!(families(&of(65001, Some("2001:db8::"))), ["IPv4"], "another's router");
+    let mut alone = of(65001, Some("2001:db8::"));
+    alone.delete_peer(alone.bgp_peer(), Timestamp::UNIX_EPOCH).unwrap();
+    assert_eq!(families(&alone), ["IPv6"]);
+    assert_eq!(Intent::of(&alone, region()).customer_asn.as_u32(), 65001);
 }
 
 #[test]

@@ -25,9 +25,11 @@ fn key(text: &str) -> Option<BgpKey> {
     Some(BgpKey::try_from(text).unwrap())
 }
 
-/// What the interface alone says: no key, no prefixes, no BFD.
-fn plain() -> Intent {
-    let region = RegionAsn(Asn::try_from(50624u32).unwrap());
+fn region() -> RegionAsn {
+    RegionAsn(Asn::try_from(50624u32).unwrap())
+}
+
+fn interface() -> Interface {
     let proposal = Proposal {
         connection: ConnectionId::from_bits(1),
         lag: None,
@@ -42,7 +44,12 @@ fn plain() -> Intent {
     };
     let id = InterfaceId::from_bits(0x1a2b_3c4d);
     let now = Timestamp::from_second(0).unwrap();
-    Intent::of(&Interface::propose(id, proposal, region, &[], now).unwrap(), region)
+    Interface::propose(id, proposal, region(), &[], now).unwrap()
+}
+
+/// What the interface alone says: no key, no prefixes, no BFD.
+fn plain() -> Intent {
+    Intent::of(&interface(), region())
 }
 
 /// A key, BFD, prefixes both ways, IPv4.
@@ -69,6 +76,13 @@ fn dual() -> Intent {
     intent
 }
 
-fn all() -> [(&'static str, Intent); 3] {
-    [("plain", plain()), ("full", full()), ("dual", dual())]
+/// IPv6 alone.
+fn six() -> Intent {
+    let mut intent = dual();
+    intent.sessions.remove(0);
+    intent
+}
+
+fn all() -> [(&'static str, Intent); 4] {
+    [("plain", plain()), ("full", full()), ("dual", dual()), ("six", six())]
 }

@@ -2,9 +2,7 @@
 
 use super::{
     App, Context, Refusal,
-    interfaces::{
-        addresses_or_allocated, ipv6_addresses_or_allocated, mark, record, view, visible,
-    },
+    interfaces::{allocate_addresses, given_addresses, mark, record, view, visible},
     write_tx,
 };
 use crate::store::{AnyConnection, Tx, bgp_peers, interfaces};
@@ -29,15 +27,10 @@ impl App {
             let (mut interface, connection) = own(tx, ctx, c.interface).await?;
             interface.check_room(c.ipv6, ctx.now)?;
             let taken = taken(tx, connection.wire()).await?;
-            let given = (c.router_address, c.customer_address);
-            let addresses = match (c.ipv6, self.region().ipv6) {
-                (false, _) => addresses_or_allocated(given, &taken)?,
-                (true, Some(block)) => ipv6_addresses_or_allocated(given, block, &taken)?,
-                (true, None) => {
-                    let why = "this Region has no IPv6";
-                    let interface = c.interface;
-                    return Err(Fault::BgpPeerNotCarried { interface, why }.into());
-                }
+            let block = self.ipv6_of(c.ipv6)?;
+            let addresses = match given_addresses(c.ipv6, (c.router_address, c.customer_address))? {
+                Some(given) => given,
+                None => allocate_addresses(block, &taken)?,
             };
             let proposal = PeerProposal { asn: c.asn, key: c.key.clone(), addresses };
             let id = BgpPeerId::from_bits(self.draw());

@@ -49,7 +49,8 @@ impl App {
         if region.refuses(c.asn) {
             return Err(Fault::AsnOfProvider { asn: c.asn, region }.into());
         }
-        let given = given_addresses(c.router_address, c.customer_address)?;
+        let block = self.ipv6_of(c.ipv6)?;
+        let given = given_addresses(c.ipv6, (c.router_address, c.customer_address))?;
         write_tx!(self, ctx.dry_run, |tx| {
             let place = Place::find(tx, ctx, &c).await?;
             let id = place.connection.id;
@@ -74,7 +75,7 @@ impl App {
                 key: c.key.clone(),
                 peer: match given {
                     Some(peer) => peer,
-                    None => allocate_addresses(&addresses)?,
+                    None => allocate_addresses(block, &addresses)?,
                 },
                 mtu: c.mtu,
                 gateway: place.gateway.map(|g| g.id),
@@ -183,6 +184,19 @@ impl App {
                 && filter.interfaces.as_ref().is_none_or(|ids| ids.contains(&interface.id))
         });
         Ok(found.into_iter().map(|(i, connection)| view(i, connection, ctx.now)).collect())
+    }
+
+    /// The Region's block, for peers of IPv6.
+    pub(super) fn ipv6_of(&self, ipv6: bool) -> Result<Option<Ipv6Block>, Fault> {
+        match (ipv6, self.region().ipv6) {
+            (false, _) => Ok(None),
+            (true, Some(block)) => Ok(Some(block)),
+            (true, None) => Err(Fault::BadValue {
+                parameter: "addressFamily",
+                given: "ipv6".into(),
+                expected: "this Region has no IPv6, so give ipv4".into(),
+            }),
+        }
     }
 
     pub(super) fn gone_before(&self, now: Timestamp) -> GoneBefore {
@@ -299,59 +313,21 @@ pub(super) async fn check_net_is_new(
     }
 }
 
-/// The pair that was asked for, or one that meets none of these.
-pub(super) fn addresses_or_allocated(
-    (router, customer): (Option<IpNet>, Option<IpNet>),
-    taken: &[IpNet],
-) -> Result<PeerAddresses, Fault> {
-    match given_addresses(router, customer)? {
-        Some(given) => Ok(given),
-        None => allocate_addresses(taken),
-    }
-}
-
-/// The same of IPv6, out of the Region's block.
-pub(super) fn ipv6_addresses_or_allocated(
-    (router, customer): (Option<IpNet>, Option<IpNet>),
-    block: Ipv6Block,
-    taken: &[IpNet],
-) -> Result<PeerAddresses, Fault> {
-    let expected = |given: String, expected: &str| Fault::BadValue {
-        parameter: "customerAddress",
-        given,
-        expected: expected.to_owned(),
-    };
-    if let Some(v4) = [router, customer].into_iter().flatten().find(|side| side.addr().is_ipv4()) {
-        return Err(expected(v4.to_string(), "give IPv6 addresses for an ipv6 peer, or none"));
-    }
-    match (router, customer) {
-        (Some(router), Some(customer)) => Ok(PeerAddresses::new(router, customer)?),
-        (Some(router), None) => Ok(PeerAddresses::new(router, neighbour(router)?)?),
-        (None, Some(customer)) => Ok(PeerAddresses::new(neighbour(customer)?, customer)?),
-        (None, None) => (0..=u16::MAX)
-            .filter_map(|n| block.peers(n))
-            .find(|pair| is_free(pair, taken))
-            .ok_or_else(|| expected(String::new(), "all /125 are used up, so give both addresses")),
-    }
-}
-
-fn is_free(pair: &PeerAddresses, taken: &[IpNet]) -> bool {
-    let subnet = pair.router().trunc();
-    !taken.iter().any(|t| t.contains(&subnet) || subnet.contains(&t.trunc()))
-}
-
 /// The pair that was asked for, if any of it was. One alone is completed where its subnet has just
 /// two hosts.
-fn given_addresses(
-    router: Option<IpNet>,
-    customer: Option<IpNet>,
+pub(super) fn given_addresses(
+    ipv6: bool,
+    (router, customer): (Option<IpNet>, Option<IpNet>),
 ) -> Result<Option<PeerAddresses>, Fault> {
-    if let Some(v6) = [router, customer].into_iter().flatten().find(|side| side.addr().is_ipv6()) {
-        return Err(Fault::BadValue {
-            parameter: "OutscalePrivateIp",
-            given: v6.to_string(),
-            expected: "give IPv4 addresses with their prefix length, as 172.16.0.1/30".into(),
-        });
+    for (parameter, side) in [("OutscalePrivateIp", router), ("ClientPrivateIp", customer)] {
+        if let Some(given) = side.filter(|side| side.addr().is_ipv6() != ipv6) {
+            let expected = match ipv6 {
+                false => "give IPv4 addresses with their prefix length, as 172.16.0.1/30",
+                true => "give IPv6 addresses with their prefix length, as fd00::1/126, or none",
+            };
+            let (given, expected) = (given.to_string(), expected.to_owned());
+            return Err(Fault::BadValue { parameter, given, expected });
+        }
     }
     let (router, customer) = match (router, customer) {
         (None, None) => return Ok(None),
@@ -360,6 +336,30 @@ fn given_addresses(
         (None, Some(customer)) => (neighbour(customer)?, customer),
     };
     Ok(Some(PeerAddresses::new(router, customer)?))
+}
+
+/// The lowest pair that meets none of the wire's: what is hosted on it can move then. Of IPv6 out of
+/// the Region's block.
+pub(super) fn allocate_addresses(
+    ipv6: Option<Ipv6Block>,
+    taken: &[IpNet],
+) -> Result<PeerAddresses, Fault> {
+    let mut all = (0..=u16::MAX).map_while(|n| match ipv6 {
+        None => PeerAddresses::allocated(n),
+        Some(block) => block.peers(n),
+    });
+    let is_free = |pair: &PeerAddresses| {
+        let subnet = pair.router().trunc();
+        !taken.iter().any(|t| t.contains(&subnet) || subnet.contains(&t.trunc()))
+    };
+    all.find(is_free).ok_or_else(|| Fault::BadValue {
+        parameter: "OutscalePrivateIp",
+        given: String::new(),
+        expected: match ipv6 {
+            None => "169.254.0.0/16 is used up on this DirectLink, so give both addresses".into(),
+            Some(_) => "all /125 are used up, so give both addresses".into(),
+        },
+    })
 }
 
 /// The other host of a subnet of two: /30, and /31 (RFC 3021).
@@ -376,16 +376,6 @@ fn neighbour(side: IpNet) -> Result<IpNet, Fault> {
     };
     IpNet::new(other, side.prefix_len())
         .map_err(|_| BadPeerAddresses::Size(side.prefix_len()).into())
-}
-
-/// The lowest pair that meets none of the wire's: what is hosted on it can move then.
-fn allocate_addresses(taken: &[IpNet]) -> Result<PeerAddresses, Fault> {
-    let mut all = (0..).map_while(PeerAddresses::allocated);
-    all.find(|pair| is_free(pair, taken)).ok_or_else(|| Fault::BadValue {
-        parameter: "OutscalePrivateIp",
-        given: String::new(),
-        expected: "169.254.0.0/16 is used up on this DirectLink, so give both addresses".into(),
-    })
 }
 
 /// Its port is to be planned anew.
@@ -414,16 +404,21 @@ mod tests {
         let net = |text: &str| text.parse::<IpNet>().unwrap();
         for (router, customer, expected) in [
             (None, None, "none"),
+            (None, Some("fd00::6/126"), "fd00::5/126 ↔ fd00::6/126"),
+            (Some("fd00::1/127"), None, "fd00::1/127 ↔ fd00::/127"),
+            (Some("fd00::1/125"), None, "refused"),
+            (Some("fd00::1/126"), Some("10.0.0.2/30"), "refused"),
             (Some("172.16.0.5/30"), None, "172.16.0.5/30 ↔ 172.16.0.6/30"),
             (None, Some("172.16.0.5/30"), "172.16.0.6/30 ↔ 172.16.0.5/30"),
             (Some("10.0.0.0/31"), None, "10.0.0.0/31 ↔ 10.0.0.1/31"),
-            (Some("fd00::1/127"), None, "refused"),
             (Some("10.0.0.1/29"), None, "refused"),
             (Some("172.16.0.4/30"), None, "refused"),
             (Some("172.16.0.4/30"), Some("172.16.0.5/30"), "refused"),
             (Some("10.0.0.1/29"), Some("10.0.0.2/29"), "10.0.0.1/29 ↔ 10.0.0.2/29"),
         ] {
-            let got = match given_addresses(router.map(net), customer.map(net)) {
+            let (router, customer) = (router.map(net), customer.map(net));
+            let ipv6 = [router, customer].iter().flatten().any(|side| side.addr().is_ipv6());
+            let got = match given_addresses(ipv6, (router, customer)) {
                 Ok(None) => "none".into(),
                 Ok(Some(pair)) => pair.to_string(),
                 Err(_) => "refused".to_owned(),
@@ -433,9 +428,18 @@ mod tests {
     }
 
     #[test]
+    fn an_address_of_the_other_family_is_refused() {
+        for (ipv6, given) in [(true, "172.16.0.5/30"), (false, "fd00::5/126")] {
+            let refused = given_addresses(ipv6, (None, given.parse().ok()));
+            assert!(matches!(refused, Err(Fault::BadValue { .. })), "{refused:?}");
+        }
+    }
+
+    #[test]
     fn allocation_takes_the_lowest_pair_that_meets_no_other() {
         let net = |text: &str| text.parse::<IpNet>().unwrap();
-        let lowest = |taken: &[IpNet]| allocate_addresses(taken).unwrap().router().to_string();
+        let lowest =
+            |taken: &[IpNet]| allocate_addresses(None, taken).unwrap().router().to_string();
         assert_eq!(lowest(&[]), "169.254.1.1/30");
         assert_eq!(lowest(&[net("169.254.1.1/30"), net("169.254.1.9/30")]), "169.254.1.5/30");
         assert_eq!(lowest(&[net("169.254.1.2/29")]), "169.254.1.9/30");

@@ -268,7 +268,7 @@ fn scene(holdings: &Holdings) -> Scene {
             tone: interface_tone(view.state),
             state: view.state.as_str(),
             vlan: view.interface.vlan.to_string(),
-            asn: view.interface.asn.to_string(),
+            asn: view.interface.main_peer().asn.to_string(),
             rates: holdings.rates.get(&view.interface.id).map(rates),
             end,
         });

@@ -188,6 +188,7 @@ const fn of(parameter: &str) -> &'static str {
         b"DirectLinkName" | b"DirectLinkInterfaceName" => "name",
         b"OutscalePrivateIp" => "router_address",
         b"ClientPrivateIp" => "customer_address",
+        b"addressFamily" => "family",
         b"Mtu" => "mtu",
         b"Vlan" => "vlan",
         b"BgpAsn" => "asn",

@@ -128,7 +128,7 @@ fn page(
     shown: Shown<'_>,
 ) -> Result<Response, Trouble> {
     let id = view.interface.id;
-    let has_key = view.interface.key.is_some();
+    let has_key = view.interface.wanted_peers().any(|peer| peer.key.is_some());
     let Shown { text, revealed, pasted, findings } = shown;
     let body = Router {
         id: id.to_string(),
@@ -184,7 +184,7 @@ async fn intent(
     let view = visible(cockpit, who, id).await?;
     let (_, report) = cockpit.app.interface_report(&who.context(cockpit), id).await?;
     let mut intent = Intent::of(&view.interface, cockpit.app.region().asn);
-    intent.accept = report.advertised;
+    intent.accept = report.advertised();
     if view.interface.owner != who.account {
         intent.sessions.iter_mut().for_each(|session| session.key = None);
     }

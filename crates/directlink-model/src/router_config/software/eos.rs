@@ -1,7 +1,7 @@
 //! Arista EOS.
 
 use super::{
-    Language, each,
+    Language, each, identifier,
     ios_like::{self, Habits},
     key, preamble, prefixes, when,
 };
@@ -23,7 +23,8 @@ impl Language for Eos {
             Family::V4 => "ip routing\n".to_owned(),
             Family::V6 => "ipv6 unicast-routing\n".to_owned(),
         });
-        let top = preamble("!", "Arista EOS", how, intent);
+        let top = preamble("!", "Arista EOS", how, intent)
+            + &identifier("!", "router-id A.B.C.D, under router bgp", intent);
         format!("{top}!\n{}{routing}!\n{policies}{}", interfaces(intent), bgp(intent))
     }
 

@@ -1,7 +1,7 @@
 //! FRRouting on Linux. The kernel has the VLAN; FRR has addresses, policies and sessions.
 
 use super::{
-    Language, each,
+    Language, each, identifier,
     ios_like::{self, Habits},
     key, linux, preamble, prefixes, when,
 };
@@ -20,7 +20,8 @@ impl Language for Frr {
     fn configuration(&self, intent: &Intent) -> String {
         let how = "Put it into /etc/frr/frr.conf, or paste it into vtysh.";
         let policies = each(intent, |s| policy(intent, s, Way::Out) + &policy(intent, s, Way::In));
-        let top = preamble("!", "FRRouting 8 (Linux)", how, intent);
+        let top = preamble("!", "FRRouting 8 (Linux)", how, intent)
+            + &identifier("!", "bgp router-id A.B.C.D", intent);
         let daemons = match intent.bfd {
             true => "! In /etc/frr/daemons: bgpd=yes bfdd=yes\n",
             false => "! In /etc/frr/daemons: bgpd=yes\n",

@@ -1,7 +1,7 @@
 //! Cisco IOS and IOS-XE.
 
 use super::{
-    Language, each,
+    Language, each, identifier,
     ios_like::{self, Habits},
     key, preamble, prefixes, when, with_mask,
 };
@@ -19,7 +19,8 @@ impl Language for IosXe {
     fn configuration(&self, intent: &Intent) -> String {
         let how = "Paste in configuration mode, then save (write memory).";
         let policies = each(intent, |s| policy(intent, s, Way::Out) + &policy(intent, s, Way::In));
-        let top = preamble("!", "Cisco IOS-XE", how, intent);
+        let top = preamble("!", "Cisco IOS-XE", how, intent)
+            + &identifier("!", "bgp router-id A.B.C.D", intent);
         format!("{top}!\n{}{policies}{}", interfaces(intent), bgp(intent))
     }
 

@@ -1,6 +1,6 @@
 //! Juniper Junos, in `set` form; read in that form or in braces.
 
-use super::{Language, each, key, preamble, prefixes, quoted, when};
+use super::{Language, each, identifier, key, preamble, prefixes, quoted, when};
 use crate::router_config::{
     intent::{
         BFD_INTERVAL_MILLISECONDS as BFD, BFD_MULTIPLIER, Family, HOLD_TIME_SECONDS as HOLD,
@@ -20,7 +20,8 @@ impl Language for Junos {
     fn configuration(&self, intent: &Intent) -> String {
         let how = "Paste after: configure, load set terminal. Look at it (show | compare), commit.";
         let policies = each(intent, |s| policy(intent, s, Way::Out) + &policy(intent, s, Way::In));
-        let top = preamble("#", "Juniper Junos", how, intent);
+        let top = preamble("#", "Juniper Junos", how, intent)
+            + &identifier("#", "set routing-options router-id A.B.C.D", intent);
         let sessions = each(intent, |s| session(intent, s));
         let asn = intent.customer_asn;
         format!(

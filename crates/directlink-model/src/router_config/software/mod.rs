@@ -128,6 +128,16 @@ fn preamble(mark: &str, software: &str, how: &str, intent: &Intent) -> String {
     text + &format!("{mark} {how} What follows CHANGE is yours to adapt.\n")
 }
 
+/// Says who the router is in BGP where no address of a session can: an identifier has the form of an
+/// IPv4 address (RFC 6286).
+fn identifier(mark: &str, command: &str, intent: &Intent) -> String {
+    let speaks_ipv4 = intent.sessions.iter().any(|session| session.family() == Family::V4);
+    when(
+        !speaks_ipv4,
+        format!("{mark} Without an IPv4 address of its own, BGP waits for: {command}\n"),
+    )
+}
+
 /// Writes one line per session.
 fn each(intent: &Intent, line: impl Fn(&Session) -> String) -> String {
     intent.sessions.iter().map(line).collect()

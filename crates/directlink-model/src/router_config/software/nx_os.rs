@@ -1,7 +1,7 @@
 //! Cisco NX-OS.
 
 use super::{
-    Language, each,
+    Language, each, identifier,
     ios_like::{self, Habits},
     key, preamble, prefixes, when,
 };
@@ -20,7 +20,8 @@ impl Language for NxOs {
         let how = "Paste in configuration mode, then copy running-config startup-config.";
         let policies = each(intent, |s| policy(intent, s, Way::Out) + &policy(intent, s, Way::In));
         let features = format!("feature bgp\n{}!\n", when(intent.bfd, "feature bfd\n"));
-        let top = preamble("!", "Cisco NX-OS", how, intent);
+        let top = preamble("!", "Cisco NX-OS", how, intent)
+            + &identifier("!", "router-id A.B.C.D, under router bgp", intent);
         format!("{top}!\n{features}{}{policies}{}", interfaces(intent), bgp(intent))
     }
 

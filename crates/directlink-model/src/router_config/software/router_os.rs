@@ -1,6 +1,6 @@
 //! MikroTik RouterOS 7.
 
-use super::{Language, each, key, preamble, prefixes, when};
+use super::{Language, each, identifier, key, preamble, prefixes, when};
 use crate::router_config::{
     intent::{
         BFD_INTERVAL_MILLISECONDS as BFD, BFD_MULTIPLIER, Family, HOLD_TIME_SECONDS as HOLD,
@@ -16,7 +16,8 @@ impl Language for RouterOs {
     fn configuration(&self, intent: &Intent) -> String {
         let how = "Paste into a terminal, or import as a script.";
         let policies = each(intent, |s| policy(intent, s));
-        let top = preamble("#", "MikroTik RouterOS 7", how, intent);
+        let top = preamble("#", "MikroTik RouterOS 7", how, intent)
+            + &identifier("#", "router-id=A.B.C.D in the instance", intent);
         let sessions = each(intent, |s| session(intent, s));
         let (asn, name) = (intent.customer_asn, intent.id);
         let bfd = when(

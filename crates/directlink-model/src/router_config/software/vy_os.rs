@@ -1,6 +1,6 @@
 //! VyOS: `set` lines; read in that form or in braces.
 
-use super::{Language, each, key, preamble, prefixes, when};
+use super::{Language, each, identifier, key, preamble, prefixes, when};
 use crate::router_config::{
     intent::{
         BFD_INTERVAL_MILLISECONDS as BFD, BFD_MULTIPLIER, Family, HOLD_TIME_SECONDS as HOLD,
@@ -16,7 +16,8 @@ impl Language for VyOs {
     fn configuration(&self, intent: &Intent) -> String {
         let how = "Paste in configuration mode, look at it (compare), commit, save.";
         let policies = each(intent, |s| policy(intent, s, Way::Out) + &policy(intent, s, Way::In));
-        let top = preamble("#", "VyOS 1.4", how, intent);
+        let top = preamble("#", "VyOS 1.4", how, intent)
+            + &identifier("#", "set protocols bgp parameters router-id 'A.B.C.D'", intent);
         let sessions = each(intent, |s| session(intent, s));
         let asn = intent.customer_asn;
         format!(

@@ -2,7 +2,7 @@
 
 use super::{
     Call, Outcome,
-    interfaces::{address, asn, key},
+    interfaces::{address, addresses, asn, key},
     refusal::Failure,
 };
 use directlink_model::{
@@ -16,19 +16,7 @@ pub(super) async fn create(call: Call<'_>) -> Outcome {
     let interface = call.given.needed_id("virtualInterfaceId", InterfaceId::PREFIX)?;
     let new = call.given.needed_object("newBGPPeer")?;
     let asn = asn(&new)?;
-    let router_address = address(&new, "amazonAddress")?;
-    let customer_address = address(&new, "customerAddress")?;
-    let ipv6 = match new.text("addressFamily")? {
-        None => {
-            [router_address, customer_address].iter().flatten().any(|side| side.addr().is_ipv6())
-        }
-        Some("ipv4") => false,
-        Some("ipv6") => true,
-        Some(other) => {
-            let text = format!("Invalid addressFamily '{other}': give ipv4 or ipv6");
-            return Err(Failure::client(text));
-        }
-    };
+    let (ipv6, [router_address, customer_address]) = addresses(&new)?;
     let key = key(&new)?;
     let command = AddBgpPeer { interface, asn, key, router_address, customer_address, ipv6 };
     shown(&call, &call.app.add_bgp_peer(&call.context, command).await?).await

@@ -294,11 +294,7 @@ fn command(
     let vlan = new.needed_integer("vlan")?;
     let asn = asn(new)?;
     new.refuse(&["rateLimit", "prefixPoolAllocatedCountIpv4", "prefixPoolAllocatedCountIpv6"])?;
-    if let Some(family) = new.text("addressFamily")?.filter(|family| *family != "ipv4") {
-        let text =
-            format!("Address family '{family}' is not supported by this endpoint: give ipv4");
-        return Err(Failure::client(text));
-    }
+    let (ipv6, [router_address, customer_address]) = addresses(new)?;
     let mtu = new.integer("mtu")?.map_or(Ok(Mtu::MAX), mtu)?;
     Ok(CreateInterface {
         trunk,
@@ -307,8 +303,9 @@ fn command(
         vlan: vlan.try_into().map_err(|bad| Failure::client(format!("Invalid VLAN: {bad}")))?,
         asn,
         key: key(new)?,
-        router_address: address(new, "amazonAddress")?,
-        customer_address: address(new, "customerAddress")?,
+        ipv6,
+        router_address,
+        customer_address,
         mtu,
         gateway: None,
         tags: given_tags(new)?,
@@ -333,6 +330,22 @@ pub(super) fn asn(new: &Members<'_>) -> Result<Asn, Failure> {
 pub(super) fn key(new: &Members<'_>) -> Result<Option<BgpKey>, Failure> {
     let key = new.text("authKey")?.map(BgpKey::try_from).transpose();
     key.map_err(|bad| Failure::client(format!("Invalid authKey: {bad}")))
+}
+
+/// Whether they are of IPv6, and the router's and the customer's as far as they are given. Where the
+/// family is not, an address says it.
+pub(super) fn addresses(new: &Members<'_>) -> Result<(bool, [Option<IpNet>; 2]), Failure> {
+    let given = [address(new, "amazonAddress")?, address(new, "customerAddress")?];
+    let ipv6 = match new.text("addressFamily")? {
+        None => given.iter().flatten().any(|side| side.addr().is_ipv6()),
+        Some("ipv4") => false,
+        Some("ipv6") => true,
+        Some(other) => {
+            let text = format!("Invalid addressFamily '{other}': give ipv4 or ipv6");
+            return Err(Failure::client(text));
+        }
+    };
+    Ok((ipv6, given))
 }
 
 pub(super) fn address(new: &Members<'_>, name: &str) -> Result<Option<IpNet>, Failure> {

@@ -136,8 +136,12 @@ fn text_of(fault: &Fault) -> String {
         | Fault::BgpPeerNotCarried { .. }
         | Fault::DuplicateTagKeys(_)
         | Fault::TooManyTags { .. } => text_beyond(fault),
-        Fault::BadValue { .. }
-        | Fault::Missing(_)
+        Fault::BadValue { parameter, given, expected } => {
+            let parameter = own_name(parameter);
+            Fault::BadValue { parameter, given: given.clone(), expected: expected.clone() }
+                .to_string()
+        }
+        Fault::Missing(_)
         | Fault::AsnOfProvider { .. }
         | Fault::RangeSize { .. }
         | Fault::NoSuchNet(_)
@@ -180,6 +184,17 @@ fn text_of(fault: &Fault) -> String {
         | Fault::LocationInUse(_)
         | Fault::SubregionHasLocation(_)
         | Fault::NotAPortOf(..) => fault.to_string(),
+    }
+}
+
+/// The commands' parameters, as this dialect calls them.
+fn own_name(parameter: &'static str) -> &'static str {
+    match parameter {
+        "DirectLinkName" => "connectionName",
+        "DirectLinkInterfaceName" => "virtualInterfaceName",
+        "OutscalePrivateIp" => "amazonAddress",
+        "ClientPrivateIp" => "customerAddress",
+        other => other,
     }
 }
 

@@ -22,9 +22,7 @@ pub(super) async fn describe(call: Call<'_>) -> Outcome {
     let view = one(&call, id).await?;
     let (_, report) = call.app.interface_report(&call.context, id).await?;
     let mut intent = intent(&view.interface, call.app.region(), call.context.caller.account);
-    let main = view.interface.main_peer().id;
-    let told = report.peers(id).find(|(peer, _)| *peer == main);
-    intent.accept = told.map(|(_, peer)| peer.advertised).unwrap_or_default();
+    intent.accept = report.advertised();
     let config = match kind {
         Some(kind) => logical_connection_for(kind, &intent),
         None => logical_connection(&intent),

@@ -213,7 +213,15 @@ async fn refusals_have_the_words_that_clients_look_for() {
         (new("asnLong", json!(65001)), "are not the same number"),
         (new("mtu", json!(8500)), "576 to 1500"),
         (new("authKey", json!("with space")), "Invalid authKey"),
-        (new("addressFamily", json!("ipv6")), "give ipv4"),
+        (new("addressFamily", json!("ipx")), "Invalid addressFamily 'ipx': give ipv4 or ipv6"),
+        (
+            new("virtualInterfaceName", json!("")),
+            "The provided value ('') for the parameter 'virtualInterfaceName' is invalid",
+        ),
+        (
+            both("fd00::1/126", "172.16.0.2/30"),
+            "'172.16.0.2/30') for the parameter 'customerAddress' is invalid: give IPv6 addresses",
+        ),
         (
             new("directConnectGatewayId", json!("x")),
             "newPrivateVirtualInterface.directConnectGatewayId is not supported",

@@ -124,6 +124,7 @@ pub(super) async fn create(call: Call<'_>) -> Outcome {
         vlan: vlan(inner.needed_integer("Vlan")?)?,
         asn: inner.needed_integer("BgpAsn")?.try_into().map_err(bad_asn)?,
         key: inner.text("BgpKey").map(BgpKey::try_from).transpose().map_err(bad_key)?,
+        ipv6: false,
         router_address: address(inner, "OutscalePrivateIp")?,
         customer_address: address(inner, "ClientPrivateIp")?,
         mtu: Mtu::MAX,

@@ -115,13 +115,27 @@ async fn the_routers_word_of_a_peer_makes_its_state() {
 }
 
 #[tokio::test]
+async fn a_region_without_ipv6_gives_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store::testing::open(dir.path()).await;
+    let b = Bench::of(app_of(Region { ipv6: None, ..region() }, store), dir).await;
+    let connection = b.lit().await;
+    let (_, gateway) = b.net().await;
+    let of_ipv6 = CreateInterface { ipv6: true, ..interface(connection, Some(gateway)) };
+    let refused = b.app.create_interface(&b.alice(), of_ipv6).await;
+    assert_eq!(fault(refused), "BadValue");
+    let made = b.app.create_interface(&b.alice(), interface(connection, Some(gateway))).await;
+    let id = made.unwrap().interface.id;
+    let refused = b.app.add_bgp_peer(&b.alice(), AddBgpPeer { ipv6: true, ..second(id) }).await;
+    assert_eq!(fault(refused), "BadValue");
+}
+
+#[tokio::test]
 async fn refusals_change_nothing() {
     let (b, id, _) = two().await;
     let before = dump(&b).await;
     let third = b.app.add_bgp_peer(&b.alice(), second(id)).await;
     assert_eq!(fault(third), "BgpPeerNotCarried");
-    let ipv6 = b.app.add_bgp_peer(&b.alice(), AddBgpPeer { ipv6: true, ..second(id) }).await;
-    assert_eq!(fault(ipv6), "BgpPeerNotCarried");
     let others = b.app.add_bgp_peer(&b.bob(), second(id)).await;
     assert_eq!(fault(others), "NoSuchInterface");
     let none = ChosenPeer::Id(BgpPeerId::from_bits(1));

@@ -55,7 +55,8 @@ pub(crate) struct Bench {
 
 pub(crate) fn region() -> Region {
     let asn = RegionAsn(50624u32.try_into().unwrap());
-    Region { name: "eu-west-2".parse().unwrap(), asn, ipv6: None }
+    let ipv6 = Some("fd44:4c00::/24".parse().unwrap());
+    Region { name: "eu-west-2".parse().unwrap(), asn, ipv6 }
 }
 
 pub(crate) async fn app_in(dir: &TempDir) -> App {
@@ -63,9 +64,13 @@ pub(crate) async fn app_in(dir: &TempDir) -> App {
 }
 
 pub(crate) fn app_on(store: Store) -> App {
+    app_of(region(), store)
+}
+
+fn app_of(region: Region, store: Store) -> App {
     let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
     App::new(Parts {
-        region: region(),
+        region,
         rules: Rules::default(),
         clock: Clock::stopped_at(start),
         chance: Chance::of_machine(),
@@ -245,6 +250,7 @@ pub(crate) fn interface(trunk: impl Into<Trunk>, gateway: Option<GatewayId>) -> 
         vlan: 101u16.try_into().unwrap(),
         asn: 65000u32.try_into().unwrap(),
         key: Some("tgyn26example".try_into().unwrap()),
+        ipv6: false,
         router_address: None,
         customer_address: None,
         mtu: Mtu::MAX,

@@ -23,7 +23,7 @@ use directlink_model::{
     tag_set::TagSet,
     view::ConnectionView,
 };
-use directlink_net::{Asn, BgpKey, IpNet, Mtu, RegionAsn, Vlan};
+use directlink_net::{Asn, BgpKey, IpNet, Ipv6Block, Mtu, RegionAsn, Vlan};
 use http::StatusCode;
 use serde::Deserialize;
 use std::{collections::BTreeSet, str::FromStr};
@@ -54,6 +54,8 @@ struct CreateForm<'a> {
     owner: Input,
     gateway: Choice,
     steps: Vec<Missing>,
+    /// Of the session: where the Region has both.
+    family: Option<Choice>,
     router_address: Input,
     customer_address: Input,
     key: Input,
@@ -61,7 +63,7 @@ struct CreateForm<'a> {
     csrf: &'a str,
 }
 
-const FIELDS: [&str; 11] = [
+const FIELDS: [&str; 12] = [
     "",
     "connection",
     "name",
@@ -70,6 +72,7 @@ const FIELDS: [&str; 11] = [
     "whose",
     "owner",
     "gateway",
+    "family",
     "router_address",
     "customer_address",
     "key",
@@ -147,7 +150,7 @@ async fn again(
     complaints: Complaints,
 ) -> Result<Response, Trouble> {
     let ctx = who.context(cockpit);
-    let id = view.connection.id;
+    let (id, region) = (view.connection.id, cockpit.app.region());
     let around = Surroundings::look(cockpit, &ctx, Some(id)).await?;
     let taken = taken_vlans(cockpit, who, id).await?;
     let share = Share::of(&view.connection, ctx.now);
@@ -181,8 +184,7 @@ async fn again(
         input
     };
     const VLAN: &str = "type=\"number\" required min=\"2\" max=\"4094\" list=\"free-vlans\"";
-    const ADDRESS: &str =
-        "type=\"text\" inputmode=\"decimal\" autocomplete=\"off\" maxlength=\"43\"";
+    const ADDRESS: &str = "type=\"text\" autocomplete=\"off\" maxlength=\"43\"";
     let body = CreateForm {
         summary: Summary { complaints: complaints.summary(&FIELDS) },
         connection: id.to_string(),
@@ -190,12 +192,13 @@ async fn again(
         name: input("name", "Name", "For people: how you know this interface.".into(), "type=\"text\" required maxlength=\"255\" autocomplete=\"off\""),
         vlan: or(input("vlan", "VLAN", vlan_hint, vlan_attributes), free.first().map_or_else(String::new, u16::to_string)),
         free_vlans: free,
-        asn: input("asn", "Your BGP AS number", asn_hint(cockpit.app.region().asn), "type=\"number\" required min=\"1\" max=\"4294967294\""),
+        asn: input("asn", "Your BGP AS number", asn_hint(region.asn), "type=\"number\" required min=\"1\" max=\"4294967294\""),
         whose: whose(form.text("whose")),
         owner: input("owner", "Its intended owner", "The 12 digits of the other account. Its owner chooses the virtual gateway when accepting, within 7 days.".into(), "type=\"text\" inputmode=\"numeric\" pattern=\"[0-9]{12}\" maxlength=\"12\" autocomplete=\"off\""),
         gateway: around.choice(form.text("gateway"), complaints.on("gateway")),
         steps: around.steps(),
-        router_address: input("router_address", "Address of the DirectLink router", "With its prefix length, as 172.16.0.1/30. Empty: a free /30 of 169.254.0.0/16 is taken for both sides.".into(), ADDRESS),
+        family: region.ipv6.map(|_| family(form.text("family"), complaints.on("family"))),
+        router_address: input("router_address", "Address of the DirectLink router", router_address_hint(region.ipv6), ADDRESS),
         customer_address: input("customer_address", "Address of your router", "In the same subnet, as 172.16.0.2/30.".into(), ADDRESS),
         key: Input { value: String::new(), ..input("key", "BGP key", "Optional. The MD5 key of the session, the same on your router: 1 to 80 printable characters without spaces.".into(), "type=\"password\" maxlength=\"80\" autocomplete=\"new-password\"") },
         mtu: or(input("mtu", "MTU", "The largest packet in bytes: 576 to 1500.".into(), "type=\"number\" required min=\"576\" max=\"1500\""), Mtu::MAX.to_string()),
@@ -244,25 +247,53 @@ fn asn_hint(region: RegionAsn) -> String {
     )
 }
 
-fn whose(given: &str) -> Choice {
-    let option = |value: &str, label: &str, note: &str| Choosable {
+fn router_address_hint(ipv6: Option<Ipv6Block>) -> String {
+    let own = "With its prefix length, as 172.16.0.1/30. Empty: a free /30 of 169.254.0.0/16 is taken for both sides";
+    match ipv6 {
+        None => format!("{own}."),
+        Some(block) => format!("{own}; for IPv6 a free /125 of {block}."),
+    }
+}
+
+/// The first is chosen where nothing was.
+fn options<const N: usize>(given: &str, all: [[&str; 3]; N]) -> Vec<Choosable> {
+    let first = all.first().map_or("", |[value, ..]| value);
+    let chosen = if given.is_empty() { first } else { given };
+    let option = |[value, label, note]: [&str; 3]| Choosable {
         value: value.into(),
         label: label.into(),
         note: note.into(),
-        chosen: given == value || (given.is_empty() && value == "mine"),
+        chosen: chosen == value,
         closed: false,
     };
+    all.map(option).into()
+}
+
+fn family(given: &str, complaint: Option<String>) -> Choice {
+    let all = [
+        ["ipv4", "IPv4", "The Net's IPv4 range is reached."],
+        [
+            "ipv6",
+            "IPv6 alone",
+            "The Net's IPv6 range is reached. A peer of IPv4 can come beside it, with CreateBGPPeer of the AWS API.",
+        ],
+    ];
+    let options = options(given, all);
+    Choice { name: "family", legend: "BGP session", options, hint: String::new(), complaint }
+}
+
+fn whose(given: &str) -> Choice {
+    let hosted = "A hosted DirectLink interface: its intended owner must accept it before it handles traffic.";
     Choice {
         name: "whose",
         legend: "Who uses it",
-        options: vec![
-            option("mine", "My account", "It leads to one of your Nets."),
-            option(
-                "hosted",
-                "Another account",
-                "A hosted DirectLink interface: its intended owner must accept it before it handles traffic.",
-            ),
-        ],
+        options: options(
+            given,
+            [
+                ["mine", "My account", "It leads to one of your Nets."],
+                ["hosted", "Another account", hosted],
+            ],
+        ),
         hint: String::new(),
         complaint: None,
     }
@@ -307,6 +338,7 @@ fn command(
     let vlan = bad.take("vlan", number(form.text("vlan"), Vlan::try_from));
     let asn = bad.take("asn", number(form.text("asn"), Asn::try_from));
     let mtu = bad.take("mtu", number(form.text("mtu"), Mtu::try_from));
+    let ipv6 = bad.take("family", is_ipv6(form.text("family")));
     let key = optional(form.text("key"), |text| BgpKey::try_from(text));
     let key = bad.take("key", key).flatten();
     let router_address =
@@ -321,14 +353,15 @@ fn command(
             gateway = bad.take("gateway", chosen.map_err(|_| "Choose a virtual gateway"));
         }
     }
-    match (vlan, asn, mtu, bad.is_empty()) {
-        (Some(vlan), Some(asn), Some(mtu), true) => Ok(CreateInterface {
+    match (vlan, asn, mtu, ipv6) {
+        (Some(vlan), Some(asn), Some(mtu), Some(ipv6)) if bad.is_empty() => Ok(CreateInterface {
             trunk: connection.into(),
             owner,
             name: form.text("name").into(),
             vlan,
             asn,
             key,
+            ipv6,
             router_address,
             customer_address,
             mtu,
@@ -347,6 +380,15 @@ pub(super) fn number<T, E: ToString>(
 ) -> Result<T, String> {
     let number: i64 = text.parse().map_err(|_| format!("'{text}' is not a number"))?;
     parse(number).map_err(|why| why.to_string())
+}
+
+/// A Region of IPv4 alone does not ask.
+fn is_ipv6(family: &str) -> Result<bool, &'static str> {
+    match family {
+        "" | "ipv4" => Ok(false),
+        "ipv6" => Ok(true),
+        _ => Err("choose IPv4 or IPv6"),
+    }
 }
 
 fn optional<T, E>(text: &str, parse: impl Fn(&str) -> Result<T, E>) -> Result<Option<T>, E> {

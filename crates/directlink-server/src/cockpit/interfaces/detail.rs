@@ -13,7 +13,7 @@ use super::{
     },
     Line, id_of,
     ladder::Ladder,
-    sessions::Sessions,
+    sessions::{Sessions, title as session_title},
 };
 use crate::app::Effort;
 use askama::Template;
@@ -22,7 +22,9 @@ use axum::{
     extract::{Path, Query, State},
     response::{IntoResponse, Response},
 };
-use directlink_model::{figures::Span, ids::InterfaceId, interface::InterfaceState};
+use directlink_model::{
+    bgp_peer::BgpPeer, figures::Span, ids::InterfaceId, interface::InterfaceState,
+};
 
 #[derive(Template)]
 #[template(path = "interface.html")]
@@ -109,19 +111,19 @@ async fn detail(
         true => Some(Ladder::of(&cockpit.app.diagnosis(&ctx, id, Effort::Read).await?)),
         false => None,
     };
-    let i = &view.interface;
+    let (i, peer) = (&view.interface, view.interface.main_peer());
     let line = Line::of(&view, who.account, ctx.now);
     Ok(Detail {
         says: interface_says(view.state),
         drained: view.interface.drain_phase().map(maintenance::says),
         region_asn: cockpit.app.region().asn.0.as_u32(),
-        router_address: i.peer.router().to_string(),
-        customer_address: i.peer.customer().to_string(),
+        router_address: peer.addresses.router().to_string(),
+        customer_address: peer.addresses.customer().to_string(),
         mtu: i.mtu.to_string(),
         owner: i.owner.to_string(),
         port: view.connection.approval.as_ref().map_or_else(|| "—".into(), |a| a.port.to_string()),
         created: when(i.created_at),
-        has_key: i.key.is_some(),
+        has_key: i.wanted_peers().any(|peer| peer.key.is_some()),
         may_reveal: own,
         csrf: who.signed.csrf.clone(),
         can_change: may_change(view.state),
@@ -150,12 +152,14 @@ const fn may_change(state: InterfaceState) -> bool {
 
 #[derive(Template)]
 #[template(path = "key.html")]
-struct Key<'a> {
+struct Keys {
     id: String,
-    key: Option<&'a str>,
+    several: bool,
+    /// With the peer that each is for.
+    keys: Vec<(String, String)>,
 }
 
-/// The key of the session in full: for its owner's eyes, asked for with a form, kept nowhere.
+/// The keys of the sessions in full: for their owner's eyes, asked for with a form, kept nowhere.
 pub(in crate::cockpit) async fn reveal(
     State(cockpit): State<Cockpit>,
     Path(id): Path<String>,
@@ -166,8 +170,10 @@ pub(in crate::cockpit) async fn reveal(
     if view.interface.owner != who.account {
         return Err(Trouble::NothingThere);
     }
-    let key = view.interface.key.as_ref().map(directlink_net::BgpKey::expose);
-    let body = Key { id: id.to_string(), key };
+    let peers: Vec<_> = view.interface.wanted_peers().collect();
+    let key = |peer: &BgpPeer| Some((session_title(peer), peer.key.as_ref()?.expose().to_owned()));
+    let keys = peers.iter().filter_map(key).collect();
+    let body = Keys { id: id.to_string(), several: peers.len() > 1, keys };
     Page::new("BGP key", "interfaces", &body)?
         .under("/cockpit/interfaces", "Interfaces")
         .under(format!("/cockpit/interfaces/{id}"), view.interface.name.clone())

@@ -52,7 +52,7 @@ impl Line {
             name: i.name.clone(),
             badge: interface_badge(view.state),
             vlan: i.vlan.to_string(),
-            asn: i.asn.to_string(),
+            asn: i.main_peer().asn.to_string(),
             connection: connection.id.to_string(),
             connection_name: connection.name.clone(),
             own_connection: connection.account == account,

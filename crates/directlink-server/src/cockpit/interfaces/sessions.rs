@@ -52,11 +52,15 @@ impl Sessions {
         let several = peers.len() > 1;
         let session = |peer: &BgpPeer| {
             let said = report.peer(i.id, peer.id).unwrap_or_default();
-            let title = format!("With {}, AS {}", peer.addresses.customer().addr(), peer.asn);
-            Session::of(several.then_some(title), &said, view.state.is_wanted())
+            Session::of(several.then(|| title(peer)), &said, view.state.is_wanted())
         };
         Self { sessions: peers.iter().map(session).collect() }
     }
+}
+
+/// Which of several it is.
+pub(super) fn title(peer: &BgpPeer) -> String {
+    format!("With {}, AS {}", peer.addresses.customer().addr(), peer.asn)
 }
 
 impl Session {

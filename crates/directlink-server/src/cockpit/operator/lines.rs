@@ -97,7 +97,7 @@ pub(in crate::cockpit) async fn interfaces(
         false => Badge { tone: "gone", text: "no" },
     };
     let row = |view: &directlink_model::view::InterfaceView| {
-        let i = &view.interface;
+        let (i, all) = (&view.interface, view.interface.overall());
         InterfaceRow {
             id: i.id.to_string(),
             name: i.name.clone(),
@@ -105,8 +105,8 @@ pub(in crate::cockpit) async fn interfaces(
             owner: i.owner.to_string(),
             connection: i.connection.to_string(),
             vlan: i.vlan.to_string(),
-            asn: i.asn.to_string(),
-            seen: [i.seen.configured, i.seen.session_up, i.seen.forwarding].map(seen),
+            asn: i.main_peer().asn.to_string(),
+            seen: [all.configured, all.session_up, all.forwarding].map(seen),
         }
     };
     let admitted = |r: &InterfaceRow| {

@@ -71,6 +71,7 @@ async fn what_is_wrong_with_an_interface_stands_beside_its_field_in_the_models_w
         ("key", ""),
         ("router_address", ""),
         ("customer_address", ""),
+        ("family", "ipv4"),
     ];
     for (field, value, beside, text) in [
         ("name", "", "name", "1 to 255 characters"),
@@ -83,6 +84,8 @@ async fn what_is_wrong_with_an_interface_stands_beside_its_field_in_the_models_w
         ("key", "two words", "key", "A BGP key has 1 to 80 printable"),
         ("router_address", "10.0.0.1", "router_address", "prefix length, as 172.16.0.1/30"),
         ("router_address", "172.16.0.4/30", "customer_address", "address 0 of its subnet"),
+        ("router_address", "fd00::1/126", "router_address", "give IPv4 addresses"),
+        ("family", "ipx", "family", "Choose IPv4 or IPv6."),
         ("gateway", "", "gateway", "Choose a virtual gateway."),
         ("gateway", used.as_str(), "gateway", "is already reached by"),
         ("whose", "hosted", "owner", "it has 12 digits"),
@@ -95,6 +98,7 @@ async fn what_is_wrong_with_an_interface_stands_beside_its_field_in_the_models_w
     }
     let made = alice.post("/cockpit/interfaces", &good).await;
     assert_eq!(made.status, StatusCode::SEE_OTHER, "{}", made.html);
+    alice.get(made.location()).await.has("169.254.1.6/30");
     let hosted = good.map(|(name, given)| match name {
         "whose" => (name, "hosted"),
         "owner" => (name, bob.as_str()),
@@ -103,9 +107,24 @@ async fn what_is_wrong_with_an_interface_stands_beside_its_field_in_the_models_w
     });
     let made = alice.post("/cockpit/interfaces", &hosted).await;
     alice.get(made.location()).await.has("confirming").has("7 days");
+    let third = b.gateway(&b.alice()).await.to_string();
+    let of_ipv6 = good.map(|(name, given)| match name {
+        "family" => (name, "ipv6"),
+        "key" => (name, "6ix26"),
+        "vlan" => (name, "104"),
+        "gateway" => (name, third.as_str()),
+        _ => (name, given),
+    });
+    let made = alice.post("/cockpit/interfaces", &of_ipv6).await;
+    alice.get(made.location()).await.has("fd44:4c00::1/125").has("fd44:4c00::2/125");
+    alice
+        .post(&format!("{}/key", made.location().split('?').next().unwrap()), &[])
+        .await
+        .has("6ix26");
     let page = alice.get(&format!("/cockpit/interfaces/new?connection={on}")).await;
-    page.has("Taken: 101, 102, 103.")
-        .has("value=\"104\"")
+    page.has("Taken: 101, 102, 103, 104.")
+        .has("value=\"105\"")
+        .has("IPv6 alone")
         .has("This connection reaches its Net already.");
 }
 

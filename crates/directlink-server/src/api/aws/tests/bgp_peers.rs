@@ -123,12 +123,81 @@ async fn ipv6_peers_stand_beside_and_get_a_125_each() {
     let third = json!({"virtualInterfaceId": id, "newBGPPeer": new});
     let refused = region.aws(keys, "CreateBGPPeer", third).await;
     assert!(refused.refusal().1.contains("two ipv6 peers"), "{}", refused.body);
-    // An interface has its IPv4 peer; those of IPv6 come and go.
     for n in [1, 2] {
         let peer = vif["bgpPeers"][n]["bgpPeerId"].clone();
         let body = json!({"virtualInterfaceId": id, "bgpPeerId": peer});
         good(&region, keys, "DeleteBGPPeer", body).await;
     }
+}
+
+/// One of IPv6 alone, asked for with these words of the first peer.
+async fn of_ipv6(region: &TestRegion, keys: &Keys, vlan: u16, words: Value) -> Value {
+    let (connection, _) = region.plugged(keys).await;
+    let mut new = json!({"virtualInterfaceName": "six", "vlan": vlan, "asn": 65000,
+        "authKey": "6ix26", "virtualGatewayId": gateway(region, keys).await});
+    new.as_object_mut().unwrap().extend(words.as_object().unwrap().clone());
+    let body = json!({"connectionId": connection, "newPrivateVirtualInterface": new});
+    good(region, keys, "CreatePrivateVirtualInterface", body).await
+}
+
+#[tokio::test]
+async fn an_interface_can_be_of_ipv6_alone_in_every_dialect() {
+    let region = TestRegion::new().await;
+    let keys = &region.owner;
+    for (vlan, words, addresses) in [
+        (101, json!({"addressFamily": "ipv6"}), ["fd44:4c00::1/125", "fd44:4c00::2/125"]),
+        (102, json!({"customerAddress": "fd00::6/126"}), ["fd00::5/126", "fd00::6/126"]),
+    ] {
+        let vif = of_ipv6(&region, keys, vlan, words).await;
+        let id = vif["virtualInterfaceId"].as_str().unwrap();
+        for shown in [&vif, &vif["bgpPeers"][0]] {
+            let members = ["addressFamily", "amazonAddress", "customerAddress", "authKey"];
+            let members = members.map(|member| shown[member].as_str().unwrap());
+            assert_eq!(members, ["ipv6", addresses[0], addresses[1], "6ix26"]);
+        }
+        let xml = vif["customerRouterConfig"].as_str().unwrap();
+        assert!(xml.contains("<ipv6_customer_address>") && !xml.contains("<customer_address>"));
+        let filters = json!({"Filters": {"DirectLinkInterfaceIds": [id]}});
+        let there = region.good(keys, "ReadDirectLinkInterfaces", filters).await;
+        let there = &there["DirectLinkInterfaces"][0];
+        let there = ["OutscalePrivateIp", "ClientPrivateIp"].map(|member| there[member].clone());
+        assert_eq!(there, addresses.map(Value::from));
+        let last = json!({"virtualInterfaceId": id, "asn": 65000});
+        let refused = region.aws(keys, "DeleteBGPPeer", last).await;
+        assert!(refused.refusal().1.starts_with("The last BGP Peer"), "{}", refused.body);
+    }
+}
+
+#[tokio::test]
+async fn ipv4_can_come_beside_ipv6_and_go_again() {
+    let region = TestRegion::new().await;
+    let keys = &region.owner;
+    let vif = of_ipv6(&region, keys, 101, json!({"addressFamily": "ipv6"})).await;
+    let id = vif["virtualInterfaceId"].as_str().unwrap();
+    let vif = add(&region, keys, id, json!({"asn": 65000, "authKey": "4our"})).await;
+    assert_eq!(vif["addressFamily"], "ipv4", "where there is room for one it is shown");
+    let xml = vif["customerRouterConfig"].as_str().unwrap();
+    for key in ["<bgp_auth_key>4our<", "<ipv6_bgp_auth_key>6ix26<"] {
+        assert!(xml.contains(key), "both are one router's: {xml}");
+    }
+    let delete = json!({"virtualInterfaceId": id, "bgpPeerId": vif["bgpPeers"][1]["bgpPeerId"]});
+    let vif = good(&region, keys, "DeleteBGPPeer", delete).await["virtualInterface"].take();
+    assert_eq!(vif["addressFamily"], "ipv6");
+}
+
+#[tokio::test]
+async fn a_hosted_interface_can_be_of_ipv6_and_keeps_its_key_from_its_host() {
+    let region = TestRegion::new().await;
+    let (owner, guest) = (&region.owner, &region.guest);
+    let (connection, _) = region.plugged(owner).await;
+    let allocation = json!({"virtualInterfaceName": "n", "vlan": 102, "asn": 65000,
+        "authKey": "6ix26", "addressFamily": "ipv6"});
+    let body = json!({"connectionId": connection, "ownerAccount": guest.account.to_string(),
+        "newPrivateVirtualInterfaceAllocation": allocation});
+    let vif = good(&region, owner, "AllocatePrivateVirtualInterface", body).await;
+    assert!(!vif.to_string().contains("6ix26"), "{vif}");
+    let seen = described(&region, guest, vif["virtualInterfaceId"].as_str().unwrap()).await;
+    assert_eq!((&seen["addressFamily"], &seen["authKey"]), (&json!("ipv6"), &json!("6ix26")));
 }
 
 #[tokio::test]
