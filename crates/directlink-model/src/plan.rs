@@ -338,8 +338,8 @@ fn plan_interface(
     }
 }
 
-/// Each session tells what is of its family.
-fn advertised(interface: &Interface, net: &Net, ipv6: Option<Ipv6Block>) -> Vec<IpNet> {
+/// What a customer is told of a Net: each session tells what is of its family.
+pub fn advertised(interface: &Interface, net: &Net, ipv6: Option<Ipv6Block>) -> Vec<IpNet> {
     let ipv6 = ipv6.filter(|_| interface.wanted_peers().any(|peer| peer.is_ipv6()));
     let range = ipv6.map(|block| block.net(net.vni).into());
     [net.range.into()].into_iter().chain(range).collect()

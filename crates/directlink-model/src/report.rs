@@ -330,13 +330,6 @@ impl InterfaceReport {
         !self.advertised.is_empty() || further.any(|peer| !peer.advertised.is_empty())
     }
 
-    /// The prefixes that some customer's router is told of, of both families.
-    pub fn advertised(&self) -> Vec<IpNet> {
-        let further = self.further_peers.values().flat_map(|peer| &peer.advertised);
-        let all: BTreeSet<_> = self.advertised.iter().chain(further).copied().collect();
-        all.into_iter().collect()
-    }
-
     /// What the rules need to know of one of its peers. `id`: the interface's.
     pub fn seen(&self, id: InterfaceId, peer: BgpPeerId) -> Seen {
         let report = self.peer(id, peer);

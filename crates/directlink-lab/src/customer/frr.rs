@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::{
     ffi::OsStr,
     fs,
-    net::Ipv4Addr,
+    net::IpAddr,
     path::{Path, PathBuf},
 };
 
@@ -61,7 +61,7 @@ pub(super) fn shell(dir: &Path) -> String {
     format!("vtysh --vty_socket {} -c 'show bgp ipv4 unicast summary'", dir.display())
 }
 
-pub(super) fn is_established(dir: &Path, neighbour: Ipv4Addr) -> Result<bool> {
+pub(super) fn is_established(dir: &Path, neighbour: IpAddr) -> Result<bool> {
     let said = ask_json(dir, "show bgp ipv4 unicast summary json")?;
     let peers = said.get("peers").or_else(|| said.get("ipv4Unicast")?.get("peers"));
     let state = peers.and_then(|peers| peers.get(neighbour.to_string())?.get("state")?.as_str());

@@ -6,7 +6,7 @@ use crate::{netns, process::Process, tool};
 use anyhow::{Context as _, Result};
 use directlink_net::Ipv4Net;
 use serde_json::Value;
-use std::{ffi::OsStr, net::Ipv4Addr};
+use std::{ffi::OsStr, net::IpAddr};
 
 /// Of its gRPC interface: on the loopback of the customer's namespace, where nobody else is.
 const API: &str = "127.0.0.1:50051";
@@ -33,13 +33,13 @@ pub(super) fn shell(netns: &str) -> String {
     format!("ip netns exec {netns} gobgp neighbor")
 }
 
-pub(super) fn is_established(netns: &str, neighbour: Ipv4Addr) -> Result<bool> {
+pub(super) fn is_established(netns: &str, neighbour: IpAddr) -> Result<bool> {
     let said = ask_json(netns, &format!("neighbor {neighbour} -j"))?;
     let state = said.get("state").and_then(|state| state.get("session_state")?.as_u64());
     Ok(state == Some(STATE_ESTABLISHED))
 }
 
-pub(super) fn learned(netns: &str, neighbour: Ipv4Addr) -> Result<Vec<Ipv4Net>> {
+pub(super) fn learned(netns: &str, neighbour: IpAddr) -> Result<Vec<Ipv4Net>> {
     Ok(prefixes(&ask_json(netns, &format!("neighbor {neighbour} adj-in -j"))?))
 }
 

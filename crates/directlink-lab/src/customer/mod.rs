@@ -26,7 +26,7 @@ use directlink_net::{Asn, BgpKey, Ipv4Net};
 use std::{
     ffi::OsStr,
     fmt, fs,
-    net::Ipv4Addr,
+    net::{IpAddr, Ipv4Addr},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     time::Duration,
@@ -79,7 +79,7 @@ pub struct Session {
 pub struct Router {
     brand: Brand,
     netns: String,
-    neighbour: Ipv4Addr,
+    neighbour: IpAddr,
     dir: PathBuf,
     processes: Vec<Process>,
 }
@@ -118,12 +118,12 @@ impl Router {
             Brand::Gobgp => gobgp::start(&place, session),
         }
         .with_context(|| format!("the customer's {brand}"))?;
-        let neighbour = session.neighbour;
+        let neighbour = session.neighbour.into();
         Ok(Self { brand, netns: netns.to_owned(), neighbour, dir, processes })
     }
 
     /// As [`Router::start`], with a configuration that somebody else wrote, on a device that has all
-    /// else that it needs. `neighbour`: whom it speaks IPv4 with.
+    /// else that it needs. `neighbour`: whom it speaks with.
     ///
     /// # Errors
     /// The daemon is not installed, does not answer, or does not like the text.
@@ -132,7 +132,7 @@ impl Router {
         (name, netns): (&str, &str),
         brand: Brand,
         text: &str,
-        neighbour: Ipv4Addr,
+        neighbour: impl Into<IpAddr>,
     ) -> Result<Self> {
         let dir = lab.dir().join("customer").join(name);
         fs::create_dir_all(&dir).with_context(|| dir.display().to_string())?;
@@ -144,6 +144,7 @@ impl Router {
             Brand::Gobgp => gobgp::load(&place, text),
         }
         .with_context(|| format!("the customer's {brand}"))?;
+        let neighbour = neighbour.into();
         Ok(Self { brand, netns: netns.to_owned(), neighbour, dir, processes })
     }
 
@@ -275,7 +276,7 @@ impl Place<'_> {
     }
 }
 
-fn install(netns: &str, learned: &[Ipv4Net], via: Ipv4Addr) -> Result<()> {
+fn install(netns: &str, learned: &[Ipv4Net], via: IpAddr) -> Result<()> {
     let lines: Vec<_> = learned
         .iter()
         .map(|prefix| format!("route replace {prefix} via {via} proto bgp"))

@@ -1,7 +1,11 @@
 //! What the customer's router shall do: the one value that every configuration is written from,
 //! and every pasted one is compared with.
 
-use crate::{bgp_peer::BgpPeer, ids::InterfaceId, interface::Interface};
+use crate::{
+    bgp_peer::BgpPeer,
+    ids::{AccountId, InterfaceId},
+    interface::Interface,
+};
 use directlink_net::{Asn, BgpKey, IpNet, Mtu, PeerAddresses, RegionAsn, Vlan};
 use std::{fmt, net::IpAddr};
 
@@ -64,6 +68,15 @@ impl Intent {
             bfd: false,
             port: None,
         }
+    }
+
+    /// The same, without the keys for whoever is not the interface's owner.
+    pub fn seen_by(reader: AccountId, interface: &Interface, region_asn: RegionAsn) -> Self {
+        let mut intent = Self::of(interface, region_asn);
+        if interface.owner != reader {
+            intent.sessions.iter_mut().for_each(|session| session.key = None);
+        }
+        intent
     }
 
     pub fn description(&self) -> String {

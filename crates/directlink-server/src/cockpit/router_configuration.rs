@@ -3,7 +3,7 @@
 use super::{
     Cockpit,
     door::{Customer, Posted},
-    interfaces::{id_of, visible},
+    interfaces::id_of,
     page::{Page, Trouble},
 };
 use askama::Template;
@@ -76,7 +76,7 @@ pub(super) async fn show(
 ) -> Result<Response, Trouble> {
     let id = id_of(&id)?;
     let software = chosen(software.as_deref().unwrap_or_default());
-    let (view, intent) = intent(&cockpit, &who, id).await?;
+    let (view, intent) = cockpit.app.router_intent(&who.context(&cockpit), id).await?;
     let text = configuration(software, &masked(intent));
     if download.is_some() {
         return Ok(file(id, software, text));
@@ -94,7 +94,7 @@ pub(super) async fn answer(
 ) -> Result<Response, Trouble> {
     let id = id_of(&id)?;
     let software = chosen(form.text("software"));
-    let (view, intent) = intent(&cockpit, &who, id).await?;
+    let (view, intent) = cockpit.app.router_intent(&who.context(&cockpit), id).await?;
     let shown = match form.text("do") {
         "reveal" => Shown {
             text: configuration(software, &intent),
@@ -173,22 +173,6 @@ fn kinds(chosen: Software) -> Vec<(&'static str, String, bool)> {
         Software::ALL.iter().map(|s| (s.as_str(), words(*s), *s == chosen)).collect();
     all.sort_by(|a, b| a.1.cmp(&b.1));
     all
-}
-
-/// Without the key for whoever is not its owner.
-async fn intent(
-    cockpit: &Cockpit,
-    who: &Customer,
-    id: InterfaceId,
-) -> Result<(InterfaceView, Intent), Trouble> {
-    let view = visible(cockpit, who, id).await?;
-    let (_, report) = cockpit.app.interface_report(&who.context(cockpit), id).await?;
-    let mut intent = Intent::of(&view.interface, cockpit.app.region().asn);
-    intent.accept = report.advertised();
-    if view.interface.owner != who.account {
-        intent.sessions.iter_mut().for_each(|session| session.key = None);
-    }
-    Ok((view, intent))
 }
 
 /// A word in place of each key.

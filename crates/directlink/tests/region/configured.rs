@@ -1,7 +1,7 @@
 //! The configuration that is written for the customer's router, loaded by that router: up at the first
-//! try, with MD5, both families, and BFD where the software has it.
+//! try, with MD5, both families or IPv6 alone, and BFD where the software has it.
 
-use crate::fixture::{ASN, BGP_SOON, Fibre, Region, run, text};
+use crate::fixture::{ASN, BGP_SOON, Cloud, Fibre, Region, await_reach, reaches, run, text};
 use anyhow::{Context as _, Result, ensure};
 use directlink_lab::{
     clock,
@@ -11,28 +11,29 @@ use directlink_lab::{
 use directlink_model::router_config::{Intent, Session, Software, configuration};
 use directlink_net::{IpNet, PeerAddresses, RegionAsn};
 use serde_json::{Value, json};
-use std::fs;
+use std::{fs, net::Ipv4Addr};
 
 const LAN: &str = "192.168.10.0/24";
 const LAN6: &str = "2001:db8:9::/64";
 const KEYS: [&str; 2] = ["k3y", "6ix26"];
 
-fn intent(region: &Region, interface: &Value) -> Result<Intent> {
+/// With a key for each of its peers.
+fn intent(region: &Region, cloud: &Cloud, interface: &Value, keys: &[&str]) -> Result<Intent> {
     let of = |peer: &Value, key: &str| -> Result<Session> {
         let [router, customer] = ["amazonAddress", "customerAddress"].map(|it| text(peer, it));
         let (router, customer): (IpNet, IpNet) = (router.parse()?, customer.parse()?);
         Ok(Session { peer: PeerAddresses::new(router, customer)?, key: Some(key.try_into()?) })
     };
-    let peers = &interface["bgpPeers"];
+    let peers = interface["bgpPeers"].as_array().context("peers")?;
     Ok(Intent {
         id: text(interface, "virtualInterfaceId").parse()?,
         vlan: 101_u16.try_into()?,
         mtu: 1500_i64.try_into()?,
         customer_asn: ASN.try_into()?,
         region_asn: RegionAsn(region.lab.running.asn.try_into()?),
-        sessions: vec![of(&peers[0], KEYS[0])?, of(&peers[1], KEYS[1])?],
+        sessions: peers.iter().zip(keys).map(|(peer, key)| of(peer, key)).collect::<Result<_>>()?,
         announce: vec![LAN.parse()?, LAN6.parse()?],
-        accept: vec!["10.7.0.0/16".parse()?, "fd44:4c00::/24".parse()?],
+        accept: vec!["10.7.0.0/16".parse()?, IpNet::new(cloud.host.ipv6.into(), 48)?.trunc()],
         bfd: true,
         port: None,
     })
@@ -49,9 +50,9 @@ fn do_as_told(netns: &str, text: &str, begins: &str) -> Result<()> {
     Ok(())
 }
 
-/// The LAN behind it, and the VLAN's device by the name that the text has.
-fn furnish(region: &Region, fibre: &Fibre) -> Result<()> {
-    region.office(fibre, LAN)?;
+/// The LAN behind it, and the VLAN's device by the name that the text has. The LAN's computer.
+fn furnish(region: &Region, fibre: &Fibre) -> Result<String> {
+    let office = region.office(fibre, LAN)?;
     let ip = |words: &str| {
         let words = ["ip", "-n", &fibre.netns].into_iter().chain(words.split(' '));
         run(&words.collect::<Vec<_>>()).map(drop)
@@ -63,7 +64,8 @@ fn furnish(region: &Region, fibre: &Fibre) -> Result<()> {
     netns::within(&fibre.netns, || {
         fs::write("/proc/sys/net/ipv4/ip_forward", "1").context("ip_forward")?;
         fs::write("/proc/sys/net/ipv6/conf/all/forwarding", "1").context("forwarding")
-    })
+    })?;
+    Ok(office)
 }
 
 fn sessions(region: &Region, interface: &str) -> Result<Vec<[String; 2]>> {
@@ -92,7 +94,7 @@ fn comes_up(brand: Brand, software: Software) -> Result<()> {
         "newBGPPeer": { "asn": ASN, "authKey": KEYS[1], "addressFamily": "ipv6" } });
     let made = region.overture(0, "CreateBGPPeer", new)?["virtualInterface"].take();
     furnish(&region, &fibre)?;
-    let written = configuration(software, &intent(&region, &made)?);
+    let written = configuration(software, &intent(&region, &cloud, &made, &KEYS)?);
     do_as_told(&fibre.netns, &written, "ip address add ")?;
     let place = ("configured", fibre.netns.as_str());
     let router = interface.router.addr();
@@ -132,4 +134,85 @@ fn frr_comes_up_with_what_is_written_for_it() -> Result<()> {
 #[test]
 fn gobgp_comes_up_with_what_is_written_for_it() -> Result<()> {
     comes_up(Brand::Gobgp, Software::GoBgp)
+}
+
+/// An interface that speaks IPv6 alone, asked for as AWS has it.
+fn of_ipv6(region: &Region, fibre: &Fibre, cloud: &Cloud) -> Result<Value> {
+    let new = json!({ "virtualInterfaceName": "six", "vlan": 101, "asn": ASN, "authKey": KEYS[1],
+        "addressFamily": "ipv6", "virtualGatewayId": cloud.gateway });
+    let asked = json!({ "connectionId": fibre.connection, "newPrivateVirtualInterface": new });
+    region.overture(0, "CreatePrivateVirtualInterface", asked)
+}
+
+/// What a customer sends of a family that the interface has no peer of.
+fn ipv4_goes_nowhere(fibre: &Fibre, cloud: &Cloud) -> Result<()> {
+    let ip = |words: &str| {
+        run(&["ip", "-n", &fibre.netns].into_iter().chain(words.split(' ')).collect::<Vec<_>>())
+    };
+    ip("address add 169.254.1.2/30 dev eth0.101")?;
+    ip("route add 10.7.0.0/16 via 169.254.1.1")?;
+    ensure!(!reaches(&fibre.netns, "169.254.1.1".parse::<Ipv4Addr>()?)?, "nobody has that address");
+    ensure!(!reaches(&fibre.netns, cloud.host.address)?, "no session has IPv4");
+    Ok(())
+}
+
+/// What the API writes for that router, with the customer's prefix where it says so.
+fn written_for(region: &Region, router_type: &str, id: &str) -> Result<String> {
+    let input = json!({ "virtualInterfaceId": id, "routerTypeIdentifier": router_type });
+    let told = region.overture(0, "DescribeRouterConfiguration", input)?;
+    let xml = text(&told, "customerRouterConfig");
+    let (_, rest) = xml.split_once("<![CDATA[\n").context("a configuration")?;
+    let (written, _) = rest.split_once("]]>").context("its end")?;
+    Ok(written.replace("2001:db8::/32", LAN6))
+}
+
+fn works_alone(brand: Brand, router_type: &str) -> Result<()> {
+    let region = Region::up()?;
+    let fibre = region.fibre(0, "PAR1", &[101])?;
+    let cloud = region.cloud(0, "10.7.0.0/16")?;
+    region.admit(&cloud, LAN)?;
+    region.admit(&cloud, LAN6)?;
+    let made = of_ipv6(&region, &fibre, &cloud)?;
+    let (id, peer) = (text(&made, "virtualInterfaceId"), &made["bgpPeers"][0]);
+    let office = furnish(&region, &fibre)?;
+    for words in
+        ["address add 2001:db8:9::2/64 dev eth0 nodad", "route add default via 2001:db8:9::1"]
+    {
+        run(&["ip", "-n", &office].into_iter().chain(words.split(' ')).collect::<Vec<_>>())?;
+    }
+    let written = written_for(&region, router_type, &id)?;
+    do_as_told(&fibre.netns, &written, "ip address add ")?;
+    let router = text(peer, "amazonAddress").parse::<IpNet>()?.addr();
+    let place = ("alone", fibre.netns.as_str());
+    let _router = Router::start_with(&region.lab.name, place, brand, &written, router)?;
+    do_as_told(&fibre.netns, &written, "gobgp ")?;
+    clock::until("the interface to work", BGP_SOON, || {
+        let input = json!({ "virtualInterfaceId": id });
+        let list = region.overture(0, "DescribeVirtualInterfaces", input)?;
+        let state = text(&list["virtualInterfaces"][0], "virtualInterfaceState");
+        Ok((state == "available").then_some(()))
+    })?;
+    ensure!(sessions(&region, &id)? == [["ipv6", "up"].map(str::to_owned)]);
+    let told = region.directlink_of(&["diagnose", &id])?;
+    ensure!(told["failed"].is_null(), "{told}");
+    // GoBGP leaves the kernel's table to others.
+    if brand != Brand::Gobgp {
+        await_reach(&office, cloud.host.ipv6)?;
+    }
+    ipv4_goes_nowhere(&fibre, &cloud)
+}
+
+#[test]
+fn bird_works_over_ipv6_alone() -> Result<()> {
+    works_alone(Brand::Bird, "BIRD-Linux-BIRD2")
+}
+
+#[test]
+fn frr_works_over_ipv6_alone() -> Result<()> {
+    works_alone(Brand::Frr, "FRRouting-Linux-FRR8")
+}
+
+#[test]
+fn gobgp_works_over_ipv6_alone() -> Result<()> {
+    works_alone(Brand::Gobgp, "GoBGP-Linux-GoBGP3")
 }

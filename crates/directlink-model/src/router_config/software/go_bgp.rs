@@ -56,17 +56,16 @@ fn link(intent: &Intent) -> String {
         true => "# GoBGP has no BFD: the hold time below notices a dead peer.\n",
         false => "",
     };
-    let announce: String = intent
-        .announce
-        .iter()
-        .map(|net| {
-            let family = match Family::of(net.addr()) {
-                Family::V4 => "ipv4",
-                Family::V6 => "ipv6",
-            };
-            format!("# gobgp global rib add -a {family} {net}\n")
+    let announce = each(intent, |session| {
+        let family = session.family();
+        let ip = match family {
+            Family::V4 => "ipv4",
+            Family::V6 => "ipv6",
+        };
+        prefixes(intent, (Way::Out, family), "#", |_, net| {
+            format!("# gobgp global rib add -a {ip} {net}\n")
         })
-        .collect();
+    });
     let link = linux("#", intent, true);
     format!(
         "\

@@ -18,7 +18,7 @@ use directlink_model::{
     Fault, bgp_peer as model,
     command::{ChangeInterface, ConfirmInterface, CreateInterface},
     ids::{AccountId, BgpPeerId, GatewayId, InterfaceId},
-    interface::{Interface, InterfaceState},
+    interface::InterfaceState,
     lag::Trunk,
     location::Region,
     router_config::{Intent, logical_connection},
@@ -105,7 +105,9 @@ impl<'v> VirtualInterface<'v> {
             aws_logical_device_id: peer.aws_logical_device_id,
             connection_id: interface.trunk().to_string(),
             customer_address: peer.customer_address,
-            customer_router_config: customer_router_config(interface, region, reader),
+            customer_router_config: logical_connection(&Intent::seen_by(
+                reader, interface, region.asn,
+            )),
             jumbo_frame_capable: false,
             location: view.connection.location.as_str(),
             mtu: interface.mtu,
@@ -164,19 +166,6 @@ pub(super) fn state(view: &InterfaceView) -> &'static str {
         InterfaceState::Rejected => "rejected",
         InterfaceState::Expired => "expired",
     }
-}
-
-fn customer_router_config(interface: &Interface, region: &Region, reader: AccountId) -> String {
-    logical_connection(&intent(interface, region, reader))
-}
-
-/// Without the key for whoever is not its owner.
-pub(super) fn intent(interface: &Interface, region: &Region, reader: AccountId) -> Intent {
-    let mut intent = Intent::of(interface, region.asn);
-    if interface.owner != reader {
-        intent.sessions.iter_mut().for_each(|session| session.key = None);
-    }
-    intent
 }
 
 fn wire(call: &Call<'_>, view: &InterfaceView, tags: &Tags) -> Value {

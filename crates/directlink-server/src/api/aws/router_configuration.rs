@@ -3,11 +3,7 @@
 //! The document is the XML that the description of a virtual interface has too. Where a router's
 //! type is named, it holds in one more element what can be pasted into such a router.
 
-use super::{
-    Call, Outcome,
-    interfaces::{intent, one},
-    refusal::Failure,
-};
+use super::{Call, Outcome, refusal::Failure};
 use directlink_model::{
     ids::InterfaceId,
     router_config::{
@@ -19,10 +15,7 @@ use serde_json::{Value, json};
 pub(super) async fn describe(call: Call<'_>) -> Outcome {
     let id = call.given.needed_id("virtualInterfaceId", InterfaceId::PREFIX)?;
     let kind = call.given.text("routerTypeIdentifier")?.map(known).transpose()?;
-    let view = one(&call, id).await?;
-    let (_, report) = call.app.interface_report(&call.context, id).await?;
-    let mut intent = intent(&view.interface, call.app.region(), call.context.caller.account);
-    intent.accept = report.advertised();
+    let (view, intent) = call.app.router_intent(&call.context, id).await?;
     let config = match kind {
         Some(kind) => logical_connection_for(kind, &intent),
         None => logical_connection(&intent),

@@ -95,8 +95,7 @@ async fn routes_are_those_of_the_session_filtered_and_in_pages() {
 async fn a_router_configuration_is_xml_and_holds_the_text_for_the_named_router() {
     let region = TestRegion::new().await;
     let keys = &region.owner;
-    let (id, port) = interface(&region, keys).await;
-    say(&region, &port, &id, SessionReport::ESTABLISHED).await;
+    let (id, _) = interface(&region, keys).await;
     let bare = json!({"virtualInterfaceId": id});
     let bare = good(&region, keys, "DescribeRouterConfiguration", bare).await;
     let plain = bare["customerRouterConfig"].as_str().unwrap();
@@ -110,7 +109,8 @@ async fn a_router_configuration_is_xml_and_holds_the_text_for_the_named_router()
     let config = named["customerRouterConfig"].as_str().unwrap();
     assert!(config.starts_with(plain.trim_end().trim_end_matches("</logical_connection>")));
     let text = config.split_once("<![CDATA[\n").unwrap().1;
-    assert!(text.contains("router bgp 65000") && text.contains("10.0.0.0/16"), "{text}");
+    let told = "-IN seq 5 permit 10.0.0.0/16";
+    assert!(text.contains("router bgp 65000") && text.contains(told), "before a session: {text}");
     assert!(text.contains("k&y]]]]><![CDATA[>end"), "the key cannot end the section: {text}");
     let unknown = json!({"virtualInterfaceId": id, "routerTypeIdentifier": "Acme"});
     let refused = region.aws(keys, "DescribeRouterConfiguration", unknown).await;
