@@ -1,4 +1,4 @@
-"""A second BGP peer on an interface: for another router of the customer on the same VLAN.
+"""BGP peers of an interface: a second one for another router of the customer on the same VLAN, and one of IPv6 alone.
 
 Only the AWS API has the words for it; the OUTSCALE API goes on showing one. No customer's router speaks here: the
 peers are brought about by the Region's own router, and say that their sessions are down.
@@ -74,3 +74,23 @@ def test_a_peer_that_cannot_be_had_is_refused_with_the_reason(owner, interface, 
     with pytest.raises(Refused, match=text):
         owner.aws.call("CreateBGPPeer", virtualInterfaceId=interface.id, newBGPPeer=new)
     assert len(peers(owner.aws, interface)) == 1
+
+
+@pytest.mark.parametrize("name", ADDERS)
+def test_an_interface_of_ipv6_alone_is_made_and_every_client_reads_it(name, owner, connection, place):
+    wish = {"virtualInterfaceName": "six", "vlan": 402, "asn": 65010, "authKey": "6ix26", "addressFamily": "ipv6"}
+    wish["virtualGatewayId"] = place.gateway
+    made = owner[name].call(
+        "CreatePrivateVirtualInterface", connectionId=connection.id, newPrivateVirtualInterface=wish
+    )
+    addresses = (made["amazonAddress"], made["customerAddress"])
+    assert (made["addressFamily"], *addresses) == ("ipv6", "fd44:4c00::1/125", "fd44:4c00::2/125")
+    try:
+        # Its router has it, and waits for the customer's.
+        eventually(lambda: owner.aws.interface(made["virtualInterfaceId"]).state, "down")
+        for reader in CLIENTS:
+            seen = owner[reader].interface(made["virtualInterfaceId"])
+            assert (seen.router_address, seen.customer_address) == addresses, reader
+    finally:
+        owner[name].delete_interface(made["virtualInterfaceId"])
+        eventually(lambda: owner.aws.interface(made["virtualInterfaceId"]).state, "deleted")

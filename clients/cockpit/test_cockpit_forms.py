@@ -78,6 +78,26 @@ def test_an_owner_who_is_nobody_and_a_gateway_that_leads_there_already_are_refus
         expect(complaint(customer, "owner")).to_contain_text(says)
 
 
+def test_an_interface_of_ipv6_alone_has_addresses_of_the_region(customer, things):
+    page = customer.page
+    customer.open(f"/interfaces/new?connection={things['connection']}")
+    for name, good in (("Name", "six"), ("VLAN", "298"), ("Your BGP AS number", "65030")):
+        page.get_by_label(name, exact=True).fill(good)
+    page.get_by_role("radio", name="Another account").check()
+    page.get_by_label("Its intended owner", exact=True).fill(things["guest"])
+    page.get_by_text("BGP key, addresses and MTU").click()
+    page.get_by_role("radio", name="IPv6 alone").check()
+    page.get_by_label("Address of your router", exact=True).fill("172.16.0.2/30")
+    customer.press("Create the interface")
+    expect(complaint(customer, "customer_address")).to_contain_text("give IPv6 addresses")
+    expect(page.get_by_role("radio", name="IPv6 alone")).to_be_checked()
+    page.get_by_label("Address of your router", exact=True).fill("")
+    customer.press("Create the interface")
+    expect(page.locator("dl.facts")).to_contain_text("fd44:4c00::2/125")
+    customer.follow("Delete")
+    customer.press("Reject the interface")
+
+
 def test_wrong_passwords_shut_the_door_for_a_while(desks, cockpit_region):
     account = cockpit_region.new_account()
     desk = desks(cockpit_region.cockpit)
