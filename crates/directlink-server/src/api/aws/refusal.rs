@@ -136,11 +136,7 @@ fn text_of(fault: &Fault) -> String {
         | Fault::BgpPeerNotCarried { .. }
         | Fault::DuplicateTagKeys(_)
         | Fault::TooManyTags { .. } => text_beyond(fault),
-        Fault::BadValue { parameter, given, expected } => {
-            let parameter = own_name(parameter);
-            Fault::BadValue { parameter, given: given.clone(), expected: expected.clone() }
-                .to_string()
-        }
+        Fault::BadValue { parameter, given, expected } => bad_value(parameter, given, expected),
         Fault::Missing(_)
         | Fault::AsnOfProvider { .. }
         | Fault::RangeSize { .. }
@@ -187,15 +183,17 @@ fn text_of(fault: &Fault) -> String {
     }
 }
 
-/// The commands' parameters, as this dialect calls them.
-fn own_name(parameter: &'static str) -> &'static str {
-    match parameter {
+/// With the parameter as this dialect calls it.
+fn bad_value(parameter: &'static str, given: &str, expected: &str) -> String {
+    let parameter = match parameter {
         "DirectLinkName" => "connectionName",
         "DirectLinkInterfaceName" => "virtualInterfaceName",
         "OutscalePrivateIp" => "amazonAddress",
         "ClientPrivateIp" => "customerAddress",
         other => other,
-    }
+    };
+    let (given, expected) = (given.to_owned(), expected.to_owned());
+    Fault::BadValue { parameter, given, expected }.to_string()
 }
 
 /// The words of what only this dialect can ask for.
