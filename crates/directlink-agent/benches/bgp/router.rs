@@ -267,7 +267,8 @@ pub(crate) fn net_plan(vlan: u16) -> Document {
     }))
 }
 
-/// The customers' VLANs, each as a link without tag.
+/// The customers' VLANs, each as a link without tag. A kernel's thread of its own receives there: else whoever sends
+/// would do the receiving in the same breath, and the customers' share would count as the router's.
 fn plug(place: &Place, count: u16) {
     let mut links = String::from("link set lo up\nlink set cable up\n");
     for vlan in vlans(count) {
@@ -285,4 +286,7 @@ fn plug(place: &Place, count: u16) {
             cable.attach(index("cable"), vlan.try_into().unwrap(), inner).unwrap();
         }
     });
+    let by_itself = "echo 1 > /sys/class/net/cable/threaded";
+    let shell = ["netns", "exec", &place.netns("c"), "sh", "-c", by_itself];
+    assert!(Command::new("ip").args(shell).status().unwrap().success(), "{by_itself}");
 }
