@@ -91,11 +91,22 @@ async fn routes_are_those_of_the_session_filtered_and_in_pages() {
     assert!(refused.refusal().1.contains("does not exist"), "{}", refused.body);
 }
 
+/// Its gateway leads to a Net.
+async fn lead(region: &TestRegion, keys: &Keys, id: &str) {
+    let seen =
+        good(region, keys, "DescribeVirtualInterfaces", json!({"virtualInterfaceId": id})).await;
+    let gateway = seen["virtualInterfaces"][0]["virtualGatewayId"].clone();
+    let net = region.good(keys, "CreateNet", json!({"IpRange": "10.0.0.0/16"})).await;
+    let link = json!({"NetId": net["Net"]["NetId"], "VirtualGatewayId": gateway});
+    region.good(keys, "LinkVirtualGateway", link).await;
+}
+
 #[tokio::test]
 async fn a_router_configuration_is_xml_and_holds_the_text_for_the_named_router() {
     let region = TestRegion::new().await;
     let keys = &region.owner;
     let (id, _) = interface(&region, keys).await;
+    lead(&region, keys, &id).await;
     let bare = json!({"virtualInterfaceId": id});
     let bare = good(&region, keys, "DescribeRouterConfiguration", bare).await;
     let plain = bare["customerRouterConfig"].as_str().unwrap();
