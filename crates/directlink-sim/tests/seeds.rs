@@ -69,6 +69,10 @@ fn whatever_fails_all_comes_right_and_nothing_acknowledged_is_lost() {
             (first..number("DIRECTLINK_SEEDS").unwrap_or(SEEDS)).collect()
         }
     };
+    assert!(
+        !seeds.is_empty(),
+        "no seed is below DIRECTLINK_SEEDS and from DIRECTLINK_FIRST_SEED on"
+    );
     let (runs, failures) = run_all(&seeds);
     let sum = |of: fn(&Run) -> u64| runs.iter().map(of).sum::<u64>();
     println!(
