@@ -62,8 +62,10 @@ pub(super) fn shell(dir: &Path) -> String {
 }
 
 pub(super) fn is_established(dir: &Path, neighbour: IpAddr) -> Result<bool> {
-    let said = ask_json(dir, "show bgp ipv4 unicast summary json")?;
-    let peers = said.get("peers").or_else(|| said.get("ipv4Unicast")?.get("peers"));
+    let family = if neighbour.is_ipv6() { "ipv6" } else { "ipv4" };
+    let said = ask_json(dir, &format!("show bgp {family} unicast summary json"))?;
+    let of_family = format!("{family}Unicast");
+    let peers = said.get("peers").or_else(|| said.get(of_family)?.get("peers"));
     let state = peers.and_then(|peers| peers.get(neighbour.to_string())?.get("state")?.as_str());
     Ok(state == Some("Established"))
 }
