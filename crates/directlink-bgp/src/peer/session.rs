@@ -266,13 +266,15 @@ impl Session {
     }
 
     fn start(&mut self, now: Duration, timer: TimerType, seconds: u32) {
-        let mut after = Duration::from_secs(seconds.into());
-        if timer == TimerType::Keepalive {
-            // RFC 4271 §10: 75 to 100 %, so that thousands of sessions do not beat as one.
-            let local_id: u32 = self.fsm_config.local_router_id.into();
-            after = jittered(after, now.as_nanos() as u64 ^ u64::from(local_id));
-        }
-        self.set(timer, Some(now + after));
+        let after = Duration::from_secs(seconds.into());
+        let at = match timer {
+            TimerType::Keepalive => {
+                let local_id: u32 = self.fsm_config.local_router_id.into();
+                keepalive_due(now, after, now.as_nanos() as u64 ^ u64::from(local_id))
+            }
+            _ => now + after,
+        };
+        self.set(timer, Some(at));
     }
 
     /// ConnectRetry is the peer's.
@@ -298,14 +300,31 @@ impl Session {
     }
 }
 
-/// 75 to 100 % of `after`, as `seed` has it. Not random: a peer must do the same twice.
+/// 75 to 100 % of `after`, as `seed` has it.
 pub(super) fn jittered(after: Duration, seed: u64) -> Duration {
-    // splitmix64: neighbouring seeds give unrelated results.
+    let thousandths = 750 + (mixed(seed) % 251) as u32;
+    after * thousandths / 1000
+}
+
+/// 75 to 100 % of `interval` from now (RFC 4271 §10), so that thousands of sessions do not beat as one;
+/// and on one of the beats, thirty in an interval, that all sessions of an interval have: those whose
+/// turn is the same wake the machine once, and the ways that their messages take are not cold.
+fn keepalive_due(now: Duration, interval: Duration, seed: u64) -> Duration {
+    const BEATS: u32 = 30;
+    /// Whole ones in a quarter of an interval.
+    const CHOICE: u64 = 7;
+    let nanos = |time: Duration| time.as_nanos() as u64;
+    let beat = nanos(interval / BEATS).max(1);
+    let first = nanos(now + interval * 3 / 4).div_ceil(beat);
+    Duration::from_nanos((first + mixed(seed) % CHOICE) * beat)
+}
+
+/// splitmix64: neighbouring seeds give unrelated results. Not random: a peer must do the same twice.
+fn mixed(seed: u64) -> u64 {
     let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    let thousandths = 750 + ((z ^ (z >> 31)) % 251) as u32;
-    after * thousandths / 1000
+    z ^ (z >> 31)
 }
 
 fn fsm_config(config: &PeerConfig) -> rustbgpd_fsm::PeerConfig {
@@ -370,3 +389,27 @@ const OPEN: u8 = 1;
 
 /// 12 bits (RFC 4724 §3).
 const RESTART_TIME_MAX: u16 = 4095;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn a_keepalive_is_due_after_75_to_100_percent_of_its_interval_on_a_beat_of_all_sessions() {
+        // Hold times of 3 s, of 90 s, and of the most there is.
+        for interval in [1, 30, 21_845].map(Duration::from_secs) {
+            let mut beats = BTreeSet::new();
+            for millis in (0..200_000).step_by(37) {
+                let now = Duration::from_millis(millis);
+                let due = keepalive_due(now, interval, millis);
+                let after = due - now;
+                assert!((interval * 3 / 4..=interval).contains(&after), "{now:?}: {after:?}");
+                let beat = (interval / 30).as_nanos();
+                assert_eq!(due.as_nanos() % beat, 0, "{now:?}");
+                beats.insert(after.as_nanos() / beat);
+            }
+            assert!(beats.len() >= 7, "spread over the quarter: {beats:?}");
+        }
+    }
+}
