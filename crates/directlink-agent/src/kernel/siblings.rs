@@ -14,7 +14,7 @@ use std::{
     collections::BTreeSet,
     io::{self, Read as _},
     net::{Ipv4Addr, SocketAddr, UdpSocket},
-    sync::mpsc::{Receiver, Sender, TryRecvError, channel},
+    sync::mpsc::{Receiver, RecvError, Sender, TryRecvError, channel},
     thread,
     time::{Duration, Instant},
 };
@@ -85,6 +85,13 @@ impl Asker {
     fn run(&mut self, orders: &Receiver<Order>) {
         let mut due = clock::instant();
         loop {
+            // With nobody to ask there is nothing to do but to wait for orders.
+            if self.living.routers().next().is_none() {
+                match orders.recv() {
+                    Ok(order) => self.obey(order),
+                    Err(RecvError) => return,
+                }
+            }
             loop {
                 match orders.try_recv() {
                     Ok(order) => self.obey(order),
