@@ -57,6 +57,7 @@ use std::{
     thread,
     time::Instant,
 };
+use sysctl::Switches;
 use thiserror::Error;
 use tokio::sync::oneshot;
 
@@ -80,6 +81,7 @@ pub(crate) struct Kernel {
     uplink: String,
     /// Links that this process's programs are on.
     attached: BTreeSet<u32>,
+    switches: Switches,
     /// The socket in the interface's namespace that was last worked in: the next change is
     /// mostly there too, and a socket needs no entering.
     inner: Option<(InterfaceId, Netlink)>,
@@ -196,7 +198,8 @@ impl Kernel {
             let doing = doing.to_owned();
             move |source| KernelError::Io { doing, source }
         };
-        sysctl::make_room_for_neighbours().map_err(failed("enlarge the neighbour table"))?;
+        let switches = Switches::default();
+        switches.make_room_for_neighbours().map_err(failed("enlarge the neighbour table"))?;
         let router = match &config.netns {
             Some(path) => Netns::open(path)
                 .map_err(failed(&format!("open the namespace {}", path.display())))?,
@@ -210,6 +213,7 @@ impl Kernel {
             names: Namespaces::new(Path::new(NETNS_DIR), &config.netns_prefix),
             uplink: config.uplink.clone(),
             attached: BTreeSet::new(),
+            switches,
             inner: None,
             probes: BTreeMap::new(),
             modules: modules::Modules::start().map_err(failed("start a thread"))?,

@@ -1,7 +1,7 @@
 //! Doing the changes. One that fails is told, and keeps the others of its subject waiting; the
 //! rest goes on.
 
-use super::{Kernel, Netns, links::Veth, netlink::Netlink, sysctl};
+use super::{Kernel, Netns, links::Veth, netlink::Netlink};
 use crate::{
     clock,
     diff::{Change, Subject},
@@ -128,9 +128,9 @@ impl Kernel {
                 self.inner = None;
                 Netns::make(&self.names.path(*id)).map_err(io_error("make a namespace"))
             }
-            Change::Tune(id) => {
-                self.inside(*id, sysctl::tune).map_err(io_error("set the namespace's switches"))
-            }
+            Change::Tune(id) => self
+                .inside(*id, || self.switches.tune())
+                .map_err(io_error("set the namespace's switches")),
             Change::MakeLink { id, port, vlan, mac, mtu } => {
                 self.make_link(*id, *vlan, *mac, *mtu)?;
                 self.relabel(*id, port)
@@ -177,7 +177,7 @@ impl Kernel {
             Change::AddAddress { id, vlan, address } => {
                 if address.addr().is_ipv6() {
                     let link = names::inner_link(vlan);
-                    self.inside(id, || sysctl::speak_ipv6(&link))
+                    self.inside(id, || self.switches.speak_ipv6(&link))
                         .map_err(io_error("let the link speak IPv6"))?;
                 }
                 let add = self.on_inner(id, vlan, |n, ifindex| n.add_address(ifindex, address));
@@ -224,7 +224,7 @@ impl Kernel {
             mtu: mtu.as_u16().into(),
         };
         self.netlink.add_veth(&veth).map_err(io_error("make the interface's link"))?;
-        sysctl::silence(&name).map_err(io_error("silence the router's end"))?;
+        self.switches.silence(&name).map_err(io_error("silence the router's end"))?;
         // The frames leave by a port without passing hardware that would finish them.
         self.inside(id, || offload::finish_frames(&inner_name).map_err(offload_error))
             .map_err(io_error("switch offload off"))

@@ -1,6 +1,6 @@
 //! Reading the kernel: what of ours is there.
 
-use super::{Kernel, Netns, links::Link, netlink::Netlink, sysctl};
+use super::{Kernel, Netns, links::Link, netlink::Netlink, sysctl::Switches};
 use crate::{
     names,
     observed::{Inside, Interface, Link as SeenLink, NicRow, Observed, Port, Tables, Uplink},
@@ -123,7 +123,9 @@ impl Kernel {
             if interface.has_namespace {
                 interface.inside = match look.known(id, interface) {
                     Some(inside) => Some(inside),
-                    None => self.inside(id, read_inside).map_err(list("an interface's links"))?,
+                    None => self
+                        .inside(id, || read_inside(&self.switches))
+                        .map_err(list("an interface's links"))?,
                 };
             }
         }
@@ -202,7 +204,7 @@ impl Look {
 }
 
 /// `None`: no veth of ours is there.
-fn read_inside() -> io::Result<Option<Inside>> {
+fn read_inside(switches: &Switches) -> io::Result<Option<Inside>> {
     let mut netlink = Netlink::open()?;
     let links = netlink.links()?;
     let ours = links.into_iter().find_map(|link| Some((names::vlan_of(&link.name)?, link)));
@@ -217,7 +219,7 @@ fn read_inside() -> io::Result<Option<Inside>> {
         is_up: link.is_up,
         addresses: addresses.map(|(_, net)| net).collect(),
         kept: kept.map(|neighbour| neighbour.address).collect(),
-        is_tuned: sysctl::is_tuned(),
+        is_tuned: switches.is_tuned(),
     }))
 }
 

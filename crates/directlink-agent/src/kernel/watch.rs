@@ -39,7 +39,7 @@ pub(crate) enum LinkEvent {
         vtep: Ipv4Addr,
         lives: bool,
     },
-    /// Too much happened at once, and some of it was lost: look at everything.
+    /// Too much happened at once, and some of it was lost: look at all links.
     Overrun,
 }
 
