@@ -43,7 +43,7 @@ use directlink_bgp::PrefixLimits;
 use directlink_model::ids::{InterfaceId, PortName};
 pub(crate) use jobs::Placed;
 use jobs::{Done, Job};
-use mind::Mind;
+use mind::{Mind, Reach};
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
@@ -107,7 +107,7 @@ struct Agent {
     job_began: Instant,
     /// Until the server has taken what was said before.
     report_waits: bool,
-    look_everywhere: bool,
+    reach: Reach,
     /// The next facts tell the data plane what neighbours the kernel knows.
     teach: bool,
     glass: Glass,
@@ -177,7 +177,7 @@ impl Agent {
             job: None,
             job_began: now,
             report_waits: false,
-            look_everywhere: true,
+            reach: Reach::Everywhere,
             teach: false,
             glass: Glass::new(looked),
             looks,
@@ -225,7 +225,7 @@ impl Agent {
                 Chore::Rows => self.begin_rows(),
                 Chore::Facts => self.begin_facts(),
                 Chore::Audit => {
-                    self.look_everywhere = true;
+                    self.reach = self.reach.max(Reach::Turn);
                     self.schedule.at(Chore::Pass, now);
                 }
                 Chore::Settle => {
@@ -273,7 +273,9 @@ impl Agent {
             }
             Done::Failed { chore, why } => {
                 tracing::error!(?chore, why, "the kernel cannot be read or written");
-                self.look_everywhere |= chore == Chore::Pass;
+                if chore == Chore::Pass {
+                    self.reach = Reach::Everywhere;
+                }
                 self.schedule.after(chore, clock::instant(), RETRY);
             }
         }
@@ -333,10 +335,8 @@ impl Agent {
                     self.schedule.at(Chore::Rows, now);
                 }
             }
-            LinkEvent::Overrun => {
-                self.look_everywhere = true;
-                self.look_again();
-            }
+            // Every pass lists the router's links.
+            LinkEvent::Overrun => self.look_again(),
         }
     }
 

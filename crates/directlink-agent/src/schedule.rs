@@ -14,7 +14,8 @@ pub(crate) enum Chore {
     Rows,
     /// Neighbours and verdicts.
     Facts,
-    /// The next pass looks at everything, and the rows are listed anew.
+    /// The next pass looks into interfaces that nothing is known to have changed of, some in each turn; with
+    /// the first of them the rows are listed anew.
     Audit,
     /// Rows from before a restart that nobody confirmed.
     Settle,

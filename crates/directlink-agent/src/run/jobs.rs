@@ -2,7 +2,7 @@
 
 use super::{
     Agent, FAREWELL, RETRY,
-    mind::{Passage, Voices as _},
+    mind::{Passage, Reach, Voices as _},
 };
 use crate::{
     clock,
@@ -41,7 +41,7 @@ pub(super) enum Done {
 }
 
 pub(crate) struct Passed {
-    /// It looked everywhere.
+    /// It looked into more than what it was about.
     pub(crate) is_audit: bool,
     pub(crate) wanted: Arc<Wanted>,
     /// Of the plans that it was made of.
@@ -89,8 +89,10 @@ impl Agent {
             return;
         }
         self.watch.look_at(wanted.ports.keys().cloned().collect());
-        let is_audit = std::mem::take(&mut self.look_everywhere);
-        let look = self.mind.look(&wanted, is_audit);
+        let reach = std::mem::take(&mut self.reach);
+        let is_audit = reach > Reach::Changed;
+        let doubts_rows = self.mind.doubts_rows(reach);
+        let look = self.mind.look(&wanted, reach);
         self.teach |= is_audit;
         let wanted = Arc::new(wanted);
         let generations = generations(&self.mind.scopes);
@@ -98,7 +100,7 @@ impl Agent {
         let span = self.applying.pass();
         let job = async move {
             let pass = move |kernel: &mut Kernel| {
-                if is_audit {
+                if doubts_rows {
                     kernel.doubt_rows();
                 }
                 let (outcome, before) = pass(kernel, &wanted, look)?;

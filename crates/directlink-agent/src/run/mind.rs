@@ -34,6 +34,7 @@ use directlink_net::Mtu;
 use jiff::Timestamp;
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::Bound,
     sync::Arc,
 };
 
@@ -44,6 +45,8 @@ pub(crate) struct Mind {
     pub(super) wanted: Arc<Wanted>,
     pub(super) answers: Answers,
     pub(super) seen: Memory,
+    /// The last interface that an audit looked into; `None` before the first of a round.
+    audited: Option<InterfaceId>,
     /// What the server was last told of each interface.
     pub(super) told: Told,
     /// The server knows of reports that leave out routes.
@@ -60,6 +63,22 @@ pub(crate) enum Weighed {
     /// To be put on the disk.
     New(Scope),
 }
+
+/// Into which interfaces a pass looks, each of which costs a namespace entered: a millisecond and more
+/// while there are thousands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Reach {
+    /// Those that it is about.
+    #[default]
+    Changed,
+    /// And the next ones in turn: an audit, which nothing else waits long for.
+    Turn,
+    /// All: nothing is known, or nothing that was known is sure.
+    Everywhere,
+}
+
+/// Interfaces that an audit looks into at once.
+const TURN: usize = 128;
 
 /// What a pass has left.
 #[derive(Debug, Default)]
@@ -188,17 +207,42 @@ impl Mind {
         self.leaves_out_routes = completes_reports;
     }
 
-    /// What to look at before a pass to `wanted`; `everywhere`: at all there is.
-    pub(crate) fn look(&self, wanted: &Wanted, everywhere: bool) -> Look {
-        let insides = if everywhere { Insides::All } else { self.insides(wanted) };
+    /// What to look at before a pass to `wanted`.
+    pub(crate) fn look(&mut self, wanted: &Wanted, reach: Reach) -> Look {
+        let insides = match reach {
+            Reach::Everywhere => Insides::All,
+            Reach::Changed => self.insides(wanted, BTreeSet::new()),
+            Reach::Turn => {
+                let turn = self.next_turn();
+                self.insides(wanted, turn)
+            }
+        };
         Look { ports: wanted.ports.keys().cloned().collect(), vteps: wanted.vteps(), insides }
     }
 
-    /// Those that are wanted otherwise than before, or were not right.
-    fn insides(&self, wanted: &Wanted) -> Insides {
+    /// Whether rows are listed anew with such a pass: once in each round of an audit.
+    pub(crate) const fn doubts_rows(&self, reach: Reach) -> bool {
+        match reach {
+            Reach::Changed => false,
+            Reach::Turn => self.audited.is_none(),
+            Reach::Everywhere => true,
+        }
+    }
+
+    fn next_turn(&mut self) -> BTreeSet<InterfaceId> {
+        let from = self.audited.map_or(Bound::Unbounded, Bound::Excluded);
+        let there = &self.seen.outcome.observed.interfaces;
+        let mut rest = there.range((from, Bound::Unbounded)).map(|(id, _)| *id);
+        let turn: BTreeSet<_> = rest.by_ref().take(TURN).collect();
+        self.audited = rest.next().and_then(|_| turn.last().copied());
+        turn
+    }
+
+    /// These, those that are wanted otherwise than before, and those that were not right.
+    fn insides(&self, wanted: &Wanted, mut ids: BTreeSet<InterfaceId>) -> Insides {
         let (was, is) = (&self.wanted.interfaces, &wanted.interfaces);
         let all: BTreeSet<_> = was.keys().chain(is.keys()).copied().collect();
-        let mut ids: BTreeSet<_> = all.into_iter().filter(|id| was.get(id) != is.get(id)).collect();
+        ids.extend(all.into_iter().filter(|id| was.get(id) != is.get(id)));
         let outcome = &self.seen.outcome;
         let subjects = outcome.difference.changes.iter().map(crate::diff::Change::subject);
         ids.extend(subjects.chain(outcome.failures.keys().cloned()).filter_map(|s| s.interface()));
@@ -389,5 +433,59 @@ impl Mind {
             vias: &memory.vias,
             heard,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What an audit looks into, of interfaces of which nothing has changed.
+    fn turn(mind: &mut Mind) -> Vec<u32> {
+        match mind.look(&Wanted::default(), Reach::Turn).insides {
+            Insides::Only { ids, .. } => ids.into_iter().map(InterfaceId::bits).collect(),
+            Insides::All => panic!("an audit does not look into all at once"),
+        }
+    }
+
+    fn there(numbers: impl IntoIterator<Item = u32>) -> Mind {
+        let mut mind = Mind::default();
+        let interfaces = numbers.into_iter().map(|n| (InterfaceId::from_bits(n), <_>::default()));
+        mind.seen.outcome.observed.interfaces = interfaces.collect();
+        mind
+    }
+
+    #[test]
+    fn an_audit_looks_into_each_interface_once_in_a_round_and_lists_rows_with_the_first() {
+        let mut mind = there(1..=300);
+        for _ in 0..2 {
+            let mut seen = Vec::new();
+            for (turn_of_round, many) in [128, 128, 44].into_iter().enumerate() {
+                assert_eq!(mind.doubts_rows(Reach::Turn), turn_of_round == 0);
+                let ids = turn(&mut mind);
+                assert_eq!(ids.len(), many);
+                seen.extend(ids);
+            }
+            assert_eq!(seen, (1..=300).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn a_round_of_few_interfaces_or_none_is_one_turn() {
+        for many in [0, 1, 128] {
+            let mut mind = there(1..=many);
+            for _ in 0..2 {
+                assert!(mind.doubts_rows(Reach::Turn));
+                assert_eq!(turn(&mut mind), (1..=many).collect::<Vec<_>>());
+            }
+        }
+    }
+
+    #[test]
+    fn a_round_goes_on_after_an_interface_that_is_gone() {
+        let mut mind = there(1..=200);
+        assert_eq!(turn(&mut mind).last(), Some(&128));
+        mind.seen.outcome.observed.interfaces.remove(&InterfaceId::from_bits(128));
+        assert_eq!(turn(&mut mind), (129..=200).collect::<Vec<_>>());
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     run::{
         COLLECT, FAREWELL, RETRY,
         jobs::{Passed, interface_plans, pass},
-        mind::{Mind, Passage, Voices as _, Weighed},
+        mind::{Mind, Passage, Reach, Voices as _, Weighed},
         plans,
         telling::document,
     },
@@ -40,7 +40,7 @@ pub(super) struct Process {
     schedule: Schedule,
     /// The schedule's time at the world's zero.
     zero: Instant,
-    look_everywhere: bool,
+    reach: Reach,
     is_attached: bool,
     said: Vec<FromRouter>,
 }
@@ -56,7 +56,7 @@ impl Process {
             speaker: Speaker::default(),
             schedule: Schedule::default(),
             zero: clock::instant(),
-            look_everywhere: true,
+            reach: Reach::Everywhere,
             is_attached: false,
             said: Vec::new(),
         };
@@ -130,7 +130,7 @@ impl Process {
                 Chore::Rows => self.rows(world),
                 Chore::Facts => self.facts(world),
                 Chore::Audit => {
-                    self.look_everywhere = true;
+                    self.reach = self.reach.max(Reach::Turn);
                     self.due(Chore::Pass, now);
                     self.due(Chore::Audit, now + AUDIT_EVERY);
                 }
@@ -157,8 +157,9 @@ impl Process {
         if self.speaker.retain(talks, |id, peer| mind.stays(&wanted, id, peer)) {
             return self.due(Chore::Pass, now + FAREWELL);
         }
-        let is_audit = std::mem::take(&mut self.look_everywhere);
-        let look = self.mind.look(&wanted, is_audit);
+        let reach = std::mem::take(&mut self.reach);
+        let is_audit = reach > Reach::Changed;
+        let look = self.mind.look(&wanted, reach);
         let Ok((outcome, before)) = pass(&mut world.kernel, &wanted, look) else { return };
         let generations = self.mind.generations();
         let wanted = Arc::new(wanted);
