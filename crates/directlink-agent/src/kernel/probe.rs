@@ -65,22 +65,19 @@ impl Kernel {
         let ids: BTreeSet<_> = peers.iter().map(|peer| peer.interface).collect();
         // A socket keeps its namespace alive.
         self.probes.retain(|id, _| ids.contains(id));
-        let (mut all, mut turns, now) = (BTreeMap::new(), 0, clock::instant());
+        let (mut all, now) = (BTreeMap::new(), clock::instant());
+        let asked_at = |id: InterfaceId| Some((self.probes.get(&id)?.asked_at, id));
+        for id in turn(ids.iter().map(|&id| asked_at(id).unwrap_or((None, id))), now) {
+            let its = peers.iter().filter(|peer| peer.interface == id);
+            if let Err(error) = self.ask(id, its, resolved, now, &mut all) {
+                // Its link is another now, or about to go: opened anew in a later round.
+                tracing::debug!(%id, %error, "its VLAN cannot be asked");
+                self.probes.remove(&id);
+            }
+        }
         let mut frame = vec![0; usize::from(u16::MAX)];
-        for id in ids {
-            let is_due = self.probes.get(&id).is_none_or(|probe| probe.is_due(now));
-            if is_due && turns < ROUND {
-                turns += 1;
-                let its = peers.iter().filter(|peer| peer.interface == id);
-                if let Err(error) = self.ask(id, its, resolved, now, &mut all) {
-                    // Its link is another now, or about to go: opened anew in the next round.
-                    tracing::debug!(%id, %error, "its VLAN cannot be asked");
-                    self.probes.remove(&id);
-                }
-            }
-            if let Some(probe) = self.probes.get_mut(&id) {
-                probe.hear(&mut frame, all.entry(id).or_default());
-            }
+        for (&id, probe) in &mut self.probes {
+            probe.hear(&mut frame, all.entry(id).or_default());
         }
         all
     }
@@ -122,6 +119,18 @@ impl Kernel {
     }
 }
 
+/// Who is asked now, of interfaces and when each was last asked: those never asked first, and then those
+/// whose last time was the longest ago, lest the first ones be asked for ever.
+fn turn(
+    interfaces: impl Iterator<Item = (Option<Instant>, InterfaceId)>,
+    now: Instant,
+) -> Vec<InterfaceId> {
+    let is_due = |asked: Instant| now.saturating_duration_since(asked) >= PERIOD;
+    let mut due: Vec<_> = interfaces.filter(|(asked, _)| asked.is_none_or(is_due)).collect();
+    due.sort_unstable();
+    due.into_iter().take(ROUND).map(|(_, id)| id).collect()
+}
+
 impl Probe {
     /// In the calling thread's namespace.
     fn open() -> io::Result<Self> {
@@ -136,10 +145,6 @@ impl Probe {
         let icmp = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::ICMPV4))?;
         icmp.set_nonblocking(true)?;
         Ok(Self { arp, icmp, asked_at: None })
-    }
-
-    fn is_due(&self, now: Instant) -> bool {
-        self.asked_at.is_none_or(|asked| now.saturating_duration_since(asked) >= PERIOD)
     }
 
     /// `frame`: room for one.
@@ -211,6 +216,34 @@ const ECHO_REPLY: u8 = 0;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_interface_has_its_turn_however_many_there_are_and_however_seldom_rounds_are() {
+        let mut asked: BTreeMap<InterfaceId, Option<Instant>> =
+            (1..=1000).map(|n| (InterfaceId::from_bits(n), None)).collect();
+        let mut now = clock::instant();
+        let rounds = asked.len().div_ceil(ROUND);
+        for round in 0..2 * rounds {
+            let who = turn(asked.iter().map(|(id, at)| (*at, *id)), now);
+            assert_eq!(who.len(), ROUND, "round {round}");
+            asked.extend(who.into_iter().map(|id| (id, Some(now))));
+            if round + 1 == rounds {
+                assert!(asked.values().all(Option::is_some), "all were asked");
+            }
+            now += PERIOD * 2;
+        }
+    }
+
+    #[test]
+    fn nobody_is_asked_more_often_than_each_ten_seconds() {
+        let now = clock::instant();
+        let asked = |id, ago| (Some(now.checked_sub(ago).unwrap()), InterfaceId::from_bits(id));
+        let almost = PERIOD - Duration::from_millis(1);
+        assert_eq!(
+            turn([asked(1, almost), asked(2, PERIOD)].into_iter(), now),
+            [InterfaceId::from_bits(2)]
+        );
+    }
 
     #[test]
     fn what_is_asked_is_what_a_station_would_answer() {
