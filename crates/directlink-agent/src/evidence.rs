@@ -2,6 +2,7 @@
 //! between two looks at the kernel.
 
 use crate::kernel::{Facts, Heard, SignatureCounts};
+use directlink_dataplane::Verdict;
 use directlink_model::{
     evidence::{
         Echoes, InterfaceEvidence, LIST_MAX, PortEvidence, Rise, Signatures, Station, Stray,
@@ -26,7 +27,7 @@ pub(crate) struct Evidence {
 
 #[derive(Debug, Default)]
 struct Interface {
-    verdicts: BTreeMap<String, Count>,
+    verdicts: BTreeMap<Verdict, Count>,
     /// Absent, unexpected, wrong.
     signatures: [Count; 3],
     evidence: InterfaceEvidence,
@@ -65,8 +66,8 @@ impl Evidence {
         let mut is_news = false;
         for (id, verdicts) in &facts.verdicts {
             let it = self.interfaces.entry(*id).or_default();
-            for (name, count) in verdicts {
-                it.verdicts.entry(name.clone()).or_default().see(*count, rose_at);
+            for (verdict, count) in verdicts {
+                it.verdicts.entry(*verdict).or_default().see(*count, rose_at);
             }
             if let Some(counts) = facts.signatures.get(id) {
                 let SignatureCounts { absent, unexpected, wrong } = *counts;
@@ -103,7 +104,8 @@ impl Evidence {
 
     pub(crate) fn of_interface(&self, id: InterfaceId) -> InterfaceEvidence {
         let Some(it) = self.interfaces.get(&id) else { return InterfaceEvidence::default() };
-        let rose = it.verdicts.iter().filter_map(|(name, n)| Some((name.clone(), n.rose_at?)));
+        let rose =
+            it.verdicts.iter().filter_map(|(it, n)| Some((it.name().to_owned(), n.rose_at?)));
         let [absent, unexpected, wrong] = it.signatures.map(Count::rise);
         InterfaceEvidence {
             rose_at: rose.collect(),
@@ -178,7 +180,7 @@ mod tests {
     }
 
     fn facts(packets: u64, wrong: u64, heard: Heard) -> Facts {
-        let verdicts = [(id(), [("to_router".to_owned(), packets)].into())].into();
+        let verdicts = [(id(), [(Verdict::ToRouter, packets)].into())].into();
         let signatures = [(id(), SignatureCounts { wrong, ..SignatureCounts::default() })].into();
         Facts { verdicts, signatures, heard: [(id(), heard)].into(), ..Facts::default() }
     }

@@ -135,6 +135,7 @@ pub(crate) fn interface_report(id: InterfaceId, seen: &Seen<'_>) -> InterfaceRep
     let mut peers: BTreeMap<_, _> =
         peers.map(|peer| (peer.id, peer_report(id, peer, seen))).collect();
     let first = peers.remove(&first_peer(id)).unwrap_or_default();
+    let verdicts = seen.facts.verdicts.get(&id).into_iter().flatten();
     let PeerReport { session, neighbour, rows_in_kernel, learned, refused, advertised } = first;
     InterfaceReport {
         configured: seen.outcome.is_configured(seen.wanted, id),
@@ -145,7 +146,9 @@ pub(crate) fn interface_report(id: InterfaceId, seen: &Seen<'_>) -> InterfaceRep
         learned,
         refused,
         advertised,
-        verdicts: seen.facts.verdicts.get(&id).cloned().unwrap_or_default(),
+        verdicts: verdicts
+            .map(|(verdict, packets)| (verdict.name().to_owned(), *packets))
+            .collect(),
         traffic: seen.facts.traffic.get(&id).copied().unwrap_or_default(),
         further_peers: peers,
         evidence: seen.evidence.of_interface(id),

@@ -14,7 +14,7 @@ use crate::{
 use datagram::{Agent, Counter, SAMPLES_MAX, Sample};
 use directlink_dataplane::Rate;
 use directlink_model::{
-    figures::{Tally, went_on},
+    figures::Tally,
     ids::{InterfaceId, PortName},
 };
 use std::{
@@ -112,7 +112,7 @@ fn samples((wanted, facts): (&Wanted, &Facts), lights: &BTreeMap<PortName, bool>
             received: counter(traffic.from_customer),
             sent: counter(traffic.to_customer),
             discarded_packets: verdicts
-                .filter(|(verdict, _)| !went_on(verdict))
+                .filter(|(verdict, _)| !verdict.went_on())
                 .map(|(_, packets)| packets)
                 .sum(),
         })

@@ -21,7 +21,7 @@ use std::{
 pub const LIST_MAX: usize = 8;
 
 /// Of a port.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PortEvidence {
     /// When the router said so.
     pub at: Option<Timestamp>,
@@ -37,7 +37,7 @@ pub struct PortEvidence {
 }
 
 /// What a pluggable transceiver says of itself (SFF-8472), and the light that it measures.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Transceiver {
     /// By the name of IEEE 802.3, as `10GBASE-LR`.
     pub optics: Option<String>,
@@ -51,7 +51,7 @@ pub struct Transceiver {
 }
 
 /// Frames of one tag that no interface of the port has.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Stray {
     /// `None`: untagged.
     pub vlan: Option<u16>,
@@ -60,14 +60,14 @@ pub struct Stray {
 }
 
 /// A counter, and when it was last seen to rise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Rise {
     pub count: u64,
     pub last_at: Timestamp,
 }
 
 /// Of an interface.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct InterfaceEvidence {
     /// When each verdict's counter was last seen to rise.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -83,7 +83,7 @@ pub struct InterfaceEvidence {
 }
 
 /// TCP segments dropped for their MD5 signature (RFC 2385), by what was wrong with it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Signatures {
     /// There was none, and the session has a key (`TCPMD5NotFound`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -97,7 +97,7 @@ pub struct Signatures {
 }
 
 /// A sender of ARP.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Station {
     pub address: IpAddr,
     pub mac: Mac,
@@ -106,7 +106,7 @@ pub struct Station {
 
 /// What came of pinging the customer's router, with a small packet and with one as large as the
 /// interface's MTU that may not be fragmented.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Echoes {
     pub full_bytes: u16,
     pub small_answered_at: Option<Timestamp>,
@@ -116,7 +116,7 @@ pub struct Echoes {
 }
 
 /// How a try, or a session, ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Ending {
     pub at: Timestamp,
     pub cause: Cause,
@@ -125,7 +125,7 @@ pub struct Ending {
 }
 
 /// Why. In the order of how far it came.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// Nobody answers ARP, or there is no route.
@@ -152,7 +152,7 @@ pub enum Cause {
 }
 
 /// A NOTIFICATION (RFC 4271 §4.5).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Notice {
     pub code: u8,
     pub subcode: u8,
@@ -161,7 +161,7 @@ pub struct Notice {
 }
 
 /// The customer's last OPEN, accepted or not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct OpenSeen {
     pub at: Timestamp,
     pub asn: u32,
@@ -170,7 +170,7 @@ pub struct OpenSeen {
 }
 
 /// Of a session.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SessionEvidence {
     /// Of each kind the last; the last of all first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PortReport {
     pub port: PortName,
     /// The generation of the port's plan that the kernel was last brought to; 0: none yet.
@@ -33,7 +33,7 @@ pub struct PortReport {
     pub evidence: PortEvidence,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct InterfaceReport {
     /// VLAN, addresses and rows are as the plan says.
     pub configured: bool,
@@ -68,7 +68,7 @@ pub struct InterfaceReport {
 }
 
 /// A BGP peer beside the one that the interface was born with.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PeerReport {
     pub session: SessionReport,
     pub neighbour: Option<Mac>,
@@ -83,7 +83,7 @@ pub struct PeerReport {
 pub const ROUTES_LISTED_MAX: usize = 10_000;
 
 /// The BGP session, in the words of RFC 4271 §8.2.2.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SessionReport {
     /// Idle, Connect, Active, OpenSent, OpenConfirm, Established.
     pub state: String,
@@ -104,7 +104,7 @@ pub struct SessionReport {
 }
 
 /// BFD on the session's path, in the words of RFC 5880.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct BfdReport {
     /// AdminDown, Down, Init, Up.
     pub state: String,
@@ -178,7 +178,7 @@ impl Default for SessionReport {
 }
 
 /// A prefix taken from the customer.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct LearnedRoute {
     pub prefix: IpNet,
     pub as_path: Vec<u32>,
@@ -203,7 +203,7 @@ const fn is_usual(preference: &u32) -> bool {
 }
 
 /// A prefix not taken, and why.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RefusedRoute {
     pub prefix: IpNet,
     pub reason: String,

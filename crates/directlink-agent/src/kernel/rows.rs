@@ -12,7 +12,9 @@ use crate::{
     run::Placed,
     speaker::{Ribs, Touched},
 };
-use directlink_dataplane::{InterfaceNumber, Peer as PeerCell, Relay, Route, TableError, Tallies};
+use directlink_dataplane::{
+    InterfaceNumber, Peer as PeerCell, Relay, Route, TableError, Tallies, Verdict,
+};
 use directlink_model::{
     evidence::Transceiver,
     figures::{Tally, Traffic},
@@ -26,7 +28,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) struct Facts {
     pub(crate) neighbours: BTreeMap<Neighbour, Mac>,
     /// Packets by verdict.
-    pub(crate) verdicts: BTreeMap<InterfaceId, BTreeMap<String, u64>>,
+    pub(crate) verdicts: BTreeMap<InterfaceId, BTreeMap<Verdict, u64>>,
     pub(crate) traffic: BTreeMap<InterfaceId, Traffic>,
     /// Frames that belong to no interface, by the port's ifindex and the tag.
     pub(crate) strays: BTreeMap<(u32, Option<u16>), u64>,
@@ -239,7 +241,7 @@ impl Kernel {
                 continue;
             }
             if let Some(tallies) = self.dataplane.interface_tallies(peer.interface_number)? {
-                let seen = tallies.seen().map(|(v, tally)| (v.name().to_owned(), tally.packets));
+                let seen = tallies.seen().map(|(verdict, tally)| (verdict, tally.packets));
                 facts.verdicts.insert(peer.interface, seen.collect());
                 facts.traffic.insert(peer.interface, traffic(&tallies));
             }

@@ -53,7 +53,7 @@ impl Told {
         id: InterfaceId,
         (report, peers): (&InterfaceReport, &[BgpPeerId]),
     ) -> Unsaid {
-        let said = (self.hasher.hash_one(document(report)), self.hasher.hash_one(peers));
+        let said = (self.hasher.hash_one(report), self.hasher.hash_one(peers));
         let interfaces = match self.ports.get_mut(port) {
             Some(interfaces) => interfaces,
             None => self.ports.entry(port.clone()).or_default(),
