@@ -352,14 +352,17 @@ impl Task {
     }
 
     fn read(&mut self, now: Duration, conn: ConnId) {
-        let Some(connection) = self.connections.iter().find(|c| c.id == conn) else { return };
         let mut buffer = [0; READ_BYTES];
-        match connection.read(&mut buffer) {
-            Read::Bytes(length) if connection.is_open() => {
-                self.peer.handle(now, Input::Received(conn, &buffer[..length]));
+        for _ in 0..READS {
+            let Some(connection) = self.connections.iter().find(|c| c.id == conn) else { return };
+            match connection.read(&mut buffer) {
+                Read::Bytes(length) if connection.is_open() => {
+                    self.peer.handle(now, Input::Received(conn, &buffer[..length]));
+                }
+                Read::Bytes(_) => {}
+                Read::Nothing => return,
+                Read::Over(detail) => return self.over(now, conn, detail),
             }
-            Read::Bytes(_) | Read::Nothing => {}
-            Read::Over(detail) => self.over(now, conn, detail),
         }
     }
 
@@ -470,6 +473,9 @@ impl Shared {
 
 /// On the stack while it is used, so that idle sessions hold none.
 const READ_BYTES: usize = 16 * 1024;
+
+/// For one event: what came, and that there is no more, which would be an event of its own else.
+const READS: usize = 2;
 
 /// The address of a new interface comes a moment after its namespace.
 const LISTEN_RETRY: Duration = Duration::from_secs(1);
