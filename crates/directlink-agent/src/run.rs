@@ -242,11 +242,12 @@ impl Agent {
     }
 
     /// In good time after one that began then; sooner if there is a reason, but not much.
-    fn again(&mut self, chore: Chore, [least, most]: [Duration; 2], began: Instant) {
+    fn again(&mut self, chore: Chore, span: [Duration; 2], began: Instant) {
         let now = clock::instant();
         let took = now.saturating_duration_since(began);
         self.schedule.rest(chore, now + rest(took));
-        self.schedule.after(chore, now, pause(least, took, most));
+        let interfaces = self.mind.seen.outcome.observed.interfaces.len();
+        self.schedule.after(chore, now, pause(span, interfaces, took));
     }
 
     fn finish(&mut self, done: Done) {

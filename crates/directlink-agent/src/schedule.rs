@@ -25,11 +25,16 @@ pub(crate) enum Chore {
     Report,
 }
 
-/// How long to wait before the next look of a kind that took so long: on a router with thousands of
-/// interfaces a look around costs no more than half a percent of a processor, within reason.
-pub(crate) fn pause(least: Duration, took: Duration, most: Duration) -> Duration {
-    (took * 200).clamp(least, most)
+/// How long to wait before the next look of a kind at so many interfaces that took so long: between `least`
+/// and `most`, and no look costs more than half a percent of a processor. Of thousands, whose counters
+/// hardly anybody watches all, each is looked at less often than that would allow.
+pub(crate) fn pause([least, most]: [Duration; 2], interfaces: usize, took: Duration) -> Duration {
+    let each = u32::try_from(interfaces).unwrap_or(u32::MAX).saturating_mul(EACH_MILLIS);
+    (took * 200).max(Duration::from_millis(each.into())).clamp(least, most)
 }
+
+/// 4,094 interfaces are half a minute.
+const EACH_MILLIS: u32 = 7;
 
 /// How long to wait at least, whatever happens meanwhile: while thousands of sessions come up, or tell
 /// their tables, looking and telling do not take the processor from what is looked at.
@@ -80,11 +85,22 @@ mod tests {
     use crate::clock;
 
     #[test]
-    fn a_long_look_is_taken_seldom_but_is_taken() {
-        let [least, most] = [2, 60].map(Duration::from_secs);
-        let table = [(1, 2000), (10, 2000), (50, 10_000), (1000, 60_000)];
-        for (took, wait) in table {
-            assert_eq!(pause(least, Duration::from_millis(took), most).as_millis(), wait);
+    fn a_long_look_or_one_at_many_is_taken_seldom_but_is_taken() {
+        let span = [2, 60].map(Duration::from_secs);
+        let table = [
+            (1, 1, 2000),
+            (1, 10, 2000),
+            (1, 50, 10_000),
+            (1, 1000, 60_000),
+            (200, 1, 2000),
+            (1000, 1, 7000),
+            (1000, 50, 10_000),
+            (4094, 1, 28_658),
+            (usize::MAX, 1, 60_000),
+        ];
+        for (interfaces, took, wait) in table {
+            let pause = pause(span, interfaces, Duration::from_millis(took));
+            assert_eq!(pause.as_millis(), wait, "{interfaces} in {took} ms");
         }
     }
 
