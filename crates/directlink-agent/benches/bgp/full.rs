@@ -17,7 +17,8 @@ use std::{
 /// From 2 to 4094.
 pub(crate) const VLANS: u16 = 4093;
 const PREFIXES: u32 = 100;
-const IDLE: Duration = Duration::from_secs(30);
+/// Looks and reports come each half minute, an audit each minute.
+const IDLE: Duration = Duration::from_secs(60);
 /// Of a processor.
 const IDLE_TARGET: f64 = 0.02;
 
