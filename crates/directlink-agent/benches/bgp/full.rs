@@ -19,6 +19,7 @@ pub(crate) const VLANS: u16 = 4093;
 const PREFIXES: u32 = 100;
 /// Looks and reports come each half minute, an audit each minute.
 const IDLE: Duration = Duration::from_secs(60);
+const CHANGES: usize = 11;
 /// Of a processor.
 const IDLE_TARGET: f64 = 0.02;
 
@@ -65,6 +66,15 @@ pub(crate) async fn full(asked: &Asked) {
         router.server.report("the verdicts of its packets", forwarded).await;
         println!("a packet of VLAN {vlan} went to its Net and back");
     }
+    let mut changes = Vec::new();
+    for (vlan, generation) in (FIRST_VLAN..).zip(2..).take(CHANGES) {
+        changes.push(router.change(generation, vlan).await);
+    }
+    changes.sort_unstable();
+    let [median, longest] = [changes[CHANGES / 2], changes[CHANGES - 1]];
+    println!(
+        "{CHANGES} times another VLAN has a smaller MTU: median {median:.0?}, longest {longest:.0?}"
+    );
     gauge.until_quiet(Instant::now(), Duration::ZERO);
     let used = gauge.cpu();
     std::thread::sleep(IDLE);

@@ -106,11 +106,20 @@ impl Router {
             .unwrap();
         server.hello().await;
         let began = Instant::now();
-        server.send("port/p0", 1, &plan(vlans));
+        server.send("port/p0", 1, &plan(vlans, None));
         server.ack("port/p0", 1).await;
         let made_in = began.elapsed();
         let cleaning = Cleaning(kernel);
         Self { agent, _cleaning: cleaning, place, server, vlans, made_in, _dir: dir, pin_dir }
+    }
+
+    /// How long it takes until the MTU of one VLAN is another, beside all the others of its port.
+    pub(crate) async fn change(&mut self, generation: u64, vlan: u16) -> Duration {
+        let plan = plan(self.vlans, Some(vlan));
+        let began = Instant::now();
+        self.server.send("port/p0", generation, &plan);
+        self.server.ack("port/p0", generation).await;
+        began.elapsed()
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -209,10 +218,11 @@ fn vlans(count: u16) -> std::ops::Range<u16> {
     FIRST_VLAN..FIRST_VLAN + count
 }
 
-fn plan(count: u16) -> Document {
+/// `narrow`: the VLAN whose MTU is smaller.
+fn plan(count: u16, narrow: Option<u16>) -> Document {
     let interface = |vlan: u16| InterfacePlan {
         vlan: vlan.try_into().unwrap(),
-        mtu: 1500_i64.try_into().unwrap(),
+        mtu: if narrow == Some(vlan) { 1400_i64 } else { 1500 }.try_into().unwrap(),
         peer: PeerAddresses::new(
             format!("{}/30", router(vlan)).parse().unwrap(),
             format!("{}/30", feed::own(nth(vlan))).parse().unwrap(),
