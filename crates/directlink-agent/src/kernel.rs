@@ -15,6 +15,7 @@ mod apply;
 mod clean;
 mod glass;
 mod light;
+mod link_table;
 mod links;
 mod modules;
 mod netlink;
@@ -48,6 +49,7 @@ use crate::{
 use directlink_bgp::bfd;
 use directlink_dataplane::{Dataplane, OpenError, StandIns};
 use directlink_model::ids::InterfaceId;
+use link_table::LinkTable;
 use netlink::Netlink;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -76,6 +78,7 @@ pub enum KernelError {
 pub(crate) struct Kernel {
     router: Netns,
     netlink: Netlink,
+    links: LinkTable,
     dataplane: Dataplane,
     names: Namespaces,
     uplink: String,
@@ -209,6 +212,7 @@ impl Kernel {
         Ok(Self {
             router,
             netlink: Netlink::open().map_err(failed("open a netlink socket"))?,
+            links: LinkTable::open().map_err(failed("listen to links"))?,
             dataplane: Dataplane::open(&config.pin_dir)?,
             names: Namespaces::new(Path::new(NETNS_DIR), &config.netns_prefix),
             uplink: config.uplink.clone(),

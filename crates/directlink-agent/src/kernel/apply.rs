@@ -231,9 +231,13 @@ impl Kernel {
     }
 
     fn relabel(&mut self, id: InterfaceId, port: &PortName) -> Result<(), ApplyError> {
-        self.netlink
-            .set_alias(&names::router_link(id), &names::alias(port))
-            .map_err(io_error("name the interface's port"))
+        let name = names::router_link(id);
+        let named = self.netlink.set_alias(&name, &names::alias(port));
+        let link = named.and_then(|()| self.netlink.link(&name));
+        if let Some(link) = link.map_err(io_error("name the interface's port"))? {
+            self.links.see(link);
+        }
+        Ok(())
     }
 
     fn put_row(&mut self, id: InterfaceId, row: &Interface) -> Result<(), ApplyError> {

@@ -44,18 +44,20 @@ pub(crate) enum ObserveError {
 
 impl Kernel {
     pub(crate) fn observe(&mut self, look: &Look) -> Result<Observed, ObserveError> {
-        let links = self.netlink.links().map_err(list("links"))?;
-        let interfaces = self.interfaces(&links, look)?;
+        self.links.update(&mut self.netlink).map_err(list("links"))?;
+        let interfaces = self.interfaces(look)?;
         let aliased = interfaces.values().filter_map(|seen| seen.link.as_ref()?.port.clone());
         let asked: BTreeSet<PortName> = look.ports.iter().cloned().chain(aliased).collect();
-        let port = |link: &Link| {
-            let name = link.name.parse::<PortName>().ok().filter(|name| asked.contains(name))?;
-            Some((name, Port { ifindex: link.ifindex, attached: self.has_our_program(link) }))
-        };
-        let ports = links.iter().filter_map(port).collect();
-        let uplink = self.uplink(&links)?;
+        let mut ports = BTreeMap::new();
+        for name in asked {
+            let link = self.netlink.link(name.as_str()).map_err(list("a port"))?;
+            let port = link
+                .map(|link| Port { ifindex: link.ifindex, attached: self.has_our_program(&link) });
+            ports.extend(port.map(|port| (name, port)));
+        }
+        let uplink = self.uplink()?;
         let pinned = self.dataplane.attached()?;
-        let is_there = |ifindex: &u32| links.iter().any(|link| link.ifindex == *ifindex);
+        let is_there = |ifindex: &u32| self.links.by_ifindex().contains_key(ifindex);
         let lost = pinned.ports.iter().chain(&pinned.uplinks).filter(|i| !is_there(i)).copied();
         let lost_attachments = lost.collect();
         let mut observed = Observed {
@@ -82,10 +84,9 @@ impl Kernel {
         link.has_xdp && self.attached.contains(&link.ifindex)
     }
 
-    fn uplink(&mut self, links: &[Link]) -> Result<Option<Uplink>, ObserveError> {
-        let Some(link) = links.iter().find(|link| link.name == self.uplink) else {
-            return Ok(None);
-        };
+    fn uplink(&mut self) -> Result<Option<Uplink>, ObserveError> {
+        let link = self.netlink.link(&self.uplink).map_err(list("the uplink"))?;
+        let Some(link) = link else { return Ok(None) };
         let addresses = self.netlink.addresses().map_err(list("addresses"))?;
         let mut own = addresses.iter().filter(|(ifindex, _)| *ifindex == link.ifindex);
         let first = own.find_map(|(_, net)| match net.addr() {
@@ -95,17 +96,13 @@ impl Kernel {
         Ok(Some(Uplink {
             ifindex: link.ifindex,
             vtep: first,
-            attached: self.has_our_program(link),
+            attached: self.has_our_program(&link),
         }))
     }
 
-    fn interfaces(
-        &self,
-        links: &[Link],
-        look: &Look,
-    ) -> Result<BTreeMap<InterfaceId, Interface>, ObserveError> {
+    fn interfaces(&self, look: &Look) -> Result<BTreeMap<InterfaceId, Interface>, ObserveError> {
         let mut found: BTreeMap<InterfaceId, Interface> = BTreeMap::new();
-        for link in links {
+        for link in self.links.by_ifindex().values() {
             if let Ok(id) = link.name.parse::<InterfaceId>() {
                 found.entry(id).or_default().link = Some(SeenLink {
                     ifindex: link.ifindex,

@@ -123,8 +123,9 @@ impl Kernel {
         }
     }
 
-    /// The next look at rows lists them again.
-    pub(crate) fn doubt_rows(&mut self) {
+    /// The next looks at links and at rows list them again.
+    pub(crate) fn doubt(&mut self) {
+        self.links.doubt();
         self.rows = None;
     }
 

@@ -331,11 +331,11 @@ async fn routes_are_seen_in_the_tables_and_go() {
     // Somebody else took a row away: whoever doubts finds out.
     let prefix = prefix(1);
     kernel.run(move |k| k.dataplane.remove_route(vni, prefix).unwrap()).await.unwrap();
-    kernel.run(Kernel::doubt_rows).await.unwrap();
+    kernel.run(Kernel::doubt).await.unwrap();
     kernel.run(wish(&customers, &vias)).await.unwrap();
     assert_eq!(kernel.run(listed).await.unwrap(), (vec![host, b], 1));
     kernel.run(wish(&customers, &BTreeMap::new())).await.unwrap();
-    kernel.run(Kernel::doubt_rows).await.unwrap();
+    kernel.run(Kernel::doubt).await.unwrap();
     kernel.run(wish(&customers, &BTreeMap::new())).await.unwrap();
     assert_eq!(kernel.run(listed).await.unwrap(), (vec![], 0));
 }

@@ -55,12 +55,7 @@ pub(crate) struct Subscription {
 impl Subscription {
     /// In the calling thread's namespace.
     pub(super) fn open(pace: bfd::Settings) -> io::Result<Self> {
-        let mut socket = Socket::new(NETLINK_ROUTE)?;
-        let groups = 1 << (MulticastGroup::Link as u32 - 1);
-        socket.bind(&SocketAddr::new(0, groups))?;
-        socket.set_non_blocking(true)?;
-        // Thousands of interfaces may come up at once.
-        socket.set_rx_buf_sz(BUFFER_BYTES)?;
+        let socket = subscribe()?;
         let (events, lights) = unbounded_channel();
         let siblings = Siblings::start(pace, events.clone())?;
         Ok(Self { socket, lookout: Lookout::start(events)?, siblings, lights })
@@ -140,6 +135,17 @@ impl Watch {
             }
         }
     }
+}
+
+/// A socket that hears of every change of a link in the calling thread's namespace; it does not block.
+pub(super) fn subscribe() -> io::Result<Socket> {
+    let mut socket = Socket::new(NETLINK_ROUTE)?;
+    let groups = 1 << (MulticastGroup::Link as u32 - 1);
+    socket.bind(&SocketAddr::new(0, groups))?;
+    socket.set_non_blocking(true)?;
+    // Thousands of interfaces may come up at once.
+    socket.set_rx_buf_sz(BUFFER_BYTES)?;
+    Ok(socket)
 }
 
 const BUFFER_BYTES: i32 = 4 << 20;

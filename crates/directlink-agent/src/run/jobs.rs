@@ -91,7 +91,7 @@ impl Agent {
         self.watch.look_at(wanted.ports.keys().cloned().collect());
         let reach = std::mem::take(&mut self.reach);
         let is_audit = reach > Reach::Changed;
-        let doubts_rows = self.mind.doubts_rows(reach);
+        let doubts = self.mind.doubts(reach);
         let look = self.mind.look(&wanted, reach);
         self.teach |= is_audit;
         let wanted = Arc::new(wanted);
@@ -100,8 +100,8 @@ impl Agent {
         let span = self.applying.pass();
         let job = async move {
             let pass = move |kernel: &mut Kernel| {
-                if doubts_rows {
-                    kernel.doubt_rows();
+                if doubts {
+                    kernel.doubt();
                 }
                 let (outcome, before) = pass(kernel, &wanted, look)?;
                 Ok::<_, ObserveError>(Passed { is_audit, wanted, generations, outcome, before })

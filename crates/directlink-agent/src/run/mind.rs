@@ -220,8 +220,8 @@ impl Mind {
         Look { ports: wanted.ports.keys().cloned().collect(), vteps: wanted.vteps(), insides }
     }
 
-    /// Whether rows are listed anew with such a pass: once in each round of an audit.
-    pub(crate) const fn doubts_rows(&self, reach: Reach) -> bool {
+    /// Whether links and rows are listed anew with such a pass: once in each round of an audit.
+    pub(crate) const fn doubts(&self, reach: Reach) -> bool {
         match reach {
             Reach::Changed => false,
             Reach::Turn => self.audited.is_none(),
@@ -461,7 +461,7 @@ mod tests {
         for _ in 0..2 {
             let mut seen = Vec::new();
             for (turn_of_round, many) in [128, 128, 44].into_iter().enumerate() {
-                assert_eq!(mind.doubts_rows(Reach::Turn), turn_of_round == 0);
+                assert_eq!(mind.doubts(Reach::Turn), turn_of_round == 0);
                 let ids = turn(&mut mind);
                 assert_eq!(ids.len(), many);
                 seen.extend(ids);
@@ -475,7 +475,7 @@ mod tests {
         for many in [0, 1, 128] {
             let mut mind = there(1..=many);
             for _ in 0..2 {
-                assert!(mind.doubts_rows(Reach::Turn));
+                assert!(mind.doubts(Reach::Turn));
                 assert_eq!(turn(&mut mind), (1..=many).collect::<Vec<_>>());
             }
         }
