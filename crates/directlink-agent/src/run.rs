@@ -336,7 +336,7 @@ impl Agent {
                     self.schedule.at(Chore::Rows, now);
                 }
             }
-            // Every pass lists the router's links.
+            // Every pass knows the router's links, and lists them where news of them was lost.
             LinkEvent::Overrun => self.look_again(),
         }
     }

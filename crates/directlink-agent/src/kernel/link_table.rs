@@ -194,6 +194,8 @@ mod tests {
                 ip(&format!("link set one mtu {mtu}"));
             }
             ip("link set two name three");
+            table.hear().unwrap();
+            assert!(!table.is_sure, "nothing was lost");
             let [told, listed] = both(&mut table, &mut netlink);
             assert_eq!(told, listed);
         });

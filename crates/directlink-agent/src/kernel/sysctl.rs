@@ -66,7 +66,7 @@ pub(super) struct Switches {
     uses: Cell<u32>,
 }
 
-/// Namespaces until the next procfs: 15 µs for each switch, and the making of one hardly seen.
+/// Visits of namespaces until the next procfs: 15 µs for each switch, and the making of one hardly seen.
 const USES: u32 = 64;
 
 impl Switches {
@@ -171,7 +171,7 @@ mod tests {
     use super::*;
     use nix::sched::{CloneFlags, unshare};
 
-    /// More namespaces than one procfs serves.
+    /// More visits than one procfs serves.
     #[test]
     fn switches_are_those_of_the_namespace_that_the_thread_is_in() {
         let in_namespaces = || {
