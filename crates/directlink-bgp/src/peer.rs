@@ -194,7 +194,12 @@ impl Peer {
 
     /// The next thing to do, oldest first.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let next = self.outputs.pop_front();
+        if next.is_none() && self.outputs.capacity() > OUTPUTS_KEPT {
+            // Thousands of idle peers must not each hold on to what a whole table took.
+            self.outputs = VecDeque::new();
+        }
+        next
     }
 
     /// When [`Input::Tick`] is due. In the past if it is overdue.
@@ -238,6 +243,8 @@ impl Peer {
             self.lose_collision(now, conn);
         }
         let (session, effects) = Session::open(conn, &self.config, self.restart_bits, now);
+        // Nearly always the only one: not room for four.
+        self.sessions.reserve_exact(1);
         self.sessions.push(session);
         self.carry_out(now, conn, effects);
     }
@@ -316,6 +323,26 @@ impl Peer {
     }
 }
 
+/// Room for outputs that an idle peer keeps: its KEEPALIVEs shall not allocate.
+const OUTPUTS_KEPT: usize = 4;
+
 const fn same_side(a: ConnId, b: ConnId) -> bool {
     matches!((a, b), (ConnId::Ours(_), ConnId::Ours(_)) | (ConnId::Theirs(_), ConnId::Theirs(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use directlink_net::Asn;
+
+    #[test]
+    fn a_peer_that_is_idle_again_holds_no_queue_of_a_whole_table() {
+        let asns = [50624u32, 65001].map(|asn| Asn::try_from(asn).unwrap());
+        let addresses = [[169, 254, 0, 1], [169, 254, 0, 2]].map(Into::into);
+        let config = PeerConfig::new(asns.into(), [10, 0, 0, 1].into(), addresses.into());
+        let mut peer = Peer::new(config);
+        peer.outputs.extend((0..100).map(|n| Output::Connect(ConnId::Ours(n))));
+        while peer.poll_output().is_some() {}
+        assert!(peer.outputs.capacity() <= OUTPUTS_KEPT);
+    }
 }
