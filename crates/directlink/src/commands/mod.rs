@@ -32,7 +32,7 @@ use anyhow::{Context as _, Result};
 use clap::{CommandFactory as _, Parser, Subcommand};
 use directlink_telemetry::{Collector, Export, Settings};
 use exit::Exit;
-use std::{future::Future, io::IsTerminal as _, process::ExitCode};
+use std::{ffi::OsString, future::Future, io::IsTerminal as _, process::ExitCode};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::Metadata;
 use tracing_subscriber::{
@@ -90,13 +90,17 @@ impl CommandLine {
 
 /// Reads the command line and does what it says.
 pub fn main() -> ExitCode {
-    let command = CommandLine::command();
-    let typed = std::env::args_os().collect();
-    let words = config_file::expand(&command, typed, |variable| std::env::var_os(variable));
-    match words.and_then(|words| run(CommandLine::parse_from(words))) {
+    match words().and_then(|words| run(CommandLine::parse_from(words))) {
         Ok(code) => code,
         Err(error) => exit::of(&error),
     }
+}
+
+/// What was typed, with what a file says. The description of all commands is gone again: a megabyte,
+/// which an agent would keep for months.
+fn words() -> Result<Vec<OsString>> {
+    let typed = std::env::args_os().collect();
+    config_file::expand(&CommandLine::command(), typed, |variable| std::env::var_os(variable))
 }
 
 fn run(line: CommandLine) -> Result<ExitCode> {
