@@ -73,7 +73,7 @@ pub(crate) struct Known {
     pub(crate) way: InterfaceNumber,
     pub(crate) asn: u32,
     pub(crate) has_key: bool,
-    pub(crate) status: Option<SessionStatus>,
+    pub(crate) status: Option<Arc<SessionStatus>>,
     routes: Option<oneshot::Receiver<SessionRoutes>>,
     /// Where it was asked to say something.
     proof: Option<oneshot::Receiver<Option<LiveSocket>>>,

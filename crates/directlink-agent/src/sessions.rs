@@ -28,7 +28,7 @@ use tokio::{runtime::Handle, sync::oneshot};
 /// A session as it was last heard of.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Session {
-    pub(crate) status: Option<SessionStatus>,
+    pub(crate) status: Option<Arc<SessionStatus>>,
 }
 
 /// What one session has learned, for whoever is told of it.

@@ -43,6 +43,7 @@ use directlink_bgp::Stop;
 use directlink_dataplane::StandIns;
 use directlink_model::ids::BgpPeerId;
 use directlink_net::{IpNet, Vni};
+use futures::channel::mpsc;
 use netns::Doorway;
 use std::{
     collections::{BTreeMap, btree_map::Entry},
@@ -73,7 +74,7 @@ impl Ribs {
         self.0.net(net)
     }
 
-    pub(crate) fn status(&self, id: BgpPeerId) -> Option<SessionStatus> {
+    pub(crate) fn status(&self, id: BgpPeerId) -> Option<Arc<SessionStatus>> {
         self.0.status(id)
     }
 }
@@ -101,7 +102,8 @@ struct Shared {
 
 #[derive(Debug)]
 struct Running {
-    commands: tokio::sync::mpsc::UnboundedSender<Command>,
+    /// Of the kind that takes memory by the message: tokio's has room for thirty-two from the start.
+    commands: mpsc::UnboundedSender<Command>,
     wanted: SessionConfig,
     task: JoinHandle<()>,
 }
@@ -180,11 +182,11 @@ impl Speaker {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
     }
 
-    pub fn status(&self, id: BgpPeerId) -> Option<SessionStatus> {
+    pub fn status(&self, id: BgpPeerId) -> Option<Arc<SessionStatus>> {
         self.shared.board.status(id)
     }
 
-    pub fn snapshot(&self) -> BTreeMap<BgpPeerId, SessionStatus> {
+    pub fn snapshot(&self) -> BTreeMap<BgpPeerId, Arc<SessionStatus>> {
         self.shared.board.snapshot()
     }
 
@@ -231,9 +233,10 @@ impl Speaker {
     }
 
     fn start(&self, config: SessionConfig) -> Running {
-        let (commands, inbox) = tokio::sync::mpsc::unbounded_channel();
+        let (commands, inbox) = mpsc::unbounded();
         let wanted = config.clone();
         let enrolment = self.shared.board.enrol(config.id);
+        let _timers = self.runtime.enter();
         let task = self.runtime.spawn(task::run(config, enrolment, self.shared.clone(), inbox));
         Running { commands, wanted, task }
     }
@@ -258,6 +261,6 @@ impl Shared {
 impl Running {
     /// A task that has ended (it cannot but by a bug) is replaced by the next `set`.
     fn tell(&self, command: Command) {
-        drop(self.commands.send(command));
+        drop(self.commands.unbounded_send(command));
     }
 }

@@ -140,9 +140,8 @@ impl Speaker {
             if bgp.converged && self.unsettled.remove(&id) {
                 is_news = true;
             }
-            let session = Session {
-                status: Some(SessionStatus { bgp, epoch, established_since, bfd: None }),
-            };
+            let status = SessionStatus { bgp, epoch, established_since, bfd: None };
+            let session = Session { status: Some(status.into()) };
             let before = self.heard.sessions.insert(id, session.clone()).unwrap_or_default();
             let routes =
                 |it: &Session| it.status.as_ref().map(|it| (it.bgp.routes, it.bgp.advertised));

@@ -23,6 +23,7 @@ use super::{Netns, netns::Doorway};
 use crate::clock;
 use directlink_bgp::bfd::{Input, Output, Role, Session, Settings, Status};
 use directlink_dataplane::{InterfaceNumber, StandIns};
+use futures::{StreamExt as _, channel::mpsc};
 use keeper::Keeper;
 use socket::Sockets;
 use std::{
@@ -38,7 +39,7 @@ use std::{
 };
 use tokio::{
     runtime::{Builder, Handle},
-    sync::{mpsc, watch},
+    sync::watch,
 };
 
 /// Where a session's packets go to and fro.
@@ -122,8 +123,8 @@ impl Bfd {
         let mut sockets = Sockets::new(place, self.doorway.clone());
         let session = self.session(settings, keeper.as_ref(), &mut sockets);
         let (view, seen) = watch::channel(View { status: session.status(), failures: 0 });
-        let (wishes, inbox) = mpsc::unbounded_channel();
-        let runner = Runner {
+        let (wishes, inbox) = mpsc::unbounded();
+        let mut runner = Runner {
             session,
             sockets,
             keeper,
@@ -132,7 +133,8 @@ impl Bfd {
             inbox,
             leave: self.leave.subscribe(),
         };
-        self.runtime.spawn(runner.run());
+        // This way the task holds the runner once.
+        self.runtime.spawn(async move { runner.run().await });
         Watched { wishes, view: seen }
     }
 
@@ -187,7 +189,7 @@ impl Watched {
 
     /// A session that has ended is one whose thread leaves.
     fn wish(&self, wish: Wish) {
-        self.wishes.send(wish).ok();
+        self.wishes.unbounded_send(wish).ok();
     }
 }
 
@@ -202,12 +204,12 @@ struct Runner {
 }
 
 impl Runner {
-    async fn run(mut self) {
+    async fn run(&mut self) {
         let mut buffer = [0; socket::PAYLOAD_MAX];
         let is_over = loop {
             let deadline = self.session.next_deadline().map(|at| self.epoch + at);
             tokio::select! {
-                wish = self.inbox.recv() => match wish {
+                wish = self.inbox.next() => match wish {
                     Some(Wish::Enabled(true)) => self.handle(Input::Enable).await,
                     Some(Wish::Enabled(false)) => self.handle(Input::Disable).await,
                     Some(Wish::Settings(settings)) => self.handle(Input::Configure(settings)).await,
@@ -259,7 +261,7 @@ impl Runner {
     }
 
     /// Some packets, lest one be lost; who waits for the rest of a detection time waits in vain.
-    async fn say_goodbye(mut self) {
+    async fn say_goodbye(&mut self) {
         self.handle(Input::Disable).await;
         for _ in 1..GOODBYES {
             tokio::time::sleep(GOODBYE_PERIOD).await;

@@ -12,7 +12,7 @@ use directlink_net::{IpNet, Vni};
 use jiff::Timestamp;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::sync::Notify;
@@ -71,7 +71,8 @@ struct Inner {
 struct Seat {
     number: u64,
     net: Option<Vni>,
-    status: Option<SessionStatus>,
+    /// Once, for all who look.
+    status: Option<Arc<SessionStatus>>,
 }
 
 impl Changes {
@@ -171,10 +172,11 @@ impl Board {
 
     pub(super) fn publish(&self, who: Enrolment, bgp: Status, bfd: Option<bfd::Status>) {
         let since = bgp.established_at.map(|at| self.civil(at));
-        let status = Some(SessionStatus { epoch: self.epoch, established_since: since, bgp, bfd });
+        let status = SessionStatus { epoch: self.epoch, established_since: since, bgp, bfd };
         let mut inner = self.lock();
-        let Some(seat) = inner.seat(who).filter(|seat| seat.status != status) else { return };
-        seat.status = status;
+        let is_new = |seat: &&mut Seat| seat.status.as_deref() != Some(&status);
+        let Some(seat) = inner.seat(who).filter(is_new) else { return };
+        seat.status = Some(Arc::new(status));
         inner.changes.sessions.insert(who.id);
         drop(inner);
         self.news.notify_waiters();
@@ -208,11 +210,11 @@ impl Board {
         self.news.notify_waiters();
     }
 
-    pub(super) fn status(&self, id: BgpPeerId) -> Option<SessionStatus> {
+    pub(super) fn status(&self, id: BgpPeerId) -> Option<Arc<SessionStatus>> {
         self.lock().sessions.get(&id)?.status.clone()
     }
 
-    pub(super) fn snapshot(&self) -> BTreeMap<BgpPeerId, SessionStatus> {
+    pub(super) fn snapshot(&self) -> BTreeMap<BgpPeerId, Arc<SessionStatus>> {
         let inner = self.lock();
         inner.sessions.iter().filter_map(|(id, seat)| Some((*id, seat.status.clone()?))).collect()
     }

@@ -4,18 +4,18 @@
 //! listener, one timer), and the first that is ready becomes an event. Nothing is spawned and no
 //! buffer is kept while nothing happens, so that thousands of idle sessions cost little.
 
+mod opening;
 mod proof;
 
 use super::board::Enrolment;
 use super::connection::{Connection, Read, Ready};
 use super::monitor::{Came, Told};
 use super::path::Path;
-use super::socket::SocketConfig;
 use super::{Command, LiveSocket, SessionConfig, SessionRoutes, Shared, sockopt};
 use crate::clock;
 use directlink_bgp::{ConnId, DialFailure, Input, Negotiated, Output, Peer, Stop, bmp::PeerDown};
 use directlink_model::report::ROUTES_LISTED_MAX;
-use futures::{FutureExt as _, future::BoxFuture};
+use futures::{StreamExt as _, channel::mpsc::UnboundedReceiver, future::BoxFuture};
 use std::{
     future::poll_fn,
     io,
@@ -25,52 +25,22 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    net::{TcpListener, TcpSocket, TcpStream},
-    sync::{mpsc::UnboundedReceiver, oneshot},
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
     time::{Instant, Sleep},
 };
 use tracing::{debug, info, warn};
 
-/// Runs until the session is ended, or the speaker is gone.
-pub(super) async fn run(
+/// A session that is over when the future is: when it is ended, or the speaker is gone. The future
+/// holds the task and nothing beside it.
+pub(super) fn run(
     config: SessionConfig,
     enrolment: Enrolment,
     shared: Shared,
     inbox: UnboundedReceiver<Command>,
-) {
-    let now = shared.now();
-    let mut peer = Peer::new(config.peer());
-    if shared.monitor.is_some() {
-        peer.watch_routes();
-    }
-    shared.board.assign(enrolment, config.net, &peer.offers());
-    let mut task = Task {
-        path: Path::of(&config, &shared.bfd),
-        peer,
-        sleep: Box::pin(tokio::time::sleep_until(shared.at(now))),
-        sleeps_until: now,
-        config,
-        enrolment,
-        shared,
-        inbox,
-        listening: Listening::Wait { until: now },
-        dial: None,
-        connections: Vec::new(),
-        accepted: 0,
-        ending: false,
-        proved_at: None,
-        looks: None,
-    };
-    task.open_or_shut(now);
-    task.settle();
-    while !(task.ending && task.connections.is_empty()) {
-        let event = poll_fn(|cx| task.poll(cx)).await;
-        if matches!(event, Event::SpeakerGone) {
-            return;
-        }
-        task.handle(event);
-        task.settle();
-    }
+) -> impl Future<Output = ()> {
+    let mut task = Task::new(config, enrolment, shared, inbox);
+    async move { task.run().await }
 }
 
 struct Task {
@@ -117,9 +87,53 @@ enum Event {
 }
 
 impl Task {
+    fn new(
+        config: SessionConfig,
+        enrolment: Enrolment,
+        shared: Shared,
+        inbox: UnboundedReceiver<Command>,
+    ) -> Self {
+        let now = shared.now();
+        let mut peer = Peer::new(config.peer());
+        if shared.monitor.is_some() {
+            peer.watch_routes();
+        }
+        shared.board.assign(enrolment, config.net, &peer.offers());
+        Self {
+            path: Path::of(&config, &shared.bfd),
+            peer,
+            sleep: Box::pin(tokio::time::sleep_until(shared.at(now))),
+            sleeps_until: now,
+            config,
+            enrolment,
+            shared,
+            inbox,
+            listening: Listening::Wait { until: now },
+            dial: None,
+            connections: Vec::new(),
+            accepted: 0,
+            ending: false,
+            proved_at: None,
+            looks: None,
+        }
+    }
+
+    async fn run(&mut self) {
+        self.open_or_shut(self.shared.now());
+        self.settle();
+        while !(self.ending && self.connections.is_empty()) {
+            let event = poll_fn(|cx| self.poll(cx)).await;
+            if matches!(event, Event::SpeakerGone) {
+                return;
+            }
+            self.handle(event);
+            self.settle();
+        }
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         if !self.ending
-            && let Poll::Ready(command) = self.inbox.poll_recv(cx)
+            && let Poll::Ready(command) = self.inbox.poll_next_unpin(cx)
         {
             return Poll::Ready(command.map_or(Event::SpeakerGone, Event::Command));
         }
@@ -379,63 +393,8 @@ impl Task {
         self.peer.handle(now, Input::Closed(conn, detail));
     }
 
-    fn dial(&self) -> BoxFuture<'static, io::Result<TcpStream>> {
-        let (doorway, netns) = (self.shared.doorway.clone(), self.config.netns.clone());
-        let config = SocketConfig::from(&self.config);
-        let dial = async move {
-            let peer = config.peer();
-            let socket = doorway.within(netns, move || config.for_dialling()).await?;
-            TcpSocket::from_std_stream(socket).connect(peer).await
-        };
-        dial.boxed()
-    }
-
-    fn dialled(&mut self, now: Duration, conn: ConnId, result: io::Result<TcpStream>) {
-        self.dial = None;
-        match result {
-            Ok(stream) => self.opened(now, conn, stream),
-            Err(error) => self.peer.handle(now, Input::ConnectFailed(conn, dial_failure(&error))),
-        }
-    }
-
-    fn listen(&self) -> BoxFuture<'static, io::Result<TcpListener>> {
-        let (doorway, netns) = (self.shared.doorway.clone(), self.config.netns.clone());
-        let config = SocketConfig::from(&self.config);
-        let listen = async move {
-            TcpListener::from_std(doorway.within(netns, move || config.listen()).await?)
-        };
-        listen.boxed()
-    }
-
-    fn listening(&mut self, now: Duration, result: io::Result<TcpListener>) {
-        self.listening = match result {
-            Ok(listener) => Listening::Open(listener),
-            Err(error) => {
-                debug!(id = %self.config.id, %error, "cannot listen yet");
-                Listening::Wait { until: now + LISTEN_RETRY }
-            }
-        };
-    }
-
-    fn accepted(&mut self, now: Duration, result: io::Result<(TcpStream, SocketAddr)>) {
-        match result {
-            Ok((stream, from)) if from.ip() == self.config.peer_addr => {
-                if self.connections.len() < CONNECTIONS_MAX {
-                    self.accepted += 1;
-                    self.opened(now, ConnId::Theirs(self.accepted), stream);
-                }
-            }
-            Ok((_, from)) => {
-                debug!(id = %self.config.id, %from, "a connection from another address was closed");
-            }
-            Err(error) => {
-                debug!(id = %self.config.id, %error, "cannot accept");
-                self.listening = Listening::Wait { until: now + LISTEN_RETRY };
-            }
-        }
-    }
-
     fn opened(&mut self, now: Duration, conn: ConnId, stream: TcpStream) {
+        self.connections.reserve_exact(1);
         self.connections.push(Connection::new(conn, stream));
         self.peer.handle(now, Input::Opened(conn));
     }
@@ -454,17 +413,6 @@ impl Task {
     }
 }
 
-fn dial_failure(error: &io::Error) -> DialFailure {
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => DialFailure::Refused,
-        io::ErrorKind::TimedOut => DialFailure::NoAnswer,
-        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
-            DialFailure::Unreachable
-        }
-        _ => DialFailure::Other(error.to_string()),
-    }
-}
-
 impl Shared {
     fn at(&self, time: Duration) -> Instant {
         Instant::from_std(self.epoch + time)
@@ -477,11 +425,21 @@ const READ_BYTES: usize = 16 * 1024;
 /// For one event: what came, and that there is no more, which would be an event of its own else.
 const READS: usize = 2;
 
-/// The address of a new interface comes a moment after its namespace.
-const LISTEN_RETRY: Duration = Duration::from_secs(1);
-
-/// One that is open, one of each direction on its way, and some that linger.
-const CONNECTIONS_MAX: usize = 8;
-
 /// How long to sleep if there is nothing to wait for.
 const IDLE: Duration = Duration::from_secs(3600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes<A, B, C, D, F>(_: impl Fn(A, B, C, D) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// There are thousands. Had it also its arguments, it would be half as long again.
+    #[test]
+    fn a_session_is_kept_once() {
+        let (all, task) = (bytes(run), size_of::<Task>());
+        assert!(all <= task + 64, "{all} bytes, of which the task is {task}");
+    }
+}

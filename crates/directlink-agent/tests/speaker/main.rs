@@ -16,7 +16,7 @@ use directlink_bgp::{DownReason, HoldTime, PrefixLimits, Refusal, State, Stop};
 use directlink_model::ids::BgpPeerId;
 use directlink_net::{BgpKey, IpNet, Vni};
 use place::{Place, eventually};
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::runtime::Handle;
 
 const ID: BgpPeerId = BgpPeerId::from_bits(0x00c0_ffee);
@@ -62,7 +62,7 @@ fn is_up(speaker: &Speaker) -> bool {
 }
 
 fn status(speaker: &Speaker) -> Option<SessionStatus> {
-    speaker.status(ID)
+    speaker.status(ID).map(Arc::unwrap_or_clone)
 }
 
 fn reached(speaker: &Speaker) -> BTreeSet<IpNet> {
