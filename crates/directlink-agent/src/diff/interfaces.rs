@@ -206,6 +206,10 @@ fn veth(
     if link.mtu != mtu || inside.mtu != mtu {
         changes.push(Change::Resize { id, vlan, mtu: wanted.mtu });
     }
+    // While the address is there, which says that there may be some.
+    let customers: BTreeSet<_> = wanted.peers.iter().map(|peer| peer.customer).collect();
+    let strays = inside.kept.difference(&customers);
+    changes.extend(strays.map(|&address| Change::ReleaseNeighbour { id, vlan, address }));
     let addresses: BTreeSet<_> = wanted.peers.iter().map(|peer| peer.router).collect();
     let strays = inside.addresses.difference(&addresses);
     changes.extend(strays.map(|&address| Change::RemoveAddress { id, vlan, address }));
@@ -214,9 +218,6 @@ fn veth(
     if !(link.is_up && inside.is_up) {
         changes.push(Change::Raise { id, vlan });
     }
-    let customers: BTreeSet<_> = wanted.peers.iter().map(|peer| peer.customer).collect();
-    let strays = inside.kept.difference(&customers);
-    changes.extend(strays.map(|&address| Change::ReleaseNeighbour { id, vlan, address }));
     let missing = customers.difference(&inside.kept);
     changes.extend(missing.map(|&address| Change::KeepNeighbour { id, vlan, address }));
     if !link.attached {

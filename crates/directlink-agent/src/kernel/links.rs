@@ -206,16 +206,36 @@ impl Netlink {
         }
     }
 
-    /// Neighbours of both families.
-    pub(super) fn neighbours(&mut self) -> io::Result<Vec<Neighbour>> {
-        let answers = self.list(Message::GetNeighbour(NeighbourMessage::default()))?;
-        Ok(answers
-            .iter()
-            .filter_map(|answer| match answer {
-                Message::NewNeighbour(message) => read_neighbour(message),
-                _ => None,
-            })
-            .collect())
+    /// Neighbours of one family.
+    pub(super) fn neighbours(&mut self, family: AddressFamily) -> io::Result<Vec<Neighbour>> {
+        let mut question = NeighbourMessage::default();
+        question.header.family = family;
+        let answers = self.list(Message::GetNeighbour(question))?;
+        Ok(answers.iter().filter_map(told_neighbour).collect())
+    }
+
+    /// What is known of one address; `None`: nothing.
+    pub(super) fn neighbour(
+        &mut self,
+        ifindex: u32,
+        address: IpAddr,
+    ) -> io::Result<Option<Neighbour>> {
+        match self.ask(Message::GetNeighbour(neighbour(ifindex, address))) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            answers => Ok(answers?.iter().find_map(told_neighbour)),
+        }
+    }
+
+    /// Those of a link whose own address is this. In a small net each is asked for: to list them, the
+    /// kernel looks through the neighbours of all namespaces, of which there may be thousands.
+    pub(super) fn neighbours_of(&mut self, ifindex: u32, own: IpNet) -> io::Result<Vec<Neighbour>> {
+        if own.max_prefix_len() - own.prefix_len() <= SMALL_NET_BITS {
+            let others = own.hosts().filter(|host| *host != own.addr());
+            return others.filter_map(|it| self.neighbour(ifindex, it).transpose()).collect();
+        }
+        let mut all = self.neighbours(family(own.addr()))?;
+        all.retain(|it| it.ifindex == ifindex && own.contains(&it.address));
+        Ok(all)
     }
 
     /// From now on the kernel resolves this neighbour by itself and keeps it resolved
@@ -279,17 +299,34 @@ fn own_address(attribute: &AddressAttribute) -> Option<IpAddr> {
     }
 }
 
+/// Sixteen addresses: asking for each takes less than the shortest list.
+const SMALL_NET_BITS: u8 = 4;
+
+const fn family(address: IpAddr) -> AddressFamily {
+    match address {
+        IpAddr::V4(_) => AddressFamily::Inet,
+        IpAddr::V6(_) => AddressFamily::Inet6,
+    }
+}
+
 fn neighbour(ifindex: u32, address: IpAddr) -> NeighbourMessage {
     let mut message = NeighbourMessage::default();
-    let (family, address) = match address {
-        IpAddr::V4(address) => (AddressFamily::Inet, NeighbourAddress::Inet(address)),
-        IpAddr::V6(address) => (AddressFamily::Inet6, NeighbourAddress::Inet6(address)),
+    message.header.family = family(address);
+    let address = match address {
+        IpAddr::V4(address) => NeighbourAddress::Inet(address),
+        IpAddr::V6(address) => NeighbourAddress::Inet6(address),
     };
-    message.header.family = family;
     message.header.ifindex = ifindex;
     message.header.state = NeighbourState::None;
     message.attributes.push(NeighbourAttribute::Destination(address));
     message
+}
+
+fn told_neighbour(answer: &Message) -> Option<Neighbour> {
+    match answer {
+        Message::NewNeighbour(message) => read_neighbour(message),
+        _ => None,
+    }
 }
 
 fn read_neighbour(message: &NeighbourMessage) -> Option<Neighbour> {

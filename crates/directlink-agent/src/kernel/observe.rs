@@ -7,6 +7,8 @@ use crate::{
 };
 use directlink_dataplane::{AttachError, TableError};
 use directlink_model::ids::{InterfaceId, PortName};
+use directlink_net::Vlan;
+use rtnetlink::packet_route::AddressFamily;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs, io,
@@ -179,7 +181,8 @@ impl Kernel {
         for &vtep in &look.vteps {
             observed.next_hops.extend(self.netlink.next_hop(vtep, uplink).map(|hop| (vtep, hop)));
         }
-        let neighbours = self.netlink.neighbours().map_err(list("neighbours"))?;
+        let listed = self.netlink.neighbours(AddressFamily::Inet);
+        let neighbours = listed.map_err(list("neighbours"))?;
         let kept = neighbours.iter().filter(|n| n.ifindex == uplink && n.is_kept_for_us);
         let of_ipv4 = kept.filter_map(|neighbour| match neighbour.address {
             IpAddr::V4(address) => Some(address),
@@ -203,21 +206,31 @@ impl Look {
 /// `None`: no veth of ours is there.
 fn read_inside(switches: &Switches) -> io::Result<Option<Inside>> {
     let mut netlink = Netlink::open()?;
-    let links = netlink.links()?;
-    let ours = links.into_iter().find_map(|link| Some((names::vlan_of(&link.name)?, link)));
-    let Some((vlan, link)) = ours else { return Ok(None) };
+    let Some((vlan, link)) = inner_link(&mut netlink)? else { return Ok(None) };
     let here = |ifindex: u32| ifindex == link.ifindex;
     let addresses = netlink.addresses()?.into_iter().filter(|(i, _)| here(*i));
-    let kept = netlink.neighbours()?.into_iter().filter(|n| here(n.ifindex) && n.is_kept_for_us);
+    let addresses: BTreeSet<_> = addresses.map(|(_, net)| net).collect();
+    // Where our own address is gone no neighbour of its net is kept: that was released first.
+    let mut kept = BTreeSet::new();
+    for own in &addresses {
+        let ours = netlink.neighbours_of(link.ifindex, *own)?.into_iter();
+        kept.extend(ours.filter(|it| it.is_kept_for_us).map(|it| it.address));
+    }
     Ok(Some(Inside {
         vlan,
         mac: link.mac.unwrap_or(directlink_net::Mac([0; 6])),
         mtu: link.mtu,
         is_up: link.is_up,
-        addresses: addresses.map(|(_, net)| net).collect(),
-        kept: kept.map(|neighbour| neighbour.address).collect(),
+        addresses,
+        kept,
         is_tuned: switches.is_tuned(),
     }))
+}
+
+/// Ours, of an interface whose namespace `netlink` is in, and the VLAN that its name says.
+pub(super) fn inner_link(netlink: &mut Netlink) -> io::Result<Option<(Vlan, Link)>> {
+    let mut links = netlink.links()?.into_iter();
+    Ok(links.find_map(|link| Some((names::vlan_of(&link.name)?, link))))
 }
 
 fn list(what: &'static str) -> impl Fn(io::Error) -> ObserveError {

@@ -2,8 +2,8 @@
 
 use super::{
     Kernel,
-    netlink::Netlink,
     netstat::{self, SignatureCounts},
+    observe::inner_link,
     probe::Heard,
 };
 use crate::{
@@ -265,9 +265,11 @@ impl Kernel {
         id: InterfaceId,
         peer: PeerCell,
     ) -> Result<Option<Mac>, TableError> {
-        let Ok(neighbours) = self.inner(id).and_then(Netlink::neighbours) else { return Ok(None) };
-        let found = neighbours.into_iter().find(|neighbour| neighbour.address == peer.customer);
-        let Some(mac) = found.and_then(|neighbour| neighbour.mac) else { return Ok(None) };
+        let known = self.inner(id).and_then(|netlink| {
+            let Some((_, link)) = inner_link(netlink)? else { return Ok(None) };
+            netlink.neighbour(link.ifindex, peer.customer)
+        });
+        let Some(mac) = known.ok().flatten().and_then(|known| known.mac) else { return Ok(None) };
         self.dataplane.put_neighbour(peer.way, mac)?;
         Ok(Some(mac))
     }

@@ -262,6 +262,29 @@ async fn what_is_not_wanted_goes_and_nothing_of_others() {
 }
 
 #[tokio::test]
+async fn the_customer_in_a_net_of_any_size_is_kept_and_the_one_before_released() {
+    let bench = Bench::new();
+    let kernel = bench.kernel().await;
+    for (router, customer) in [
+        ("172.16.0.1/30", "172.16.0.2"),
+        ("172.16.1.1/24", "172.16.1.9"),
+        ("fd00::1/125", "fd00::2"),
+        ("fd00:1::1/64", "fd00:1::9"),
+        ("172.16.0.1/30", "172.16.0.2"),
+    ] {
+        let mut wanted = wanted();
+        let peer = &mut wanted.interfaces.get_mut(&id()).unwrap().peers[0];
+        (peer.router, peer.customer) = (router.parse().unwrap(), customer.parse().unwrap());
+        assert!(settle(&kernel, &wanted).await >= 1, "{router}");
+        assert_eq!(settle(&kernel, &wanted).await, 0, "{router}");
+        let neighbours = bench.in_interface("ip neigh show dev vlan100");
+        let kept = neighbours.lines().filter(|line| line.contains("managed"));
+        let kept: Vec<_> = kept.filter_map(|line| line.split(' ').next()).collect();
+        assert_eq!(kept, [customer], "{neighbours}");
+    }
+}
+
+#[tokio::test]
 async fn one_interface_that_fails_does_not_hinder_another() {
     let bench = Bench::new();
     let kernel = bench.kernel().await;
