@@ -267,8 +267,10 @@ async fn the_customer_in_a_net_of_any_size_is_kept_and_the_one_before_released()
     let kernel = bench.kernel().await;
     for (router, customer) in [
         ("172.16.0.1/30", "172.16.0.2"),
+        ("172.16.2.0/31", "172.16.2.1"),
         ("172.16.1.1/24", "172.16.1.9"),
         ("fd00::1/125", "fd00::2"),
+        ("fd00:2::/127", "fd00:2::1"),
         ("fd00:1::1/64", "fd00:1::9"),
         ("172.16.0.1/30", "172.16.0.2"),
     ] {
