@@ -11,8 +11,8 @@
 //!  kernel whole   security group, route, TTL, VXLAN  (and nftables with connection tracking)
 //! ```
 //! 64-byte frames of 1,024 UDP flows, on one processor: generator, road and drop share it.
-//! Rounds are short and interleaved, and medians are printed, of the Mpps and of each round's
-//! ratio, as other load comes and goes.
+//! Rounds take a second, of which a run's beginning and end are 20 ms, and are interleaved; medians are
+//! printed, of the Mpps and of each round's ratio, as other load comes and goes.
 //!
 //! `cargo bench -p directlink-dataplane --bench forwarding` as root; with `-- NAME`, only the
 //! roads with that in their name (for a profiler), or one part: `-- flood` what a flood costs
@@ -52,7 +52,11 @@ use topology::{GATEWAY_MAC, NUMBER, Namespace, Region, Tags, rule};
 use traffic_flood::{GENERATOR, Template};
 
 const ROUNDS: usize = 15;
-const PACKETS: u32 = 150_000;
+/// Of a round, by what the round before it gave. Shorter ones measured how long a run takes to begin.
+const SECONDS: f64 = 1.0;
+const FIRST_PACKETS: u32 = 300_000;
+/// So many flows must be under way before they are measured.
+const MANY_FLOWS: u32 = 15_000;
 const TRIES: usize = 10;
 const FRAME_BYTES: usize = 64;
 /// What VXLAN over IPv4 and Ethernet adds.
@@ -87,6 +91,8 @@ struct Road {
     /// The program that makes the frames, and how long they are.
     generator: (&'static str, usize),
     flows: u32,
+    /// Of a round.
+    packets: u32,
     mpps: Vec<f64>,
     /// Where the generator runs.
     source: Namespace,
@@ -138,10 +144,7 @@ fn measure_roads(is_wanted: impl Fn(&Road) -> bool) {
 
 /// Interleaved, after one of each to warm up.
 fn measure_rounds(roads: &mut [Road], rounds: usize) {
-    for road in roads.iter_mut() {
-        road.round();
-        road.mpps.clear();
-    }
+    roads.iter_mut().for_each(Road::warm_up);
     for _ in 0..rounds {
         roads.iter_mut().for_each(Road::round);
     }
@@ -197,7 +200,8 @@ impl Road {
         let template = Template::with(frame, ifindex, flows, interfaces.into());
         templates.set(0, template, 0).unwrap();
         let generator = (generate, frame.len());
-        Self { name, does, bpf, generator, flows, mpps: vec![], source, _rest: vec![] }
+        let (packets, mpps, _rest) = (FIRST_PACKETS, vec![], vec![]);
+        Self { name, does, bpf, generator, flows, packets, mpps, source, _rest }
     }
 
     /// Drops what XDP sends out at `link` of `namespace`.
@@ -219,6 +223,12 @@ impl Road {
         });
     }
 
+    fn warm_up(&mut self) {
+        self.round();
+        let mpps = self.mpps.drain(..).next_back().unwrap();
+        self.packets = (mpps * 1e6 * SECONDS) as u32;
+    }
+
     /// A round in which others held the processor, so that many frames found a full queue, says
     /// nothing about the road: it is run again.
     fn round(&mut self) {
@@ -229,13 +239,13 @@ impl Road {
 
     fn run(&mut self) -> Option<f64> {
         // One of each flow, as every road keeps something of flows that are under way.
-        if self.flows > PACKETS / 10 {
+        if self.flows > MANY_FLOWS {
             self.send(self.flows);
         }
         let before = arrived(&self.bpf);
-        let seconds = self.send(PACKETS);
+        let seconds = self.send(self.packets);
         let packets = arrived(&self.bpf) - before;
-        let is_whole = packets > u64::from(PACKETS) / 4 * 3;
+        let is_whole = packets > u64::from(self.packets) / 4 * 3;
         is_whole.then(|| packets as f64 / seconds / 1e6)
     }
 

@@ -55,6 +55,7 @@ pub(crate) fn measure(road: &mut Road, region: &mut Region) {
         flood("ICMP to the router", "trunk1", ip(to, 0, 1)),
         flood("fragments to the router", "trunk1", ip(to, 0x2001, 17)),
     ];
+    road.warm_up();
     for _ in 0..ROUNDS {
         let alone = road.run();
         for flood in &mut floods {
