@@ -5,55 +5,70 @@
 //                                           └─ no ──► the whole road, which leaves a shortcut
 //
 // A shortcut is no truth of its own. It serves only
-//   · packets that are the same in every byte that the road decides by (the key), but for
-//     length, hop and TCP's flags, which are looked at again,
+//   · packets that are the same in every byte that the road decides by, but for length, hop and
+//     TCP's flags, which are looked at again,
 //   · while no row changed that the road has read (table `changes`),
-//   · for a moment (FRESH_TICKS), so that the kernel's routes are asked again and the flow's
-//     row is touched.
+//   · for some seconds (SHORTCUT_TICKS), so that the flow's row is touched,
+//   · while some packet to the same end has taken the road a moment ago (FRESH_TICKS), so that the
+//     kernel's routes are asked again.
 // Whatever else comes takes the whole road: fragments, errors, a flow's first and last
 // packets, what will be answered or dropped. So none but the road says no; of the rate alone
 // (rate.h), which every packet is asked about, a shortcut says it as well.
 //
-// Each processor has its own shortcuts, in sets of four by the flow's hash, as many as there may be
-// flows (`load.rs`). A fifth flow in a set takes another's place.
+// A flow's shortcut is 16 bytes, for of a hundred thousand flows none is at hand: what counts then
+// is how many of them the processor's cache holds. All else is in a row that all flows between a
+// VLAN and a NIC have in common, their end:
 //
-// A shortcut is one cache line, for of a hundred thousand flows none has it at hand. What all flows
-// of a NIC have in common, its end of the tunnel, is a row of its own that shortcuts point to:
+//   shortcut: flow ─ stamp ──► end: stamp ─ age ─ what else tells the packets ─ limits ─ headers
 //
-//   shortcut: what tells the flow ─ age ─ limits ─ end, and its number ──► end: number, addresses
+// A stamp is the end's row, and a number that is another with each content of the row, each change
+// and every few seconds. So a shortcut of before finds no end.
 //
-// Each content of a row has another number, so a shortcut never finds another NIC's end.
+// Each processor has its own shortcuts, more than there may be flows (`load.rs`). A flow's is in
+// the row that its hash names, or in one of the seven beside it, three of which are in the same
+// line of the cache. Where all are taken it takes the first.
 #pragma once
 
 #include "parse.h"
 
-// Of the kernel's tick: half a second at 250 Hz, a second and a quarter at 100 Hz.
+// Of the kernel's tick: half a second and four seconds at 250 Hz, 1.25 and ten at 100 Hz. By the
+// latter's time a flow may be forgotten sooner than flow_table.h says, the soonest after 30 s.
 #define FRESH_TICKS 125
-#define SHORTCUT_WORDS_MAX 7
-#define SHORTCUT_WAYS 4
-#define END_BITS 14 // rows of a processor for ends of tunnels
+#define SHORTCUT_TICKS 1000
+#define END_BITS 14 // rows of a processor for ends
+#define END_WORDS_MAX 6
 
 #define TCP_FLAGS_AT 13
 #define TCP_FIN_SYN_RST 0x07
 #define FRAGMENT_AND_PROTOCOL 0x3fff00ff // of the IP header's bytes 6 to 9
 
-// Sets of a processor; user space says how many when it loads the programs.
-const volatile __u32 shortcut_set_bits = 12;
+// Rows of a processor; user space says how many when it loads the programs.
+const volatile __u32 shortcut_bits = 12;
+
+struct shortcut {
+	__u64 flow; // the customer's address, and both ports
+	__u64 stamp;
+};
+
+// What every end begins with.
+struct end_age {
+	__u64 stamp;   // a number, and the row in the last END_BITS
+	__u64 changes; // sum of both counts, each of which only grows
+	__u64 since;   // ticks, when it got this number
+	__u64 ticks;   // when a packet took the road last
+	__u32 net;     // the second count's row
+	__u16 interface;
+	__u16 limits; // of its rate
+};
 
 // What the road writes down, to leave a shortcut behind.
 struct notes {
-	__u64 words[SHORTCUT_WORDS_MAX]; // the key
-	__u64 changes;		    // sum of both counts, each of which only grows
-	__u32 net;		    // the second count's row
-	__u32 set;
-	bool eligible; // this packet may take a shortcut, and leave one
-};
-
-// How old a shortcut is.
-struct shortcut_age {
+	__u64 flow;
+	__u64 words[END_WORDS_MAX]; // what else tells the packets, of the end
 	__u64 changes;
 	__u32 net;
-	__u32 ticks;
+	__u32 row; // the flow's first
+	bool eligible; // this packet may take a shortcut, and leave one
 };
 
 static __always_inline __u64 load_word(const void *from)
@@ -81,35 +96,108 @@ static __always_inline void note_changes_of_net(struct notes *notes, __u32 vni)
 	notes->changes += changes_of(notes->net);
 }
 
-static __always_inline bool is_current(const struct shortcut_age *age)
+static __always_inline bool is_current(const struct end_age *age, __u64 stamp)
 {
-	__u32 ticks = bpf_jiffies64();
-
-	return ticks - age->ticks < FRESH_TICKS &&
+	return age->stamp == stamp && bpf_jiffies64() - age->ticks < FRESH_TICKS &&
 	       age->changes == changes_of(0) + changes_of(age->net);
 }
 
-static __always_inline struct shortcut_age age_now(const struct notes *notes)
+// Of this processor. One without rows has no shortcuts.
+static __always_inline __u32 first_row(__u64 hash)
 {
-	return (struct shortcut_age){
-		.changes = notes->changes,
-		.net = notes->net,
-		.ticks = bpf_jiffies64(),
-	};
+	hash *= 0x9e3779b97f4a7c15ull;
+	return bpf_get_smp_processor_id() << shortcut_bits | hash >> (64 - shortcut_bits);
 }
 
-// Where the end of a tunnel may be, of this processor: one of two rows.
+static __always_inline __u32 row_of_end(__u64 stamp)
+{
+	return bpf_get_smp_processor_id() << END_BITS | (stamp & ((1 << END_BITS) - 1));
+}
+
+// Where an end may be: one of two rows.
 static __always_inline __u32 end_row(__u64 hash, bool second)
 {
 	hash *= second ? 0xc2b2ae3d27d4eb4full : 0x9e3779b97f4a7c15ull;
-	return bpf_get_smp_processor_id() << END_BITS | hash >> (64 - END_BITS);
+	return row_of_end(hash >> (64 - END_BITS));
 }
 
-// Of this processor. A processor without sets has no shortcuts.
-static __always_inline __u32 shortcut_set(__u64 hash)
+// The road was taken to an end: `is_same` if its row said nothing else before.
+static __always_inline void renew_end(struct end_age *age, __u32 row, const struct notes *notes,
+				      bool is_same)
 {
-	hash *= 0x9e3779b97f4a7c15ull;
-	return bpf_get_smp_processor_id() << shortcut_set_bits | hash >> (64 - shortcut_set_bits);
+	__u64 now = bpf_jiffies64();
+
+	if (!is_same || age->changes != notes->changes || age->net != notes->net ||
+	    now - age->since >= SHORTCUT_TICKS) {
+		age->stamp = ((age->stamp >> END_BITS) + 1) << END_BITS |
+			     (row & ((1 << END_BITS) - 1));
+		age->changes = notes->changes;
+		age->net = notes->net;
+		age->since = now;
+	}
+	age->ticks = now;
+}
+
+static __always_inline struct shortcut *shortcut_beside(void *table, const struct notes *notes,
+							__u32 beside)
+{
+	__u32 row = notes->row ^ beside;
+
+	return bpf_map_lookup_elem(table, &row);
+}
+
+static __always_inline bool is_of_flow(const struct shortcut *shortcut, const struct notes *notes)
+{
+	return shortcut && shortcut->flow == notes->flow;
+}
+
+// The flow's stamp, or 0. Spelled out: clang 14 unrolls no loop that it inlines.
+static __always_inline __u64 find_stamp(void *table, const struct notes *notes)
+{
+	struct shortcut *shortcut;
+
+	if (is_of_flow(shortcut = shortcut_beside(table, notes, 0), notes) ||
+	    is_of_flow(shortcut = shortcut_beside(table, notes, 1), notes) ||
+	    is_of_flow(shortcut = shortcut_beside(table, notes, 2), notes) ||
+	    is_of_flow(shortcut = shortcut_beside(table, notes, 3), notes) ||
+	    is_of_flow(shortcut = shortcut_beside(table, notes, 4), notes) ||
+	    is_of_flow(shortcut = shortcut_beside(table, notes, 5), notes) ||
+	    is_of_flow(shortcut = shortcut_beside(table, notes, 6), notes) ||
+	    is_of_flow(shortcut = shortcut_beside(table, notes, 7), notes))
+		return shortcut->stamp;
+	return 0;
+}
+
+static __always_inline bool can_take(const struct shortcut *shortcut, void *ends,
+				     const struct notes *notes)
+{
+	struct end_age *age;
+	__u32 row;
+
+	if (!shortcut)
+		return false;
+	row = row_of_end(shortcut->stamp);
+	age = bpf_map_lookup_elem(ends, &row);
+	return shortcut->flow == notes->flow || !age || !is_current(age, shortcut->stamp);
+}
+
+static __always_inline void leave_shortcut(void *table, void *ends, const struct notes *notes,
+					   __u64 stamp)
+{
+	struct shortcut *shortcut;
+
+	if (can_take(shortcut = shortcut_beside(table, notes, 0), ends, notes) ||
+	    can_take(shortcut = shortcut_beside(table, notes, 1), ends, notes) ||
+	    can_take(shortcut = shortcut_beside(table, notes, 2), ends, notes) ||
+	    can_take(shortcut = shortcut_beside(table, notes, 3), ends, notes) ||
+	    can_take(shortcut = shortcut_beside(table, notes, 4), ends, notes) ||
+	    can_take(shortcut = shortcut_beside(table, notes, 5), ends, notes) ||
+	    can_take(shortcut = shortcut_beside(table, notes, 6), ends, notes) ||
+	    can_take(shortcut = shortcut_beside(table, notes, 7), ends, notes) ||
+	    (shortcut = shortcut_beside(table, notes, 0))) {
+		shortcut->flow = notes->flow;
+		shortcut->stamp = stamp;
+	}
 }
 
 // Whether the packet with this IP header, 28 bytes of which are there, is in the midst of a
