@@ -9,6 +9,7 @@ use super::{
 use std::{
     fmt::Write as _,
     fs,
+    path::Path,
     process::{Child, Command, Stdio},
     time::Instant,
 };
@@ -64,7 +65,7 @@ impl Daemon {
         let config = dir.path().join("config");
         let text = match self {
             Self::Bird | Self::BirdForwarding => bird_config(self, sessions),
-            Self::Frr => frr_config(sessions),
+            Self::Frr => frr_config(sessions, &dir.path().join("errors")),
         };
         fs::write(&config, text).unwrap();
         let mut command = Command::new("ip");
@@ -130,8 +131,8 @@ fn bird_config(daemon: Daemon, sessions: u16) -> String {
     config
 }
 
-fn frr_config(sessions: u16) -> String {
-    let mut config = String::from("no log stdout\n");
+fn frr_config(sessions: u16, log: &Path) -> String {
+    let mut config = format!("log file {} errors\n", log.display());
     for n in 0..sessions {
         let (router, own) = (router(n), own(n));
         write!(config, "router bgp {ROUTER_ASN} view v{n}\n bgp router-id {router}\n no bgp ebgp-requires-policy\n no bgp network import-check\n neighbor {own} remote-as {CUSTOMER_ASN}\n neighbor {own} update-source {router}\n neighbor {own} passive\n neighbor {own} disable-connected-check\n exit\n").unwrap();

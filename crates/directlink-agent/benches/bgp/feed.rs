@@ -112,16 +112,7 @@ async fn speak(
     mut started: watch::Receiver<bool>,
     up: std::sync::mpsc::Sender<()>,
 ) -> io::Result<()> {
-    let mut stream = {
-        let _turn = dialling.acquire().await.unwrap();
-        loop {
-            match connect(&customer).await {
-                Ok(stream) => break stream,
-                // It does not listen yet, or has no session for us yet.
-                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
-            }
-        }
-    };
+    let mut stream = establish(&customer, dialling).await;
     up.send(()).unwrap();
     let mut buffer = [0; 4096];
     let mut has_sent = false;
@@ -135,13 +126,27 @@ async fn speak(
                 stream.write_all(&message(UPDATE, &[0, 0, 0, 0])).await?;
             }
             length = stream.read(&mut buffer) => {
-                if length? == 0 {
-                    return Err(io::ErrorKind::UnexpectedEof.into());
+                match length? {
+                    // FRR does that sometimes, soon after it has taken its configuration.
+                    0 if !has_sent => stream = establish(&customer, dialling).await,
+                    0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                    _ => {}
                 }
             }
             _ = keepalive.tick() => {
                 stream.write_all(&message(KEEPALIVE, &[])).await?;
             }
+        }
+    }
+}
+
+async fn establish(customer: &Customer, dialling: &Semaphore) -> TcpStream {
+    let _turn = dialling.acquire().await.unwrap();
+    loop {
+        match connect(customer).await {
+            Ok(stream) => return stream,
+            // It does not listen yet, or has no session for us yet.
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
         }
     }
 }
