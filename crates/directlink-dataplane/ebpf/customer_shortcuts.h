@@ -22,7 +22,7 @@
 
 // What frames of a NIC to a VLAN have in common, and where they go.
 struct customer_end {
-	struct end_age age;
+	struct end_base base;
 	__u64 words[6];
 	__u32 ifindex;
 	__u32 way; // whose MAC it goes to
@@ -88,8 +88,9 @@ static __always_inline bool is_customer_end(const struct customer_end *end, cons
 
 static __always_inline bool leads_alike(const struct customer_end *a, const struct customer_end *b)
 {
-	return a->way == b->way && a->age.interface == b->age.interface &&
-	       a->age.limits == b->age.limits && a->ifindex == b->ifindex && a->mtu == b->mtu && a->tci == b->tci &&
+	return a->way == b->way && a->base.interface == b->base.interface &&
+	       a->base.limits == b->base.limits && a->ifindex == b->ifindex && a->mtu == b->mtu &&
+	       a->tci == b->tci &&
 	       *(__u32 *)a->router_mac == *(__u32 *)b->router_mac &&
 	       *(__u16 *)(a->router_mac + 4) == *(__u16 *)(b->router_mac + 4);
 }
@@ -111,7 +112,7 @@ static __always_inline struct customer_end *choose_customer_end(const struct cus
 	if (*is_same)
 		return first;
 	*is_same = is_customer_end(second, notes) && leads_alike(second, wanted);
-	if (!*is_same && first->age.ticks <= second->age.ticks)
+	if (!*is_same && first->base.ticks <= second->base.ticks)
 		return first;
 	*row = rows[1];
 	return second;
@@ -127,10 +128,10 @@ static __always_inline __u64 share_customer_end(const struct customer_end *wante
 	if (!end)
 		return 0;
 	if (!is_same) {
-		__u64 stamp = end->age.stamp;
+		__u64 stamp = end->base.stamp;
 
 		*end = *wanted;
-		end->age.stamp = stamp;
+		end->base.stamp = stamp;
 		end->words[0] = notes->words[0];
 		end->words[1] = notes->words[1];
 		end->words[2] = notes->words[2];
@@ -138,8 +139,8 @@ static __always_inline __u64 share_customer_end(const struct customer_end *wante
 		end->words[4] = notes->words[4];
 		end->words[5] = notes->words[5];
 	}
-	renew_end(&end->age, row, notes, is_same);
-	return end->age.stamp;
+	renew_end(&end->base, row, notes, is_same);
+	return end->base.stamp;
 }
 
 static __always_inline void leave_customer_shortcut(const struct notes *notes,
@@ -153,8 +154,8 @@ static __always_inline void leave_customer_shortcut(const struct notes *notes,
 	if (!notes->eligible)
 		return;
 	end.ifindex = key->port_ifindex;
-	end.age.interface = row->number;
-	end.age.limits = trip->limits;
+	end.base.interface = row->number;
+	end.base.limits = trip->limits;
 	end.way = way;
 	end.mtu = row->mtu;
 	end.tci = bpf_htons(key->vlan);
@@ -193,7 +194,7 @@ static __always_inline struct customer_end *find_customer_end(const struct notes
 	__u32 row = row_of_end(stamp);
 	struct customer_end *end = bpf_map_lookup_elem(&customer_ends, &row);
 
-	return end && is_current(&end->age, stamp) && is_customer_end(end, notes) ? end : NULL;
+	return end && is_current(&end->base, stamp) && is_customer_end(end, notes) ? end : NULL;
 }
 
 // VERDICT_COUNT: take the road.
@@ -215,9 +216,9 @@ static __always_inline enum verdict go_customer_shortcut(struct xdp_md *ctx, str
 	if (!ip || !is_usual(ip, trip->bytes - FABRIC_HEAD, end->mtu) ||
 	    !find_neighbour(end->way, &neighbour))
 		return VERDICT_COUNT;
-	trip->interface = end->age.interface;
+	trip->interface = end->base.interface;
 	trip->ifindex = end->ifindex;
-	trip->limits = end->age.limits;
+	trip->limits = end->base.limits;
 	verdict = check_rates(trip, DIRECTION_OUTBOUND, trip->bytes - CUSTOMER_SHRINKAGE);
 	if (verdict != VERDICT_COUNT)
 		return verdict;

@@ -22,7 +22,7 @@
 // What frames of a VLAN to a NIC have in common, and the headers that they get: two cache lines, the
 // first of which says whether they may.
 struct net_end {
-	struct end_age age;
+	struct end_base base;
 	__u64 words[3];
 	__u64 macs;
 	__u64 inner_macs;
@@ -86,7 +86,7 @@ static __always_inline bool has_same_head(const struct net_end *a, const struct 
 		 (a->inner_macs ^ b->inner_macs) | (a->inner_macs_rest ^ b->inner_macs_rest) |
 		 (a->vteps ^ b->vteps) | (a->vxlan ^ b->vxlan) | (a->ifindex ^ b->ifindex) |
 		 (a->room ^ b->room) | (a->mtu ^ b->mtu) |
-		 (a->age.interface ^ b->age.interface) | (a->age.limits ^ b->age.limits));
+		 (a->base.interface ^ b->base.interface) | (a->base.limits ^ b->base.limits));
 }
 
 // Of the two rows where these packets' end may be: that which has it, or else the older one.
@@ -101,7 +101,7 @@ static __always_inline struct net_end *choose_net_end(const struct notes *notes,
 		return NULL;
 	*row = rows[0];
 	if (is_net_end(first, notes) ||
-	    (!is_net_end(second, notes) && first->age.ticks <= second->age.ticks))
+	    (!is_net_end(second, notes) && first->base.ticks <= second->base.ticks))
 		return first;
 	*row = rows[1];
 	return second;
@@ -117,16 +117,16 @@ static __always_inline __u64 share_net_end(const struct net_end *head, const str
 		return 0;
 	is_same = is_net_end(end, notes) && has_same_head(end, head);
 	if (!is_same) {
-		__u64 stamp = end->age.stamp;
+		__u64 stamp = end->base.stamp;
 
 		*end = *head;
-		end->age.stamp = stamp;
+		end->base.stamp = stamp;
 		end->words[0] = notes->words[0];
 		end->words[1] = notes->words[1];
 		end->words[2] = notes->words[2];
 	}
-	renew_end(&end->age, row, notes, is_same);
-	return end->age.stamp;
+	renew_end(&end->base, row, notes, is_same);
+	return end->base.stamp;
 }
 
 // The frame is in its tunnel: the next one of its flow will have the same head.
@@ -138,8 +138,8 @@ static __always_inline void leave_net_shortcut(const struct notes *notes, const 
 
 	if (!notes->eligible)
 		return;
-	head.age.interface = trip->interface;
-	head.age.limits = trip->limits;
+	head.base.interface = trip->interface;
+	head.base.limits = trip->limits;
 	head.mtu = mtu;
 	head.room = room;
 	head.macs = load_word(tunnel->eth);
@@ -196,7 +196,7 @@ static __always_inline struct net_end *find_net_end(const struct notes *notes)
 	__u32 row = row_of_end(stamp);
 	struct net_end *end = bpf_map_lookup_elem(&net_ends, &row);
 
-	return end && is_current(&end->age, stamp) && is_net_end(end, notes) ? end : NULL;
+	return end && is_current(&end->base, stamp) && is_net_end(end, notes) ? end : NULL;
 }
 
 // VERDICT_COUNT: take the road.
@@ -219,9 +219,9 @@ static __always_inline enum verdict go_net_shortcut(struct xdp_md *ctx, struct t
 	if (!ip || !is_usual(ip, trip->bytes - PORT_HEAD, end->mtu))
 		return VERDICT_COUNT;
 	hash = hash_of_packet(ip);
-	trip->interface = end->age.interface;
+	trip->interface = end->base.interface;
 	trip->ifindex = end->ifindex;
-	trip->limits = end->age.limits;
+	trip->limits = end->base.limits;
 	verdict = check_rates(trip, DIRECTION_INBOUND, trip->bytes);
 	if (verdict != VERDICT_COUNT)
 		return verdict;

@@ -19,7 +19,7 @@
 // is how many of them the processor's cache holds. All else is in a row that all flows between a
 // VLAN and a NIC have in common, their end:
 //
-//   shortcut: flow ─ stamp ──► end: stamp ─ age ─ what else tells the packets ─ limits ─ headers
+//   shortcut: flow ─ stamp ──► end: stamp ─ age ─ limits ─ what else tells the packets ─ headers
 //
 // A stamp is the end's row, and a number that is another with each content of the row, each change
 // and every few seconds. So a shortcut of before finds no end.
@@ -46,12 +46,12 @@
 const volatile __u32 shortcut_bits = 12;
 
 struct shortcut {
-	__u64 flow; // the customer's address, and both ports
+	__u64 flow;  // the customer's address, and both ports
 	__u64 stamp;
 };
 
 // What every end begins with.
-struct end_age {
+struct end_base {
 	__u64 stamp;   // a number, and the row in the last END_BITS
 	__u64 changes; // sum of both counts, each of which only grows
 	__u64 since;   // ticks, when it got this number
@@ -96,10 +96,10 @@ static __always_inline void note_changes_of_net(struct notes *notes, __u32 vni)
 	notes->changes += changes_of(notes->net);
 }
 
-static __always_inline bool is_current(const struct end_age *age, __u64 stamp)
+static __always_inline bool is_current(const struct end_base *base, __u64 stamp)
 {
-	return age->stamp == stamp && bpf_jiffies64() - age->ticks < FRESH_TICKS &&
-	       age->changes == changes_of(0) + changes_of(age->net);
+	return base->stamp == stamp && bpf_jiffies64() - base->ticks < FRESH_TICKS &&
+	       base->changes == changes_of(0) + changes_of(base->net);
 }
 
 // Of this processor. One without rows has no shortcuts.
@@ -122,20 +122,20 @@ static __always_inline __u32 end_row(__u64 hash, bool second)
 }
 
 // The road was taken to an end: `is_same` if its row said nothing else before.
-static __always_inline void renew_end(struct end_age *age, __u32 row, const struct notes *notes,
+static __always_inline void renew_end(struct end_base *base, __u32 row, const struct notes *notes,
 				      bool is_same)
 {
 	__u64 now = bpf_jiffies64();
 
-	if (!is_same || age->changes != notes->changes || age->net != notes->net ||
-	    now - age->since >= SHORTCUT_TICKS) {
-		age->stamp = ((age->stamp >> END_BITS) + 1) << END_BITS |
+	if (!is_same || base->changes != notes->changes || base->net != notes->net ||
+	    now - base->since >= SHORTCUT_TICKS) {
+		base->stamp = ((base->stamp >> END_BITS) + 1) << END_BITS |
 			     (row & ((1 << END_BITS) - 1));
-		age->changes = notes->changes;
-		age->net = notes->net;
-		age->since = now;
+		base->changes = notes->changes;
+		base->net = notes->net;
+		base->since = now;
 	}
-	age->ticks = now;
+	base->ticks = now;
 }
 
 static __always_inline struct shortcut *shortcut_beside(void *table, const struct notes *notes,
@@ -171,14 +171,14 @@ static __always_inline __u64 find_stamp(void *table, const struct notes *notes)
 static __always_inline bool can_take(const struct shortcut *shortcut, void *ends,
 				     const struct notes *notes)
 {
-	struct end_age *age;
+	struct end_base *base;
 	__u32 row;
 
 	if (!shortcut)
 		return false;
 	row = row_of_end(shortcut->stamp);
-	age = bpf_map_lookup_elem(ends, &row);
-	return shortcut->flow == notes->flow || !age || !is_current(age, shortcut->stamp);
+	base = bpf_map_lookup_elem(ends, &row);
+	return shortcut->flow == notes->flow || !base || !is_current(base, shortcut->stamp);
 }
 
 static __always_inline void leave_shortcut(void *table, void *ends, const struct notes *notes,
