@@ -52,7 +52,7 @@ use topology::{GATEWAY_MAC, NUMBER, Namespace, Region, Tags, rule};
 use traffic_flood::{GENERATOR, Template};
 
 const ROUNDS: usize = 15;
-/// Of a round, by what the round before it gave. Shorter ones measured how long a run takes to begin.
+/// Of a round, by what the first gave. Shorter ones measured how long a run takes to begin.
 const SECONDS: f64 = 1.0;
 const FIRST_PACKETS: u32 = 300_000;
 /// So many flows must be under way before they are measured.

@@ -90,8 +90,7 @@ static __always_inline bool leads_alike(const struct customer_end *a, const stru
 {
 	return a->way == b->way && a->base.interface == b->base.interface &&
 	       a->base.limits == b->base.limits && a->ifindex == b->ifindex && a->mtu == b->mtu &&
-	       a->tci == b->tci &&
-	       *(__u32 *)a->router_mac == *(__u32 *)b->router_mac &&
+	       a->tci == b->tci && *(__u32 *)a->router_mac == *(__u32 *)b->router_mac &&
 	       *(__u16 *)(a->router_mac + 4) == *(__u16 *)(b->router_mac + 4);
 }
 

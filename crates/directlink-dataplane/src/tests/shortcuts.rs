@@ -1,7 +1,7 @@
 //! Shortcuts: a flow's later packets fare exactly as if each took the whole road.
 //!
 //! Each claim is made of a flow that has left its shortcuts, there and back, a moment ago. That the
-//! programs use them at all is seen by taking a row ashortcut behind their back, uncounted.
+//! programs use them at all is seen by taking a row away behind their back, uncounted.
 
 use super::{
     frame::{ACK, FIN, IPV4, Packet, ethernet, in_tunnel, tcp, udp},
@@ -51,7 +51,7 @@ impl World {
         assert_eq!(self.reply(&answer()), Verdict::ForwardedToCustomer);
     }
 
-    /// Takes the NIC's row ashortcut; nothing counts it, as if the packets' programs had read it
+    /// Takes the NIC's row away; nothing counts it, as if the packets' programs had read it
     /// just before. Whether the flow's packets went on both ways.
     fn goes_on_without_its_nic(&mut self, meanwhile: impl Fn(&mut Self)) -> bool {
         self.dataplane.put_nic(&nic()).unwrap();
