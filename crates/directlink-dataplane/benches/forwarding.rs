@@ -10,12 +10,13 @@
 //!  kernel vxlan   route, TTL, VXLAN                       (ip_forward, the vxlan device)
 //!  kernel whole   security group, route, TTL, VXLAN  (and nftables with connection tracking)
 //! ```
-//! 64-byte frames of 1,024 UDP flows, on one processor: generator, road and drop share it.
+//! Frames of 1,024 UDP flows, of 64 bytes in IPv4 and of 72 in IPv6, on one processor: generator, road
+//! and drop share it.
 //! Rounds take a second, of which a run's beginning and end are 20 ms, and are interleaved; medians are
 //! printed, of the Mpps and of each round's ratio, as other load comes and goes.
 //!
 //! `cargo bench -p directlink-dataplane --bench forwarding` as root; with `-- NAME`, only the
-//! roads with that in their name (for a profiler), or one part: `-- flood` what a flood costs
+//! roads with that in their name (for a profiler), or one part: `-- roads` the above, `-- flood` what a flood costs
 //! (`flood/`), `-- matrix` how the speed changes from a small router to a full one (`matrix/`),
 //! `-- latency` a question and its answer (`latency/`).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
@@ -41,14 +42,16 @@ use aya::{
         tc::{self, NlOptions, TcAttachOptions},
     },
 };
-use directlink_dataplane::{Protocol, Rate, offload};
+use directlink_dataplane::{
+    Nic, Peer, Protocol, Rate, Route, RuleSetNumber, Source, Subnet, offload,
+};
 use directlink_net::Mac;
 use nix::{
     sched::{CpuSet, sched_setaffinity},
     unistd::Pid,
 };
-use std::time::Instant;
-use topology::{GATEWAY_MAC, NUMBER, Namespace, Region, Tags, rule};
+use std::{net::Ipv6Addr, time::Instant};
+use topology::{GATEWAY_MAC, NUMBER, Namespace, Region, Tags, net, nic, rule};
 use traffic_flood::{GENERATOR, Template};
 
 const ROUNDS: usize = 15;
@@ -58,7 +61,6 @@ const FIRST_PACKETS: u32 = 300_000;
 /// So many flows must be under way before they are measured.
 const MANY_FLOWS: u32 = 15_000;
 const TRIES: usize = 10;
-const FRAME_BYTES: usize = 64;
 /// What VXLAN over IPv4 and Ethernet adds.
 const TUNNEL_BYTES: usize = 14 + 20 + 8 + 8;
 const CUSTOMER_MAC: [u8; 6] = [2, 0, 0, 0, 1, 1];
@@ -81,6 +83,40 @@ struct Setup {
 
 impl Setup {
     const USUAL: Self = Self { name: "usual", interfaces: 1, prefixes: 1, rules: 1, flows: 1024 };
+}
+
+/// Of the packets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Family {
+    Ipv4,
+    Ipv6,
+}
+
+impl Family {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Ipv4 => "IPv4",
+            Self::Ipv6 => "IPv6",
+        }
+    }
+
+    /// Of a frame before it is in a tunnel: `FRAME_BYTES` and `FRAME6_BYTES` of generator.bpf.c.
+    const fn frame_bytes(self) -> usize {
+        match self {
+            Self::Ipv4 => 64,
+            Self::Ipv6 => 72,
+        }
+    }
+
+    /// The generator's program for such frames.
+    const fn generator(self, is_tunnelled: bool) -> &'static str {
+        match (self, is_tunnelled) {
+            (Self::Ipv4, false) => "generate",
+            (Self::Ipv4, true) => "generate_tunnelled",
+            (Self::Ipv6, false) => "generate6",
+            (Self::Ipv6, true) => "generate6_tunnelled",
+        }
+    }
 }
 
 /// Something that frames go through, from `source` to a sink of its own.
@@ -108,6 +144,7 @@ fn main() {
     pin_to_one_processor();
     let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
     match only.as_deref() {
+        Some("roads") => measure_roads(|_| true),
         Some("flood") => measure_flood(),
         Some("matrix") => matrix::measure(),
         Some("latency") => latency::measure(),
@@ -122,24 +159,21 @@ fn main() {
 }
 
 fn measure_flood() {
-    let (mut directlink, mut region) = directlink();
+    let (mut directlink, mut region) = directlink(Family::Ipv4);
     flood::measure(&mut directlink, &mut region);
 }
 
 fn measure_roads(is_wanted: impl Fn(&Road) -> bool) {
-    let (directlink, _region) = directlink();
-    let (back, _other_region) = directlink_back();
-    let mut roads = vec![
-        wire(),
-        directlink,
-        back,
-        kernel(Kernel::Plain, &Setup::USUAL),
-        kernel(Kernel::Vxlan, &Setup::USUAL),
-        kernel(Kernel::Whole, &Setup::USUAL),
-    ];
-    roads.retain(is_wanted);
-    measure_rounds(&mut roads, ROUNDS);
-    report(&roads);
+    for family in [Family::Ipv4, Family::Ipv6] {
+        let (directlink, _region) = directlink(family);
+        let (back, _other_region) = directlink_back(family);
+        let mut roads = vec![wire(family), directlink, back];
+        let jobs = [Kernel::Plain, Kernel::Vxlan, Kernel::Whole];
+        roads.extend(jobs.map(|job| kernel(family, job, &Setup::USUAL)));
+        roads.retain(&is_wanted);
+        measure_rounds(&mut roads, ROUNDS);
+        report(family, &roads);
+    }
 }
 
 /// Interleaved, after one of each to warm up.
@@ -150,8 +184,11 @@ fn measure_rounds(roads: &mut [Road], rounds: usize) {
     }
 }
 
-fn report(roads: &[Road]) {
-    println!("64-byte frames, 1,024 flows, one processor, median of {ROUNDS} rounds");
+fn report(family: Family, roads: &[Road]) {
+    let (name, bytes) = (family.name(), family.frame_bytes());
+    println!(
+        "{name}: frames of {bytes} bytes, 1,024 flows, one processor, median of {ROUNDS} rounds"
+    );
     for road in roads {
         let [low, median, high] = [0, 50, 100].map(|p| percentile(&road.mpps, p));
         println!("{:<16}{median:>5.2} Mpps  ({low:.2} to {high:.2})  {}", road.name, road.does);
@@ -177,19 +214,15 @@ fn percentile(rounds: &[f64], percent: usize) -> f64 {
 
 impl Road {
     /// The generator redirects into `link`, a veth end of the namespace `source`.
-    fn new(name: &'static str, does: &'static str, end: (Namespace, &str), frame: &[u8]) -> Self {
-        Self::with(name, does, end, frame, &Setup::USUAL)
-    }
-
-    fn with(
-        name: &'static str,
-        does: &'static str,
+    fn new(
+        (name, does): (&'static str, &'static str),
+        family: Family,
         (source, link): (Namespace, &str),
         frame: &[u8],
         setup: &Setup,
     ) -> Self {
         let mut bpf = Ebpf::load(GENERATOR).unwrap();
-        let generate = if frame.len() == FRAME_BYTES { "generate" } else { "generate_tunnelled" };
+        let generate = family.generator(frame.len() > family.frame_bytes());
         for program in [generate, "sink_frame"] {
             let program: &mut Xdp = bpf.program_mut(program).unwrap().try_into().unwrap();
             program.load().unwrap();
@@ -267,28 +300,27 @@ impl Road {
     }
 }
 
-fn wire() -> Road {
+fn wire(family: Family) -> Road {
     let [source, sink] = ["source", "sink"].map(Namespace::new);
     source.ip(&format!("link add g0 type veth peer name s0 netns {}", sink.name()));
     source.ip("link set g0 up");
     sink.ip("link set s0 up");
-    let mut road =
-        Road::new("wire", "generator and drop alone", (source, "g0"), &frame(None, ROUTER_MAC));
+    let told = ("wire", "generator and drop alone");
+    let frame = frame(family, None, ROUTER_MAC);
+    let mut road = Road::new(told, family, (source, "g0"), &frame, &Setup::USUAL);
     road.sink_frames(&sink, "s0");
     road._rest = vec![sink];
     road
 }
 
-fn directlink() -> (Road, Region) {
-    let mut region = Region::sized(Tags::Cable, matrix::FULL);
-    region.admit(1, vec![rule("192.0.2.0/24", Protocol::UDP, Some(53))], vec![]);
-    region.dataplane.put_port_rate(region.interface().port_ifindex, BANDWIDTH).unwrap();
+fn directlink(family: Family) -> (Road, Region) {
+    let mut region = furnished(family);
     // So that the kernel has resolved the VTEP before h0 stops listening.
     region.router.output("ping -c 1 -W 1 10.9.0.2");
     let customer = std::mem::replace(&mut region.customer, Namespace::new("spare"));
-    let does = "VLAN, source check, security group, route, TTL, VXLAN";
-    let mut road =
-        Road::new("directlink", does, (customer, "trunk0"), &frame(Some(100), ROUTER_MAC));
+    let told = ("directlink", "VLAN, source check, security group, route, TTL, VXLAN");
+    let frame = frame(family, Some(100), ROUTER_MAC);
+    let mut road = Road::new(told, family, (customer, "trunk0"), &frame, &Setup::USUAL);
     road.sink_frames(&region.host, "h0");
     // The sink answers no ARP: what was resolved stays.
     region.router.ip(&format!(
@@ -299,16 +331,40 @@ fn directlink() -> (Road, Region) {
 }
 
 /// The other way: from a NIC onto the customer's VLAN.
-fn directlink_back() -> (Road, Region) {
-    let mut region = Region::sized(Tags::Cable, matrix::FULL);
-    region.admit(1, vec![], vec![rule("192.0.2.0/24", Protocol::UDP, Some(53))]);
+fn directlink_back(family: Family) -> (Road, Region) {
+    let mut region = furnished(family);
     region.dataplane.put_neighbour(NUMBER, Mac(CUSTOMER_MAC)).unwrap();
-    region.dataplane.put_port_rate(region.interface().port_ifindex, BANDWIDTH).unwrap();
     let host = std::mem::replace(&mut region.host, Namespace::new("spare"));
-    let does = "VXLAN, NIC check, security group, route, TTL, VLAN";
-    let mut road = Road::new("directlink back", does, (host, "h0"), &tunnelled());
+    let told = ("directlink back", "VXLAN, NIC check, security group, route, TTL, VLAN");
+    let frame = tunnelled(family);
+    let mut road = Road::new(told, family, (host, "h0"), &frame, &Setup::USUAL);
     road.sink_frames(&region.customer, "trunk0");
     (road, region)
+}
+
+/// With one rule each way, and all that IPv6 needs beside what is there of IPv4.
+fn furnished(family: Family) -> Region {
+    let mut region = Region::sized(Tags::Cable, matrix::FULL);
+    let customers = customer_prefix(family);
+    let rules = || vec![rule(customers, Protocol::UDP, Some(53))];
+    region.admit(1, rules(), rules());
+    let mut interface = region.interface();
+    region.dataplane.put_port_rate(interface.port_ifindex, BANDWIDTH).unwrap();
+    if family == Family::Ipv4 {
+        return region;
+    }
+    let usual = nic(Some(RuleSetNumber::new(1).unwrap()));
+    let vni = interface.vni;
+    let customer = Ipv6Addr::new(0xfd00, 0xffff, 0, 0, 0, 0, 0, 2).into();
+    interface.peers = vec![Peer { way: NUMBER, router: net("fd00:ffff::1/127"), customer }];
+    let dataplane = &mut region.dataplane;
+    dataplane.put_interface(&interface).unwrap();
+    dataplane.put_source(Source { interface: NUMBER, prefix: net(customers) }).unwrap();
+    dataplane.put_route(&Route { vni, prefix: net(customers), ways: vec![NUMBER] }).unwrap();
+    let gateway = "fd00:10::1".parse().unwrap();
+    dataplane.put_subnet(Subnet { vni, range: net("fd00:10::/64"), gateway }).unwrap();
+    dataplane.put_nic(&Nic { address: NIC6.into(), ..usual }).unwrap();
+    region
 }
 
 /// How much of our job the kernel does.
@@ -319,7 +375,7 @@ enum Kernel {
     Whole,
 }
 
-fn kernel(job: Kernel, setup: &Setup) -> Road {
+fn kernel(family: Family, job: Kernel, setup: &Setup) -> Road {
     let [source, router, sink] = ["source", "kernel", "sink"].map(Namespace::new);
     router.ip(&format!("link add k0 type veth peer name g0 netns {}", source.name()));
     router.ip(&format!("link add k1 mtu 1600 type veth peer name s0 netns {}", sink.name()));
@@ -328,36 +384,46 @@ fn kernel(job: Kernel, setup: &Setup) -> Road {
     }
     router.ip("addr add 203.0.113.1/30 dev k0");
     router.ip("addr add 10.9.0.1/24 dev k1");
+    router.ip("addr add fd00:9::1/64 dev k1 nodad");
     router.ip("route add 192.0.2.0/24 via 203.0.113.2");
-    router.ip(&format!("neigh add 10.9.0.2 lladdr {} dev k1 nud permanent", mac(&sink, "s0")));
+    for host in ["10.9.0.2", "fd00:9::2"] {
+        router.ip(&format!("neigh add {host} lladdr {} dev k1 nud permanent", mac(&sink, "s0")));
+    }
     if job != Kernel::Plain {
         router.ip("link add vx type vxlan id 7001 dstport 4789 local 10.9.0.1 nolearning");
         router.ip("link set vx up");
         router.ip("addr add 10.0.1.1/24 dev vx");
-        router.ip(&format!("neigh add 10.0.1.10 lladdr {NIC_MAC} dev vx nud permanent"));
+        router.ip("addr add fd00:10::1/64 dev vx nodad");
+        for nic in ["10.0.1.10", "fd00:10::10"] {
+            router.ip(&format!("neigh add {nic} lladdr {NIC_MAC} dev vx nud permanent"));
+        }
         router.output(&format!("bridge fdb add {NIC_MAC} dev vx dst 10.9.0.2"));
     } else {
         router.ip("route add 10.0.1.0/24 via 10.9.0.2");
+        router.ip("route add fd00:10::/64 via fd00:9::2");
     }
     for n in 1..setup.prefixes {
         router.ip(&format!("route add {} via 203.0.113.2", prefix(n)));
     }
     router.enter(|| {
-        std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").unwrap();
+        for family in ["ipv4/ip_forward", "ipv6/conf/all/forwarding"] {
+            std::fs::write(format!("/proc/sys/net/{family}"), "1").unwrap();
+        }
         offload::poll("k0").unwrap();
     });
     let to = mac(&router, "k0").parse::<Mac>().unwrap().0;
     if job == Kernel::Whole {
-        admit_with_nftables(&router, setup.rules);
+        admit_with_nftables(&router, family, setup.rules);
     }
-    let (name, does) = match job {
+    let told = match job {
         Kernel::Plain => ("kernel plain", "ip_forward: route, TTL"),
         Kernel::Vxlan => ("kernel vxlan", "the same, and the vxlan device"),
         Kernel::Whole => ("kernel whole", "the same, and nftables with connection tracking"),
     };
     // The kernel has no VLAN devices here: one interface.
     let setup = Setup { interfaces: 1, ..*setup };
-    let mut road = Road::with(name, does, (source, "g0"), &frame(None, to), &setup);
+    let frame = frame(family, None, to);
+    let mut road = Road::new(told, family, (source, "g0"), &frame, &setup);
     road.sink_packets(&sink, "s0");
     road._rest = vec![router, sink];
     road
@@ -365,18 +431,22 @@ fn kernel(job: Kernel, setup: &Setup) -> Road {
 
 /// The security group of our road, as the kernel's own filter has it: the last rule is the one. What it
 /// admitted is marked, as conntrack calls no flow established that nobody answers.
-fn admit_with_nftables(router: &Namespace, rules: u16) {
-    let mut script = "table ip group {\n chain forward {\n  type filter hook forward priority 0; \
-                      policy drop;\n  ct mark 1 accept\n"
-        .to_owned();
+fn admit_with_nftables(router: &Namespace, family: Family, rules: u16) {
+    let table = if family == Family::Ipv4 { "ip" } else { "ip6" };
+    let source = format!("{table} saddr {}", customer_prefix(family));
+    let mut script = format!("table {table} group {{\n chain forward {{\n")
+        + "  type filter hook forward priority 0; policy drop;\n  ct mark 1 accept\n";
     for port in others(rules) {
-        script += &format!("  ip saddr 192.0.2.0/24 tcp dport {port} accept\n");
+        script += &format!("  {source} tcp dport {port} accept\n");
     }
-    script += "  ip saddr 192.0.2.0/24 udp dport 53 ct mark set 1 accept\n }\n}\n";
+    script += &format!("  {source} udp dport 53 ct mark set 1 accept\n }}\n}}\n");
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), script).unwrap();
     router.output(&format!("nft -f {}", file.path().display()));
     assert!(router.output("nft list ruleset").contains("dport 53"), "nftables is needed");
+    // The generator's frames have no checksum of UDP, without which conntrack knows no IPv6.
+    let checks = "/proc/sys/net/netfilter/nf_conntrack_checksum";
+    router.enter(|| std::fs::write(checks, "0")).unwrap();
 }
 
 /// Ports of rules that do not match, before the one that does.
@@ -394,35 +464,59 @@ fn prefix(n: u16) -> String {
 
 const CUSTOMER: [u8; 4] = [192, 0, 2, 9];
 const NIC: [u8; 4] = [10, 0, 1, 10];
+const CUSTOMER6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x192, 0, 0, 0, 0, 0, 9);
+const NIC6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x10, 0, 0, 0, 0, 0, 0x10);
+const VLAN_TYPE: [u8; 2] = [0x81, 0x00];
 
-/// UDP from 192.0.2.9 to 10.0.1.10 port 53, padded to 64 bytes.
-fn frame(vlan: Option<u16>, to: [u8; 6]) -> [u8; FRAME_BYTES] {
-    let mut bytes = [to, CUSTOMER_MAC].concat();
-    if let Some(vlan) = vlan {
-        bytes.extend([0x81, 0x00]);
-        bytes.extend(vlan.to_be_bytes());
+const fn customer_prefix(family: Family) -> &'static str {
+    match family {
+        Family::Ipv4 => "192.0.2.0/24",
+        Family::Ipv6 => "fd00:192::/64",
     }
-    bytes.extend([0x08, 0x00]);
-    let length = FRAME_BYTES - bytes.len();
-    bytes.extend(udp([CUSTOMER, NIC], 53, length));
-    bytes.resize(FRAME_BYTES, 0);
-    bytes.try_into().unwrap()
 }
 
-/// UDP from 10.0.1.10 to 192.0.2.9 port 53 in a frame of 64 bytes, in VXLAN from the host.
-fn tunnelled() -> [u8; TUNNEL_BYTES + FRAME_BYTES] {
+/// UDP from the customer to port 53 of the NIC, padded.
+fn frame(family: Family, vlan: Option<u16>, to: [u8; 6]) -> Vec<u8> {
+    let tag = vlan.map(|vlan| [VLAN_TYPE, vlan.to_be_bytes()].concat()).unwrap_or_default();
+    let mut bytes = [&to, &CUSTOMER_MAC, &tag[..]].concat();
+    let room = family.frame_bytes() - bytes.len() - 2;
+    bytes.extend(match family {
+        Family::Ipv4 => [vec![0x08, 0x00], udp([CUSTOMER, NIC], 53, room)].concat(),
+        Family::Ipv6 => [vec![0x86, 0xdd], udp6([CUSTOMER6, NIC6], 53, room)].concat(),
+    });
+    bytes.resize(family.frame_bytes(), 0);
+    bytes
+}
+
+/// UDP from the NIC to port 53 of the customer in such a frame, in VXLAN from the host.
+fn tunnelled(family: Family) -> Vec<u8> {
     const HOSTS: [[u8; 4]; 2] = [[10, 9, 0, 2], [10, 9, 0, 1]];
     const VNI: [u8; 3] = [0, 0x1b, 0x59];
+    let whole = TUNNEL_BYTES + family.frame_bytes();
+    let room = family.frame_bytes() - 14;
     let mut bytes = [ROUTER_MAC, CUSTOMER_MAC].concat();
     bytes.extend([0x08, 0x00]);
-    bytes.extend(udp(HOSTS, 4789, TUNNEL_BYTES + FRAME_BYTES - 14));
+    bytes.extend(udp(HOSTS, 4789, whole - 14));
     bytes.extend([0, 0, 0x08, 0, 0, 0, VNI[0], VNI[1], VNI[2], 0]);
     bytes.extend(GATEWAY_MAC.0);
     bytes.extend(NIC_MAC.parse::<Mac>().unwrap().0);
-    bytes.extend([0x08, 0x00]);
-    bytes.extend(udp([NIC, CUSTOMER], 53, FRAME_BYTES - 14));
-    bytes.resize(TUNNEL_BYTES + FRAME_BYTES, 0);
-    bytes.try_into().unwrap()
+    bytes.extend(match family {
+        Family::Ipv4 => [vec![0x08, 0x00], udp([NIC, CUSTOMER], 53, room)].concat(),
+        Family::Ipv6 => [vec![0x86, 0xdd], udp6([NIC6, CUSTOMER6], 53, room)].concat(),
+    });
+    bytes.resize(whole, 0);
+    bytes
+}
+
+/// The headers of IPv6 and UDP, up to the UDP length, of a packet of `length` bytes.
+fn udp6([from, to]: [Ipv6Addr; 2], port: u16, length: usize) -> Vec<u8> {
+    let length = u16::try_from(length).unwrap() - 40;
+    let mut bytes = [&[0x60, 0, 0, 0], &length.to_be_bytes()[..], &[17, 64]].concat();
+    bytes.extend([from.octets(), to.octets()].concat());
+    bytes.extend([0, 0]);
+    bytes.extend(port.to_be_bytes());
+    bytes.extend(length.to_be_bytes());
+    bytes
 }
 
 /// The headers of IPv4 and UDP, up to the UDP length, of a packet of `length` bytes.

@@ -8,7 +8,7 @@
 //! measured is the kernel's and the router's work, both ways, with both ends' own.
 
 use crate::{
-    admit_with_nftables, percentile,
+    Family, admit_with_nftables, percentile,
     topology::{Namespace, Region, rule},
 };
 use directlink_dataplane::{Protocol, offload};
@@ -126,7 +126,7 @@ fn kernel() -> Pair {
     router.ip("route add 192.0.2.0/24 via 203.0.113.2");
     host.ip("route add default via 10.0.1.1");
     router.enter(|| std::fs::write("/proc/sys/net/ipv4/ip_forward", "1")).unwrap();
-    admit_with_nftables(&router, 1);
+    admit_with_nftables(&router, Family::Ipv4, 1);
     customer.output("ping -c 1 -W 1 203.0.113.1");
     host.output("ping -c 1 -W 1 10.0.1.1");
     let pair = Pair::new("kernel whole", &customer, &host);

@@ -4,8 +4,8 @@
 //! every cache. Each interface leads to a Net of its own, with its own prefixes and its own NIC.
 
 use crate::{
-    BANDWIDTH, CUSTOMER_MAC, Kernel, ROUTER_MAC, Road, Setup, frame, kernel, mac, measure_rounds,
-    others, percentile, prefix,
+    BANDWIDTH, CUSTOMER_MAC, Family, Kernel, ROUTER_MAC, Road, Setup, frame, kernel, mac,
+    measure_rounds, others, percentile, prefix,
     topology::{NUMBER, Namespace, Region, SMALL, Tags, net, nic, rule},
     tunnelled,
 };
@@ -77,7 +77,7 @@ pub(crate) fn measure() {
 fn line(setup: Setup) -> Line {
     let (there, _region) = into_the_net(&setup);
     let (back, _another) = back(&setup);
-    let mut roads = [there, back, kernel(Kernel::Whole, &setup)];
+    let mut roads = [there, back, kernel(Family::Ipv4, Kernel::Whole, &setup)];
     measure_rounds(&mut roads, ROUNDS);
     let [there, back, kernel] = roads.map(|road| road.mpps);
     Line { setup, there, back, kernel }
@@ -108,7 +108,8 @@ fn into_the_net(setup: &Setup) -> (Road, Region) {
     region.router.output("ping -c 1 -W 1 10.9.0.2");
     let customer = std::mem::replace(&mut region.customer, Namespace::new("spare"));
     let end = (customer, "trunk0");
-    let mut road = Road::with("there", "", end, &frame(Some(2), ROUTER_MAC), setup);
+    let frame = frame(Family::Ipv4, Some(2), ROUTER_MAC);
+    let mut road = Road::new(("there", ""), Family::Ipv4, end, &frame, setup);
     road.sink_frames(&region.host, "h0");
     let host = mac(&region.host, "h0");
     region.router.ip(&format!("neigh replace 10.9.0.2 lladdr {host} dev fab0 nud permanent"));
@@ -118,7 +119,8 @@ fn into_the_net(setup: &Setup) -> (Road, Region) {
 fn back(setup: &Setup) -> (Road, Region) {
     let mut region = furnished(setup);
     let host = std::mem::replace(&mut region.host, Namespace::new("spare"));
-    let mut road = Road::with("back", "", (host, "h0"), &tunnelled(), setup);
+    let frame = tunnelled(Family::Ipv4);
+    let mut road = Road::new(("back", ""), Family::Ipv4, (host, "h0"), &frame, setup);
     road.sink_frames(&region.customer, "trunk0");
     (road, region)
 }

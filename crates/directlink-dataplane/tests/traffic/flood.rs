@@ -15,7 +15,7 @@ use std::{
 pub(crate) static GENERATOR: &[u8] =
     aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/generator.bpf.o"));
 
-const TEMPLATE_BYTES: usize = 120;
+const TEMPLATE_BYTES: usize = 128;
 /// To make the generator ready takes as long as some thousand frames.
 const BATCH: u32 = 200_000;
 const FLOODER_MAC: [u8; 6] = [2, 0, 0, 0, 7, 1];
@@ -33,7 +33,7 @@ pub(crate) struct Template {
     interfaces: u32,
 }
 
-// SAFETY: integers and arrays of them, repr(C), 120 + 4 * 4 bytes without padding.
+// SAFETY: integers and arrays of them, repr(C), 128 + 4 * 4 bytes without padding.
 #[allow(unsafe_code)]
 unsafe impl Pod for Template {}
 
