@@ -20,16 +20,18 @@
 #define TYPE_VERSION 0xffffff0000000000ull // of the 8 bytes behind the outer MACs
 #define TYPE_AT 12
 
-// What frames of a NIC to a VLAN have in common, and where they go.
+#define CUSTOMER_END_WORDS 7 // of which IPv4 leaves the last empty
+
+// What frames from an address of a NIC to a VLAN have in common, and where they go.
 struct customer_end {
 	struct end_base base;
-	__u64 words[6];
+	__u64 words[CUSTOMER_END_WORDS];
 	__u32 ifindex;
 	__u32 way; // whose MAC it goes to
 	__u8 router_mac[6];
 	__u16 mtu; // of the interface
 	__be16 tci;
-	__u16 zero[11];
+	__u16 zero[7];
 };
 
 struct {
@@ -56,6 +58,17 @@ static __always_inline bool is_tunnel(const struct tunnel *tunnel)
 	       tunnel->udp->dest == bpf_htons(VXLAN_PORT);
 }
 
+// `kind`: what of the packet's first bytes tells its end, in 16 bits.
+static __always_inline void note_tunnel(const struct tunnel *tunnel, struct notes *notes, __u64 kind)
+{
+	notes->words[0] = load_word((void *)tunnel->eth + TYPE_AT) & bpf_cpu_to_be64(TYPE_VERSION);
+	notes->words[0] |= bpf_cpu_to_be64(kind);
+	notes->words[1] = load_word(&tunnel->ip->saddr);
+	notes->words[2] = load_word(tunnel->vxlan);
+	notes->words[3] = load_word(tunnel->inner->destination);
+	notes->words[4] = load_word(tunnel->inner->source);
+}
+
 static __always_inline void note_fabric_frame(struct xdp_md *ctx, struct notes *notes)
 {
 	struct tunnel tunnel;
@@ -66,16 +79,13 @@ static __always_inline void note_fabric_frame(struct xdp_md *ctx, struct notes *
 	if (!notes->eligible)
 		return;
 	ip = tunnel.payload;
-	notes->flow = (__u64)ip->daddr << 32 | *(const __be32 *)(ip + 1);
-	notes->words[0] = load_word((void *)tunnel.eth + TYPE_AT) & bpf_cpu_to_be64(TYPE_VERSION);
-	notes->words[0] |= bpf_cpu_to_be64((__u64) * (const __u8 *)ip);
-	notes->words[1] = load_word(&tunnel.ip->saddr);
-	notes->words[2] = load_word(tunnel.vxlan);
-	notes->words[3] = load_word(tunnel.inner->destination);
-	notes->words[4] = load_word(tunnel.inner->source);
+	notes->flow[0] = (__u64)ip->daddr << 32 | *(const __be32 *)(ip + 1);
+	note_tunnel(&tunnel, notes, *(const __u8 *)ip);
 	notes->words[5] = (__u64)ip->saddr << 32 | ip->protocol;
+	notes->words[6] = 0;
 	notes->row = first_row((notes->words[2] + notes->words[5]) * 0x85ebca77c2b2ae3dull ^
-			       notes->flow);
+				       notes->flow[0],
+			       shortcut_bits);
 }
 
 static __always_inline bool is_customer_end(const struct customer_end *end, const struct notes *notes)
@@ -83,7 +93,7 @@ static __always_inline bool is_customer_end(const struct customer_end *end, cons
 	const __u64 *a = end->words, *b = notes->words;
 
 	return !((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3]) | (a[4] ^ b[4]) |
-		 (a[5] ^ b[5]));
+		 (a[5] ^ b[5]) | (a[6] ^ b[6]));
 }
 
 static __always_inline bool leads_alike(const struct customer_end *a, const struct customer_end *b)
@@ -99,7 +109,8 @@ static __always_inline struct customer_end *choose_customer_end(const struct cus
 								const struct notes *notes,
 								__u32 *row, bool *is_same)
 {
-	__u64 hash = notes->words[2] ^ notes->words[4] * 3 ^ notes->words[5] * 5 ^ wanted->way * 7ull;
+	__u64 hash = notes->words[2] ^ notes->words[4] * 3 ^ notes->words[5] * 5 ^
+		     notes->words[6] * 11 ^ wanted->way * 7ull;
 	__u32 rows[2] = { end_row(hash, false), end_row(hash, true) };
 	struct customer_end *first = bpf_map_lookup_elem(&customer_ends, &rows[0]);
 	struct customer_end *second = bpf_map_lookup_elem(&customer_ends, &rows[1]);
@@ -137,21 +148,19 @@ static __always_inline __u64 share_customer_end(const struct customer_end *wante
 		end->words[3] = notes->words[3];
 		end->words[4] = notes->words[4];
 		end->words[5] = notes->words[5];
+		end->words[6] = notes->words[6];
 	}
 	renew_end(&end->base, row, notes, is_same);
 	return end->base.stamp;
 }
 
-static __always_inline void leave_customer_shortcut(const struct notes *notes,
-						    const struct trip *trip,
-						    const struct interface_key *key,
-						    const struct interface_row *row, __u32 way)
+// The end of a packet that goes this way: its stamp, or 0.
+static __always_inline __u64 stamp_of_way(const struct notes *notes, const struct trip *trip,
+					  const struct interface_key *key,
+					  const struct interface_row *row, __u32 way)
 {
 	struct customer_end end = {};
-	__u64 stamp;
 
-	if (!notes->eligible)
-		return;
 	end.ifindex = key->port_ifindex;
 	end.base.interface = row->number;
 	end.base.limits = trip->limits;
@@ -159,41 +168,56 @@ static __always_inline void leave_customer_shortcut(const struct notes *notes,
 	end.mtu = row->mtu;
 	end.tci = bpf_htons(key->vlan);
 	set_mac(end.router_mac, row->router_mac);
-	stamp = share_customer_end(&end, notes);
-	if (stamp)
-		leave_shortcut(&customer_shortcuts, &customer_ends, notes, stamp);
+	return share_customer_end(&end, notes);
 }
 
-// Out of the tunnel, with a tag. False: the frame is not as long as it was.
-static __always_inline bool unwrap(struct xdp_md *ctx, const struct neighbour_row *neighbour,
-				   const __u8 *router_mac, __be16 tci)
+static __always_inline void leave_customer_shortcut(const struct notes *notes,
+						    const struct trip *trip,
+						    const struct interface_key *key,
+						    const struct interface_row *row, __u32 way)
+{
+	__u64 stamp = notes->eligible ? stamp_of_way(notes, trip, key, row, way) : 0;
+
+	if (stamp)
+		leave_shortcut(&customer_shortcuts, &customer_ends, notes, FLOW_WORDS, stamp);
+}
+
+// Out of the tunnel, with a tag. The packet, or NULL: the frame is not as long as it was.
+static __always_inline void *unwrap(struct xdp_md *ctx, const struct neighbour_row *neighbour,
+				    const __u8 *router_mac, __be16 tci, const __u16 protocol,
+				    const __u32 payload)
 {
 	struct tagged *frame;
-	struct iphdr *ip;
 
 	if (bpf_xdp_adjust_head(ctx, CUSTOMER_SHRINKAGE))
-		return false;
-	frame = at(ctx, 0, sizeof(*frame) + sizeof(*ip));
+		return NULL;
+	frame = at(ctx, 0, sizeof(*frame) + payload);
 	if (!frame)
-		return false;
-	ip = (struct iphdr *)(frame + 1);
-	take_hop(ip);
+		return NULL;
 	set_mac(frame->destination, neighbour->mac);
 	set_mac(frame->source, router_mac);
 	frame->tag_protocol = bpf_htons(ETH_P_8021Q);
 	frame->tci = tci;
-	frame->protocol = bpf_htons(ETH_P_IP);
-	return true;
+	frame->protocol = bpf_htons(protocol);
+	return frame + 1;
 }
 
-// The end of the packet that `notes` are about, if a shortcut leads there.
-static __always_inline struct customer_end *find_customer_end(const struct notes *notes)
+// The end that the flow's stamp names, if it still is that of the packet that `notes` are about.
+static __always_inline struct customer_end *find_customer_end(const struct notes *notes, __u64 stamp)
 {
-	__u64 stamp = find_stamp(&customer_shortcuts, notes);
 	__u32 row = row_of_end(stamp);
 	struct customer_end *end = bpf_map_lookup_elem(&customer_ends, &row);
 
 	return end && is_current(&end->base, stamp) && is_customer_end(end, notes) ? end : NULL;
+}
+
+static __always_inline enum verdict check_rates_of_end(struct trip *trip,
+						       const struct customer_end *end)
+{
+	trip->interface = end->base.interface;
+	trip->ifindex = end->ifindex;
+	trip->limits = end->base.limits;
+	return check_rates(trip, DIRECTION_OUTBOUND, trip->bytes - CUSTOMER_SHRINKAGE);
 }
 
 // VERDICT_COUNT: take the road.
@@ -208,20 +232,19 @@ static __always_inline enum verdict go_customer_shortcut(struct xdp_md *ctx, str
 	note_fabric_frame(ctx, notes);
 	if (!notes->eligible)
 		return VERDICT_COUNT;
-	end = find_customer_end(notes);
+	end = find_customer_end(notes, find_stamp(&customer_shortcuts, notes, FLOW_WORDS));
 	if (!end)
 		return VERDICT_COUNT;
 	ip = at(ctx, FABRIC_HEAD, sizeof(*ip));
 	if (!ip || !is_usual(ip, trip->bytes - FABRIC_HEAD, end->mtu) ||
 	    !find_neighbour(end->way, &neighbour))
 		return VERDICT_COUNT;
-	trip->interface = end->base.interface;
-	trip->ifindex = end->ifindex;
-	trip->limits = end->base.limits;
-	verdict = check_rates(trip, DIRECTION_OUTBOUND, trip->bytes - CUSTOMER_SHRINKAGE);
+	verdict = check_rates_of_end(trip, end);
 	if (verdict != VERDICT_COUNT)
 		return verdict;
-	if (!unwrap(ctx, &neighbour, end->router_mac, end->tci))
+	ip = unwrap(ctx, &neighbour, end->router_mac, end->tci, ETH_P_IP, sizeof(*ip));
+	if (!ip)
 		return VERDICT_MALFORMED;
+	take_hop(ip);
 	return VERDICT_FORWARDED_TO_CUSTOMER;
 }

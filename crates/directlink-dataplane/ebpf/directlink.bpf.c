@@ -11,7 +11,7 @@
 //   rate.h   limits            police.h what may go up relay.h  to another router
 //   bfd.h    in the agent's place      capture.h copies for whoever looks on
 //   …6.h     the same for IPv6, beside IPv4's
-//   shortcuts.h, net_shortcuts.h, customer_shortcuts.h                what a flow's last packet came to
+//   shortcuts.h, net_shortcuts.h, customer_shortcuts.h, shortcuts6.h  what a flow's last packet came to
 #include "bfd6.h"
 #include "fabric6.h"
 #include "slow.h"
@@ -79,9 +79,17 @@ SEC("xdp")
 int directlink_port6(struct xdp_md *ctx)
 {
 	struct trip trip = { .bytes = ctx->data_end - ctx->data };
-	enum verdict verdict = from_port6(ctx, &trip);
+	struct notes *notes = own_notes6();
+	enum verdict verdict;
 
-	tell_verdict(&trip, verdict);
+	if (!notes)
+		return XDP_ABORTED;
+	verdict = go_net_shortcut6(ctx, &trip, notes);
+
+	if (verdict == VERDICT_COUNT) {
+		verdict = from_port6(ctx, &trip, notes);
+		tell_verdict(&trip, verdict);
+	}
 	return act_on_port(ctx, &trip, verdict);
 }
 
@@ -122,8 +130,16 @@ SEC("xdp")
 int directlink_fabric6(struct xdp_md *ctx)
 {
 	struct trip trip = { .bytes = ctx->data_end - ctx->data };
+	struct notes *notes = own_notes6();
+	enum verdict verdict;
 
-	return act_on_fabric(&trip, from_fabric6(ctx, &trip));
+	if (!notes)
+		return XDP_ABORTED;
+	verdict = go_customer_shortcut6(ctx, &trip, notes);
+
+	if (verdict == VERDICT_COUNT)
+		verdict = from_fabric6(ctx, &trip, notes);
+	return act_on_fabric(&trip, verdict);
 }
 
 // After XDP, which has counted what goes up: here only what goes wrong is counted.

@@ -208,12 +208,16 @@ static __always_inline enum verdict decapsulate(struct xdp_md *ctx, struct trip 
 						const struct way *way)
 {
 	struct neighbour_row neighbour;
+	struct iphdr *ip;
 
 	if (!find_neighbour(way->number, &neighbour))
 		return VERDICT_NO_NEIGHBOUR;
 	trip->ifindex = way->key->port_ifindex;
-	if (!unwrap(ctx, &neighbour, way->row->router_mac, bpf_htons(way->key->vlan)))
+	ip = unwrap(ctx, &neighbour, way->row->router_mac, bpf_htons(way->key->vlan), ETH_P_IP,
+		    sizeof(*ip));
+	if (!ip)
 		return VERDICT_MALFORMED;
+	take_hop(ip);
 	return VERDICT_FORWARDED_TO_CUSTOMER;
 }
 
@@ -268,6 +272,15 @@ static __always_inline enum verdict forward_to_customer(struct xdp_md *ctx, stru
 	return decapsulate(ctx, trip, &way);
 }
 
+// Whose tunnel it is, the road of IPv6 asks.
+static __always_inline bool is_tunnelled_ipv6(struct xdp_md *ctx)
+{
+	struct tunnel tunnel;
+
+	return read_tunnel(ctx, 0, &tunnel) && is_tunnel(&tunnel) &&
+	       tunnel.inner->protocol == bpf_htons(ETH_P_IPV6);
+}
+
 static __always_inline enum verdict from_fabric(struct xdp_md *ctx, struct trip *trip,
 						struct notes *notes)
 {
@@ -276,6 +289,8 @@ static __always_inline enum verdict from_fabric(struct xdp_md *ctx, struct trip 
 	struct tunnel tunnel;
 	struct iphdr *ip;
 
+	if (is_tunnelled_ipv6(ctx))
+		bpf_tail_call(ctx, &roads, ROAD6_FABRIC);
 	note_changes(notes);
 	verdict = check_outer(ctx, &arrival);
 	if (verdict != VERDICT_COUNT)
@@ -285,8 +300,6 @@ static __always_inline enum verdict from_fabric(struct xdp_md *ctx, struct trip 
 		return VERDICT_MALFORMED;
 	if (tunnel.inner->protocol == bpf_htons(ETH_P_ARP))
 		return answer_arp(ctx, &arrival, trip);
-	if (tunnel.inner->protocol == bpf_htons(ETH_P_IPV6))
-		bpf_tail_call(ctx, &roads, ROAD6_FABRIC);
 	if (tunnel.inner->protocol != bpf_htons(ETH_P_IP))
 		return VERDICT_NOT_IP;
 	ip = at(ctx, FABRIC_HEAD, sizeof(*ip));

@@ -9,6 +9,7 @@
 #include "fabric.h"
 #include "flows6.h"
 #include "icmp6.h"
+#include "shortcuts6.h"
 
 #define ND_ANSWER_BYTES (sizeof(struct neighbour_message) + sizeof(struct neighbour_option))
 // RFC 4861 §4.4: from a router, asked for, takes the place of what was known.
@@ -165,31 +166,24 @@ static __always_inline enum verdict decapsulate6(struct xdp_md *ctx, struct trip
 						 const struct way *way)
 {
 	struct neighbour_row neighbour;
-	struct tagged *frame;
 	struct ipv6hdr *ip;
 
 	if (!find_neighbour(way->number, &neighbour))
 		return VERDICT_NO_NEIGHBOUR;
-	if (bpf_xdp_adjust_head(ctx, TUNNEL_BYTES - sizeof(struct tagged)))
-		return VERDICT_MALFORMED;
-	frame = at(ctx, 0, sizeof(*frame) + sizeof(*ip));
-	if (!frame)
-		return VERDICT_MALFORMED;
-	ip = (struct ipv6hdr *)(frame + 1);
-	ip->hop_limit -= 1;
-	set_mac(frame->destination, neighbour.mac);
-	set_mac(frame->source, way->row->router_mac);
-	frame->tag_protocol = bpf_htons(ETH_P_8021Q);
-	frame->tci = bpf_htons(way->key->vlan);
-	frame->protocol = bpf_htons(ETH_P_IPV6);
 	trip->ifindex = way->key->port_ifindex;
+	ip = unwrap(ctx, &neighbour, way->row->router_mac, bpf_htons(way->key->vlan), ETH_P_IPV6,
+		    sizeof(*ip));
+	if (!ip)
+		return VERDICT_MALFORMED;
+	ip->hop_limit -= 1;
 	return VERDICT_FORWARDED_TO_CUSTOMER;
 }
 
 // A packet that its NIC really sent.
 static __noinline enum verdict forward_to_customer6(struct xdp_md *ctx, struct trip *trip,
 							 struct arrival *arrival,
-							 struct passage6 *passage)
+							 struct passage6 *passage,
+							 struct notes *notes)
 {
 	const struct tuple6 *tuple = &passage->tuple;
 	struct interface_row *row;
@@ -204,6 +198,8 @@ static __noinline enum verdict forward_to_customer6(struct xdp_md *ctx, struct t
 		return verdict;
 	trip->interface = row->number;
 	trip->captured = is_captured(row);
+	if (trip->captured)
+		notes->eligible = false;
 	if (!(row->flags & INTERFACE_FORWARDS))
 		return VERDICT_NOT_FORWARDING;
 	if (tuple->hop_limit <= 1)
@@ -222,10 +218,12 @@ static __noinline enum verdict forward_to_customer6(struct xdp_md *ctx, struct t
 	verdict = check_rates(trip, DIRECTION_OUTBOUND, trip->bytes - CUSTOMER_SHRINKAGE);
 	if (verdict != VERDICT_COUNT)
 		return verdict;
+	leave_customer_shortcut6(notes, trip, way.key, row, way.number);
 	return decapsulate6(ctx, trip, &way);
 }
 
-static __always_inline enum verdict from_fabric6(struct xdp_md *ctx, struct trip *trip)
+static __always_inline enum verdict from_fabric6(struct xdp_md *ctx, struct trip *trip,
+						 struct notes *notes)
 {
 	struct passage6 *passage = new_passage6();
 	struct arrival arrival = {};
@@ -233,9 +231,11 @@ static __always_inline enum verdict from_fabric6(struct xdp_md *ctx, struct trip
 	struct tunnel tunnel;
 	enum verdict verdict;
 
+	note_changes(notes);
 	verdict = check_outer(ctx, &arrival);
 	if (verdict != VERDICT_COUNT || !passage)
 		return verdict;
+	note_changes_of_net(notes, arrival.vni);
 	tuple = &passage->tuple;
 	verdict = read_packet6(ctx, FABRIC_HEAD, &passage->tuple);
 	if (verdict != VERDICT_COUNT)
@@ -251,7 +251,7 @@ static __always_inline enum verdict from_fabric6(struct xdp_md *ctx, struct trip
 		return verdict;
 	if (!same_mac(tunnel.inner->destination, arrival.router->gateway_mac))
 		return VERDICT_NOT_FOR_ROUTER;
-	verdict = forward_to_customer6(ctx, trip, &arrival, passage);
+	verdict = forward_to_customer6(ctx, trip, &arrival, passage, notes);
 	capture_departure(ctx, trip, FABRIC_HEAD, verdict);
 	if (verdict == VERDICT_TTL_EXPIRED || verdict == VERDICT_TOO_BIG)
 		answer_nic6(ctx, &arrival, trip, passage);

@@ -9,7 +9,8 @@ struct passage6 {
 	__u32 vni;
 	__u32 rule_set;
 	__u8 direction;
-	__u16 mtu; // to tell whoever sent it; 0: its hops are spent
+	__u16 mtu;  // to tell whoever sent it; 0: its hops are spent
+	__u16 room; // largest frame that the fabric's MTU holds, on this way
 	struct tuple6 tuple;
 };
 

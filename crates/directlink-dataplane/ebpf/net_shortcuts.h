@@ -19,22 +19,23 @@
 #define TAG_TYPE_VERSION 0xffff0fffffffff00ull	 // of the 8 bytes behind the MACs
 #define TAG_AT 12
 
-// What frames of a VLAN to a NIC have in common, and the headers that they get: two cache lines, the
-// first of which says whether they may.
+#define NET_END_WORDS 5 // of which IPv4 leaves the last two empty
+
+// What frames of a VLAN to an address of a NIC have in common, and the headers that they get: two
+// cache lines, the first of which says of IPv4 whether they may.
 struct net_end {
 	struct end_base base;
-	__u64 words[3];
+	__u64 words[NET_END_WORDS];
 	__u64 macs;
 	__u64 inner_macs;
 	__u32 macs_rest;
 	__u32 inner_macs_rest;
 	__u64 vteps;
-	__u64 vxlan;
+	__be32 vni; // as VXLAN's header has it
 	__u32 ifindex;
 	__u32 sum;  // of the outer IP header without its length
 	__u16 mtu;  // of the interface
 	__u16 room; // largest frame that the fabric's MTU holds
-	__u32 zero[3];
 };
 
 // User space makes room for each processor (`load.rs`). They begin on a page, as BPF_F_MMAPABLE
@@ -64,27 +65,30 @@ static __always_inline void note_port_frame(struct xdp_md *ctx, struct notes *no
 	if (!notes->eligible)
 		return;
 	ip = (const struct iphdr *)(frame + PORT_HEAD);
-	notes->flow = (__u64)ip->saddr << 32 | *(const __be32 *)(ip + 1);
+	notes->flow[0] = (__u64)ip->saddr << 32 | *(const __be32 *)(ip + 1);
 	notes->words[0] = load_word(frame) & bpf_cpu_to_be64(OUR_MAC);
 	notes->words[0] |= bpf_cpu_to_be64(ip->protocol);
 	notes->words[1] = load_word(frame + TAG_AT) & bpf_cpu_to_be64(TAG_TYPE_VERSION);
 	notes->words[2] = (__u64)ip->daddr << 32 | ctx->ingress_ifindex;
+	notes->words[3] = 0;
+	notes->words[4] = 0;
 	notes->row = first_row((notes->words[1] + notes->words[2]) * 0x85ebca77c2b2ae3dull ^
-			       notes->flow);
+				       notes->flow[0],
+			       shortcut_bits);
 }
 
 static __always_inline bool is_net_end(const struct net_end *end, const struct notes *notes)
 {
 	const __u64 *a = end->words, *b = notes->words;
 
-	return !((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]));
+	return !((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3]) | (a[4] ^ b[4]));
 }
 
 static __always_inline bool has_same_head(const struct net_end *a, const struct net_end *b)
 {
 	return !((a->macs ^ b->macs) | (a->macs_rest ^ b->macs_rest) |
 		 (a->inner_macs ^ b->inner_macs) | (a->inner_macs_rest ^ b->inner_macs_rest) |
-		 (a->vteps ^ b->vteps) | (a->vxlan ^ b->vxlan) | (a->ifindex ^ b->ifindex) |
+		 (a->vteps ^ b->vteps) | (a->vni ^ b->vni) | (a->ifindex ^ b->ifindex) |
 		 (a->room ^ b->room) | (a->mtu ^ b->mtu) |
 		 (a->base.interface ^ b->base.interface) | (a->base.limits ^ b->base.limits));
 }
@@ -92,7 +96,8 @@ static __always_inline bool has_same_head(const struct net_end *a, const struct 
 // Of the two rows where these packets' end may be: that which has it, or else the older one.
 static __always_inline struct net_end *choose_net_end(const struct notes *notes, __u32 *row)
 {
-	__u64 hash = notes->words[0] ^ notes->words[1] * 3 ^ notes->words[2] * 5;
+	__u64 hash = notes->words[0] ^ notes->words[1] * 3 ^ notes->words[2] * 5 ^
+		     notes->words[3] * 7 ^ notes->words[4] * 11;
 	__u32 rows[2] = { end_row(hash, false), end_row(hash, true) };
 	struct net_end *first = bpf_map_lookup_elem(&net_ends, &rows[0]);
 	struct net_end *second = bpf_map_lookup_elem(&net_ends, &rows[1]);
@@ -124,20 +129,19 @@ static __always_inline __u64 share_net_end(const struct net_end *head, const str
 		end->words[0] = notes->words[0];
 		end->words[1] = notes->words[1];
 		end->words[2] = notes->words[2];
+		end->words[3] = notes->words[3];
+		end->words[4] = notes->words[4];
 	}
 	renew_end(&end->base, row, notes, is_same);
 	return end->base.stamp;
 }
 
-// The frame is in its tunnel: the next one of its flow will have the same head.
-static __always_inline void leave_net_shortcut(const struct notes *notes, const struct trip *trip,
-					       const struct tunnel *tunnel, __u16 mtu, __u16 room)
+// The end of a frame that is in its tunnel, as the next one will have the same head: its stamp, or 0.
+static __always_inline __u64 stamp_of_head(const struct notes *notes, const struct trip *trip,
+					   const struct tunnel *tunnel, __u16 mtu, __u16 room)
 {
 	struct net_end head = {};
-	__u64 stamp;
 
-	if (!notes->eligible)
-		return;
 	head.base.interface = trip->interface;
 	head.base.limits = trip->limits;
 	head.mtu = mtu;
@@ -147,16 +151,23 @@ static __always_inline void leave_net_shortcut(const struct notes *notes, const 
 	head.inner_macs = load_word(tunnel->inner);
 	head.inner_macs_rest = *(__u32 *)((void *)tunnel->inner + 8);
 	head.vteps = load_word(&tunnel->ip->saddr);
-	head.vxlan = load_word(tunnel->vxlan);
+	head.vni = tunnel->vxlan->vni;
 	head.ifindex = trip->ifindex;
 	head.sum = (__u16)~tunnel->ip->check + (__u16)~tunnel->ip->tot_len;
-	stamp = share_net_end(&head, notes);
+	return share_net_end(&head, notes);
+}
+
+static __always_inline void leave_net_shortcut(const struct notes *notes, const struct trip *trip,
+					       const struct tunnel *tunnel, __u16 mtu, __u16 room)
+{
+	__u64 stamp = notes->eligible ? stamp_of_head(notes, trip, tunnel, mtu, room) : 0;
+
 	if (stamp)
-		leave_shortcut(&net_shortcuts, &net_ends, notes, stamp);
+		leave_shortcut(&net_shortcuts, &net_ends, notes, FLOW_WORDS, stamp);
 }
 
 static __always_inline void write_end(const struct tunnel *tunnel, const struct net_end *end,
-				      __u32 hash, __u16 bytes)
+				      __u32 hash, __u16 bytes, const __u16 protocol)
 {
 	__be16 length = bpf_htons(bytes);
 	__u32 sum = end->sum + length;
@@ -175,10 +186,10 @@ static __always_inline void write_end(const struct tunnel *tunnel, const struct 
 	tunnel->udp->dest = bpf_htons(VXLAN_PORT);
 	tunnel->udp->len = bpf_htons(bytes - sizeof(struct iphdr));
 	tunnel->udp->check = 0;
-	*(__u64 *)tunnel->vxlan = end->vxlan;
+	*tunnel->vxlan = (struct vxlan){ .flags = VXLAN_VNI_VALID, .vni = end->vni };
 	*(__u64 *)tunnel->inner = end->inner_macs;
 	*(__u32 *)((void *)tunnel->inner + 8) = end->inner_macs_rest;
-	tunnel->inner->protocol = bpf_htons(ETH_P_IP);
+	tunnel->inner->protocol = bpf_htons(protocol);
 }
 
 // As `flow_hash` of the packet's tuple.
@@ -189,14 +200,31 @@ static __always_inline __u32 hash_of_packet(const struct iphdr *ip)
 	return mix_flow(ip->saddr, ip->daddr, (__u32)ports[0] << 16 | ports[1], ip->protocol);
 }
 
-// The end of the packet that `notes` are about, if a shortcut leads there.
-static __always_inline struct net_end *find_net_end(const struct notes *notes)
+// The end that the flow's stamp names, if it still is that of the packet that `notes` are about.
+static __always_inline struct net_end *find_net_end(const struct notes *notes, __u64 stamp)
 {
-	__u64 stamp = find_stamp(&net_shortcuts, notes);
 	__u32 row = row_of_end(stamp);
 	struct net_end *end = bpf_map_lookup_elem(&net_ends, &row);
 
 	return end && is_current(&end->base, stamp) && is_net_end(end, notes) ? end : NULL;
+}
+
+// Whether the end's rate admits the frame: VERDICT_COUNT, and the frame has room for a tunnel.
+static __always_inline enum verdict open_tunnel(struct xdp_md *ctx, struct trip *trip,
+						const struct net_end *end, struct tunnel *tunnel,
+						__u32 payload)
+{
+	enum verdict verdict;
+
+	trip->interface = end->base.interface;
+	trip->ifindex = end->ifindex;
+	trip->limits = end->base.limits;
+	verdict = check_rates(trip, DIRECTION_INBOUND, trip->bytes);
+	if (verdict != VERDICT_COUNT)
+		return verdict;
+	if (bpf_xdp_adjust_head(ctx, -(int)PORT_GROWTH))
+		return VERDICT_NO_HEADROOM;
+	return read_tunnel(ctx, payload, tunnel) ? VERDICT_COUNT : VERDICT_MALFORMED;
 }
 
 // VERDICT_COUNT: take the road.
@@ -212,24 +240,17 @@ static __always_inline enum verdict go_net_shortcut(struct xdp_md *ctx, struct t
 	note_port_frame(ctx, notes);
 	if (!notes->eligible)
 		return VERDICT_COUNT;
-	end = find_net_end(notes);
+	end = find_net_end(notes, find_stamp(&net_shortcuts, notes, FLOW_WORDS));
 	if (!end || trip->bytes > end->room)
 		return VERDICT_COUNT;
 	ip = at(ctx, PORT_HEAD, sizeof(*ip) + sizeof(__be32));
 	if (!ip || !is_usual(ip, trip->bytes - PORT_HEAD, end->mtu))
 		return VERDICT_COUNT;
 	hash = hash_of_packet(ip);
-	trip->interface = end->base.interface;
-	trip->ifindex = end->ifindex;
-	trip->limits = end->base.limits;
-	verdict = check_rates(trip, DIRECTION_INBOUND, trip->bytes);
+	verdict = open_tunnel(ctx, trip, end, &tunnel, sizeof(*ip));
 	if (verdict != VERDICT_COUNT)
 		return verdict;
-	if (bpf_xdp_adjust_head(ctx, -(int)PORT_GROWTH))
-		return VERDICT_NO_HEADROOM;
-	if (!read_tunnel(ctx, sizeof(*ip), &tunnel))
-		return VERDICT_MALFORMED;
 	take_hop(tunnel.payload);
-	write_end(&tunnel, end, hash, trip->bytes + PORT_GROWTH - sizeof(struct ethernet));
+	write_end(&tunnel, end, hash, trip->bytes + PORT_GROWTH - sizeof(struct ethernet), ETH_P_IP);
 	return VERDICT_FORWARDED_TO_NET;
 }

@@ -254,6 +254,15 @@ static __always_inline enum verdict send_up(struct xdp_md *ctx, const struct tri
 	return verdict;
 }
 
+// Not for a look at its VLAN's interface: the road of IPv6 does that.
+static __always_inline bool is_tagged_ipv6(struct xdp_md *ctx)
+{
+	struct tagged *frame = at(ctx, 0, sizeof(*frame));
+
+	return frame && frame->tag_protocol == bpf_htons(ETH_P_8021Q) &&
+	       frame->protocol == bpf_htons(ETH_P_IPV6);
+}
+
 static __always_inline enum verdict from_port(struct xdp_md *ctx, struct trip *trip,
 					      struct notes *notes)
 {
@@ -261,6 +270,8 @@ static __always_inline enum verdict from_port(struct xdp_md *ctx, struct trip *t
 	enum verdict verdict;
 	struct tagged *frame;
 
+	if (is_tagged_ipv6(ctx))
+		bpf_tail_call(ctx, &roads, ROAD6_PORT);
 	note_changes(notes);
 	verdict = find_interface(ctx, &row);
 	if (!row)
@@ -271,8 +282,6 @@ static __always_inline enum verdict from_port(struct xdp_md *ctx, struct trip *t
 		return VERDICT_MALFORMED;
 	if (frame->protocol == bpf_htons(ETH_P_ARP))
 		return check_arp(ctx, row);
-	if (frame->protocol == bpf_htons(ETH_P_IPV6))
-		bpf_tail_call(ctx, &roads, ROAD6_PORT);
 	capture_arrival(ctx, trip, row);
 	if (trip->captured)
 		notes->eligible = false;

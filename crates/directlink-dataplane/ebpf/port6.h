@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-// From a customer's VLAN into the Net, IPv6: the road of port.h, without shortcuts.
+// From a customer's VLAN into the Net, IPv6: the road of port.h.
 //
 //   neighbour discovery ─ for the router, from its link? ─► up (slow path), by class (police.h)
 //   for the router ─ from a peer subnet? ─► up, by class
@@ -12,6 +12,7 @@
 #include "flows6.h"
 #include "icmp6.h"
 #include "port.h"
+#include "shortcuts6.h"
 
 // RFC 4291 appendix A: what the kernel gives the interface's link itself, by its MAC.
 static __always_inline bool is_link_local_of(const __u8 *mac, const struct address6 *address)
@@ -202,12 +203,14 @@ static __always_inline bool resolve_vtep(struct xdp_md *ctx, struct trip *trip,
 }
 
 static __always_inline enum verdict encapsulate6(struct xdp_md *ctx, const struct trip *trip,
-						 const struct endpoint *end)
+						 const struct endpoint *end,
+						 struct passage6 *passage)
 {
 	struct ipv6hdr *ip;
 	struct tunnel tunnel;
 
-	if (trip->bytes > room_in_tunnel(end->hop))
+	passage->room = room_in_tunnel(end->hop);
+	if (trip->bytes > passage->room)
 		return VERDICT_FABRIC_TOO_SMALL;
 	if (bpf_xdp_adjust_head(ctx, -(int)PORT_GROWTH))
 		return VERDICT_NO_HEADROOM;
@@ -222,13 +225,15 @@ static __always_inline enum verdict encapsulate6(struct xdp_md *ctx, const struc
 
 static __noinline enum verdict forward_to_net6(struct xdp_md *ctx, struct trip *trip,
 						    const struct interface_row *row,
-						    struct passage6 *passage)
+						    struct passage6 *passage, struct notes *notes)
 {
-	struct endpoint end = { .vni = row->vni, .mtu = row->mtu };
+	struct endpoint end = { .vni = row->vni };
 	struct address6_key address = { .vni = row->vni, .address = passage->tuple.destination };
-	struct nic_row *nic = bpf_map_lookup_elem(&nics6, &address);
 	enum verdict verdict;
+	struct nic_row *nic;
 
+	note_changes_of_net(notes, row->vni);
+	nic = bpf_map_lookup_elem(&nics6, &address);
 	if (!nic)
 		return VERDICT_NIC_UNKNOWN;
 	passage->vni = row->vni;
@@ -245,7 +250,7 @@ static __noinline enum verdict forward_to_net6(struct xdp_md *ctx, struct trip *
 	end.hash = flow_hash(&passage->tuple.rest);
 	if (!resolve_vtep(ctx, trip, &end))
 		return VERDICT_FABRIC_UNRESOLVED;
-	return encapsulate6(ctx, trip, &end);
+	return encapsulate6(ctx, trip, &end, passage);
 }
 
 // As `send_up` of IPv4.
@@ -262,7 +267,8 @@ static __always_inline enum verdict send_up6(struct xdp_md *ctx, const struct tr
 	return verdict;
 }
 
-static __always_inline enum verdict from_port6(struct xdp_md *ctx, struct trip *trip)
+static __always_inline enum verdict from_port6(struct xdp_md *ctx, struct trip *trip,
+					       struct notes *notes)
 {
 	struct passage6 *passage = new_passage6();
 	struct interface_row *row = NULL;
@@ -270,12 +276,15 @@ static __always_inline enum verdict from_port6(struct xdp_md *ctx, struct trip *
 	enum verdict verdict;
 	__u32 number;
 
+	note_changes(notes);
 	verdict = find_interface(ctx, &row);
 	if (!row || !passage)
 		return verdict;
 	number = row->number;
 	trip->interface = number;
 	capture_arrival(ctx, trip, row);
+	if (trip->captured)
+		notes->eligible = false;
 	peers = bpf_map_lookup_elem(&peers6, &number);
 	if (!peers)
 		return VERDICT_NO_IPV6_HERE;
@@ -284,7 +293,10 @@ static __always_inline enum verdict from_port6(struct xdp_md *ctx, struct trip *
 		verdict = check_ip6(ctx, row, peers, &passage->tuple);
 	switch (verdict) {
 	case VERDICT_COUNT:
-		return forward_to_net6(ctx, trip, row, passage);
+		verdict = forward_to_net6(ctx, trip, row, passage, notes);
+		if (verdict == VERDICT_FORWARDED_TO_NET)
+			leave_net_shortcut6(ctx, notes, trip, row->mtu, passage->room);
+		return verdict;
 	case VERDICT_TTL_EXPIRED:
 	case VERDICT_TOO_BIG:
 		passage->mtu = verdict == VERDICT_TOO_BIG ? row->mtu : 0;

@@ -15,18 +15,18 @@
 // packets, what will be answered or dropped. So none but the road says no; of the rate alone
 // (rate.h), which every packet is asked about, a shortcut says it as well.
 //
-// A flow's shortcut is 16 bytes, for of a hundred thousand flows none is at hand: what counts then
-// is how many of them the processor's cache holds. All else is in a row that all flows between a
-// VLAN and a NIC have in common, their end:
+// A flow's shortcut is 16 bytes, 32 with IPv6's address, for of a hundred thousand flows none is at
+// hand: what counts then is how many of them the processor's cache holds. All else is in a row that
+// all flows between a VLAN and an address of a NIC have in common, their end:
 //
-//   shortcut: flow ─ stamp ──► end: stamp ─ age ─ limits ─ what else tells the packets ─ headers
+//   shortcut: stamp ─ flow ──► end: stamp ─ age ─ limits ─ what else tells the packets ─ headers
 //
 // A stamp is the end's row, and a number that is another with each content of the row, each change
 // and every few seconds. So a shortcut of before finds no end.
 //
-// Each processor has its own shortcuts, more than there may be flows (`load.rs`). A flow's is in
-// the row that its hash names, or in one of the seven beside it, three of which are in the same
-// line of the cache. Where all are taken it takes the first.
+// Each processor has its own shortcuts, as many as there may be flows and more (`load.rs`). A flow's
+// is in the row that its hash names, or in one of the seven beside it, the nearest of which are in the
+// same line of the cache. Where all are taken it takes the first.
 #pragma once
 
 #include "parse.h"
@@ -36,7 +36,9 @@
 #define FRESH_TICKS 125
 #define SHORTCUT_TICKS 1000
 #define END_BITS 14 // rows of a processor for ends
-#define END_WORDS_MAX 6
+#define END_WORDS_MAX 7
+#define FLOW_WORDS 1 // of 8 bytes
+#define FLOW6_WORDS 3
 
 #define TCP_FLAGS_AT 13
 #define TCP_FIN_SYN_RST 0x07
@@ -44,10 +46,16 @@
 
 // Rows of a processor; user space says how many when it loads the programs.
 const volatile __u32 shortcut_bits = 12;
+const volatile __u32 shortcut6_bits = 12;
 
+// Of IPv4 and of IPv6. They are read as words, of which the first is the stamp.
 struct shortcut {
-	__u64 flow;  // the customer's address, and both ports
 	__u64 stamp;
+	__u64 flow[FLOW_WORDS]; // the customer's address, and both ports
+};
+struct shortcut6 {
+	__u64 stamp;
+	__u64 flow[FLOW6_WORDS];
 };
 
 // What every end begins with.
@@ -63,7 +71,7 @@ struct end_base {
 
 // What the road writes down, to leave a shortcut behind.
 struct notes {
-	__u64 flow;
+	__u64 flow[FLOW6_WORDS];
 	__u64 words[END_WORDS_MAX]; // what else tells the packets, of the end
 	__u64 changes;
 	__u32 net;
@@ -103,10 +111,10 @@ static __always_inline bool is_current(const struct end_base *base, __u64 stamp)
 }
 
 // Of this processor. One without rows has no shortcuts.
-static __always_inline __u32 first_row(__u64 hash)
+static __always_inline __u32 first_row(__u64 hash, const __u32 bits)
 {
 	hash *= 0x9e3779b97f4a7c15ull;
-	return bpf_get_smp_processor_id() << shortcut_bits | hash >> (64 - shortcut_bits);
+	return bpf_get_smp_processor_id() << bits | hash >> (64 - bits);
 }
 
 static __always_inline __u32 row_of_end(__u64 stamp)
@@ -138,79 +146,90 @@ static __always_inline void renew_end(struct end_base *base, __u32 row, const st
 	base->ticks = now;
 }
 
-static __always_inline struct shortcut *shortcut_beside(void *table, const struct notes *notes,
-							__u32 beside)
+static __always_inline __u64 *shortcut_beside(void *table, const struct notes *notes, __u32 beside)
 {
 	__u32 row = notes->row ^ beside;
 
 	return bpf_map_lookup_elem(table, &row);
 }
 
-static __always_inline bool is_of_flow(const struct shortcut *shortcut, const struct notes *notes)
+static __always_inline bool is_of_flow(const __u64 *row, const struct notes *notes,
+				       const __u32 words)
 {
-	return shortcut && shortcut->flow == notes->flow;
+	if (!row || row[1] != notes->flow[0])
+		return false;
+	return words == FLOW_WORDS || (row[2] == notes->flow[1] && row[3] == notes->flow[2]);
 }
 
 // The flow's stamp, or 0. Spelled out: clang 14 unrolls no loop that it inlines.
-static __always_inline __u64 find_stamp(void *table, const struct notes *notes)
+static __always_inline __u64 find_stamp(void *table, const struct notes *notes, const __u32 words)
 {
-	struct shortcut *shortcut;
+	__u64 *row;
 
-	if (is_of_flow(shortcut = shortcut_beside(table, notes, 0), notes) ||
-	    is_of_flow(shortcut = shortcut_beside(table, notes, 1), notes) ||
-	    is_of_flow(shortcut = shortcut_beside(table, notes, 2), notes) ||
-	    is_of_flow(shortcut = shortcut_beside(table, notes, 3), notes) ||
-	    is_of_flow(shortcut = shortcut_beside(table, notes, 4), notes) ||
-	    is_of_flow(shortcut = shortcut_beside(table, notes, 5), notes) ||
-	    is_of_flow(shortcut = shortcut_beside(table, notes, 6), notes) ||
-	    is_of_flow(shortcut = shortcut_beside(table, notes, 7), notes))
-		return shortcut->stamp;
+	if (is_of_flow(row = shortcut_beside(table, notes, 0), notes, words) ||
+	    is_of_flow(row = shortcut_beside(table, notes, 1), notes, words) ||
+	    is_of_flow(row = shortcut_beside(table, notes, 2), notes, words) ||
+	    is_of_flow(row = shortcut_beside(table, notes, 3), notes, words) ||
+	    is_of_flow(row = shortcut_beside(table, notes, 4), notes, words) ||
+	    is_of_flow(row = shortcut_beside(table, notes, 5), notes, words) ||
+	    is_of_flow(row = shortcut_beside(table, notes, 6), notes, words) ||
+	    is_of_flow(row = shortcut_beside(table, notes, 7), notes, words))
+		return row[0];
 	return 0;
 }
 
-static __always_inline bool can_take(const struct shortcut *shortcut, void *ends,
-				     const struct notes *notes)
+static __always_inline bool can_take(const __u64 *row, void *ends, const struct notes *notes,
+				     const __u32 words)
 {
 	struct end_base *base;
-	__u32 row;
+	__u32 end;
 
-	if (!shortcut)
+	if (!row)
 		return false;
-	row = row_of_end(shortcut->stamp);
-	base = bpf_map_lookup_elem(ends, &row);
-	return shortcut->flow == notes->flow || !base || !is_current(base, shortcut->stamp);
+	end = row_of_end(row[0]);
+	base = bpf_map_lookup_elem(ends, &end);
+	return is_of_flow(row, notes, words) || !base || !is_current(base, row[0]);
 }
 
 static __always_inline void leave_shortcut(void *table, void *ends, const struct notes *notes,
-					   __u64 stamp)
+					   const __u32 words, __u64 stamp)
 {
-	struct shortcut *shortcut;
+	__u64 *row;
 
-	if (can_take(shortcut = shortcut_beside(table, notes, 0), ends, notes) ||
-	    can_take(shortcut = shortcut_beside(table, notes, 1), ends, notes) ||
-	    can_take(shortcut = shortcut_beside(table, notes, 2), ends, notes) ||
-	    can_take(shortcut = shortcut_beside(table, notes, 3), ends, notes) ||
-	    can_take(shortcut = shortcut_beside(table, notes, 4), ends, notes) ||
-	    can_take(shortcut = shortcut_beside(table, notes, 5), ends, notes) ||
-	    can_take(shortcut = shortcut_beside(table, notes, 6), ends, notes) ||
-	    can_take(shortcut = shortcut_beside(table, notes, 7), ends, notes) ||
-	    (shortcut = shortcut_beside(table, notes, 0))) {
-		shortcut->flow = notes->flow;
-		shortcut->stamp = stamp;
+	if (can_take(row = shortcut_beside(table, notes, 0), ends, notes, words) ||
+	    can_take(row = shortcut_beside(table, notes, 1), ends, notes, words) ||
+	    can_take(row = shortcut_beside(table, notes, 2), ends, notes, words) ||
+	    can_take(row = shortcut_beside(table, notes, 3), ends, notes, words) ||
+	    can_take(row = shortcut_beside(table, notes, 4), ends, notes, words) ||
+	    can_take(row = shortcut_beside(table, notes, 5), ends, notes, words) ||
+	    can_take(row = shortcut_beside(table, notes, 6), ends, notes, words) ||
+	    can_take(row = shortcut_beside(table, notes, 7), ends, notes, words) ||
+	    (row = shortcut_beside(table, notes, 0))) {
+		row[0] = stamp;
+		row[1] = notes->flow[0];
+		if (words != FLOW_WORDS) {
+			row[2] = notes->flow[1];
+			row[3] = notes->flow[2];
+		}
 	}
 }
 
+// TCP that neither begins nor ends.
+static __always_inline bool is_amid_tcp(struct xdp_md *ctx, const __u8 *tcp)
+{
+	return tcp + sizeof(struct tcphdr) <= (__u8 *)(long)ctx->data_end &&
+	       !(tcp[TCP_FLAGS_AT] & TCP_FIN_SYN_RST);
+}
+
 // Whether the packet with this IP header, 28 bytes of which are there, is in the midst of a
-// flow: whole, UDP, or TCP that neither begins nor ends.
+// flow: whole, and UDP or TCP.
 static __always_inline bool is_amid_flow(struct xdp_md *ctx, const __u8 *ip)
 {
 	switch (*(const __be32 *)(ip + 6) & bpf_htonl(FRAGMENT_AND_PROTOCOL)) {
 	case bpf_htonl(IPPROTO_UDP):
 		return true;
 	case bpf_htonl(IPPROTO_TCP):
-		return ip + sizeof(struct iphdr) + sizeof(struct tcphdr) <=
-			       (__u8 *)(long)ctx->data_end &&
-		       !(ip[sizeof(struct iphdr) + TCP_FLAGS_AT] & TCP_FIN_SYN_RST);
+		return is_amid_tcp(ctx, ip + sizeof(struct iphdr));
 	default:
 		return false;
 	}

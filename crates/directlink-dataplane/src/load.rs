@@ -330,7 +330,7 @@ pub(crate) fn load_build(
 
 fn load_over(build: Build<'_>, tables: &Path, capacity: Capacity) -> Result<Ebpf, OpenError> {
     let processors = processors()?;
-    let bits = shortcut_bits(capacity.flows, processors);
+    let (bits, bits6) = shortcut_bits(capacity.flows, processors);
     let mut programs = EbpfLoader::new()
         .default_map_pin_directory(tables)
         .map_max_entries("interfaces", capacity.interfaces)
@@ -357,9 +357,12 @@ fn load_over(build: Build<'_>, tables: &Path, capacity: Capacity) -> Result<Ebpf
         .map_max_entries("credits", processors * CREDIT_LIMITS)
         .map_max_entries("net_shortcuts", processors << bits)
         .map_max_entries("customer_shortcuts", processors << bits)
+        .map_max_entries("net_shortcuts6", processors << bits6)
+        .map_max_entries("customer_shortcuts6", processors << bits6)
         .map_max_entries("net_ends", processors << END_BITS)
         .map_max_entries("customer_ends", processors << END_BITS)
         .override_global("shortcut_bits", &bits, true)
+        .override_global("shortcut6_bits", &bits6, true)
         .load(build.object)?;
     let mut roads = ProgramArray::try_from(pinned_map(tables, ROADS)?)
         .map_err(|source| OpenError::Table { name: ROADS, source })?;
@@ -385,11 +388,12 @@ const ROADS: &str = "roads";
 const ROAD_PROGRAMS: [&str; 4] =
     ["directlink_port6", "directlink_fabric6", "directlink_bfd", "directlink_bfd6"];
 
-/// So that all flows together have a shortcut each, of 16 bytes for each direction, if they are dealt out
-/// evenly. Half full on purpose, as luck varies.
-fn shortcut_bits(flows: u32, processors: u32) -> u32 {
+/// So that all flows of IPv4 together have a shortcut each, of 16 bytes for each direction, if they are
+/// dealt out evenly. Half full on purpose, as luck varies. Those of IPv6, of 32 bytes, get as much memory.
+fn shortcut_bits(flows: u32, processors: u32) -> (u32, u32) {
     const LEAST: u32 = 12;
-    (flows / processors * 2).max(1 << LEAST).ilog2()
+    let bits = (flows / processors * 2).max(1 << LEAST).ilog2();
+    (bits, (bits - 1).max(LEAST))
 }
 
 /// Of `ebpf/shortcuts.h`.
