@@ -18,6 +18,7 @@ pub(super) const ADVERTISEMENT: u8 = 136;
 pub(super) struct Packet6 {
     source: Ipv6Addr,
     destination: Ipv6Addr,
+    class_and_label: u32,
     hop_limit: u8,
     /// Extension headers: protocol, and what follows its `next` byte.
     extensions: Vec<(u8, Vec<u8>)>,
@@ -104,7 +105,15 @@ fn checksum_of(source: Ipv6Addr, destination: Ipv6Addr, protocol: u8, message: &
 
 impl Packet6 {
     const fn new(source: Ipv6Addr, destination: Ipv6Addr, protocol: u8, payload: Vec<u8>) -> Self {
-        Self { source, destination, hop_limit: 64, extensions: vec![], protocol, payload }
+        Self {
+            source,
+            destination,
+            class_and_label: 0,
+            hop_limit: 64,
+            extensions: vec![],
+            protocol,
+            payload,
+        }
     }
 
     pub(super) const fn hops(mut self, hop_limit: u8) -> Self {
@@ -133,6 +142,12 @@ impl Packet6 {
         self
     }
 
+    /// Of this traffic class and with this flow label, 20 bits (RFC 8200 §3).
+    pub(super) const fn of_class(mut self, class: u8, flow_label: u32) -> Self {
+        self.class_and_label = (class as u32) << 20 | flow_label;
+        self
+    }
+
     /// With so much payload that the packet has this length.
     pub(super) fn of_bytes(mut self, bytes: usize) -> Self {
         self.payload.resize(bytes - 40, 0);
@@ -148,7 +163,7 @@ impl Packet6 {
         }
         body.extend(&self.payload);
         let first = self.extensions.first().map_or(self.protocol, |(header, _)| *header);
-        let mut packet = vec![0x60, 0, 0, 0];
+        let mut packet = (0x6000_0000 | self.class_and_label).to_be_bytes().to_vec();
         packet.extend(u16::try_from(body.len()).unwrap().to_be_bytes());
         packet.extend([first, self.hop_limit]);
         packet.extend(self.source.octets());

@@ -30,7 +30,7 @@ const NIC_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 1, 10);
 const SECOND: InterfaceNumber = InterfaceNumber::new(6).unwrap();
 
 /// Each has shortcuts of its own.
-fn stay_on_one_processor() {
+pub(super) fn stay_on_one_processor() {
     let mut one = CpuSet::new();
     one.set(0).unwrap();
     sched_setaffinity(Pid::from_raw(0), &one).unwrap();

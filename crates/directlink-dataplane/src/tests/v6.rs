@@ -35,11 +35,11 @@ const FAR: &str = "2001:db8:9::9";
 pub(super) const NIC: &str = "fd02:0:0:1::10";
 pub(super) const GATEWAY: &str = "fd02:0:0:1::1";
 
-fn peer6() -> Peer {
+pub(super) fn peer6() -> Peer {
     Peer { way: WAY, router: net("fd01::1/125"), customer: "fd01::2".parse().unwrap() }
 }
 
-fn nic6() -> Nic {
+pub(super) fn nic6() -> Nic {
     Nic { address: NIC.parse().unwrap(), rule_set: Some(RULES), ..nic() }
 }
 
@@ -119,22 +119,38 @@ pub(super) fn answer() -> Packet6 {
     udp("[fd02:0:0:1::10]:53", "[2001:db8:9::9]:4000")
 }
 
-fn check(run: impl Fn(&mut World, &[u8]) -> Outcome, rows: Vec<(&str, Vec<u8>, Verdict)>) {
-    let mut world = world();
-    for (name, frame, verdict) in rows {
-        let outcome = run(&mut world, &frame);
-        assert_eq!(outcome.verdict, verdict, "{name}");
-        let action = match verdict {
-            Verdict::ForwardedToNet | Verdict::ForwardedToCustomer | Verdict::NdAnswered => {
-                Action::Redirect
+type Row = (&'static str, Vec<u8>, Verdict);
+
+/// One after another, and each when a like packet's shortcut is known.
+fn check(run: impl Fn(&mut World, &[u8]) -> Outcome, rows: Vec<Row>) {
+    for knows in [false, true] {
+        let mut world = world();
+        for row in &rows {
+            if knows {
+                world.know6();
             }
-            Verdict::ToRouter => Action::Pass,
-            // Answers are limited in time; what they say is tested below.
-            Verdict::TtlExpired | Verdict::TooBig => continue,
-            _ => Action::Drop,
-        };
-        assert_eq!(outcome.action, action, "{name}");
+            check_row(&mut world, &run, row);
+        }
     }
+}
+
+fn check_row(
+    world: &mut World,
+    run: impl Fn(&mut World, &[u8]) -> Outcome,
+    (name, frame, verdict): &Row,
+) {
+    let outcome = run(world, frame);
+    assert_eq!(outcome.verdict, *verdict, "{name}");
+    let action = match verdict {
+        Verdict::ForwardedToNet | Verdict::ForwardedToCustomer | Verdict::NdAnswered => {
+            Action::Redirect
+        }
+        Verdict::ToRouter => Action::Pass,
+        // Answers are limited in time; what they say is tested below.
+        Verdict::TtlExpired | Verdict::TooBig => return,
+        _ => Action::Drop,
+    };
+    assert_eq!(outcome.action, action, "{name}");
 }
 
 #[test]
