@@ -218,7 +218,7 @@ static __noinline enum verdict forward_to_customer6(struct xdp_md *ctx, struct t
 	verdict = check_rates(trip, DIRECTION_OUTBOUND, trip->bytes - CUSTOMER_SHRINKAGE);
 	if (verdict != VERDICT_COUNT)
 		return verdict;
-	leave_customer_shortcut6(notes, trip, way.key, row, way.number);
+	passage->way = way.number;
 	return decapsulate6(ctx, trip, &way);
 }
 
@@ -252,6 +252,8 @@ static __always_inline enum verdict from_fabric6(struct xdp_md *ctx, struct trip
 	if (!same_mac(tunnel.inner->destination, arrival.router->gateway_mac))
 		return VERDICT_NOT_FOR_ROUTER;
 	verdict = forward_to_customer6(ctx, trip, &arrival, passage, notes);
+	if (verdict == VERDICT_FORWARDED_TO_CUSTOMER)
+		leave_customer_shortcut6(notes, trip, passage->way);
 	capture_departure(ctx, trip, FABRIC_HEAD, verdict);
 	if (verdict == VERDICT_TTL_EXPIRED || verdict == VERDICT_TOO_BIG)
 		answer_nic6(ctx, &arrival, trip, passage);

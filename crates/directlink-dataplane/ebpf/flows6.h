@@ -10,7 +10,8 @@ struct passage6 {
 	__u32 rule_set;
 	__u8 direction;
 	__u16 mtu;  // to tell whoever sent it; 0: its hops are spent
-	__u16 room; // largest frame that the fabric's MTU holds, on this way
+	__u16 room; // largest frame that the fabric's MTU holds, on its way into the Net
+	__u32 way;  // that it goes to the customer
 	struct tuple6 tuple;
 };
 

@@ -171,15 +171,21 @@ static __always_inline void note_fabric_frame6(struct xdp_md *ctx, struct notes 
 	note_flow6(notes, &ip->daddr, ip, notes->words[2] + notes->words[6]);
 }
 
-static __always_inline void leave_customer_shortcut6(const struct notes *notes,
-						     const struct trip *trip,
-						     const struct interface_key *key,
-						     const struct interface_row *row, __u32 way)
+// The packet went this way. A function of its own, which looks the way's rows up again, for the sake
+// of the stack.
+static __noinline bool leave_customer_shortcut6(const struct notes *notes, const struct trip *trip,
+						__u32 way)
 {
-	__u64 stamp = notes->eligible ? stamp_of_way(notes, trip, key, row, way) : 0;
+	struct interface_key *key = bpf_map_lookup_elem(&interface_keys, &way);
+	struct interface_row *row = key ? bpf_map_lookup_elem(&interfaces, key) : NULL;
+	__u64 stamp;
 
+	if (!notes->eligible || !key || !row)
+		return false;
+	stamp = stamp_of_way(notes, trip, key, row, way);
 	if (stamp)
 		leave_shortcut(&customer_shortcuts6, &customer_ends, notes, FLOW6_WORDS, stamp);
+	return stamp;
 }
 
 // VERDICT_COUNT: take the road.
