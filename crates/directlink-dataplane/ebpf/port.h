@@ -254,7 +254,7 @@ static __always_inline enum verdict send_up(struct xdp_md *ctx, const struct tri
 	return verdict;
 }
 
-// Not for a look at its VLAN's interface: the road of IPv6 does that.
+// Whose VLAN it is, the road of IPv6 asks.
 static __always_inline bool is_tagged_ipv6(struct xdp_md *ctx)
 {
 	struct tagged *frame = at(ctx, 0, sizeof(*frame));

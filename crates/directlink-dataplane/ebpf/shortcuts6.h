@@ -67,7 +67,7 @@ static __always_inline bool is_usual6(const struct ipv6hdr *ip, __u32 bytes, __u
 	return ip->hop_limit > 1 && length <= mtu && length <= bytes;
 }
 
-// `far`: the customer's address. What the end tells of the flow is noted.
+// `far`: the customer's address. `end`: words that mostly tell ends apart.
 static __always_inline void note_flow6(struct notes *notes, const struct in6_addr *far,
 				       const struct ipv6hdr *ip, __u64 end)
 {
