@@ -42,16 +42,14 @@ use aya::{
         tc::{self, NlOptions, TcAttachOptions},
     },
 };
-use directlink_dataplane::{
-    Nic, Peer, Protocol, Rate, Route, RuleSetNumber, Source, Subnet, offload,
-};
+use directlink_dataplane::{Protocol, Rate, offload};
 use directlink_net::Mac;
 use nix::{
     sched::{CpuSet, sched_setaffinity},
     unistd::Pid,
 };
 use std::{net::Ipv6Addr, time::Instant};
-use topology::{GATEWAY_MAC, NUMBER, Namespace, Region, Tags, net, nic, rule};
+use topology::{GATEWAY_MAC, NUMBER, Namespace, Region, Tags, WAY6, rule};
 use traffic_flood::{GENERATOR, Template};
 
 const ROUNDS: usize = 15;
@@ -333,7 +331,8 @@ fn directlink(family: Family) -> (Road, Region) {
 /// The other way: from a NIC onto the customer's VLAN.
 fn directlink_back(family: Family) -> (Road, Region) {
     let mut region = furnished(family);
-    region.dataplane.put_neighbour(NUMBER, Mac(CUSTOMER_MAC)).unwrap();
+    let way = if family == Family::Ipv4 { NUMBER } else { WAY6 };
+    region.dataplane.put_neighbour(way, Mac(CUSTOMER_MAC)).unwrap();
     let host = std::mem::replace(&mut region.host, Namespace::new("spare"));
     let told = ("directlink back", "VXLAN, NIC check, security group, route, TTL, VLAN");
     let frame = tunnelled(family);
@@ -342,28 +341,15 @@ fn directlink_back(family: Family) -> (Road, Region) {
     (road, region)
 }
 
-/// With one rule each way, and all that IPv6 needs beside what is there of IPv4.
+/// With one rule each way.
 fn furnished(family: Family) -> Region {
     let mut region = Region::sized(Tags::Cable, matrix::FULL);
-    let customers = customer_prefix(family);
-    let rules = || vec![rule(customers, Protocol::UDP, Some(53))];
-    region.admit(1, rules(), rules());
-    let mut interface = region.interface();
-    region.dataplane.put_port_rate(interface.port_ifindex, BANDWIDTH).unwrap();
-    if family == Family::Ipv4 {
-        return region;
+    if family == Family::Ipv6 {
+        region.speak_ipv6();
     }
-    let usual = nic(Some(RuleSetNumber::new(1).unwrap()));
-    let vni = interface.vni;
-    let customer = Ipv6Addr::new(0xfd00, 0xffff, 0, 0, 0, 0, 0, 2).into();
-    interface.peers = vec![Peer { way: NUMBER, router: net("fd00:ffff::1/127"), customer }];
-    let dataplane = &mut region.dataplane;
-    dataplane.put_interface(&interface).unwrap();
-    dataplane.put_source(Source { interface: NUMBER, prefix: net(customers) }).unwrap();
-    dataplane.put_route(&Route { vni, prefix: net(customers), ways: vec![NUMBER] }).unwrap();
-    let gateway = "fd00:10::1".parse().unwrap();
-    dataplane.put_subnet(Subnet { vni, range: net("fd00:10::/64"), gateway }).unwrap();
-    dataplane.put_nic(&Nic { address: NIC6.into(), ..usual }).unwrap();
+    let rules = || vec![rule(customer_prefix(family), Protocol::UDP, Some(53))];
+    region.admit(1, rules(), rules());
+    region.dataplane.put_port_rate(region.interface().port_ifindex, BANDWIDTH).unwrap();
     region
 }
 

@@ -111,6 +111,27 @@ fn a_nic_reaches_the_customers_network_and_gets_answers() {
 }
 
 #[test]
+fn both_sides_reach_each_other_over_ipv6_and_find_a_smaller_mtu() {
+    let mut region = Region::new();
+    region.speak_ipv6();
+    assert!(pings(&region.customer, "fd00:ffff::1"));
+    let everything = || vec![rule("::/0", Protocol::Any, None)];
+    region.admit(1, everything(), everything());
+    assert!(echoes_a_megabyte(&region.host, &region.customer, "[fd00:10::10]:2222"));
+    assert!(echoes_a_megabyte(&region.customer, &region.host, "[fd00:192::1]:8080"));
+    assert_eq!(region.count(Verdict::TooBig), 0);
+    let interface = Interface { mtu: Mtu::try_from(1300i64).unwrap(), ..region.interface() };
+    region.dataplane.put_interface(&interface).unwrap();
+    assert!(echoes_a_megabyte(&region.host, &region.customer, "[fd00:10::10]:2223"));
+    for (side, to) in [(&region.customer, "fd00:10::10"), (&region.host, "fd00:192::1")] {
+        let route = side.output(&format!("ip route get {to}"));
+        assert!(route.contains("mtu 1300"), "{route}");
+    }
+    region.admit(2, vec![], vec![]);
+    assert!(refused(&region.customer, "[fd00:10::10]:2222"));
+}
+
+#[test]
 fn the_router_is_a_hop_for_both_sides() {
     let mut region = Region::new();
     assert!(pings(&region.customer, "203.0.113.1"));

@@ -7,6 +7,8 @@
 //!  lo 192.0.2.1                 slow100 ═ eth0 (interface's namespace)
 //!  vlan300 ═ in300 ┘                      203.0.113.1
 //! ```
+//! With IPv6 ([`Region::speak_ipv6`]) fd00:ffff::2 is the customer, fd00:ffff::1 the router, fd00:192::1 behind
+//! the one and fd00:10::10 the NIC.
 
 use directlink_dataplane::{
     Cable, Capacity, Dataplane, Interface, InterfaceNumber, Nic, Peer, Protocol, Route, Rule,
@@ -29,6 +31,8 @@ use tempfile::TempDir;
 pub(crate) const NUMBER: InterfaceNumber = InterfaceNumber::new(1).unwrap();
 /// Of a second customer.
 pub(crate) const ANOTHER: InterfaceNumber = InterfaceNumber::new(2).unwrap();
+/// To the customer's router over IPv6.
+pub(crate) const WAY6: InterfaceNumber = InterfaceNumber::new(3).unwrap();
 pub(crate) const GATEWAY_MAC: Mac = Mac([2, 0, 0, 0, 2, 1]);
 const ROUTER_MAC: Mac = Mac([2, 0, 0, 0, 1, 2]);
 const NIC_MAC: Mac = Mac([2, 0, 0, 0, 2, 2]);
@@ -108,6 +112,7 @@ pub(crate) struct Region {
     pub(crate) host: Namespace,
     pub(crate) instance: Namespace,
     pins: TempDir,
+    speaks_ipv6: bool,
 }
 
 /// How the customer's side of the fibre tells VLANs apart.
@@ -134,7 +139,8 @@ impl Region {
         connect(&customer, &router, &host, &instance);
         let pins = TempDir::new().unwrap();
         let dataplane = router.enter(|| Dataplane::open_with(pins.path(), capacity).unwrap());
-        let mut region = Self { dataplane, customer, router, host, instance, pins };
+        let mut region =
+            Self { dataplane, customer, router, host, instance, pins, speaks_ipv6: false };
         region.attach();
         region.furnish();
         match tags {
@@ -186,6 +192,15 @@ impl Region {
     }
 
     pub(crate) fn interface(&self) -> Interface {
+        let mut peers = vec![Peer {
+            way: NUMBER,
+            router: net("203.0.113.1/30"),
+            customer: Ipv4Addr::new(203, 0, 113, 2).into(),
+        }];
+        if self.speaks_ipv6 {
+            let customer = "fd00:ffff::2".parse().unwrap();
+            peers.push(Peer { way: WAY6, router: net("fd00:ffff::1/125"), customer });
+        }
         Interface {
             number: NUMBER,
             port_ifindex: self.router.ifindex("port0"),
@@ -193,15 +208,30 @@ impl Region {
             vni: vni(),
             mtu: Mtu::MAX,
             slow_ifindex: self.router.ifindex("slow100"),
-            peers: vec![Peer {
-                way: NUMBER,
-                router: net("203.0.113.1/30"),
-                customer: Ipv4Addr::new(203, 0, 113, 2).into(),
-            }],
+            peers,
             router_mac: ROUTER_MAC,
             forwards: true,
             rate: None,
         }
+    }
+
+    /// IPv6 beside IPv4 from now on, on both sides and in the router.
+    pub(crate) fn speak_ipv6(&mut self) {
+        self.speaks_ipv6 = true;
+        let (interface, prefix) = (self.interface(), net("fd00:192::/64"));
+        let dataplane = &mut self.dataplane;
+        dataplane.put_interface(&interface).unwrap();
+        dataplane.put_source(Source { interface: NUMBER, prefix }).unwrap();
+        dataplane.put_route(&Route { vni: vni(), prefix, ways: vec![WAY6] }).unwrap();
+        let (range, gateway) = (net("fd00:10::/64"), "fd00:10::1".parse().unwrap());
+        dataplane.put_subnet(Subnet { vni: vni(), range, gateway }).unwrap();
+        dataplane.put_nic(&nic6(None)).unwrap();
+        self.instance.ip("addr add fd00:ffff::1/125 dev eth0 nodad");
+        self.customer.ip("addr add fd00:ffff::2/125 dev vlan100 nodad");
+        self.customer.ip("addr add fd00:192::1/128 dev lo nodad");
+        self.customer.ip("route add fd00:10::/64 via fd00:ffff::1 src fd00:192::1");
+        self.host.ip("addr add fd00:10::10/64 dev vx7001 nodad");
+        self.host.ip("route add default via fd00:10::1");
     }
 
     /// The NIC's rules are these from now on.
@@ -209,6 +239,9 @@ impl Region {
         let number = RuleSetNumber::new(number).unwrap();
         self.dataplane.put_rule_set(number, &RuleSet { inbound, outbound }).unwrap();
         self.dataplane.put_nic(&nic(Some(number))).unwrap();
+        if self.speaks_ipv6 {
+            self.dataplane.put_nic(&nic6(Some(number))).unwrap();
+        }
     }
 
     pub(crate) fn count(&self, verdict: Verdict) -> u64 {
@@ -338,6 +371,10 @@ pub(crate) fn nic(rule_set: Option<RuleSetNumber>) -> Nic {
         vtep: Ipv4Addr::new(10, 9, 0, 2),
         rule_set,
     }
+}
+
+fn nic6(rule_set: Option<RuleSetNumber>) -> Nic {
+    Nic { address: "fd00:10::10".parse().unwrap(), ..nic(rule_set) }
 }
 
 fn vni() -> Vni {
