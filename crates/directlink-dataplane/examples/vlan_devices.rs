@@ -10,14 +10,15 @@
 mod topology;
 
 use directlink_dataplane::{Interface, Protocol, Rate, Verdict};
-use topology::{NUMBER, Namespace, Region, Tags, rule};
+use topology::{NUMBER, Namespace, Region, Tags, echoes_a_megabyte, rule};
 
 /// So large that a frame with its tag is as long as an interface's MTU lets it be.
 const LARGE: &str = "-s 1472";
 
 fn main() {
     let mut region = Region::with(Tags::Devices);
-    let all = || vec![rule("0.0.0.0/0", Protocol::Any, None)];
+    region.speak_ipv6();
+    let all = || ["0.0.0.0/0", "::/0"].map(|range| rule(range, Protocol::Any, None)).to_vec();
     region.admit(1, all(), all());
     // With limits: their code too is what this kernel has to take.
     let rate = Rate::new(1_000_000_000);
@@ -27,11 +28,19 @@ fn main() {
 
     let shown = region.customer.output("ip -d link show vlan100");
     assert!(shown.contains("802.1Q id 100"), "no VLAN device: {shown}");
-    assert!(pings(&region.customer, "203.0.113.1", ""), "the router does not answer");
+    for router in ["203.0.113.1", "fd00:ffff::1"] {
+        assert!(pings(&region.customer, router, ""), "{router} does not answer");
+    }
     for size in ["", LARGE] {
         let seen = || tallies(&region);
         assert!(pings(&region.customer, "10.0.1.10", size), "no answer by the NIC: {}", seen());
         assert!(pings(&region.host, "192.0.2.1", size), "no answer by the customer: {}", seen());
+    }
+    // Of a flow's packets most take a shortcut, which an echo does not.
+    let Region { customer, host, .. } = &region;
+    for (nic, office) in [("10.0.1.10", "192.0.2.1"), ("[fd00:10::10]", "[fd00:192::1]")] {
+        assert!(echoes_a_megabyte(host, customer, &format!("{nic}:2222")), "{}", tallies(&region));
+        assert!(echoes_a_megabyte(customer, host, &format!("{office}:80")), "{}", tallies(&region));
     }
     assert!(!pings(&region.customer, "198.51.100.1", ""), "a VLAN without interface answers");
 

@@ -12,15 +12,13 @@ use directlink_dataplane::{Interface, Protocol, Rate, Rule, Verdict};
 use directlink_net::Mtu;
 use serde_json::Value;
 use std::{
-    io::{BufRead as _, BufReader, Read, Write},
-    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    io::{BufRead as _, BufReader},
+    net::{SocketAddr, TcpStream},
     process::{Command, Stdio},
     thread,
     time::Duration,
 };
-use topology::{GATEWAY_MAC, NUMBER, Namespace, Region, rule};
-
-const PATIENCE: Duration = Duration::from_secs(10);
+use topology::{GATEWAY_MAC, NUMBER, Namespace, Region, echoes_a_megabyte, rule};
 
 fn all() -> Vec<Rule> {
     vec![rule("0.0.0.0/0", Protocol::Any, None)]
@@ -33,31 +31,6 @@ fn pings(from: &Namespace, to: &str) -> bool {
 
 fn ping_fails(from: &Namespace, to: &str) -> bool {
     from.output(&format!("ping -c 2 -i 0.2 -W 1 {to}")).contains("100% packet loss")
-}
-
-/// Listens in `server`, connects from `client`, sends a megabyte there and back.
-fn echoes_a_megabyte(server: &Namespace, client: &Namespace, to: &str) -> bool {
-    let address: SocketAddr = to.parse().unwrap();
-    let listener = server.enter(|| TcpListener::bind(address)).unwrap();
-    let sent: Vec<u8> = (0..1_000_000u32).map(|n| n.to_le_bytes()[n as usize % 3]).collect();
-    let connected = client.enter(|| TcpStream::connect_timeout(&address, PATIENCE));
-    let Ok(mut stream) = connected else { return false };
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            let (mut stream, _) = listener.accept().unwrap();
-            stream.set_read_timeout(Some(PATIENCE)).unwrap();
-            let mut received = Vec::new();
-            stream.read_to_end(&mut received).unwrap();
-            let _ = stream.write_all(&received);
-        });
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        stream.write_all(&sent).unwrap();
-        stream.shutdown(Shutdown::Write).unwrap();
-        let mut received = Vec::new();
-        stream.read_to_end(&mut received).unwrap();
-        received == sent
-    })
 }
 
 fn refused(client: &Namespace, to: &str) -> bool {

@@ -21,10 +21,12 @@ use nix::{
 };
 use std::{
     fs::File,
-    net::Ipv4Addr,
+    io::{Read as _, Write as _},
+    net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
     process::Command,
     sync::atomic::{AtomicU32, Ordering},
     thread,
+    time::Duration,
 };
 use tempfile::TempDir;
 
@@ -36,6 +38,7 @@ pub(crate) const WAY6: InterfaceNumber = InterfaceNumber::new(3).unwrap();
 pub(crate) const GATEWAY_MAC: Mac = Mac([2, 0, 0, 0, 2, 1]);
 const ROUTER_MAC: Mac = Mac([2, 0, 0, 0, 1, 2]);
 const NIC_MAC: Mac = Mac([2, 0, 0, 0, 2, 2]);
+const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) const SMALL: Capacity = Capacity {
     interfaces: 64,
     routes: 1024,
@@ -357,6 +360,31 @@ fn connect(customer: &Namespace, router: &Namespace, host: &Namespace, instance:
 fn address_instance(instance: &Namespace) {
     instance.ip(&format!("link set eth0 address {ROUTER_MAC} up"));
     instance.ip("addr add 203.0.113.1/30 dev eth0");
+}
+
+/// Listens in `server`, connects from `client`, sends a megabyte there and back.
+pub(crate) fn echoes_a_megabyte(server: &Namespace, client: &Namespace, to: &str) -> bool {
+    let address: SocketAddr = to.parse().unwrap();
+    let listener = server.enter(|| TcpListener::bind(address)).unwrap();
+    let sent: Vec<u8> = (0..1_000_000u32).map(|n| n.to_le_bytes()[n as usize % 3]).collect();
+    let connected = client.enter(|| TcpStream::connect_timeout(&address, PATIENCE));
+    let Ok(mut stream) = connected else { return false };
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.set_read_timeout(Some(PATIENCE)).unwrap();
+            let mut received = Vec::new();
+            stream.read_to_end(&mut received).unwrap();
+            let _ = stream.write_all(&received);
+        });
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(&sent).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let mut received = Vec::new();
+        stream.read_to_end(&mut received).unwrap();
+        received == sent
+    })
 }
 
 pub(crate) fn rule(range: &str, protocol: Protocol, port: Option<u16>) -> Rule {
