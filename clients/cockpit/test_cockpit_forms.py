@@ -95,7 +95,7 @@ def test_an_interface_of_ipv6_alone_has_addresses_of_the_region(customer, things
     customer.press("Create the interface")
     expect(page.locator("dl.facts")).to_contain_text("fd44:4c00::2/125")
     customer.follow("Delete")
-    customer.press("Reject the interface")
+    customer.press("Take the interface back")
 
 
 def test_wrong_passwords_shut_the_door_for_a_while(desks, cockpit_region):

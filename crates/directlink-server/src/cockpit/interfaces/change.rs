@@ -108,12 +108,47 @@ pub(in crate::cockpit) async fn change(
     }
 }
 
+/// What it is to whoever asks for an interface's end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Deletion,
+    /// It waits for its owner, who does not want it.
+    Rejection,
+    /// It waits for another, and whoever offered it changed their mind.
+    Withdrawal,
+}
+
+impl End {
+    fn of(state: InterfaceState, is_owner: bool) -> Self {
+        match (state, is_owner) {
+            (InterfaceState::Confirming, true) => Self::Rejection,
+            (InterfaceState::Confirming, false) => Self::Withdrawal,
+            _ => Self::Deletion,
+        }
+    }
+
+    const fn title(self) -> &'static str {
+        match self {
+            Self::Deletion => "Delete the interface?",
+            Self::Rejection => "Reject the interface?",
+            Self::Withdrawal => "Take the interface back?",
+        }
+    }
+
+    const fn button(self) -> &'static str {
+        match self {
+            Self::Deletion => "Delete the interface",
+            Self::Rejection => "Reject the interface",
+            Self::Withdrawal => "Take the interface back",
+        }
+    }
+}
+
 #[derive(Template)]
 #[template(path = "delete_interface.html")]
 struct AskDelete<'a> {
     line: Line,
-    /// It waits for its owner: what is asked for is a rejection.
-    rejection: bool,
+    ends: End,
     forwards: bool,
     /// What its Net loses.
     effects: Vec<String>,
@@ -127,21 +162,21 @@ pub(in crate::cockpit) async fn ask_delete(
 ) -> Result<Response, Trouble> {
     let id = id_of(&id)?;
     let view = visible(&cockpit, &who, id).await?;
-    let rejection = view.state == InterfaceState::Confirming;
+    let is_owner = view.interface.owner == who.account;
+    let ends = End::of(view.state, is_owner);
     let gone = Hypothesis::Change(Change::Gone(Target::Interface(id)));
-    let effects = match view.interface.owner == who.account {
+    let effects = match is_owner {
         true => cockpit.app.what_if(Some(who.account), gone).await?,
         false => vec![],
     };
-    let title = if rejection { "Reject the interface?" } else { "Delete the interface?" };
     let body = AskDelete {
-        rejection,
+        ends,
         forwards: view.state == InterfaceState::Available,
         effects: effects.iter().map(foretold).collect(),
         line: Line::of(&view, who.account, cockpit.app.now()),
         csrf: &who.signed.csrf,
     };
-    Page::new(title, "interfaces", &body)?
+    Page::new(ends.title(), "interfaces", &body)?
         .under("/cockpit/interfaces", "Interfaces")
         .under(format!("/cockpit/interfaces/{id}"), view.interface.name)
         .show(&cockpit, &who.signed)

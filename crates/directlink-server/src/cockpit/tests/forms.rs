@@ -190,7 +190,10 @@ async fn a_hosted_interface_is_accepted_or_rejected_while_time_is_left() {
     let vlan = 103u16.try_into().unwrap();
     let offer = CreateInterface { owner: Some(b.bob), vlan, ..super::interface(connection, None) };
     let id = b.app.create_interface(&b.alice(), offer).await.unwrap().interface.id;
-    bob.get(&format!("/cockpit/interfaces/{id}/delete")).await.has("Reject the interface");
+    let alice = Browser::of(&b, b.alice).await;
+    let ask = format!("/cockpit/interfaces/{id}/delete");
+    alice.get(&ask).await.has("Take the interface back").has("Taken back, it").lacks("Reject");
+    bob.get(&ask).await.has("Reject the interface").has("Rejected, it").lacks("ake the interface");
     let rejected = bob.post(&format!("/cockpit/interfaces/{id}/delete"), &[]).await;
     bob.get(rejected.location()).await.has("is rejected");
     assert_eq!(b.interface(&ctx, id).await.unwrap().state, InterfaceState::Rejected);
