@@ -85,7 +85,6 @@ int directlink_port6(struct xdp_md *ctx)
 	if (!notes)
 		return XDP_ABORTED;
 	verdict = go_net_shortcut6(ctx, &trip, notes);
-
 	if (verdict == VERDICT_COUNT) {
 		verdict = from_port6(ctx, &trip, notes);
 		tell_verdict(&trip, verdict);
@@ -136,7 +135,6 @@ int directlink_fabric6(struct xdp_md *ctx)
 	if (!notes)
 		return XDP_ABORTED;
 	verdict = go_customer_shortcut6(ctx, &trip, notes);
-
 	if (verdict == VERDICT_COUNT)
 		verdict = from_fabric6(ctx, &trip, notes);
 	return act_on_fabric(&trip, verdict);

@@ -109,18 +109,17 @@ static __always_inline __u32 hash_of_packet6(const struct ipv6hdr *ip)
 }
 
 // The frame is in its tunnel. A function of its own, for the sake of the stack.
-static __noinline bool leave_net_shortcut6(struct xdp_md *ctx, const struct notes *notes,
+static __noinline void leave_net_shortcut6(struct xdp_md *ctx, const struct notes *notes,
 					   const struct trip *trip, __u16 mtu, __u16 room)
 {
 	struct tunnel tunnel;
 	__u64 stamp;
 
 	if (!notes->eligible || !read_tunnel(ctx, 0, &tunnel))
-		return false;
+		return;
 	stamp = stamp_of_head(notes, trip, &tunnel, mtu, room);
 	if (stamp)
 		leave_shortcut(&net_shortcuts6, &net_ends, notes, FLOW6_WORDS, stamp);
-	return stamp;
 }
 
 // VERDICT_COUNT: take the road.
@@ -173,7 +172,7 @@ static __always_inline void note_fabric_frame6(struct xdp_md *ctx, struct notes 
 
 // The packet went this way. A function of its own, which looks the way's rows up again, for the sake
 // of the stack.
-static __noinline bool leave_customer_shortcut6(const struct notes *notes, const struct trip *trip,
+static __noinline void leave_customer_shortcut6(const struct notes *notes, const struct trip *trip,
 						__u32 way)
 {
 	struct interface_key *key = bpf_map_lookup_elem(&interface_keys, &way);
@@ -181,11 +180,10 @@ static __noinline bool leave_customer_shortcut6(const struct notes *notes, const
 	__u64 stamp;
 
 	if (!notes->eligible || !key || !row)
-		return false;
+		return;
 	stamp = stamp_of_way(notes, trip, key, row, way);
 	if (stamp)
 		leave_shortcut(&customer_shortcuts6, &customer_ends, notes, FLOW6_WORDS, stamp);
-	return stamp;
 }
 
 // VERDICT_COUNT: take the road.
