@@ -3,7 +3,8 @@
 //
 //   VXLAN to our VTEP? ─ inner ─┬─ ARP for a gateway ─► answered in place
 //                               └─ the NIC that it says? ─ hop left? ─ route ─ interface
-//                                    │  ─ MTU? ─ security group? ─ customer's MAC ─► VLAN
+//                                    │  ─ its Subnet's route table? ─ MTU? ─ security group?
+//                                    │                              ─ customer's MAC ─► VLAN
 //                                    └► another router's VTEP (relay.h)
 #pragma once
 
@@ -11,6 +12,7 @@
 #include "customer_shortcuts.h"
 #include "icmp.h"
 #include "relay.h"
+#include "subnet_routes.h"
 
 // VERDICT_COUNT for VXLAN to our VTEP; anything else is the kernel's.
 static __always_inline enum verdict check_outer(struct xdp_md *ctx, struct arrival *arrival)
@@ -132,6 +134,7 @@ static __always_inline enum verdict answer_nic(struct xdp_md *ctx, const struct 
 // A router of a customer, and the interface that it is on.
 struct way {
 	__u32 number;
+	const struct route_row *route;
 	struct interface_key *key;
 	struct interface_row *row;
 };
@@ -189,6 +192,7 @@ static __always_inline enum verdict find_way(__u32 vni, const struct tuple *tupl
 	__u32 number;
 
 	way->row = NULL;
+	way->route = route;
 	if (!route)
 		return VERDICT_NO_ROUTE;
 	number = choose_way(route, tuple, relayed);
@@ -202,6 +206,13 @@ static __always_inline enum verdict find_way(__u32 vni, const struct tuple *tupl
 	if (!way->row || !has_way(way->row, number) || way->row->vni != vni)
 		return VERDICT_INTERFACE_GONE;
 	return VERDICT_COUNT;
+}
+
+// By the route table of the NIC's Subnet.
+static __always_inline bool is_chosen(const struct passage *passage, const struct way *way)
+{
+	return is_in_route_table(passage->vni, passage->rule_set, passage->tuple.destination,
+				 way->route);
 }
 
 static __always_inline enum verdict decapsulate(struct xdp_md *ctx, struct trip *trip,
@@ -240,6 +251,8 @@ static __always_inline enum verdict forward_to_customer(struct xdp_md *ctx, stru
 	if (!read_tuple(ctx, FABRIC_HEAD, &passage.tuple))
 		return VERDICT_MALFORMED;
 	verdict = find_way(arrival->vni, &passage.tuple, arrival->relayed, &way);
+	if (verdict == VERDICT_RELAYED && !is_chosen(&passage, &way))
+		return VERDICT_NOT_IN_ROUTE_TABLE;
 	if (verdict == VERDICT_RELAYED)
 		return relay(ctx, trip, arrival, bpf_htonl(way.number));
 	row = way.row;
@@ -251,6 +264,8 @@ static __always_inline enum verdict forward_to_customer(struct xdp_md *ctx, stru
 		notes->eligible = false;
 	if (!(row->flags & INTERFACE_FORWARDS))
 		return VERDICT_NOT_FORWARDING;
+	if (!is_chosen(&passage, &way))
+		return VERDICT_NOT_IN_ROUTE_TABLE;
 	ip = at(ctx, FABRIC_HEAD, sizeof(*ip));
 	if (!ip)
 		return VERDICT_MALFORMED;

@@ -189,10 +189,13 @@ static __noinline enum verdict forward_to_customer6(struct xdp_md *ctx, struct t
 	struct interface_row *row;
 	enum verdict verdict;
 	struct way way = {};
+	bool is_chosen;
 
 	verdict = find_way6(arrival->vni, tuple, arrival->relayed, &way);
+	is_chosen = is_in_route_table6(arrival->nic->rule_set);
 	if (verdict == VERDICT_RELAYED)
-		return relay(ctx, trip, arrival, bpf_htonl(way.number));
+		return is_chosen ? relay(ctx, trip, arrival, bpf_htonl(way.number)) :
+				   VERDICT_NOT_IN_ROUTE_TABLE;
 	row = way.row;
 	if (!way.key || !row || verdict != VERDICT_COUNT)
 		return verdict;
@@ -202,6 +205,8 @@ static __noinline enum verdict forward_to_customer6(struct xdp_md *ctx, struct t
 		notes->eligible = false;
 	if (!(row->flags & INTERFACE_FORWARDS))
 		return VERDICT_NOT_FORWARDING;
+	if (!is_chosen)
+		return VERDICT_NOT_IN_ROUTE_TABLE;
 	if (tuple->hop_limit <= 1)
 		return VERDICT_TTL_EXPIRED;
 	if (tuple->length > row->mtu) {

@@ -65,6 +65,8 @@ SPARSE_TABLE(nets, BPF_MAP_TYPE_HASH, __u32, struct net_row, 65536);
 SPARSE_TABLE(nics, BPF_MAP_TYPE_HASH, struct address_key, struct nic_row, 1024);
 SPARSE_TABLE(routers, BPF_MAP_TYPE_HASH, struct address_key, struct relay_row, 65536);
 SPARSE_TABLE(rules, BPF_MAP_TYPE_HASH, struct rule_key, struct rule_row, 1024);
+SPARSE_TABLE(subnet_routes, BPF_MAP_TYPE_HASH, struct subnet_routes_key, struct subnet_routes_row,
+	     1024);
 SPARSE_TABLE(bfd_sessions, BPF_MAP_TYPE_HASH, struct bfd_key, struct bfd_row, 1024);
 SPARSE_TABLE(captures, BPF_MAP_TYPE_HASH, __u32, struct capture_row, 1024);
 SPARSE_TABLE(ports, BPF_MAP_TYPE_HASH, __u32, struct port_row, PORT_LIMITS);

@@ -73,7 +73,9 @@ enum verdict {
 	VERDICT_FLOWS_FULL = 44, // would begin a flow, and there are as many as may be (flow_table.h)
 	// It was answered.
 	VERDICT_BFD_ANSWERED = 45, // in the place of an agent that is silent (bfd.h)
-	VERDICT_COUNT = 46,
+	// It was dropped.
+	VERDICT_NOT_IN_ROUTE_TABLE = 46, // that of the NIC's Subnet does not lead to the gateway
+	VERDICT_COUNT = 47,
 };
 
 // ---- what the agent writes ------------------------------------------------------------
@@ -202,6 +204,27 @@ struct rule {
 struct rule_row {
 	__u32 count;
 	struct rule rules[RULES_PER_ROW];
+};
+
+// table `subnet_routes`, by rule set and row: what the route table of the NIC's Subnet says, part of
+// the set. No row: it takes all that the gateway learned.
+#define HAND_ROUTES_PER_ROW 16
+#define HAND_ROUTE_ROWS_PER_SET 64
+struct subnet_routes_key {
+	__u32 rule_set;
+	__u32 row; // 0, 1, … while rows say that one follows
+};
+struct hand_route {
+	__be32 network;
+	__be32 mask;
+	__u16 prefix_len;
+	__u16 to_gateway; // 0: elsewhere
+};
+struct subnet_routes_row {
+	__u8 count;
+	__u8 has_next;
+	__u16 takes_learned; // propagation is on
+	struct hand_route routes[HAND_ROUTES_PER_ROW]; // longest first, through all rows
 };
 
 // table `ports`: by ifindex, the limit of what a port carries.

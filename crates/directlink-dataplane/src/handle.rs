@@ -54,6 +54,8 @@ pub enum TableError {
     Memory(&'static str),
     #[error("a rule set holds at most 1,024 rules each way, not {0}")]
     Rules(usize),
+    #[error("a Subnet's route table holds at most 1,024 routes by hand, not {0}")]
+    HandRoutes(usize),
 }
 
 pub(crate) type Done = Result<(), TableError>;

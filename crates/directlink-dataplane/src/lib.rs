@@ -61,7 +61,7 @@ pub use load::{Build, Capacity, Dataplane, OpenError};
 pub use lookups::Leads;
 pub use rows::{
     Flow, Interface, InterfaceNumber, Nic, Opened, Peer, Protocol, Rate, Relay, Route, Rule,
-    RuleSet, RuleSetNumber, Source, Subnet, Uplink,
+    RuleSet, RuleSetNumber, Source, Subnet, SubnetRoutes, Toward, Uplink,
 };
 pub use stand_ins::{StandIn, StandIns};
 pub use verdict::{Tallies, Tally, Verdict};

@@ -23,7 +23,7 @@ use crate::{
         ChangeRow, FORWARDED_NUMBERS, Flow6Key, FlowKey, FlowRow, ForwardedRow, InterfaceKey,
         InterfaceRow, InterfaceTallies, LimitRow, NeighbourRow, NicRow, Peers6Row, PortRow,
         PresenceRow, RouteRow, RouterRow, Rule6Row, RuleKey, RuleRow, Scoped, Scoped6, Subnet6Row,
-        SubnetRow, TallyRow,
+        SubnetRoutesKey, SubnetRoutesRow, SubnetRow, TallyRow,
     },
 };
 use aya::{
@@ -81,7 +81,7 @@ pub struct Capacity {
     /// Prefixes of all Nets together, and of all sources together.
     pub routes: u32,
     pub nics: u32,
-    /// Rows of 16 rules.
+    /// Rows of 16 rules, and as many of 16 routes by hand.
     pub rule_rows: u32,
     /// Of each family. Takes its memory at once, about 150 bytes each.
     pub flows: u32,
@@ -231,6 +231,7 @@ pub(crate) struct Tables {
     pub(crate) nics: HashMap<MapData, AddressKey, NicRow>,
     pub(crate) routers: HashMap<MapData, AddressKey, PresenceRow>,
     pub(crate) rules: HashMap<MapData, RuleKey, RuleRow>,
+    pub(crate) subnet_routes: HashMap<MapData, SubnetRoutesKey, SubnetRoutesRow>,
     pub(crate) bfd_sessions: HashMap<MapData, BfdKey, BfdRow>,
     pub(crate) captures: HashMap<MapData, u32, CaptureRow>,
     pub(crate) ports: HashMap<MapData, u32, PortRow>,
@@ -266,6 +267,7 @@ impl Tables {
             nics: pinned(dir, "nics")?,
             routers: pinned(dir, "routers")?,
             rules: pinned(dir, "rules")?,
+            subnet_routes: pinned(dir, "subnet_routes")?,
             bfd_sessions: pinned(dir, "bfd_sessions")?,
             captures: pinned(dir, "captures")?,
             ports: pinned(dir, "ports")?,
@@ -342,6 +344,7 @@ fn load_over(build: Build<'_>, tables: &Path, capacity: Capacity) -> Result<Ebpf
         .map_max_entries("sources", capacity.routes)
         .map_max_entries("nics", capacity.nics)
         .map_max_entries("rules", capacity.rule_rows)
+        .map_max_entries("subnet_routes", capacity.rule_rows)
         .map_max_entries("flows", capacity.flows)
         .map_max_entries("flow_places", capacity.flows)
         .map_max_entries("free_places", capacity.flows)

@@ -1,7 +1,8 @@
 //! What the router is told, and what it says: the tables' rows in the words of the field.
 
-use directlink_net::{IpNet, Mac, Mtu, Vlan, Vni};
+use directlink_net::{IpNet, Ipv4Net, Mac, Mtu, Vlan, Vni};
 use std::{
+    collections::BTreeMap,
     fmt,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     num::{NonZeroU16, NonZeroU32, NonZeroU64},
@@ -192,13 +193,41 @@ impl fmt::Display for RuleSetNumber {
     }
 }
 
-/// What the security groups of a NIC admit, merged: at most 1,024 rules each way and family.
+/// What the security groups of a NIC admit, merged: at most 1,024 rules each way and family; and what
+/// its Subnet's route table says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RuleSet {
     /// From the customer's network to the NIC.
     pub inbound: Vec<Rule>,
     /// From the NIC to the customer's network.
     pub outbound: Vec<Rule>,
+    pub routes: SubnetRoutes,
+}
+
+/// What a Subnet's route table says of the world outside its Net. The longest prefix counts, and of
+/// one prefix the route by hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubnetRoutes {
+    /// Whether it takes what the Net's gateway learned from customers (propagation).
+    pub takes_learned: bool,
+    /// At most 1,024.
+    pub by_hand: BTreeMap<Ipv4Net, Toward>,
+}
+
+impl Default for SubnetRoutes {
+    /// All that is learned, and nothing else.
+    fn default() -> Self {
+        Self { takes_learned: true, by_hand: BTreeMap::new() }
+    }
+}
+
+/// Where a route by hand leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Toward {
+    /// To the Net's gateway: on to whoever announced the address.
+    Gateway,
+    /// Not to the customer.
+    Elsewhere,
 }
 
 /// Admits what goes to or comes from a range; what no rule admits is denied.

@@ -1,12 +1,17 @@
-//! Writing and listing sets of rules: what the security groups of NICs admit.
+//! Writing and listing sets of rules: what the security groups of NICs admit, and what the route tables
+//! of their Subnets say.
 //!
-//! A set has rows of IPv4, which say that it is there, and rows of IPv6 where it has such rules.
+//! A set has rows of IPv4, which say that it is there, rows of IPv6 where it has such rules, and rows of
+//! routes where the table says anything but that it takes what is learned.
 
 use crate::{
     handle::{Done, TableError, in_table, listed, present},
     load::Dataplane,
-    rows::{Rule, RuleSet, RuleSetNumber},
-    tables::{Direction, RULE_ROWS_PER_SET, RULES_PER_ROW, Rule6Row, RuleKey, RuleRow},
+    rows::{Rule, RuleSet, RuleSetNumber, SubnetRoutes},
+    tables::{
+        Direction, HAND_ROUTE_ROWS_PER_SET, HAND_ROUTES_PER_ROW, RULE_ROWS_PER_SET, RULES_PER_ROW,
+        Rule6Row, RuleKey, RuleRow, SubnetRoutesKey, SubnetRoutesRow,
+    },
 };
 use directlink_net::IpNet;
 use std::collections::BTreeSet;
@@ -16,8 +21,10 @@ impl Dataplane {
     /// a NIC names: packets would meet it half written.
     ///
     /// # Errors
-    /// More than 1,024 rules one way, or the kernel refused (a full table).
+    /// More than 1,024 rules one way or routes by hand, or the kernel refused (a full table).
     pub fn put_rule_set(&mut self, number: RuleSetNumber, set: &RuleSet) -> Done {
+        // A set is there once its rows of IPv4 are: all others come first.
+        self.put_subnet_routes(number, &set.routes)?;
         for (direction, rules) in Direction::BOTH.into_iter().zip([&set.inbound, &set.outbound]) {
             let (of_ipv4, of_ipv6): (Vec<_>, Vec<_>) =
                 rules.iter().cloned().partition(|rule| matches!(rule.range, IpNet::V4(_)));
@@ -26,7 +33,6 @@ impl Dataplane {
                     return Err(TableError::Rules(rules.len()));
                 }
             }
-            // A set is there once its rows of IPv4 are: those of IPv6 come first.
             for (row, chunk) in (0..).zip(of_ipv6.chunks(RULES_PER_ROW)) {
                 let key = RuleKey::new(number, direction, row);
                 let written = self.tables.rules6.insert(key, Rule6Row::new(chunk), 0);
@@ -55,7 +61,38 @@ impl Dataplane {
                 }
             }
         }
+        for row in 0.. {
+            let key = SubnetRoutesKey::new(number, row);
+            let removed = present(self.tables.subnet_routes.remove(&key));
+            if removed.map_err(in_table("subnet_routes"))?.is_none() {
+                break;
+            }
+        }
         Ok(())
+    }
+
+    fn put_subnet_routes(&mut self, number: RuleSetNumber, routes: &SubnetRoutes) -> Done {
+        if routes.by_hand.len() > HAND_ROUTES_PER_ROW * HAND_ROUTE_ROWS_PER_SET {
+            return Err(TableError::HandRoutes(routes.by_hand.len()));
+        }
+        for (row, content) in (0..).zip(SubnetRoutesRow::all(routes)) {
+            let key = SubnetRoutesKey::new(number, row);
+            let written = self.tables.subnet_routes.insert(key, content, 0);
+            written.map_err(in_table("subnet_routes"))?;
+        }
+        Ok(())
+    }
+
+    fn subnet_routes(&self, number: RuleSetNumber) -> Result<SubnetRoutes, TableError> {
+        let mut routes = SubnetRoutes::default();
+        for row in 0.. {
+            let key = SubnetRoutesKey::new(number, row);
+            let found = present(self.tables.subnet_routes.get(&key, 0));
+            let Some(row) = found.map_err(in_table("subnet_routes"))? else { break };
+            routes.takes_learned = row.takes_learned();
+            routes.by_hand.extend(row.by_hand());
+        }
+        Ok(routes)
     }
 
     /// `None` if there is no such set. Rules of IPv4 come first.
@@ -65,7 +102,8 @@ impl Dataplane {
     pub fn rule_set(&self, number: RuleSetNumber) -> Result<Option<RuleSet>, TableError> {
         let inbound = self.rules(number, Direction::Inbound)?;
         let outbound = self.rules(number, Direction::Outbound)?;
-        Ok(inbound.zip(outbound).map(|(inbound, outbound)| RuleSet { inbound, outbound }))
+        let routes = self.subnet_routes(number)?;
+        Ok(inbound.zip(outbound).map(|(inbound, outbound)| RuleSet { inbound, outbound, routes }))
     }
 
     /// The numbers of all sets.

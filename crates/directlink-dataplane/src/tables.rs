@@ -15,6 +15,7 @@ mod flows;
 mod rates;
 mod routes;
 mod rules;
+mod subnet_routes;
 mod v6;
 
 use crate::rows::{Interface, InterfaceNumber, Nic, Peer, Rate, RuleSetNumber, Uplink};
@@ -28,6 +29,9 @@ pub(crate) use rates::{CREDIT_LIMITS, LimitRow, PORT_LIMITS, PortRow};
 pub(crate) use routes::RouteRow;
 pub(crate) use rules::{Direction, RULE_ROWS_PER_SET, RULES_PER_ROW, RuleKey, RuleRow};
 use std::net::{IpAddr, Ipv4Addr};
+pub(crate) use subnet_routes::{
+    HAND_ROUTE_ROWS_PER_SET, HAND_ROUTES_PER_ROW, SubnetRoutesKey, SubnetRoutesRow,
+};
 pub(crate) use v6::{Address6Key, Flow6Key, Peers6Row, Rule6Row, Scoped6, Subnet6Row};
 
 pub(crate) const NEXT_HOPS_PER_ROUTE: usize = 4;
@@ -407,6 +411,8 @@ plain_bytes!(
     NicRow,
     RuleKey,
     RuleRow,
+    SubnetRoutesKey,
+    SubnetRoutesRow,
     FlowKey,
     FlowRow,
     FlowLimitsRow,

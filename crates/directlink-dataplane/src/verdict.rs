@@ -78,6 +78,7 @@ verdicts! {
     43 RelayLoop "relay_loop" "came by another router, and would have been handed on again",
     44 FlowsFull "flows_full" "would begin a flow, and there are as many as the router or one Net may have",
     45 BfdAnswered "bfd_answered" "was BFD for an agent that was silent, and was answered in its place",
+    46 NotInRouteTable "not_in_route_table" "the route table of its NIC's Subnet does not lead there",
 }
 
 impl Verdict {

@@ -134,7 +134,7 @@ fn furnished(setup: &Setup) -> Region {
     let mut rules: Vec<_> =
         others(setup.rules).map(|port| rule("192.0.2.0/24", Protocol::TCP, Some(port))).collect();
     rules.push(rule("192.0.2.0/24", Protocol::UDP, Some(53)));
-    let rules = RuleSet { inbound: rules.clone(), outbound: rules };
+    let rules = RuleSet { inbound: rules.clone(), outbound: rules, ..RuleSet::default() };
     dataplane.put_rule_set(RULES, &rules).unwrap();
     for n in 0..setup.interfaces {
         add_interface(&mut region, &usual, n, setup.prefixes);

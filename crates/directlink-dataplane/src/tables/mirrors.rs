@@ -4,6 +4,7 @@ use super::bfd::{Bfd6Key, Bfd6Row, BfdKey, BfdRow};
 use super::captures::{CaptureRow, CapturedFrame};
 use super::rates::{LimitRow, PortRow};
 use super::rules::RuleCell;
+use super::subnet_routes::HandRoute;
 use super::v6::{
     Address6, Address6Key, Flow6Key, Peer6Cell, Peers6Row, Prefix6Key, Rule6Cell, Rule6Row,
     Scoped6, Subnet6Row,
@@ -11,7 +12,8 @@ use super::v6::{
 use super::{
     AddressKey, ChangeRow, FlowKey, FlowLimitsRow, FlowRow, ForwardedRow, InterfaceKey,
     InterfaceRow, InterfaceTallies, NeighbourRow, NicRow, PeerCell, PrefixKey, PresenceRow,
-    RouteRow, RouterRow, RuleKey, RuleRow, Scoped, SubnetRow, TallyRow,
+    RouteRow, RouterRow, RuleKey, RuleRow, Scoped, SubnetRoutesKey, SubnetRoutesRow, SubnetRow,
+    TallyRow,
 };
 use std::mem::offset_of;
 
@@ -66,6 +68,9 @@ pub(crate) fn mirrors() -> Vec<Mirror> {
             network, mask, port_from, port_to, protocol, protocol_mask, zero
         }
         rule_row = RuleRow { count, rules }
+        subnet_routes_key = SubnetRoutesKey { rule_set, row }
+        hand_route = HandRoute { network, mask, prefix_len, to_gateway }
+        subnet_routes_row = SubnetRoutesRow { count, has_next, takes_learned, routes }
         flow_key = FlowKey {
             vni, outside, inside, outside_port, inside_port, protocol, zero
         }

@@ -27,7 +27,7 @@ fn world(flows: u32, flows_per_net: u32) -> World {
     let any = Rule { range: net("0.0.0.0/0"), protocol: Protocol::Any, ports: None };
     let number = RuleSetNumber::new(2).unwrap();
     // Nothing outbound: what goes back is an answer.
-    let rules = RuleSet { inbound: vec![any], outbound: vec![] };
+    let rules = RuleSet { inbound: vec![any], ..RuleSet::default() };
     world.dataplane.put_rule_set(number, &rules).unwrap();
     world.dataplane.put_nic(&Nic { rule_set: Some(number), ..nic() }).unwrap();
     world

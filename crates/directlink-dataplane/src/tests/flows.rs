@@ -22,7 +22,7 @@ fn rule(range: &str, protocol: Protocol, ports: Option<std::ops::RangeInclusive<
 }
 
 fn inbound_only(rules: Vec<Rule>) -> RuleSet {
-    RuleSet { inbound: rules, outbound: vec![] }
+    RuleSet { inbound: rules, ..RuleSet::default() }
 }
 
 #[test]
@@ -186,7 +186,7 @@ fn a_nics_own_flow_is_answered_without_an_inbound_rule() {
 fn outbound_rules_are_asked_for_a_nics_own_flow() {
     let mut world = World::new();
     let outbound = vec![rule("192.0.2.0/24", Protocol::TCP, Some(443..=443))];
-    change_rules(&mut world, OTHER_RULES, &RuleSet { inbound: vec![], outbound });
+    change_rules(&mut world, OTHER_RULES, &RuleSet { outbound, ..RuleSet::default() });
     assert_eq!(world.reply(&tcp("10.0.1.10:40000", "192.0.2.9:443", SYN)), ANSWERED);
     assert_eq!(world.reply(&tcp("10.0.1.10:40000", "192.0.2.9:80", SYN)), DENIED);
 }

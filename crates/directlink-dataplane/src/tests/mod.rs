@@ -19,6 +19,7 @@ mod shortcuts;
 mod shortcuts6;
 mod stand_ins;
 mod strangers;
+mod subnet_routes;
 mod v6;
 mod verdicts;
 mod world;

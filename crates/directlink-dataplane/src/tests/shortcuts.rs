@@ -8,12 +8,12 @@ use super::{
     verdicts::{Row, fabric_rows, port_rows},
     world::{
         FROM_HOST, GATEWAY_MAC, HOST, NIC_MAC, NUMBER, VLAN, VNI, VTEP, World, from_nic, interface,
-        ip, net, nic, on_vlan, source_port, to_customer, to_nic, vni,
+        ip, net, nic, on_vlan, rules, source_port, to_customer, to_nic, vni,
     },
 };
 use crate::{
-    Interface, InterfaceNumber, Nic, Route, RuleSet, RuleSetNumber, Source, Uplink, Verdict,
-    tables::AddressKey,
+    Interface, InterfaceNumber, Nic, Route, RuleSet, RuleSetNumber, Source, SubnetRoutes, Uplink,
+    Verdict, tables::AddressKey,
 };
 use directlink_net::{Mac, Mtu, Vlan, Vni};
 use nix::{
@@ -199,7 +199,7 @@ const CHANGES_THERE: [Change; 8] = [
     ),
 ];
 
-const CHANGES_BACK: [Change; 7] = [
+const CHANGES_BACK: [Change; 8] = [
     ("the NIC is gone", |w| w.dataplane.remove_nic(vni(), nic().address).unwrap(), SPOOFED),
     (
         "the NIC is at another host",
@@ -211,6 +211,7 @@ const CHANGES_BACK: [Change; 7] = [
         |w| w.dataplane.put_nic(&Nic { mac: OTHER_MAC, ..nic() }).unwrap(),
         SPOOFED,
     ),
+    ("its Subnet takes no routes any more", no_learned, Verdict::NotInRouteTable),
     ("its rule is gone", no_rules, Verdict::DeniedBySecurityGroup),
     (
         "the route is withdrawn",
@@ -234,6 +235,13 @@ const SPOOFED: Verdict = Verdict::SpoofedSource;
 fn no_rules(world: &mut World) {
     let number = RuleSetNumber::new(2).unwrap();
     world.dataplane.put_rule_set(number, &RuleSet::default()).unwrap();
+    world.dataplane.put_nic(&Nic { rule_set: Some(number), ..nic() }).unwrap();
+}
+
+fn no_learned(world: &mut World) {
+    let number = RuleSetNumber::new(2).unwrap();
+    let routes = SubnetRoutes { takes_learned: false, by_hand: [].into() };
+    world.dataplane.put_rule_set(number, &RuleSet { routes, ..rules() }).unwrap();
     world.dataplane.put_nic(&Nic { rule_set: Some(number), ..nic() }).unwrap();
 }
 

@@ -5,12 +5,15 @@ use super::{
     frame::{ACK, FIN},
     frame6::{Packet6, tcp, udp},
     shortcuts::stay_on_one_processor,
-    v6::{NIC, WAY, answer, from_nic, nic6, on_vlan, peer6, question, to_customer, to_nic, world},
+    v6::{
+        NIC, WAY, answer, from_nic, nic6, on_vlan, peer6, question, rules6, to_customer, to_nic,
+        world,
+    },
     world::{HOST, NUMBER, VNI, World, interface, net, peer, source_port, vni},
 };
 use crate::{
-    Interface, InterfaceNumber, Nic, Peer, Route, RuleSet, RuleSetNumber, Source, Verdict,
-    tables::Address6Key,
+    Interface, InterfaceNumber, Nic, Peer, Route, RuleSet, RuleSetNumber, Source, SubnetRoutes,
+    Verdict, tables::Address6Key,
 };
 use directlink_net::{Mac, Mtu, Vlan, Vni};
 use std::net::Ipv4Addr;
@@ -159,13 +162,14 @@ const CHANGES_THERE: [Change; 6] = [
     ),
 ];
 
-const CHANGES_BACK: [Change; 6] = [
+const CHANGES_BACK: [Change; 7] = [
     ("the NIC is gone", |w| w.dataplane.remove_nic(vni(), nic6().address).unwrap(), SPOOFED),
     (
         "the NIC has another MAC",
         |w| w.dataplane.put_nic(&Nic { mac: OTHER_MAC, ..nic6() }).unwrap(),
         SPOOFED,
     ),
+    ("its Subnet takes no routes any more", no_learned, Verdict::NotInRouteTable),
     ("its rule is gone", no_rules, Verdict::DeniedBySecurityGroup),
     (
         "the route is withdrawn",
@@ -189,6 +193,13 @@ const SPOOFED: Verdict = Verdict::SpoofedSource;
 fn no_rules(world: &mut World) {
     let number = RuleSetNumber::new(2).unwrap();
     world.dataplane.put_rule_set(number, &RuleSet::default()).unwrap();
+    world.dataplane.put_nic(&Nic { rule_set: Some(number), ..nic6() }).unwrap();
+}
+
+fn no_learned(world: &mut World) {
+    let number = RuleSetNumber::new(2).unwrap();
+    let routes = SubnetRoutes { takes_learned: false, by_hand: [].into() };
+    world.dataplane.put_rule_set(number, &RuleSet { routes, ..rules6() }).unwrap();
     world.dataplane.put_nic(&Nic { rule_set: Some(number), ..nic6() }).unwrap();
 }
 

@@ -203,7 +203,8 @@ fn world() -> World {
         ["0.0.0.0/0", "::/0"].map(|range| rule(range, ports.clone())).to_vec()
     };
     let number = RuleSetNumber::new(9).unwrap();
-    let set = RuleSet { inbound: rules(53..=53), outbound: rules(1000..=9999) };
+    let set =
+        RuleSet { inbound: rules(53..=53), outbound: rules(1000..=9999), ..RuleSet::default() };
     dataplane.put_rule_set(number, &set).unwrap();
     for nic in [nic(), nic6()] {
         dataplane.put_nic(&Nic { rule_set: Some(number), ..nic }).unwrap();

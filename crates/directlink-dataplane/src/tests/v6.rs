@@ -44,7 +44,7 @@ pub(super) fn nic6() -> Nic {
 }
 
 /// Inbound: UDP 53, TCP 22 and ICMPv6 from the announced range, ICMPv6 from the peer. Outbound: all.
-fn rules6() -> RuleSet {
+pub(super) fn rules6() -> RuleSet {
     let rule = |range, protocol, port: Option<u16>| Rule {
         range: net(range),
         protocol,
@@ -58,6 +58,7 @@ fn rules6() -> RuleSet {
             rule("fd01::/125", Protocol::ICMPV6, None),
         ],
         outbound: vec![rule("::/0", Protocol::Any, None)],
+        ..RuleSet::default()
     }
 }
 
@@ -448,7 +449,7 @@ fn ipv4_rules_say_nothing_of_ipv6_nor_the_other_way_round() {
     let mut world = world();
     let everything = |range| RuleSet {
         inbound: vec![Rule { range: net(range), protocol: Protocol::Any, ports: None }],
-        outbound: vec![],
+        ..RuleSet::default()
     };
     for (range, number, verdict) in [
         ("0.0.0.0/0", 7, Verdict::DeniedBySecurityGroup),

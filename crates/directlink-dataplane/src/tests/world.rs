@@ -237,6 +237,7 @@ pub(super) fn rules() -> RuleSet {
             rule("203.0.113.0/30", Protocol::ICMP, None),
         ],
         outbound: vec![rule("0.0.0.0/0", Protocol::Any, None)],
+        ..RuleSet::default()
     }
 }
 

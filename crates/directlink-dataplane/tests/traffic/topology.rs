@@ -240,7 +240,9 @@ impl Region {
     /// The NIC's rules are these from now on.
     pub(crate) fn admit(&mut self, number: u32, inbound: Vec<Rule>, outbound: Vec<Rule>) {
         let number = RuleSetNumber::new(number).unwrap();
-        self.dataplane.put_rule_set(number, &RuleSet { inbound, outbound }).unwrap();
+        self.dataplane
+            .put_rule_set(number, &RuleSet { inbound, outbound, ..RuleSet::default() })
+            .unwrap();
         self.dataplane.put_nic(&nic(Some(number))).unwrap();
         if self.speaks_ipv6 {
             self.dataplane.put_nic(&nic6(Some(number))).unwrap();
