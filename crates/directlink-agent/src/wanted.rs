@@ -11,10 +11,10 @@
 //! and where there is none at all, everything stays as it is.
 
 use crate::names;
-use directlink_dataplane::{Protocol, Rate, Rule, RuleSet};
+use directlink_dataplane::{Protocol, Rate, Rule, RuleSet, SubnetRoutes, Toward};
 use directlink_model::{
     ids::{BgpPeerId, InterfaceId, PortName},
-    plan::{Document, InterfacePlan, NetPlan, NicPlan, PeerPlan, PortPlan, Scope},
+    plan::{self, Document, InterfacePlan, NetPlan, NicPlan, PeerPlan, PortPlan, Scope},
     security_group::{Permission, PortRange, Protocol as Admitted},
 };
 use directlink_net::{IpNet, Ipv4Net, Ipv6Net, Mac, Mtu, Vlan, Vni};
@@ -163,9 +163,11 @@ impl Wanted {
     }
 
     fn add_net(&mut self, certainty: Certainty, plan: &NetPlan) {
-        let nics = plan.nics.iter().flat_map(|(&address, plan)| {
-            let addresses = [Some(address.into()), plan.ipv6.map(IpAddr::V6)];
-            addresses.into_iter().flatten().map(move |address| (address, nic(plan, address)))
+        let nics = plan.nics.iter().flat_map(|(&address, nic_plan)| {
+            let routes = routes(plan, address);
+            let addresses = [Some(address.into()), nic_plan.ipv6.map(IpAddr::V6)];
+            let addresses = addresses.into_iter().flatten();
+            addresses.map(move |address| (address, nic(nic_plan, &routes, address)))
         });
         let subnets = plan.subnets.iter().map(|(&range, &gateway)| (range.into(), gateway.into()));
         let subnets6 =
@@ -236,12 +238,30 @@ fn peer(id: BgpPeerId, plan: &PeerPlan) -> Peer {
     Peer { id, router: plan.addresses.router(), customer: plan.addresses.customer().addr() }
 }
 
-/// With the rules that speak of its address's family.
-fn nic(plan: &NicPlan, address: IpAddr) -> Nic {
+/// What the route table of the address's Subnet says.
+fn routes(plan: &NetPlan, address: Ipv4Addr) -> SubnetRoutes {
+    let said = plan.routes.iter().find(|(range, _)| range.contains(&address));
+    let Some((_, said)) = said else { return SubnetRoutes::default() };
+    let by_hand = said.by_hand.iter().map(|(to, toward)| {
+        let toward = match toward {
+            plan::Toward::Gateway => Toward::Gateway,
+            plan::Toward::Elsewhere => Toward::Elsewhere,
+        };
+        (to.trunc(), toward)
+    });
+    SubnetRoutes { takes_learned: said.takes_learned, by_hand: by_hand.collect() }
+}
+
+/// With the rules and routes that speak of its address's family.
+fn nic(plan: &NicPlan, routes: &SubnetRoutes, address: IpAddr) -> Nic {
     let is_its = |rule: &Rule| matches!(rule.range, IpNet::V6(_)) == address.is_ipv6();
     let rules =
         |permissions: &[Permission]| permissions.iter().filter_map(rule).filter(is_its).collect();
-    let rules = RuleSet { inbound: rules(&plan.inbound), outbound: rules(&plan.outbound) };
+    let mut routes = routes.clone();
+    if address.is_ipv6() {
+        routes.by_hand.clear();
+    }
+    let rules = RuleSet { inbound: rules(&plan.inbound), outbound: rules(&plan.outbound), routes };
     Nic { mac: plan.mac, vtep: plan.vtep, rules }
 }
 
@@ -287,7 +307,10 @@ const fn icmpv6_type(kind: u8) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use directlink_model::{ids::NetId, plan::NetRef};
+    use directlink_model::{
+        ids::NetId,
+        plan::{NetRef, RoutesPlan},
+    };
     use directlink_net::PeerAddresses;
 
     fn permission(protocol: Admitted, range: &str) -> Permission {
@@ -373,6 +396,7 @@ mod tests {
             subnets: BTreeMap::new(),
             ipv6_subnets: BTreeMap::new(),
             nics: [(Ipv4Addr::new(10, 1, 0, 5), nic)].into(),
+            routes: BTreeMap::new(),
             routers: BTreeSet::new(),
             elsewhere: BTreeMap::new(),
             preferred: BTreeMap::new(),
@@ -485,6 +509,7 @@ mod tests {
             subnets: [("10.1.0.0/24".parse().unwrap(), Ipv4Addr::new(10, 1, 0, 1))].into(),
             ipv6_subnets: [("fd00::/64".parse().unwrap(), "fd00::1".parse().unwrap())].into(),
             nics: [(Ipv4Addr::new(10, 1, 0, 5), nic)].into(),
+            routes: BTreeMap::new(),
             routers: BTreeSet::new(),
             elsewhere: BTreeMap::new(),
             preferred: BTreeMap::new(),
@@ -504,5 +529,49 @@ mod tests {
         let none: Vec<String> = vec![];
         assert_eq!(rules("10.1.0.5"), (vec!["10.0.0.0/8".to_owned()], none));
         assert_eq!(rules("fd00::5"), (vec!["2001:db8::/32".to_owned()], vec!["::/0".to_owned()]));
+    }
+
+    #[test]
+    fn a_nic_goes_by_the_route_table_of_its_own_subnet() {
+        let nic = |host| NicPlan {
+            mac: Mac([2; 6]),
+            vtep: Ipv4Addr::new(192, 0, 2, 2),
+            ipv6: Some(format!("fd00::{host}").parse().unwrap()),
+            inbound: vec![],
+            outbound: vec![],
+        };
+        let nics = [(0, 5), (1, 6)].map(|(net, host)| (Ipv4Addr::new(10, 1, net, host), nic(host)));
+        let by_hand = [
+            ("10.0.0.0/8".parse().unwrap(), plan::Toward::Gateway),
+            ("10.9.0.0/16".parse().unwrap(), plan::Toward::Elsewhere),
+        ];
+        let routes = RoutesPlan { takes_learned: false, by_hand: by_hand.into() };
+        let net = NetPlan {
+            vni: 1000_u32.try_into().unwrap(),
+            range: "10.1.0.0/16".parse().unwrap(),
+            subnets: BTreeMap::new(),
+            ipv6_subnets: BTreeMap::new(),
+            nics: nics.into(),
+            routes: [("10.1.1.0/24".parse().unwrap(), routes)].into(),
+            routers: BTreeSet::new(),
+            elsewhere: BTreeMap::new(),
+            preferred: BTreeMap::new(),
+            ipv6_elsewhere: BTreeMap::new(),
+            ipv6_preferred: BTreeMap::new(),
+        };
+        let document = Document::Net(Some(net));
+        let known = Known::Current { generation: 1, document };
+        let wanted = Wanted::of(&scopes(&[("net/vpc-00000001", known)]));
+        let nics = &wanted.nets.values().next().unwrap().nics;
+        let routes = |address: &str| nics[&address.parse::<IpAddr>().unwrap()].rules.routes.clone();
+        for address in ["10.1.0.5", "fd00::5"] {
+            assert_eq!(routes(address), SubnetRoutes::default(), "{address}");
+        }
+        let SubnetRoutes { takes_learned, by_hand } = routes("10.1.1.6");
+        let by_hand: Vec<_> = by_hand.iter().map(|(to, it)| format!("{to} {it:?}")).collect();
+        assert!(!takes_learned);
+        assert_eq!(by_hand, ["10.0.0.0/8 Gateway", "10.9.0.0/16 Elsewhere"]);
+        let of_ipv6 = SubnetRoutes { takes_learned: false, by_hand: BTreeMap::new() };
+        assert_eq!(routes("fd00::6"), of_ipv6, "routes by hand are of IPv4");
     }
 }

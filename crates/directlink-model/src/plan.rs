@@ -16,10 +16,11 @@ use crate::{
     connection::{Bandwidth, Connection},
     drain::Draining,
     elsewhere::{self, Carrier},
-    ids::{BgpPeerId, ConnectionId, InterfaceId, LagId, NetId, PortName},
+    ids::{BgpPeerId, ConnectionId, GatewayId, InterfaceId, LagId, NetId, PortName},
     interface::Interface,
     lag::Bundle,
     net::{Net, Nic, Subnet},
+    route_table::{self, RouteTable, RouteTarget},
     security_group::{Admission, Flow, OtherSide, Permission, SecurityGroup},
 };
 use directlink_net::{
@@ -209,6 +210,10 @@ pub struct NetPlan {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub ipv6_subnets: BTreeMap<Ipv6Net, Ipv6Addr>,
     pub nics: BTreeMap<Ipv4Addr, NicPlan>,
+    /// Of Subnets whose route table says anything but that it takes all that the gateway learned. A
+    /// router that does not know them sends to the customer from every Subnet.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub routes: BTreeMap<Ipv4Net, RoutesPlan>,
     /// The VTEPs of the other routers that carry the Net: what they hand on is as good as from
     /// the NIC itself. A router that does not know them takes it for spoofed.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
@@ -224,6 +229,25 @@ pub struct NetPlan {
     pub ipv6_elsewhere: BTreeMap<Ipv6Net, BTreeSet<Ipv4Addr>>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub ipv6_preferred: BTreeMap<Ipv6Net, BTreeSet<Ipv4Addr>>,
+}
+
+/// What a Subnet's route table says of the world outside its Net. The longest prefix counts, and of
+/// one prefix the route by hand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoutesPlan {
+    /// Whether it takes what the gateway learned, of both families.
+    pub takes_learned: bool,
+    pub by_hand: BTreeMap<Ipv4Net, Toward>,
+}
+
+/// Where a route by hand leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Toward {
+    /// On to whoever announced the address.
+    Gateway,
+    /// To a NIC of the Net, which is its host's business.
+    Elsewhere,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -263,6 +287,9 @@ pub struct NetSnapshot {
     pub subnets: Vec<Subnet>,
     pub nics: Vec<Nic>,
     pub security_groups: Vec<SecurityGroup>,
+    /// The one that is attached to it.
+    pub gateway: Option<GatewayId>,
+    pub route_tables: Vec<RouteTable>,
     /// All routers that an interface to it is on.
     pub carriers: Vec<Carrier>,
 }
@@ -371,12 +398,36 @@ pub fn plan_net(snapshot: &NetSnapshot, vtep: Ipv4Addr) -> NetPlan {
         subnets,
         ipv6_subnets: ipv6_subnets(snapshot),
         nics,
+        routes: snapshot
+            .subnets
+            .iter()
+            .filter_map(|subnet| plan_routes(subnet, snapshot))
+            .collect(),
         routers: elsewhere::routers(&snapshot.carriers, vtep),
         elsewhere,
         preferred,
         ipv6_elsewhere,
         ipv6_preferred,
     }
+}
+
+/// `None` where there is nothing to say.
+fn plan_routes(subnet: &Subnet, snapshot: &NetSnapshot) -> Option<(Ipv4Net, RoutesPlan)> {
+    let table = route_table::of_subnet(&snapshot.route_tables, subnet.id)?;
+    let is_attached = |gateway: &GatewayId| Some(*gateway) == snapshot.gateway;
+    let by_hand = table.statics.iter().map(|route| {
+        let toward = match route.target {
+            RouteTarget::Gateway(gateway) if is_attached(&gateway) => Toward::Gateway,
+            RouteTarget::Gateway(_) | RouteTarget::Nic(_) => Toward::Elsewhere,
+        };
+        (route.destination, toward)
+    });
+    let routes = RoutesPlan {
+        takes_learned: table.propagating.iter().any(is_attached),
+        by_hand: by_hand.collect(),
+    };
+    let says_more = !routes.takes_learned || !routes.by_hand.is_empty();
+    says_more.then_some((subnet.range, routes))
 }
 
 fn by_family<T>(all: BTreeMap<IpNet, T>) -> (BTreeMap<Ipv4Net, T>, BTreeMap<Ipv6Net, T>) {
@@ -447,10 +498,14 @@ mod tests {
     use crate::{
         connection::PortRef,
         hosting::{Allocation, Capacity},
-        ids::{AccountId, GatewayId, NicId, SecurityGroupId, SecurityGroupRuleId, SubnetId},
+        ids::{
+            AccountId, NicId, RouteTableId, RouteTableLinkId, SecurityGroupId, SecurityGroupRuleId,
+            SubnetId,
+        },
         interface::{Proposal, Seen},
         lag::Lag,
         report::{InterfaceReport, LearnedRoute},
+        route_table::{RouteTableLink, StaticRoute},
         security_group::{PortRange, Protocol, SecurityGroupRule},
     };
     use proptest::prelude::*;
@@ -707,6 +762,8 @@ mod tests {
             subnets: vec![subnet],
             nics: vec![nic(4, Some(Ipv4Addr::new(192, 0, 2, 9))), nic(5, None)],
             security_groups: vec![group(1, &[80, 443]), group(2, &[443]), group(3, &[22])],
+            gateway: None,
+            route_tables: vec![],
             carriers: vec![],
         };
         let plan = plan_net(&snapshot, Ipv4Addr::new(192, 0, 2, 1));
@@ -721,6 +778,66 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_subnets_route_table_is_planned_where_it_says_more_than_that_it_takes_what_is_learned() {
+        let [attached, other] = [1, 2].map(GatewayId::from_bits);
+        let subnet = Subnet {
+            id: SubnetId::from_bits(1),
+            account: AccountId::from_number(1),
+            net: net().id,
+            range: "10.0.0.0/24".parse().unwrap(),
+            subregion: "eu-west-2a".parse().unwrap(),
+            created_at: at(0),
+        };
+        let by_hand = |to: &str, target| StaticRoute { destination: to.parse().unwrap(), target };
+        let [to_gateway, to_other, to_nic] = [
+            by_hand("192.168.0.0/16", RouteTarget::Gateway(attached)),
+            by_hand("192.168.1.0/24", RouteTarget::Gateway(other)),
+            by_hand("192.168.2.0/24", RouteTarget::Nic(NicId::from_bits(1))),
+        ];
+        let says = |propagating: &[GatewayId], statics: &[StaticRoute]| {
+            let main = RouteTable {
+                id: RouteTableId::from_bits(1),
+                account: AccountId::from_number(1),
+                net: net().id,
+                propagating: propagating.to_vec(),
+                links: vec![RouteTableLink { id: RouteTableLinkId::from_bits(1), subnet: None }],
+                statics: statics.to_vec(),
+            };
+            let snapshot = NetSnapshot {
+                subnets: vec![subnet.clone()],
+                gateway: Some(attached),
+                route_tables: vec![main],
+                ..carried_by(vec![])
+            };
+            let plan = plan_net(&snapshot, Ipv4Addr::new(192, 0, 2, 1));
+            assert_eq!(
+                serde_json::from_value::<NetPlan>(serde_json::to_value(&plan).unwrap()).unwrap(),
+                plan
+            );
+            plan.routes.get(&subnet.range).map(|it| {
+                let by_hand = it.by_hand.iter().map(|(to, toward)| format!("{to} {toward:?}"));
+                (it.takes_learned, by_hand.collect::<Vec<_>>())
+            })
+        };
+        let words = |all: &[&str]| all.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(says(&[attached], &[]), None, "older routers read it as ever");
+        assert_eq!(says(&[], &[]), Some((false, vec![])));
+        assert_eq!(says(&[other], &[]), Some((false, vec![])));
+        assert_eq!(
+            says(&[attached], &[to_gateway, to_other, to_nic]),
+            Some((
+                true,
+                words(&[
+                    "192.168.0.0/16 Gateway",
+                    "192.168.1.0/24 Elsewhere",
+                    "192.168.2.0/24 Elsewhere"
+                ])
+            ))
+        );
+        assert_eq!(says(&[], &[to_gateway]), Some((false, words(&["192.168.0.0/16 Gateway"]))));
+    }
+
     /// The Net, of which only its routers matter.
     fn carried_by(carriers: Vec<Carrier>) -> NetSnapshot {
         NetSnapshot {
@@ -729,6 +846,8 @@ mod tests {
             subnets: vec![],
             nics: vec![],
             security_groups: vec![],
+            gateway: None,
+            route_tables: vec![],
             carriers,
         }
     }

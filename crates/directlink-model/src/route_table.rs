@@ -73,7 +73,19 @@ pub enum RouteOrigin {
     Learned(GatewayId),
 }
 
+/// The table that a Subnet goes by: its own, or else the main one of its Net. `tables`: the Net's.
+pub fn of_subnet(tables: &[RouteTable], subnet: SubnetId) -> Option<&RouteTable> {
+    let linked = |table: &&RouteTable| table.links.iter().any(|it| it.subnet == Some(subnet));
+    tables.iter().find(linked).or_else(|| tables.iter().find(|table| table.is_main()))
+}
+
 impl RouteTable {
+    /// Whether anything goes to the gateway by it.
+    pub fn leads_to(&self, gateway: GatewayId) -> bool {
+        let by_hand = |route: &StaticRoute| route.target == RouteTarget::Gateway(gateway);
+        self.propagating.contains(&gateway) || self.statics.iter().any(by_hand)
+    }
+
     /// The lines, given the Net's range and what each gateway has learned. One line a prefix.
     pub fn routes(&self, range: Ipv4Net, learned: &[(GatewayId, IpNet)]) -> Vec<Route> {
         let local = Route { destination: range.into(), origin: RouteOrigin::Local };
@@ -217,6 +229,26 @@ mod tests {
             assert_eq!(name(table.check_new(destination, net)), fresh, "{destination}");
             assert_eq!(name(table.check_static(destination, net)), there, "{destination}");
         }
+    }
+
+    #[test]
+    fn a_subnet_goes_by_its_own_table_or_else_by_the_main_one() {
+        let [one, two] = [1, 2].map(SubnetId::from_bits);
+        let main = table(&[None], &[]);
+        let own = RouteTable { id: RouteTableId::from_bits(2), ..table(&[Some(two)], &[]) };
+        let bare = RouteTable { id: RouteTableId::from_bits(3), ..table(&[], &[]) };
+        let tables = [bare, own, main];
+        let of = |subnet| of_subnet(&tables, subnet).map(|table| table.id);
+        assert_eq!(of(one), Some(RouteTableId::from_bits(1)));
+        assert_eq!(of(two), Some(RouteTableId::from_bits(2)));
+        assert_eq!(of_subnet(&tables[..2], one), None);
+    }
+
+    #[test]
+    fn a_table_leads_to_a_gateway_by_propagation_or_by_hand() {
+        assert!(table(&[], &[]).leads_to(ON));
+        assert!(!table(&[], &[]).leads_to(OFF));
+        assert!(table(&[], &["192.168.1.0/24"]).leads_to(OFF));
     }
 
     #[test]

@@ -269,6 +269,7 @@ pub(crate) fn net_plan(vlan: u16) -> Document {
         subnets: [("10.1.0.0/24".parse().unwrap(), [10, 1, 0, 1].into())].into(),
         ipv6_subnets: [].into(),
         nics: [([10, 1, 0, 5].into(), nic)].into(),
+        routes: [].into(),
         routers: [].into(),
         elsewhere: [].into(),
         preferred: [].into(),

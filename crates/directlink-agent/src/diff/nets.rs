@@ -5,7 +5,7 @@ use crate::{
     observed::{NicRow, Observed},
     wanted::{Certainty, Net, Wanted},
 };
-use directlink_dataplane::{Protocol, RuleSet, RuleSetNumber, Subnet};
+use directlink_dataplane::{Protocol, RuleSet, RuleSetNumber, Subnet, SubnetRoutes, Toward};
 use directlink_net::Vni;
 use sha2::{Digest as _, Sha256};
 use std::{
@@ -204,6 +204,14 @@ fn fingerprint(set: &RuleSet) -> u32 {
             for number in [protocol, *ports.start(), *ports.end()] {
                 hash.update(number.to_be_bytes());
             }
+        }
+    }
+    // Sets that say nothing of routes keep the number that they have had.
+    if set.routes != SubnetRoutes::default() {
+        hash.update([u8::from(set.routes.takes_learned)]);
+        for (prefix, toward) in &set.routes.by_hand {
+            hash.update(prefix.network().octets());
+            hash.update([prefix.prefix_len(), u8::from(*toward == Toward::Gateway)]);
         }
     }
     let [a, b, c, d, ..] = <[u8; 32]>::from(hash.finalize());

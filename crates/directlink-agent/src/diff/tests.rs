@@ -7,7 +7,7 @@ use crate::{
     simulated::kernel::do_change,
     wanted::{Certainty, Interface, Net, Nic, Peer},
 };
-use directlink_dataplane::{Protocol, Rule};
+use directlink_dataplane::{Protocol, Rule, SubnetRoutes, Toward};
 use directlink_model::ids::BgpPeerId;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -81,7 +81,8 @@ prop_compose! {
 fn rules(n: u8) -> RuleSet {
     let rule =
         |protocol| Rule { range: net_of(n), protocol: Protocol::Number(protocol), ports: None };
-    RuleSet { inbound: (0..n).map(rule).collect(), outbound: vec![] }
+    let routes = SubnetRoutes { takes_learned: n != 2, ..SubnetRoutes::default() };
+    RuleSet { inbound: (0..n).map(rule).collect(), outbound: vec![], routes }
 }
 
 /// VTEPs of other routers.
@@ -413,4 +414,36 @@ fn a_rule_added_is_a_new_set_before_the_nic_names_it() {
         changes.as_slice(),
         [Change::PutRuleSet { .. }, Change::PutNic { .. }, Change::RemoveRuleSet(_)]
     ));
+}
+
+#[test]
+fn another_route_table_is_another_set() {
+    let nothing = SubnetRoutes { takes_learned: false, by_hand: [].into() };
+    let by_hand = |toward| SubnetRoutes {
+        by_hand: [("10.0.0.0/8".parse().unwrap(), toward)].into(),
+        ..SubnetRoutes::default()
+    };
+    let tables =
+        [SubnetRoutes::default(), nothing, by_hand(Toward::Gateway), by_hand(Toward::Elsewhere)];
+    let (mut wanted, mut kernel) = one();
+    let address = Ipv4Addr::new(10, 1, 0, 1).into();
+    let mut numbers = BTreeSet::new();
+    for routes in &tables {
+        let rules = RuleSet { routes: routes.clone(), ..rules(1) };
+        let nic = Nic { mac: Mac([2; 6]), vtep: Ipv4Addr::new(192, 0, 2, 1), rules };
+        let net = Net {
+            certainty: Certainty::Current,
+            subnets: [].into(),
+            nics: [(address, nic)].into(),
+            routers: BTreeSet::new(),
+            elsewhere: BTreeMap::new(),
+            preferred: BTreeMap::new(),
+        };
+        wanted.nets.insert(vni(1), net);
+        settle(&wanted, &mut kernel);
+        let number = kernel.tables.nics[&(vni(1), address)].rule_set.unwrap();
+        assert_eq!(kernel.tables.rule_sets[&number].routes, *routes);
+        numbers.insert(number);
+    }
+    assert_eq!(numbers.len(), tables.len());
 }

@@ -131,6 +131,11 @@ fn wanted() -> Wanted {
                 ports: Some(22..=22),
             }],
             outbound: vec![],
+            routes: directlink_dataplane::SubnetRoutes {
+                takes_learned: false,
+                by_hand: [("10.0.0.0/8".parse().unwrap(), directlink_dataplane::Toward::Gateway)]
+                    .into(),
+            },
         },
     };
     let net = Net {

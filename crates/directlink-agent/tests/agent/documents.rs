@@ -100,6 +100,7 @@ pub(crate) fn net_admitting(ranges: &[&str]) -> Document {
         ipv6_subnets: [("fd02:0:0:1::/64".parse().unwrap(), "fd02:0:0:1::1".parse().unwrap())]
             .into(),
         nics: [([10, 1, 0, 5].into(), nic)].into(),
+        routes: BTreeMap::new(),
         routers: BTreeSet::new(),
         elsewhere: BTreeMap::new(),
         preferred: BTreeMap::new(),

@@ -5,7 +5,7 @@ use crate::{
     evidence::FreshEchoes,
     gateway::Gateway,
     net::{Net, Nic, Subnet},
-    route_table::{RouteTable, RouteTarget},
+    route_table::{self, RouteTable},
     security_group::{Flow, OtherSide, SecurityGroup},
 };
 use directlink_net::IpNet;
@@ -33,6 +33,8 @@ const ONE_WAY_PACKETS: u64 = 5;
 
 /// The verdict on packets that no security group admits.
 pub(super) const DENIED: &str = "denied_by_security_group";
+/// The verdict on packets that the route table of their NIC's Subnet does not send to the gateway.
+const UNROUTED: &str = "not_in_route_table";
 
 impl Case<'_> {
     fn net(&self) -> Result<(&Behind, &Net), Judgement> {
@@ -110,7 +112,7 @@ impl Case<'_> {
         }
     }
 
-    /// Or routes by hand, which do as well.
+    /// Or routes by hand, which do as well. Of the Subnets that have NICs; of all, while there is no NIC.
     pub(super) fn propagation(&self) -> Judgement {
         let (behind, net) = match self.net() {
             Ok(found) => found,
@@ -119,22 +121,29 @@ impl Case<'_> {
         let Some(gateway) = behind.gateway.as_ref().map(|it| it.id) else {
             return open("there is no gateway");
         };
-        let leads = |table: &&RouteTable| {
-            let by_hand = |target| target == RouteTarget::Gateway(gateway);
-            table.propagating.contains(&gateway)
-                || table.statics.iter().any(|it| by_hand(it.target))
-        };
-        let main = behind.tables.iter().find(|table| table.is_main());
-        match (behind.tables.iter().find(leads), main) {
-            (Some(table), _) => good(format!("{} takes the routes of {gateway}", table.id)),
-            (None, main) => bad(
-                sign(format!("no route table of {} leads to {gateway}", net.id)),
-                format!(
-                    "Turn it on: osc-cli api UpdateRoutePropagation --Enable true --RouteTableId {} --VirtualGatewayId {gateway}",
-                    main.map_or_else(|| "rtb-…".to_owned(), |table| table.id.to_string())
-                ),
-            ),
+        let has_nic = |subnet: &&Subnet| behind.nics.iter().any(|nic| nic.subnet == subnet.id);
+        let table = |subnet: &Subnet| route_table::of_subnet(&behind.tables, subnet.id);
+        let leads = |subnet: &&Subnet| table(subnet).is_some_and(|it| it.leads_to(gateway));
+        let in_use = behind.subnets.iter().filter(|it| behind.nics.is_empty() || has_nic(it));
+        let (leading, others): (Vec<_>, Vec<_>) = in_use.partition(leads);
+        let dropped = self.facts.report.verdicts.get(UNROUTED).copied();
+        let dropped_at = self.facts.report.evidence.rose_at.get(UNROUTED).copied();
+        let dropped = dropped.map_or(String::new(), |n| format!("; {n} packets were dropped"));
+        if let Some(table) = leading.first().and_then(|subnet| table(subnet)) {
+            let others: String =
+                others.iter().map(|it| format!("; that of {} does not", it.range)).collect();
+            return good(format!("{} takes the routes of {gateway}{others}{dropped}", table.id));
         }
+        let main = behind.tables.iter().find(|table| table.is_main());
+        let missing = others.first().and_then(|subnet| table(subnet)).or(main);
+        bad(
+            sign(format!("no route table of {} leads to {gateway}{dropped}", net.id))
+                .at(dropped_at),
+            format!(
+                "Turn it on: osc-cli api UpdateRoutePropagation --Enable true --RouteTableId {} --VirtualGatewayId {gateway}",
+                missing.map_or_else(|| "rtb-…".to_owned(), |table| table.id.to_string())
+            ),
+        )
     }
 
     /// Of the groups that NICs have; of all, while there is no NIC.

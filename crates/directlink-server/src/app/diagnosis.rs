@@ -229,16 +229,12 @@ async fn behind(db: &mut AnyConnection, interface: &Interface) -> Result<Behind,
     let Some(id) = gateway.as_ref().and_then(|gateway| gateway.net) else {
         return Ok(Behind { gateway, ..Behind::default() });
     };
-    let mut tables = vec![];
-    for table in route_tables::of_net(db, id).await? {
-        tables.extend(route_tables::by_id(db, table).await?);
-    }
     Ok(Behind {
         gateway,
         net: nets::by_id(db, id).await?,
         subnets: nets::subnets_of_net(db, id).await?,
         nics: nics::of_net(db, id).await?,
         groups: security_groups::of_net(db, id).await?,
-        tables,
+        tables: route_tables::of_net(db, id).await?,
     })
 }

@@ -65,11 +65,10 @@ impl App {
                 return Err(in_use(format!("the Subnet '{}'", subnet.id)));
             }
             for table in route_tables::of_net(tx, net).await? {
-                let is_main = route_tables::by_id(tx, table).await?.is_some_and(|t| t.is_main());
-                if !is_main {
-                    return Err(in_use(format!("the route table '{table}'")));
+                if !table.is_main() {
+                    return Err(in_use(format!("the route table '{}'", table.id)));
                 }
-                tags::remove_all(tx, table).await?;
+                tags::remove_all(tx, table.id).await?;
             }
             for group in security_groups::of_net(tx, net).await? {
                 if group.name != super::security_groups::DEFAULT_NAME {

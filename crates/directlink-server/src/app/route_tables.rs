@@ -7,7 +7,9 @@ use super::{
     nics::own as own_nic,
     write_tx,
 };
-use crate::store::{AnyConnection, Error, Tx, interfaces, journal, nets, route_tables, tags};
+use crate::store::{
+    AnyConnection, Error, Tx, interfaces, journal, nets, plans, route_tables, tags,
+};
 use directlink_model::{
     Fault,
     command::{DeleteRoute, LinkRouteTable, ReplaceRouteTable, SetPropagation, SetRoute},
@@ -50,7 +52,7 @@ impl App {
             if c.enabled != table.propagating.contains(&gateway.id) {
                 route_tables::set_propagation(tx, table.id, gateway.id, c.enabled).await?;
                 let what = if c.enabled { "propagation enabled" } else { "propagation disabled" };
-                record(tx, ctx, table.id, what).await?;
+                record_change(tx, ctx, &table, what).await?;
             }
             view(tx, ctx, table.id).await
         })
@@ -114,7 +116,7 @@ impl App {
             let id = RouteTableLinkId::from_bits(self.draw());
             let link = RouteTableLink { id, subnet: Some(subnet.id) };
             route_tables::insert_link(tx, table.id, &link).await?;
-            record(tx, ctx, table.id, "route table linked").await?;
+            record_change(tx, ctx, &table, "route table linked").await?;
             Ok(id)
         })
     }
@@ -131,7 +133,7 @@ impl App {
                 return Err(Fault::Route(RouteFault::MainLink(id)).into());
             }
             route_tables::delete_link(tx, id).await?;
-            record(tx, ctx, table.id, "route table unlinked").await?;
+            record_change(tx, ctx, &table, "route table unlinked").await?;
             Ok(())
         })
     }
@@ -152,7 +154,7 @@ impl App {
             route_tables::delete_link(tx, link.id).await?;
             let id = RouteTableLinkId::from_bits(self.draw());
             route_tables::insert_link(tx, after.id, &RouteTableLink { id, ..link }).await?;
-            record(tx, ctx, after.id, "route table link replaced").await?;
+            record_change(tx, ctx, &after, "route table link replaced").await?;
             Ok(id)
         })
     }
@@ -172,7 +174,7 @@ impl App {
             self.check_quota(tx, account, Quota::RoutesPerTable, count).await?;
             let route = StaticRoute { destination: c.destination, target: c.target };
             route_tables::put_route(tx, table.id, route).await?;
-            record(tx, ctx, table.id, "route created").await?;
+            record_change(tx, ctx, &table, "route created").await?;
             view(tx, ctx, table.id).await
         })
     }
@@ -190,7 +192,7 @@ impl App {
             table.check_static(c.destination, range)?;
             let route = StaticRoute { destination: c.destination, target: c.target };
             route_tables::put_route(tx, table.id, route).await?;
-            record(tx, ctx, table.id, "route changed").await?;
+            record_change(tx, ctx, &table, "route changed").await?;
             view(tx, ctx, table.id).await
         })
     }
@@ -205,7 +207,7 @@ impl App {
             let range = own_net(tx, ctx, table.net).await?.range;
             table.check_static(c.destination, range)?;
             route_tables::delete_route(tx, table.id, c.destination).await?;
-            record(tx, ctx, table.id, "route deleted").await?;
+            record_change(tx, ctx, &table, "route deleted").await?;
             view(tx, ctx, table.id).await
         })
     }
@@ -282,6 +284,17 @@ async fn view(tx: &mut Tx, ctx: &Context, id: RouteTableId) -> Result<RouteTable
 
 async fn record(tx: &mut Tx, ctx: &Context, id: RouteTableId, what: &str) -> Result<(), Refusal> {
     Ok(journal::record(tx, (&ctx.actor(), ctx.now), id, what, ctx.request_id).await?)
+}
+
+/// The routers of the Net are told.
+async fn record_change(
+    tx: &mut Tx,
+    ctx: &Context,
+    table: &RouteTable,
+    what: &str,
+) -> Result<(), Refusal> {
+    plans::mark_net(tx, table.net).await?;
+    record(tx, ctx, table.id, what).await
 }
 
 async fn views(

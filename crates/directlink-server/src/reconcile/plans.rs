@@ -1,8 +1,8 @@
 //! Documents: made of the facts by the model, numbered and stored when they are unlike the stored ones.
 
 use crate::store::{
-    Error, Planned, Tx, connections, interfaces, lags, nets, nics, plans, plans::Stored,
-    security_groups, sites,
+    Error, Planned, Tx, connections, gateways, interfaces, lags, nets, nics, plans, plans::Stored,
+    route_tables, security_groups, sites,
 };
 use directlink_model::{
     connection::PortRef,
@@ -67,6 +67,8 @@ pub(super) async fn plan_net(
         subnets: nets::subnets_of_net(tx, net).await?,
         nics: nics::of_net(tx, net).await?,
         security_groups: security_groups::of_net(tx, net).await?,
+        gateway: gateways::of_net(tx, net).await?.map(|gateway| gateway.id),
+        route_tables: route_tables::of_net(tx, net).await?,
         ipv6: region.ipv6,
         carriers: carriers(tx, net, &routers, now).await?,
         net: facts,

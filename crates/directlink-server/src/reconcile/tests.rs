@@ -7,14 +7,16 @@ use crate::{
 };
 use directlink_model::{
     command::{
-        ApproveOrder, ChangeInterface, CreateInterface, CreateNic, CreateSubnet, LinkGateway,
-        OrderConnection, PlaceNic,
+        ApproveOrder, ChangeInterface, CreateInterface, CreateNic, CreateSubnet, DeleteRoute,
+        LinkGateway, LinkRouteTable, OrderConnection, PlaceNic, ReplaceRouteTable, SetPropagation,
+        SetRoute,
     },
     connection::Bandwidth,
     ids::{ConnectionId, InterfaceId},
     needs::Needs,
     plan::{Document, NetPlan, PortPlan, Scope},
     report::{InterfaceReport, LearnedRoute, PortReport},
+    route_table::RouteTarget,
     tag_set::TagSet,
 };
 use directlink_net::{Mtu, Vlan};
@@ -90,6 +92,57 @@ async fn a_change_moves_its_own_document_and_no_other() {
     pass(&b.app).await.unwrap();
     assert_eq!(generations().await, (port_before + 1, net_before + 2));
     assert!(net_plan(&b, net).await.1.unwrap().nics.contains_key(&nic.address));
+}
+
+#[tokio::test]
+async fn every_change_of_a_subnets_routes_is_planned_by_the_next_pass() {
+    let (b, _, net) = with_interface().await;
+    let (app, alice) = (&b.app, b.alice());
+    let range = "10.0.1.0/24".parse().unwrap();
+    let subnet = CreateSubnet { net, range, subregion: None };
+    let subnet = app.create_subnet(&alice, subnet).await.unwrap().subnet.id;
+    let planned = async || {
+        pass(app).await.unwrap();
+        let plan = net_plan(&b, net).await.1.unwrap();
+        plan.routes.get(&range).map(|it| {
+            let by_hand = it.by_hand.iter().map(|(to, toward)| format!("{to} {toward:?}"));
+            (it.takes_learned, by_hand.collect::<Vec<_>>())
+        })
+    };
+    let says = |takes_learned: bool, by_hand: &[&str]| {
+        Some((takes_learned, by_hand.iter().map(ToString::to_string).collect()))
+    };
+    assert_eq!(planned().await, says(false, &[]), "propagation is off at first");
+    let gateway = app.gateways(&alice, None).await.unwrap()[0].gateway.id;
+    let main = app.route_tables(&alice, None).await.unwrap()[0].table.clone();
+    let propagate = |enabled| SetPropagation { table: main.id, gateway, enabled };
+    app.set_propagation(&alice, propagate(true)).await.unwrap();
+    assert_eq!(planned().await, None);
+    app.set_propagation(&alice, propagate(false)).await.unwrap();
+    assert_eq!(planned().await, says(false, &[]));
+    // By hand, in a table of the Subnet's own.
+    let own = app.create_route_table(&alice, net).await.unwrap().table.id;
+    let destination = "192.168.0.0/16".parse().unwrap();
+    let route = |target| SetRoute { table: own, destination, target };
+    app.create_route(&alice, route(RouteTarget::Gateway(gateway))).await.unwrap();
+    assert_eq!(planned().await, says(false, &[]), "not its table yet");
+    let link = app.link_route_table(&alice, LinkRouteTable { table: own, subnet }).await.unwrap();
+    assert_eq!(planned().await, says(false, &["192.168.0.0/16 Gateway"]));
+    let nic =
+        CreateNic { subnet, description: String::new(), address: None, security_groups: vec![] };
+    let nic = app.create_nic(&alice, nic).await.unwrap().nic.id;
+    app.change_route(&alice, route(RouteTarget::Nic(nic))).await.unwrap();
+    assert_eq!(planned().await, says(false, &["192.168.0.0/16 Elsewhere"]));
+    app.set_propagation(&alice, propagate(true)).await.unwrap();
+    let other = ReplaceRouteTable { link, table: main.id };
+    let link = app.replace_route_table(&alice, other).await.unwrap();
+    assert_eq!(planned().await, None, "it takes what is learned");
+    let back = ReplaceRouteTable { link, table: own };
+    let link = app.replace_route_table(&alice, back).await.unwrap();
+    app.delete_route(&alice, DeleteRoute { table: own, destination }).await.unwrap();
+    assert_eq!(planned().await, says(false, &[]));
+    app.unlink_route_table(&alice, link).await.unwrap();
+    assert_eq!(planned().await, None, "the main table again");
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ statements! {
     INSERT_LINK = "INSERT INTO route_table_link (id, route_table, subnet) VALUES ($1, $2, $3)";
     BY_ID = "SELECT * FROM route_table WHERE id = $1";
     OF_ACCOUNT = "SELECT * FROM route_table WHERE account = $1 ORDER BY created_us, id";
-    OF_NET = "SELECT id FROM route_table WHERE net = $1 ORDER BY created_us, id";
+    OF_NET = "SELECT * FROM route_table WHERE net = $1 ORDER BY created_us, id";
     OF_LINK = "SELECT route_table FROM route_table_link WHERE id = $1";
     OF_SUBNET = "SELECT route_table FROM route_table_link WHERE subnet = $1";
     DELETE_LINK = "DELETE FROM route_table_link WHERE id = $1";
@@ -34,14 +34,19 @@ statements! {
     DELETE_ROUTE = "DELETE FROM route WHERE route_table = $1 AND destination = $2";
     ROUTES_OF_TABLE = "SELECT * FROM route WHERE route_table = $1";
     ROUTES_OF_ACCOUNT = "SELECT r.* FROM route r JOIN route_table t ON t.id = r.route_table WHERE t.account = $1";
+    ROUTES_OF_NET = "SELECT r.* FROM route r JOIN route_table t ON t.id = r.route_table WHERE t.net = $1";
     ROUTES_OF_GATEWAY = "SELECT * FROM route WHERE gateway = $1 ORDER BY route_table, destination";
     ROUTES_OF_NIC = "SELECT * FROM route WHERE nic = $1 ORDER BY route_table, destination";
     LINKS_OF_TABLE = "SELECT * FROM route_table_link WHERE route_table = $1 ORDER BY id";
     LINKS_OF_ACCOUNT = "SELECT l.* FROM route_table_link l JOIN route_table t ON t.id = l.route_table
                         WHERE t.account = $1 ORDER BY l.id";
+    LINKS_OF_NET = "SELECT l.* FROM route_table_link l JOIN route_table t ON t.id = l.route_table
+                    WHERE t.net = $1 ORDER BY l.id";
     PROPAGATIONS_OF_TABLE = "SELECT * FROM propagation WHERE route_table = $1 ORDER BY gateway";
     PROPAGATIONS_OF_ACCOUNT = "SELECT p.* FROM propagation p JOIN route_table t ON t.id = p.route_table
                                WHERE t.account = $1 ORDER BY p.gateway";
+    PROPAGATIONS_OF_NET = "SELECT p.* FROM propagation p JOIN route_table t ON t.id = p.route_table
+                           WHERE t.net = $1 ORDER BY p.gateway";
     PROPAGATE = "INSERT INTO propagation (route_table, gateway) VALUES ($1, $2) ON CONFLICT DO NOTHING";
     STOP_PROPAGATING = "DELETE FROM propagation WHERE route_table = $1 AND gateway = $2";
     STOP_EVERYWHERE = "DELETE FROM propagation WHERE gateway = $1";
@@ -117,11 +122,6 @@ pub(crate) async fn of_subnet(
     row.map(|row| row.word("route_table")).transpose()
 }
 
-pub(crate) async fn of_net(db: &mut AnyConnection, net: NetId) -> Result<Vec<RouteTableId>, Error> {
-    let rows = query(OF_NET).bind(net.to_string()).fetch_all(db).await?;
-    rows.iter().map(|row| row.word("id")).collect()
-}
-
 /// Without links: those must be gone.
 pub(crate) async fn delete(db: &mut AnyConnection, id: RouteTableId) -> Result<(), Error> {
     for statement in [DELETE_PROPAGATIONS, DELETE_ROUTES, DELETE] {
@@ -194,6 +194,16 @@ pub(crate) async fn of_account(
     let propagations =
         query(PROPAGATIONS_OF_ACCOUNT).bind(account.as_str()).fetch_all(&mut *db).await?;
     let routes = query(ROUTES_OF_ACCOUNT).bind(account).fetch_all(db).await?;
+    assemble(&rows, &links, &propagations, &routes)
+}
+
+/// In order of creation.
+pub(crate) async fn of_net(db: &mut AnyConnection, net: NetId) -> Result<Vec<RouteTable>, Error> {
+    let net = net.to_string();
+    let rows = query(OF_NET).bind(net.as_str()).fetch_all(&mut *db).await?;
+    let links = query(LINKS_OF_NET).bind(net.as_str()).fetch_all(&mut *db).await?;
+    let propagations = query(PROPAGATIONS_OF_NET).bind(net.as_str()).fetch_all(&mut *db).await?;
+    let routes = query(ROUTES_OF_NET).bind(net).fetch_all(db).await?;
     assemble(&rows, &links, &propagations, &routes)
 }
 

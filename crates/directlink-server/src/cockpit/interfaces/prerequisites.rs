@@ -88,7 +88,7 @@ impl Surroundings {
             });
         }
         let mut tables = self.tables.iter().filter(|table| table.net == net);
-        if !tables.any(|table| table.propagating.contains(&gateway.id)) {
+        if !tables.any(|table| table.leads_to(gateway.id)) {
             let table = self.tables.iter().find(|table| table.net == net && table.is_main());
             let table = table.map_or_else(|| "rtb-…".to_owned(), |table| table.id.to_string());
             missing.push(Missing {
