@@ -121,6 +121,9 @@ impl Case<'_> {
         let Some(gateway) = behind.gateway.as_ref().map(|it| it.id) else {
             return open("there is no gateway");
         };
+        if behind.subnets.is_empty() {
+            return open("there is no Subnet");
+        }
         let has_nic = |subnet: &&Subnet| behind.nics.iter().any(|nic| nic.subnet == subnet.id);
         let table = |subnet: &Subnet| route_table::of_subnet(&behind.tables, subnet.id);
         let leads = |subnet: &&Subnet| table(subnet).is_some_and(|it| it.leads_to(gateway));

@@ -7,6 +7,7 @@ use directlink_model::{
     evidence::{Cause, Notice, Rise, Station, Stray},
     interface::Confirmation,
     report::RefusedRoute,
+    route_table::RouteTable,
     security_group::Flow,
 };
 use jiff::SignedDuration;
@@ -412,6 +413,16 @@ pub(crate) const NET: &[Fault] = &[
         |w| w.behind().tables[0].propagating.clear(),
         Step::Propagation,
         "no route table",
+    ),
+    (
+        "a Subnet with a table of its own that leads nowhere",
+        |w| {
+            let own = RouteTable { propagating: vec![], ..w.second_table() };
+            w.behind().tables.push(own);
+            w.report.verdicts.insert("not_in_route_table".into(), 7);
+        },
+        Step::Propagation,
+        "leads to vgw-00000001; 7 packets were dropped",
     ),
     (
         "no rule",

@@ -10,7 +10,9 @@ mod world;
 use directlink_model::{
     diagnosis::{Outcome, Step},
     evidence::{Cause, Ending, Rise, Stray},
+    ids::SubnetId,
     interface::{Confirmation, InterfaceState},
+    net::Subnet,
     report::RefusedRoute,
 };
 use faults::{Break, NET, ROAD, SESSION, notice};
@@ -94,6 +96,29 @@ fn nothing_above_a_failed_rung_is_claimed_but_what_the_api_knows() {
     assert_eq!(of(Step::Session), Outcome::NotReached);
     assert_eq!(of(Step::Gateway), Outcome::Passed);
     assert_eq!(of(Step::Propagation), Outcome::Failed);
+}
+
+#[test]
+fn each_subnet_is_judged_by_the_table_that_it_goes_by() {
+    let mut world = healthy();
+    let own = world.second_table();
+    world.behind().tables.push(own);
+    world.behind().tables[0].propagating.clear();
+    let lonely = Subnet {
+        id: SubnetId::from_bits(2),
+        range: "10.0.2.0/24".parse().unwrap(),
+        ..world.behind().subnets[0].clone()
+    };
+    world.behind().subnets.push(lonely);
+    let diagnosis = world.diagnose();
+    let rung = diagnosis.rungs.iter().find(|rung| rung.step == Step::Propagation).unwrap();
+    assert_eq!(
+        (rung.outcome, rung.evidence.as_str()),
+        (
+            Outcome::Passed,
+            "rtb-00000002 takes the routes of vgw-00000001; that of 10.0.2.0/24 does not"
+        )
+    );
 }
 
 #[test]

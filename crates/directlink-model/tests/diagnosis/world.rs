@@ -247,6 +247,16 @@ pub(crate) fn behind() -> Behind {
     }
 }
 
+impl World {
+    /// Propagated, and the only Subnet's own; not among the Net's yet.
+    pub(crate) fn second_table(&mut self) -> RouteTable {
+        let main = &self.behind().tables[0];
+        let id = RouteTableLinkId::from_bits(2);
+        let link = RouteTableLink { id, subnet: Some(SubnetId::from_bits(1)) };
+        RouteTable { id: RouteTableId::from_bits(2), links: vec![link], ..main.clone() }
+    }
+}
+
 pub(crate) fn admitting(range: &str) -> SecurityGroupRule {
     let other = OtherSide::Range(range.parse().unwrap());
     SecurityGroupRule {

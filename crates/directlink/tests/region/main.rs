@@ -27,6 +27,7 @@ mod locations;
 mod lost_ways;
 mod peers;
 mod preference;
+mod routes;
 mod stream;
 mod telemetry;
 mod upgrade;
