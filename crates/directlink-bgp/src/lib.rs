@@ -23,12 +23,13 @@
 //! Standards: RFC 4271 (BGP-4), 4760 (MP-BGP), 6793 (4-octet AS), 7606 (revised errors), 4724 and
 //! 8538 (graceful restart), 8212 (default deny), 9003 (shutdown communication), 9687 (send hold);
 //! beside it, in [`bfd`], RFC 5880 and 5881 (bidirectional forwarding detection), and in [`bmp`] what
-//! a monitoring station is told (RFC 7854, 8671).
+//! a monitoring station is told (RFC 7854, 8671), and in [`lacp`] IEEE 802.1AX (link aggregation).
 
 mod attributes;
 pub mod bfd;
 pub mod bmp;
 mod family;
+pub mod lacp;
 mod notification;
 pub mod peer;
 pub mod policy;
