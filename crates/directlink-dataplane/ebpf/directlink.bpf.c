@@ -10,6 +10,7 @@
 //   vxlan.h  tunnels           icmp.h  answers         port.h, fabric.h, slow.h the roads
 //   rate.h   limits            police.h what may go up relay.h  to another router
 //   bfd.h    in the agent's place      capture.h copies for whoever looks on
+//   lacp.h   the same for bundles      subnet_routes.h  a Subnet's route table
 //   …6.h     the same for IPv6, beside IPv4's
 //   shortcuts.h, net_shortcuts.h, customer_shortcuts.h, shortcuts6.h  what a flow's last packet came to
 #include "bfd6.h"
@@ -33,8 +34,10 @@ static __always_inline int act_on_port(struct xdp_md *ctx, const struct trip *tr
 	case VERDICT_TTL_EXPIRED:
 	case VERDICT_TOO_BIG:
 	case VERDICT_BFD_ANSWERED:
+	case VERDICT_LACP_ANSWERED:
 		return leave(trip);
 	case VERDICT_TO_ROUTER:
+	case VERDICT_LACP:
 		return XDP_PASS;
 	default:
 		note_stray(ctx, verdict);

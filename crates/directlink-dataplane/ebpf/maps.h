@@ -69,6 +69,7 @@ SPARSE_TABLE(subnet_routes, BPF_MAP_TYPE_HASH, struct subnet_routes_key, struct 
 	     1024);
 SPARSE_TABLE(bfd_sessions, BPF_MAP_TYPE_HASH, struct bfd_key, struct bfd_row, 1024);
 SPARSE_TABLE(captures, BPF_MAP_TYPE_HASH, __u32, struct capture_row, 1024);
+SPARSE_TABLE(bundled_ports, BPF_MAP_TYPE_HASH, __u32, struct bundled_port_row, PORT_LIMITS);
 SPARSE_TABLE(ports, BPF_MAP_TYPE_HASH, __u32, struct port_row, PORT_LIMITS);
 TABLE(limits, BPF_MAP_TYPE_ARRAY, __u32, struct limit_row, LIMITS);
 TABLE(changes, BPF_MAP_TYPE_ARRAY, __u32, struct change_row, 1 + NET_CHANGES);

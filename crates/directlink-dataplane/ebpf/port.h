@@ -8,6 +8,7 @@
 
 #include "capture.h"
 #include "icmp.h"
+#include "lacp.h"
 #include "net_shortcuts.h"
 #include "police.h"
 
@@ -274,6 +275,8 @@ static __always_inline enum verdict from_port(struct xdp_md *ctx, struct trip *t
 		bpf_tail_call(ctx, &roads, ROAD6_PORT);
 	note_changes(notes);
 	verdict = find_interface(ctx, &row);
+	if (verdict == VERDICT_UNTAGGED)
+		return without_tag(ctx, trip);
 	if (!row)
 		return verdict;
 	trip->interface = row->number;

@@ -75,7 +75,11 @@ enum verdict {
 	VERDICT_BFD_ANSWERED = 45, // in the place of an agent that is silent (bfd.h)
 	// It was dropped.
 	VERDICT_NOT_IN_ROUTE_TABLE = 46, // that of the NIC's Subnet does not lead to the gateway
-	VERDICT_COUNT = 47,
+	// It was LACP, on a bundled port (lacp.h).
+	VERDICT_LACP = 47,	    // up, to the agent
+	VERDICT_LACP_ANSWERED = 48, // in the place of an agent that is silent
+	VERDICT_POLICED_LACP = 49,  // more than a port takes
+	VERDICT_COUNT = 50,
 };
 
 // ---- what the agent writes ------------------------------------------------------------
@@ -230,6 +234,16 @@ struct subnet_routes_row {
 // table `ports`: by ifindex, the limit of what a port carries.
 struct port_row {
 	__u32 limit; // below PORT_LIMITS, and not 0
+};
+
+// table `bundled_ports`, by ifindex: ports that speak LACP.
+#define LACP_SAID 15 // of an actor, as it stands in a PDU
+struct bundled_port_row {
+	__u64 full_at_ns; // as in police.h
+	__u64 alive_ns;	  // CLOCK_MONOTONIC: when the agent last said that it lives
+	__u8 mac[6];
+	__u8 said[LACP_SAID]; // by the agent, of itself
+	__u8 zero[3];
 };
 
 // table `limits`, array: how much of what is forwarded may go each way. First those of ports,

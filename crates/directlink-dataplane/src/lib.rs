@@ -29,6 +29,7 @@ mod attach;
 mod batch;
 mod bpffs;
 mod btf;
+mod bundles;
 mod cable;
 mod captures;
 mod carry;
@@ -54,6 +55,7 @@ mod tests;
 mod verdict;
 
 pub use attach::{AttachError, Attached, upgrade};
+pub use bundles::{BundledPort, BundledPorts};
 pub use cable::{Cable, CableError};
 pub use captures::{CAPTURE_BYTES_MAX, CapturedForm, CapturedRecord, Frames};
 pub use handle::TableError;

@@ -10,6 +10,7 @@
 //! verdict number.
 
 mod bfd;
+mod bundles;
 mod captures;
 mod flows;
 mod rates;
@@ -22,6 +23,7 @@ use crate::rows::{Interface, InterfaceNumber, Nic, Peer, Rate, RuleSetNumber, Up
 use crate::verdict::Verdict;
 use aya::{Pod, maps::lpm_trie};
 pub(crate) use bfd::{Bfd6Key, Bfd6Row, BfdKey, BfdRow};
+pub(crate) use bundles::BundledPortRow;
 pub(crate) use captures::{CaptureRow, CapturedFrame};
 use directlink_net::{IpNet, Ipv4Net, Mac, Mtu, Vlan, Vni};
 pub(crate) use flows::{FlowKey, FlowLimitsRow, FlowRow};
@@ -421,6 +423,7 @@ plain_bytes!(
     ForwardedRow,
     CableTagRow,
     PortRow,
+    BundledPortRow,
     BfdKey,
     BfdRow,
     Bfd6Key,

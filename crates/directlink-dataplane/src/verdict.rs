@@ -79,6 +79,9 @@ verdicts! {
     44 FlowsFull "flows_full" "would begin a flow, and there are as many as the router or one Net may have",
     45 BfdAnswered "bfd_answered" "was BFD for an agent that was silent, and was answered in its place",
     46 NotInRouteTable "not_in_route_table" "the route table of its NIC's Subnet does not lead there",
+    47 Lacp "lacp" "was LACP, and went up to the agent",
+    48 LacpAnswered "lacp_answered" "was LACP for an agent that was silent, and was answered in its place",
+    49 PolicedLacp "policed_lacp" "was more of LACP than the router takes from one port",
 }
 
 impl Verdict {
@@ -97,6 +100,8 @@ impl Verdict {
                 | Self::ToKernel
                 | Self::Relayed
                 | Self::BfdAnswered
+                | Self::Lacp
+                | Self::LacpAnswered
         )
     }
 }

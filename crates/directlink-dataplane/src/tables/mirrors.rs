@@ -10,10 +10,10 @@ use super::v6::{
     Scoped6, Subnet6Row,
 };
 use super::{
-    AddressKey, ChangeRow, FlowKey, FlowLimitsRow, FlowRow, ForwardedRow, InterfaceKey,
-    InterfaceRow, InterfaceTallies, NeighbourRow, NicRow, PeerCell, PrefixKey, PresenceRow,
-    RouteRow, RouterRow, RuleKey, RuleRow, Scoped, SubnetRoutesKey, SubnetRoutesRow, SubnetRow,
-    TallyRow,
+    AddressKey, BundledPortRow, ChangeRow, FlowKey, FlowLimitsRow, FlowRow, ForwardedRow,
+    InterfaceKey, InterfaceRow, InterfaceTallies, NeighbourRow, NicRow, PeerCell, PrefixKey,
+    PresenceRow, RouteRow, RouterRow, RuleKey, RuleRow, Scoped, SubnetRoutesKey, SubnetRoutesRow,
+    SubnetRow, TallyRow,
 };
 use std::mem::offset_of;
 
@@ -55,6 +55,7 @@ pub(crate) fn mirrors() -> Vec<Mirror> {
         bfd6_row = Bfd6Row { session, router }
         capture_row = CaptureRow { until_ns, lost, bytes, zero }
         captured_frame = CapturedFrame { at_ns, interface, token, length, verdict, form, zero }
+        bundled_port_row = BundledPortRow { full_at_ns, alive_ns, mac, said, zero }
         limit_row = LimitRow { bits_per_second, byte_time, burst_ns, grain, zero }
         route_row = RouteRow { count, ways }
         subnet_row = SubnetRow { gateway }

@@ -3,6 +3,7 @@
 //! Root is needed (to load programs). Each test has a network namespace of its own for as
 //! long as its thread lives, and a BPF file system of its own.
 
+mod bundles;
 mod captures;
 mod flow_table;
 mod flows;

@@ -280,7 +280,7 @@ pub(super) fn fabric_rows() -> Vec<Row> {
 
 /// Verdicts that need a router in another state; tested below, in `rates.rs`, `police.rs` and `relays.rs`, or with real links
 /// (`tests/traffic.rs`).
-const ELSEWHERE: [Verdict; 25] = [
+const ELSEWHERE: [Verdict; 29] = [
     Verdict::FromRouter,
     Verdict::NotForwarding,
     Verdict::FabricUnresolved,
@@ -310,6 +310,12 @@ const ELSEWHERE: [Verdict; 25] = [
     Verdict::FlowsFull,
     // `stand_ins.rs`.
     Verdict::BfdAnswered,
+    // `subnet_routes.rs`.
+    Verdict::NotInRouteTable,
+    // `bundles.rs`.
+    Verdict::Lacp,
+    Verdict::LacpAnswered,
+    Verdict::PolicedLacp,
 ];
 
 #[test]

@@ -1,0 +1,109 @@
+//! LACP on a port: up to an agent that lives, answered for one that is silent, and a frame without a tag anywhere
+//! else.
+
+use super::{
+    frame::{IPV4, ethernet},
+    world::{Action, CUSTOMER_MAC, PORT, World, now_ns},
+};
+use crate::{BundledPort, Verdict};
+use directlink_net::Mac;
+use std::time::Duration;
+
+const SLOW_PROTOCOLS: Mac = Mac([0x01, 0x80, 0xc2, 0, 0, 2]);
+const SLOW: u16 = 0x8809;
+const PORT_MAC: Mac = Mac([2, 0, 0, 0, 4, 1]);
+const OURS: [u8; 15] = [0x80, 0, 2, 0x44, 0x4c, 7, 7, 7, 0, 1, 0x80, 0, 0, 2, 0x3f];
+const THEIRS: [u8; 15] = [0xff, 0xff, 2, 9, 9, 9, 9, 9, 0, 9, 0, 0xff, 0, 1, 0x3d];
+/// What they last heard of us, which is old.
+const OLD: [u8; 15] = [0x80, 0, 2, 0x44, 0x4c, 7, 7, 7, 0, 1, 0x80, 0, 0, 2, 0x07];
+
+/// The 110 octets of an LACPDU.
+fn pdu(actor: [u8; 15], partner: [u8; 15]) -> Vec<u8> {
+    let parts = [&[1, 1][..], &[1, 20], &actor, &[0; 3], &[2, 20], &partner, &[0; 3], &[3, 16]];
+    let mut bytes = parts.concat();
+    bytes.resize(110, 0);
+    bytes
+}
+
+fn frame() -> Vec<u8> {
+    ethernet(CUSTOMER_MAC, SLOW_PROTOCOLS, SLOW, &pdu(THEIRS, OLD))
+}
+
+/// A bundled port whose agent lived so long ago.
+fn world(silent: Duration) -> World {
+    let world = World::new();
+    let alive = Duration::from_nanos(now_ns()).saturating_sub(silent);
+    let port = BundledPort { mac: PORT_MAC, said: OURS, alive };
+    world.dataplane.bundled_ports().unwrap().put(PORT, &port).unwrap();
+    world
+}
+
+#[test]
+fn it_goes_up_as_it_came_while_the_agent_lives() {
+    let outcome = world(Duration::from_secs(1)).port(&frame());
+    assert_eq!((outcome.verdict, outcome.action), (Verdict::Lacp, Action::Pass));
+    assert_eq!(outcome.frame, frame());
+}
+
+#[test]
+fn it_is_answered_with_what_a_silent_agent_last_said() {
+    for silent in [2, 3600] {
+        let outcome = world(Duration::from_secs(silent)).port(&frame());
+        assert_eq!((outcome.verdict, outcome.action), (Verdict::LacpAnswered, Action::Redirect));
+        let expected = ethernet(PORT_MAC, SLOW_PROTOCOLS, SLOW, &pdu(OURS, THEIRS));
+        assert_eq!(outcome.frame, expected, "they hear what we heard of them");
+    }
+}
+
+#[test]
+fn on_a_port_by_itself_it_is_a_frame_without_a_tag() {
+    assert_eq!(World::new().port(&frame()).verdict, Verdict::Untagged);
+    let mut world = world(Duration::ZERO);
+    assert_eq!(world.port(&frame()).verdict, Verdict::Lacp);
+    world.dataplane.bundled_ports().unwrap().remove(PORT).unwrap();
+    assert_eq!(world.port(&frame()).verdict, Verdict::Untagged);
+}
+
+#[test]
+fn what_is_no_lacp_stays_a_frame_without_a_tag_on_a_bundled_port() {
+    let changed = |at: usize, octet: u8| {
+        let mut frame = frame();
+        frame[at] = octet;
+        frame
+    };
+    for (name, frame) in [
+        ("to another address", changed(5, 3)),
+        ("to a group beside it", changed(3, 1)),
+        ("another protocol", changed(13, 0x0a)),
+        ("a marker", changed(14, 2)),
+        ("an actor of another length", changed(17, 19)),
+        ("a partner of another length", changed(37, 19)),
+        ("cut off", frame()[..50].to_vec()),
+        ("an IPv4 packet", ethernet(CUSTOMER_MAC, SLOW_PROTOCOLS, IPV4, &[0x45; 60])),
+    ] {
+        let mut world = world(Duration::from_secs(9));
+        assert_eq!(world.port(&frame).verdict, Verdict::Untagged, "{name}");
+    }
+}
+
+#[test]
+fn more_than_a_port_needs_is_dropped() {
+    let mut world = world(Duration::ZERO);
+    let verdicts: Vec<_> = (0..100).map(|_| world.port(&frame()).verdict).collect();
+    let passed = verdicts.iter().filter(|&&verdict| verdict == Verdict::Lacp).count();
+    assert!((30..60).contains(&passed), "{passed} of 100");
+    assert!(verdicts.ends_with(&[Verdict::PolicedLacp]));
+}
+
+#[test]
+fn what_was_put_is_listed() {
+    let world = world(Duration::ZERO);
+    let mut ports = world.dataplane.bundled_ports().unwrap();
+    let listed = ports.list().unwrap();
+    assert_eq!(listed.keys().collect::<Vec<_>>(), [&PORT]);
+    assert_eq!((listed[&PORT].mac, listed[&PORT].said), (PORT_MAC, OURS));
+    for _ in 0..2 {
+        ports.remove(PORT).unwrap();
+        assert!(ports.list().unwrap().is_empty());
+    }
+}
