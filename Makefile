@@ -68,8 +68,8 @@ unit: setup ## the Rust tests: pure, packets, labs with BIRD, FRR and GoBGP; the
 	fi
 
 kernel-test: setup ## the packet programs on Debian 12's kernel, in an emulated machine
-	@cargo build --quiet --workspace --example vlan_devices
-	@scripts/kernel-test $(TARGET)/debug/examples/vlan_devices
+	@cargo build --quiet --workspace --example vlan_devices --example bonded_customer
+	@scripts/kernel-test $(addprefix $(TARGET)/debug/examples/,vlan_devices bonded_customer)
 
 clients: build ## AWS CLI, boto3, osc-cli, osc-sdk-python, npm's and Rust's SDK against a Region
 	@scripts/setup-clients

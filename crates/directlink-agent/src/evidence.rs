@@ -2,10 +2,11 @@
 //! between two looks at the kernel.
 
 use crate::kernel::{Facts, Heard, SignatureCounts};
+use directlink_bgp::lacp;
 use directlink_dataplane::Verdict;
 use directlink_model::{
     evidence::{
-        Echoes, InterfaceEvidence, LIST_MAX, PortEvidence, Rise, Signatures, Station, Stray,
+        Echoes, InterfaceEvidence, LIST_MAX, Lacp, PortEvidence, Rise, Signatures, Station, Stray,
         Transceiver,
     },
     ids::{InterfaceId, PortName},
@@ -21,6 +22,7 @@ pub(crate) struct Evidence {
     strays: BTreeMap<(u32, Option<u16>), Count>,
     broken: BTreeMap<PortName, Count>,
     transceivers: BTreeMap<PortName, Transceiver>,
+    lacp: BTreeMap<PortName, Lacp>,
     /// Counters that were there at the first look rose before it: nobody knows when.
     has_begun: bool,
 }
@@ -102,6 +104,16 @@ impl Evidence {
         is_news
     }
 
+    pub(crate) fn hear_lacp(&mut self, port: &PortName, status: lacp::Status) {
+        let partner = status.partner.map(|partner| partner.system);
+        self.lacp.insert(port.clone(), Lacp { partner, is_in_use: status.is_in_use });
+    }
+
+    /// Ports that are in no bundle any more have none.
+    pub(crate) fn retain_lacp(&mut self, is_bundled: impl Fn(&PortName) -> bool) {
+        self.lacp.retain(|port, _| is_bundled(port));
+    }
+
     pub(crate) fn of_interface(&self, id: InterfaceId) -> InterfaceEvidence {
         let Some(it) = self.interfaces.get(&id) else { return InterfaceEvidence::default() };
         let rose =
@@ -130,7 +142,8 @@ impl Evidence {
         strays.truncate(LIST_MAX);
         let receive_errors = self.broken.get(port).copied().and_then(Count::rise);
         let transceiver = self.transceivers.get(port).cloned();
-        PortEvidence { at: Some(now), strays, receive_errors, transceiver }
+        let lacp = self.lacp.get(port).cloned();
+        PortEvidence { at: Some(now), strays, receive_errors, transceiver, lacp }
     }
 }
 

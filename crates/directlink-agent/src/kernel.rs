@@ -228,7 +228,8 @@ impl Kernel {
     /// Listens to the router's links. Before anything is read, so that nothing is missed.
     /// `pace`: how often other routers are asked whether they live, and when they are dead.
     pub(crate) fn subscribe(&mut self, pace: bfd::Settings) -> io::Result<Subscription> {
-        Subscription::open(pace)
+        let table = self.dataplane.bundled_ports().map_err(io::Error::other)?;
+        Subscription::open(pace, table)
     }
 
     /// Where BFD sessions are written down for the packet programs.

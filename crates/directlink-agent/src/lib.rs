@@ -21,6 +21,7 @@
 
 mod backoff;
 mod bmp;
+pub mod bundles;
 mod clock;
 mod config;
 mod diff;

@@ -7,7 +7,7 @@
 //!     alias "directlink port p0"           for people, and for an agent without a ledger
 //! ```
 
-use directlink_model::ids::{InterfaceId, PortName};
+use directlink_model::ids::{InterfaceId, LagId, PortName};
 use directlink_net::{Mac, Vlan};
 use std::path::{Path, PathBuf};
 
@@ -39,6 +39,12 @@ pub(crate) fn port_of(alias: &str) -> Option<PortName> {
 pub(crate) fn mac(id: InterfaceId) -> Mac {
     let [a, b, c, d] = id.bits().to_be_bytes();
     Mac([0x06, 0x44, a, b, c, d])
+}
+
+/// The system that a LAG is to the customer's router (IEEE 802.1AX), on all its ports.
+pub(crate) fn system(lag: LagId) -> Mac {
+    let [a, b, c, d] = lag.bits().to_be_bytes();
+    Mac([0x06, 0x45, a, b, c, d])
 }
 
 /// The names of the namespaces of one agent.

@@ -23,7 +23,7 @@ pub(crate) mod telling;
 use crate::{
     AgentConfig,
     bmp::Stations,
-    clock,
+    bundles, clock,
     evidence::Evidence,
     glass::{Glass, Looked},
     kernel::{self, Facts, Kernel, KernelError, KernelThread, LinkEvent, Watch},
@@ -319,10 +319,15 @@ impl Agent {
             LinkEvent::Light { port, light } => {
                 if self.mind.see_light(&port, light) {
                     tracing::info!(%port, light, "light");
+                    self.bundle();
                     self.schedule.at(Chore::Rows, clock::instant());
                     // After the rows: it takes its time to write.
                     self.report_soon();
                 }
+            }
+            LinkEvent::Lacp { port, status } => {
+                self.mind.seen.evidence.hear_lacp(&port, status);
+                self.report_soon();
             }
             LinkEvent::Router { vtep, lives } => {
                 let is_news = match lives {
@@ -339,6 +344,17 @@ impl Agent {
             // Every pass knows the router's links, and lists them where news of them was lost.
             LinkEvent::Overrun => self.look_again(),
         }
+    }
+
+    /// Ports of LAGs speak LACP, as far as is known of them.
+    fn bundle(&mut self) {
+        let Memory { has_passed, lights, evidence, .. } = &mut self.mind.seen;
+        if !*has_passed {
+            return;
+        }
+        let members = bundles::members(&self.mind.wanted, lights);
+        evidence.retain_lacp(|port| members.contains_key(port));
+        self.watch.bundle(members);
     }
 
     /// Calls the hosts of dead routers here, again and again: one may come, or not have heard.

@@ -14,7 +14,7 @@ use crate::names;
 use directlink_dataplane::{Protocol, Rate, Rule, RuleSet, SubnetRoutes, Toward};
 use directlink_model::{
     ids::{BgpPeerId, InterfaceId, PortName},
-    plan::{self, Document, InterfacePlan, NetPlan, NicPlan, PeerPlan, PortPlan, Scope},
+    plan::{self, Document, InterfacePlan, LagPlan, NetPlan, NicPlan, PeerPlan, PortPlan, Scope},
     security_group::{Permission, PortRange, Protocol as Admitted},
 };
 use directlink_net::{IpNet, Ipv4Net, Ipv6Net, Mac, Mtu, Vlan, Vni};
@@ -41,6 +41,8 @@ pub(crate) struct Wanted {
     pub(crate) ports: BTreeMap<PortName, Certainty>,
     /// The bandwidth of each port's connection.
     pub(crate) rates: BTreeMap<PortName, Rate>,
+    /// Of ports that are part of one.
+    pub(crate) lags: BTreeMap<PortName, LagPlan>,
     pub(crate) interfaces: BTreeMap<InterfaceId, Interface>,
     /// Those that this router cannot bring about, and why.
     pub(crate) refused: BTreeMap<InterfaceId, (PortName, String)>,
@@ -145,6 +147,7 @@ impl Wanted {
         self.ports.insert(port.clone(), certainty);
         let rate = plan.connection.as_ref().map(|connection| rate(connection.bits_per_second));
         self.rates.extend(rate.map(|rate| (port.clone(), rate)));
+        self.lags.extend(plan.lag.clone().map(|lag| (port.clone(), lag)));
         let mut taken: BTreeMap<Vlan, InterfaceId> = BTreeMap::new();
         for (&id, plan) in &plan.interfaces {
             let interface = match taken.get(&plan.vlan) {

@@ -152,6 +152,8 @@ int directlink_port_slow(struct __sk_buff *skb)
 
 	if (verdict == VERDICT_TO_ROUTER)
 		return bpf_redirect(trip.ifindex, 0);
+	if (verdict == VERDICT_LACP)
+		return TC_ACT_OK;
 	count(&trip, verdict);
 	return TC_ACT_SHOT;
 }

@@ -6,7 +6,8 @@
 //
 // The agent speaks and decides. While it is away the ports carry what they carried, and a customer
 // whose router waits three seconds for a word is not to think otherwise: each PDU is answered with
-// what the agent last said. On all other ports such a frame is one without a tag.
+// what the agent last said, and what it says is
+// kept, so that the next agent goes on where this one ended. On all other ports such a frame is one without a tag.
 #pragma once
 
 #include "parse.h"
@@ -61,9 +62,10 @@ static __always_inline bool is_in_pace(struct bundled_port_row *row, __u64 now)
 	       __sync_val_compare_and_swap(&row->full_at_ns, before, after) == before;
 }
 
-static __always_inline void turn_pdu(struct lacp_frame *frame, const struct bundled_port_row *row)
+static __always_inline void turn_pdu(struct lacp_frame *frame, struct bundled_port_row *row)
 {
 	set_mac(frame->eth.source, row->mac);
+	__builtin_memcpy(row->heard, frame->actor.information, LACP_SAID);
 	__builtin_memcpy(frame->partner.information, frame->actor.information, LACP_SAID);
 	__builtin_memcpy(frame->actor.information, row->said, LACP_SAID);
 }

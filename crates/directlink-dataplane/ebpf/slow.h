@@ -6,6 +6,7 @@
 #include <linux/pkt_cls.h>
 
 #include "capture.h"
+#include "lacp.h"
 #include "parse6.h"
 #include "trip.h"
 
@@ -18,8 +19,10 @@ static __always_inline enum verdict to_namespace(struct __sk_buff *skb, struct t
 	};
 	struct interface_row *row;
 
+	// Without a tag XDP lets nothing else pass.
 	if (!skb->vlan_present)
-		return VERDICT_UNTAGGED;
+		return skb->protocol == bpf_htons(ETH_P_SLOW_PROTOCOLS) ? VERDICT_LACP :
+									  VERDICT_UNTAGGED;
 	row = bpf_map_lookup_elem(&interfaces, &key);
 	if (!row)
 		return VERDICT_UNKNOWN_VLAN;

@@ -242,8 +242,9 @@ struct bundled_port_row {
 	__u64 full_at_ns; // as in police.h
 	__u64 alive_ns;	  // CLOCK_MONOTONIC: when the agent last said that it lives
 	__u8 mac[6];
-	__u8 said[LACP_SAID]; // by the agent, of itself
-	__u8 zero[3];
+	__u8 said[LACP_SAID];  // by the agent, of itself
+	__u8 heard[LACP_SAID]; // of the customer, by whomever
+	__u8 zero[4];
 };
 
 // table `limits`, array: how much of what is forwarded may go each way. First those of ports,

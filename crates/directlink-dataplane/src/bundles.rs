@@ -4,7 +4,7 @@
 //! A handle of its own beside [`Dataplane`]: LACP has a thread of its own, which waits for nobody.
 
 use crate::{
-    handle::{TableError, absent, in_table, listed},
+    handle::{TableError, absent, in_table, listed, present},
     load::{Dataplane, LAYOUT, OpenError, pinned, tables_dir},
     tables::BundledPortRow,
 };
@@ -18,6 +18,8 @@ pub struct BundledPort {
     pub mac: Mac,
     /// What the agent last said of itself, as it stands in an LACPDU behind type and length.
     pub said: [u8; Self::SAID],
+    /// The customer's part of the last one that came, whoever took it. All zero: none did.
+    pub heard: [u8; Self::SAID],
     /// When the agent last lived, since the zero of CLOCK_MONOTONIC: 1.9 s later the programs speak.
     pub alive: Duration,
 }
@@ -52,6 +54,13 @@ impl BundledPorts {
     /// The kernel refused.
     pub fn remove(&mut self, ifindex: u32) -> Result<(), TableError> {
         absent(self.0.remove(&ifindex)).map_err(in_table(TABLE))
+    }
+
+    /// # Errors
+    /// The kernel refused.
+    pub fn get(&self, ifindex: u32) -> Result<Option<BundledPort>, TableError> {
+        let row = present(self.0.get(&ifindex, 0)).map_err(in_table(TABLE))?;
+        Ok(row.map(BundledPortRow::port))
     }
 
     /// # Errors

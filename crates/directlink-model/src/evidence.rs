@@ -34,6 +34,18 @@ pub struct PortEvidence {
     /// What is plugged in it, where the network card tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transceiver: Option<Transceiver>,
+    /// Of a LAG's port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lacp: Option<Lacp>,
+}
+
+/// What LACP (IEEE 802.1AX) says on a port.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Lacp {
+    /// The system at the other end. `None`: nobody there speaks it.
+    pub partner: Option<Mac>,
+    /// Both ends have the port in the bundle and send by it; else it stands by.
+    pub is_in_use: bool,
 }
 
 /// What a pluggable transceiver says of itself (SFF-8472), and the light that it measures.

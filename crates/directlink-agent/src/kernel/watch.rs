@@ -2,8 +2,12 @@
 //! other routers.
 
 use super::{light::Lookout, links::Link, netlink::messages, siblings::Siblings};
-use crate::siblings::Announcement;
-use directlink_bgp::bfd;
+use crate::{
+    bundles::{Bundles, Member},
+    siblings::Announcement,
+};
+use directlink_bgp::{bfd, lacp};
+use directlink_dataplane::BundledPorts;
 use directlink_model::ids::PortName;
 use nix::errno::Errno;
 use rtnetlink::{
@@ -12,7 +16,11 @@ use rtnetlink::{
     packet_route::RouteNetlinkMessage as Message,
     sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE},
 };
-use std::{collections::BTreeSet, io, net::Ipv4Addr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    net::Ipv4Addr,
+};
 use tokio::{
     io::unix::AsyncFd,
     sync::mpsc::{UnboundedReceiver, unbounded_channel},
@@ -34,6 +42,11 @@ pub(crate) enum LinkEvent {
         port: PortName,
         light: bool,
     },
+    /// What LACP says on a port that speaks it ([`Watch::bundle`]); each time that it is something else.
+    Lacp {
+        port: PortName,
+        status: lacp::Status,
+    },
     /// Whether another router answers ([`Watch::ask`]); first told when it does.
     Router {
         vtep: Ipv4Addr,
@@ -49,16 +62,22 @@ pub(crate) struct Subscription {
     socket: Socket,
     lookout: Lookout,
     siblings: Siblings,
+    bundles: Bundles,
     lights: UnboundedReceiver<LinkEvent>,
 }
 
 impl Subscription {
-    /// In the calling thread's namespace.
-    pub(super) fn open(pace: bfd::Settings) -> io::Result<Self> {
+    /// In the calling thread's namespace. `table`: where LACP is written down for the packet programs.
+    pub(super) fn open(pace: bfd::Settings, table: BundledPorts) -> io::Result<Self> {
         let socket = subscribe()?;
         let (events, lights) = unbounded_channel();
         let siblings = Siblings::start(pace, events.clone())?;
-        Ok(Self { socket, lookout: Lookout::start(events)?, siblings, lights })
+        let said = events.clone();
+        let told = move |port: &PortName, status| {
+            drop(said.send(LinkEvent::Lacp { port: port.clone(), status }));
+        };
+        let bundles = Bundles::start(table, told)?;
+        Ok(Self { socket, lookout: Lookout::start(events)?, siblings, bundles, lights })
     }
 }
 
@@ -68,6 +87,7 @@ pub(crate) struct Watch {
     socket: AsyncFd<Socket>,
     lookout: Lookout,
     siblings: Siblings,
+    bundles: Bundles,
     ports: BTreeSet<PortName>,
     lights: UnboundedReceiver<LinkEvent>,
     buffer: Vec<u8>,
@@ -76,12 +96,13 @@ pub(crate) struct Watch {
 
 impl Watch {
     pub(crate) fn new(subscription: Subscription) -> io::Result<Self> {
-        let Subscription { socket, lookout, siblings, lights } = subscription;
+        let Subscription { socket, lookout, siblings, bundles, lights } = subscription;
         // Deprecated for sources that change their descriptor; a netlink socket keeps its own.
         #[allow(deprecated)]
         let socket = AsyncFd::new(socket)?;
         let (ports, buffer) = (BTreeSet::new(), Vec::with_capacity(DATAGRAM_BYTES));
-        Ok(Self { socket, lookout, siblings, ports, lights, buffer, pending: Vec::new() })
+        let pending = Vec::new();
+        Ok(Self { socket, lookout, siblings, bundles, ports, lights, buffer, pending })
     }
 
     /// The ports whose light is told from now on.
@@ -93,6 +114,11 @@ impl Watch {
     /// The other routers that are asked from now on whether they live.
     pub(crate) fn ask(&self, routers: BTreeSet<Ipv4Addr>) {
         self.siblings.ask(routers);
+    }
+
+    /// The ports that speak LACP from now on.
+    pub(crate) fn bundle(&self, members: BTreeMap<PortName, Member>) {
+        self.bundles.set(members);
     }
 
     /// Tells hosts, from our VTEP, that gateways are here.

@@ -23,7 +23,7 @@ pub struct Information {
 
 impl Information {
     /// Whether both are the same port in the same bundle, whatever it is doing.
-    pub(super) fn is_same_port(&self, other: &Self) -> bool {
+    pub fn is_same_port(&self, other: &Self) -> bool {
         Self { states: States::default(), ..*self } == Self { states: States::default(), ..*other }
     }
 
@@ -136,16 +136,8 @@ impl Pdu {
         if part[..2] != kind {
             return Err(BadPdu::Parts);
         }
-        let word = |at: usize| u16::from_be_bytes([part[at], part[at + 1]]);
-        let system = [part[4], part[5], part[6], part[7], part[8], part[9]];
-        Ok(Information {
-            system_priority: word(2),
-            system,
-            key: word(10),
-            port_priority: word(12),
-            port: word(14),
-            states: States(part[16]),
-        })
+        let said = part[2..].first_chunk().ok_or(BadPdu::Short)?;
+        Ok(Information::from_bytes(*said))
     }
 
     pub fn bytes(&self) -> [u8; PDU_BYTES] {
@@ -173,6 +165,18 @@ impl Information {
         bytes[12..14].copy_from_slice(&self.port.to_be_bytes());
         bytes[14] = self.states.0;
         bytes
+    }
+
+    pub const fn from_bytes(bytes: [u8; INFORMATION_BYTES]) -> Self {
+        let [p0, p1, a, b, c, d, e, f, k0, k1, q0, q1, n0, n1, states] = bytes;
+        Self {
+            system_priority: u16::from_be_bytes([p0, p1]),
+            system: [a, b, c, d, e, f],
+            key: u16::from_be_bytes([k0, k1]),
+            port_priority: u16::from_be_bytes([q0, q1]),
+            port: u16::from_be_bytes([n0, n1]),
+            states: States(states),
+        }
     }
 }
 

@@ -96,6 +96,13 @@ impl Port {
         }
     }
 
+    /// As it was left: somebody answered in its place meanwhile, with the states of `actor`. The partner has three
+    /// seconds to speak again.
+    pub fn resume(actor: Information, partner: Information, role: Role, now: Duration) -> Self {
+        let receive = Receive::Current(now + SHORT_TIMEOUT);
+        Self { partner, receive, actor, ..Self::new(actor, role) }
+    }
+
     /// Acts on it, and gives the PDU that is to be sent now. `now`: since whenever, never back.
     pub fn handle(&mut self, input: Input<'_>, now: Duration) -> Option<Pdu> {
         match input {
@@ -135,6 +142,11 @@ impl Port {
     /// What it says of itself.
     pub const fn actor(&self) -> Information {
         self.actor
+    }
+
+    /// What it heard of the other end; all zero if nothing.
+    pub const fn partner(&self) -> Information {
+        self.partner
     }
 
     fn disable(&mut self) {

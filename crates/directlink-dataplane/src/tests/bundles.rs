@@ -33,7 +33,7 @@ fn frame() -> Vec<u8> {
 fn world(silent: Duration) -> World {
     let world = World::new();
     let alive = Duration::from_nanos(now_ns()).saturating_sub(silent);
-    let port = BundledPort { mac: PORT_MAC, said: OURS, alive };
+    let port = BundledPort { mac: PORT_MAC, said: OURS, heard: [0; 15], alive };
     world.dataplane.bundled_ports().unwrap().put(PORT, &port).unwrap();
     world
 }
@@ -46,10 +46,22 @@ fn it_goes_up_as_it_came_while_the_agent_lives() {
 }
 
 #[test]
+fn on_the_way_up_it_reaches_the_agents_socket_and_nothing_else_without_a_tag_does() {
+    const OK: u32 = 0;
+    const SHOT: u32 = 2;
+    let mut world = world(Duration::ZERO);
+    assert_eq!(world.passed(&frame()), OK);
+    assert_eq!(world.passed(&ethernet(CUSTOMER_MAC, PORT_MAC, IPV4, &[0x45; 60])), SHOT);
+}
+
+#[test]
 fn it_is_answered_with_what_a_silent_agent_last_said() {
     for silent in [2, 3600] {
-        let outcome = world(Duration::from_secs(silent)).port(&frame());
+        let mut world = world(Duration::from_secs(silent));
+        let outcome = world.port(&frame());
         assert_eq!((outcome.verdict, outcome.action), (Verdict::LacpAnswered, Action::Redirect));
+        let row = world.dataplane.bundled_ports().unwrap().get(PORT).unwrap().unwrap();
+        assert_eq!((row.said, row.heard), (OURS, THEIRS), "the next agent knows");
         let expected = ethernet(PORT_MAC, SLOW_PROTOCOLS, SLOW, &pdu(OURS, THEIRS));
         assert_eq!(outcome.frame, expected, "they hear what we heard of them");
     }

@@ -115,6 +115,14 @@ impl World {
         self.run("directlink_fabric", frame)
     }
 
+    /// Runs a frame that XDP has let pass on the port; where it goes on the way up.
+    pub(super) fn passed(&mut self, frame: &[u8]) -> u32 {
+        let program: &SchedClassifier =
+            self.dataplane.programs.program("directlink_port_slow").unwrap().try_into().unwrap();
+        let options = TestRunOptions { data_in: Some(frame), ..TestRunOptions::default() };
+        program.test_run(options).unwrap().return_value
+    }
+
     /// Runs a frame that the interface's namespace sent.
     pub(super) fn slow(&mut self, frame: &[u8]) -> Verdict {
         let before = self.dataplane.tallies().unwrap();

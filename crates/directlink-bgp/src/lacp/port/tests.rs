@@ -147,6 +147,24 @@ fn without_light_nothing_is_said_and_with_it_all_begins_again() {
     assert_eq!(fibre.in_use(), [true, true]);
 }
 
+#[test]
+fn one_that_resumes_goes_on_unnoticed() {
+    let mut fibre = Fibre::new([Role::Carries; 2]);
+    fibre.run(10 * SECOND);
+    let (actor, partner) = (fibre.ends[0].actor(), fibre.ends[0].partner());
+    fibre.ends[0] = Port::resume(actor, partner, Role::Carries, fibre.now);
+    fibre.give(0, Input::Light(true));
+    for _ in 0..100 {
+        fibre.run(SECOND / 10);
+        assert_eq!(fibre.in_use(), [true, true]);
+    }
+    // One whose partner has gone meanwhile finds that out.
+    fibre.ends[0] = Port::resume(actor, partner, Role::Carries, fibre.now);
+    fibre.is_cut = true;
+    fibre.run(3 * SECOND);
+    assert!(!fibre.in_use()[0]);
+}
+
 /// In answer to what we said.
 fn answer(to: &Pdu, states: States) -> Pdu {
     Pdu { actor: Information { states, ..information(9) }, partner: to.actor }
