@@ -53,6 +53,7 @@ fn main() {
     let partner = place.status("p1").partner.expect("the one that stands by knows its partner too");
     assert_eq!(place.status("p0").partner.unwrap().system, partner.system);
     assert!(place.status("p0").is_in_use && !place.status("p1").is_in_use);
+    place.await_ready("p1");
     assert_eq!(place.sends_by(), [true, false], "by the one that carries alone");
 
     bundles.set(members(Some(1), [true, true]));
@@ -63,6 +64,11 @@ fn main() {
     bundles.set(members(Some(0), [true, false]));
     place.await_use([true, false]);
     place.router.ip("link set p1 up");
+    bundles.set(members(Some(0), [true, true]));
+    // A cable that is plugged again is in the bond's bundle some seconds later, and then at once in use.
+    place.await_ready("p1");
+    bundles.set(members(Some(1), [true, true]));
+    place.await_use([false, true]);
     bundles.set(members(Some(0), [true, true]));
     place.await_use([true, false]);
 
@@ -174,6 +180,15 @@ impl Place {
             thread::sleep(Duration::from_millis(20));
         }
         eprintln!("{wanted:?} after {:?}", begun.elapsed());
+    }
+
+    fn await_ready(&self, port: &str) {
+        let begun = Instant::now();
+        while !self.status(port).is_ready {
+            assert!(begun.elapsed() < Duration::from_secs(30), "{port}: {}", self.bond());
+            thread::sleep(Duration::from_millis(20));
+        }
+        eprintln!("{port} is ready after {:?}", begun.elapsed());
     }
 
     fn stays_in_use(&self, time: Duration) {

@@ -106,7 +106,10 @@ impl Evidence {
 
     pub(crate) fn hear_lacp(&mut self, port: &PortName, status: lacp::Status) {
         let partner = status.partner.map(|partner| partner.system);
-        self.lacp.insert(port.clone(), Lacp { partner, is_in_use: status.is_in_use });
+        self.lacp.insert(
+            port.clone(),
+            Lacp { partner, is_ready: status.is_ready, is_in_use: status.is_in_use },
+        );
     }
 
     /// Ports that are in no bundle any more have none.

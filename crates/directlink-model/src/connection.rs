@@ -153,6 +153,8 @@ pub struct Connection {
     pub refused: Option<Refused>,
     /// `None` until the port first had light after the approval.
     pub light: Option<Light>,
+    /// A LAG's member that the customer's router has in its bundle too, by LACP.
+    pub is_bundled: bool,
     pub delete_asked_at: Option<Timestamp>,
     /// The router no longer carries it.
     pub deleted_at: Option<Timestamp>,
@@ -412,6 +414,7 @@ mod tests {
             approval: None,
             refused: None,
             light: None,
+            is_bundled: false,
             delete_asked_at: None,
             deleted_at: None,
             hosting: None,

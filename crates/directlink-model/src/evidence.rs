@@ -44,7 +44,9 @@ pub struct PortEvidence {
 pub struct Lacp {
     /// The system at the other end. `None`: nobody there speaks it.
     pub partner: Option<Mac>,
-    /// Both ends have the port in the bundle and send by it; else it stands by.
+    /// It has the port in its bundle, and waits for nothing but our word to use it.
+    pub is_ready: bool,
+    /// Both ends send by it; else it stands by.
     pub is_in_use: bool,
 }
 

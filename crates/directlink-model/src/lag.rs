@@ -10,9 +10,10 @@
 //!
 //! Nothing of a LAG itself is on a router, so deletion waits for nothing: there is no `deleting`.
 //!
-//! One member at a time carries the interfaces: the first lit one in the order of the ports' names.
-//! When its light goes they move to the next, on the same router, with their sessions. There is no
-//! LACP, and the capacity is one link's (docs/decisions/0010-link-aggregation.md).
+//! One member at a time carries the interfaces: the first lit one in the order of the ports' names, of
+//! those that the customer has in its bundle if it has any (LACP). When its light goes they move to the
+//! next, on the same router, with their sessions. The capacity is one link's
+//! (docs/decisions/0010-link-aggregation.md).
 
 use crate::{
     connection::{Bandwidth, Connection, ConnectionState},
@@ -147,11 +148,12 @@ impl Bundle {
     }
 
     /// The member that carries the interfaces: the same for the same facts, however they came about,
-    /// so that a customer can prefer the same one.
+    /// so that a customer can prefer the same one. A customer who speaks LACP takes seconds until a
+    /// cable that is plugged again is in its bundle; until then another carries them.
     pub fn carrier(&self) -> Option<&Connection> {
         self.members.iter().min_by_key(|member| {
             let port = member.approval.as_ref().map(|approval| &approval.port);
-            (!is_lit(member), port.is_none(), port, member.id)
+            (!is_lit(member), !member.is_bundled, port.is_none(), port, member.id)
         })
     }
 
@@ -328,13 +330,15 @@ mod tests {
             approval: None,
             refused: None,
             light: None,
+            is_bundled: false,
             delete_asked_at: None,
             deleted_at: None,
             hosting: None,
         }
     }
 
-    /// `r` requested, `p` pending, `+` lit, `-` dark after light; the later ones at earlier ports.
+    /// `r` requested, `p` pending, `+` lit, `=` and in the customer's bundle too, `-` dark after light; the
+    /// later ones at earlier ports.
     fn member(n: usize, count: usize, state: char) -> Connection {
         let mut c = ordered(u32::try_from(n).unwrap());
         if state == 'r' {
@@ -342,10 +346,11 @@ mod tests {
         }
         let port = format!("p{}", count - n).parse().unwrap();
         c.approve(PortRef { router: "par1-r1".parse().unwrap(), port }, at(1)).unwrap();
-        if matches!(state, '+' | '-') {
+        if matches!(state, '+' | '=' | '-') {
             c.see_light(true, at(2));
-            c.see_light(state == '+', at(3));
+            c.see_light(state != '-', at(3));
         }
+        c.is_bundled = state == '=';
         c
     }
 
@@ -390,6 +395,9 @@ mod tests {
             ("p-", 1),
             ("+++-", 3),
             ("++--", 3),
+            ("=+", 0),
+            ("==", 0),
+            ("=+-", 0),
         ] {
             let b = bundle(members, minimum);
             let carrier = b.carrier().map_or_else(
@@ -432,6 +440,9 @@ mod tests {
         p-       1    down       p1          true     yes
         +++-     3    available  p2          true     refused
         ++--     3    down       p3          false    yes
+        =+       0    available  p2          true     yes
+        ==       0    available  p1          true     yes
+        =+-      0    available  p3          true     yes
         ");
     }
 

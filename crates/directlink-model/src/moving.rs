@@ -107,6 +107,7 @@ mod tests {
             approval: None,
             refused: None,
             light: None,
+            is_bundled: false,
             delete_asked_at: None,
             deleted_at: None,
             lag: None,

@@ -223,6 +223,7 @@ mod tests {
             approval: None,
             refused: None,
             light: None,
+            is_bundled: false,
             delete_asked_at: None,
             deleted_at: None,
             hosting: None,

@@ -224,6 +224,7 @@ impl PortReport {
             !before.interfaces.get(id).is_some_and(|was| it.says_as(was))
         };
         (self.applied_generation, self.light) != (before.applied_generation, before.light)
+            || self.evidence.lacp != before.evidence.lacp
             || ids(self) != ids(before)
             || self.interfaces.iter().any(differs)
     }
@@ -371,6 +372,7 @@ impl InterfaceReport {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evidence::Lacp;
 
     fn report(interfaces: &[(u32, bool)], unchanged: &[u32]) -> PortReport {
         let interface = |&(n, configured): &(u32, bool)| {
@@ -441,6 +443,9 @@ mod tests {
         let mut expected = counted;
         expected.further_peers.insert(third, peer(vec![]));
         assert_eq!(more.completed(Some(before.clone())), Some(of(expected)));
+        let mut bundled = before.clone();
+        bundled.evidence.lacp = Some(Lacp::default());
+        assert!(bundled.is_news_after(&before), "and what LACP says");
         let down = InterfaceReport { configured: true, ..left_out(&[second]) };
         assert!(of(down).is_news_after(&before), "and whatever else changed");
         let withdrawn = of(InterfaceReport { routes_unchanged: false, ..left_out(&[second]) });

@@ -53,7 +53,9 @@ pub struct Partner {
 pub struct Status {
     /// `None`: nobody speaks LACP at the other end, or not any more.
     pub partner: Option<Partner>,
-    /// Both ends have it in the bundle and use it.
+    /// The partner has it in its bundle.
+    pub is_ready: bool,
+    /// Both ends use it.
     pub is_in_use: bool,
 }
 
@@ -135,6 +137,7 @@ impl Port {
         let is_there = matches!(self.receive, Receive::Current(_));
         Status {
             partner: is_there.then(|| Partner { system: self.partner.mac(), key, port }),
+            is_ready: is_there && self.partner.states.has(States::SYNCHRONIZATION),
             is_in_use: is_there && self.actor.states.has(IN_USE),
         }
     }

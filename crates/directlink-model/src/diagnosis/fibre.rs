@@ -3,7 +3,7 @@
 use super::{Judgement, OURS, RouterHeard, Sign, bad, good, open, sign};
 use crate::{
     connection::{Connection, ConnectionState},
-    evidence::{PortEvidence, Rise},
+    evidence::{Lacp, PortEvidence, Rise},
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -73,11 +73,29 @@ impl Seen<'_> {
             );
         };
         match light.on {
-            true => Judgement::Good(sign("light at both ends").at(light.since)),
+            true => {
+                Judgement::Good(sign(format!("light at both ends{}", self.lacp())).at(light.since))
+            }
             false => bad(
                 sign("the light went out").at(light.since),
                 "Check your port (is it shut?) and its optic, then have the cross-connect checked.",
             ),
+        }
+    }
+
+    /// Of a LAG's member, and no fault by itself: a bridge or a bond of another kind has none.
+    fn lacp(&self) -> String {
+        match &self.port.lacp {
+            None => String::new(),
+            Some(Lacp { partner: None, .. }) => "; nobody speaks LACP there".into(),
+            Some(Lacp { partner: Some(partner), is_in_use, is_ready }) => {
+                let does = match (is_in_use, is_ready) {
+                    (true, _) => "sends by it",
+                    (false, true) => "has it stand by",
+                    (false, false) => "has it in no bundle yet",
+                };
+                format!("; by LACP {partner} {does}")
+            }
         }
     }
 

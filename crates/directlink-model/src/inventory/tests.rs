@@ -29,6 +29,7 @@ fn connection(delete_asked_at: Option<Timestamp>) -> Connection {
         approval: None,
         refused: None,
         light: None,
+        is_bundled: false,
         delete_asked_at,
         deleted_at: delete_asked_at,
         hosting: None,

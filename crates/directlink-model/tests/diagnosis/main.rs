@@ -9,7 +9,7 @@ mod world;
 
 use directlink_model::{
     diagnosis::{Outcome, Step},
-    evidence::{Cause, Ending, Rise, Stray},
+    evidence::{Cause, Ending, Lacp, Rise, Stray},
     ids::SubnetId,
     interface::{Confirmation, InterfaceState},
     net::Subnet,
@@ -119,6 +119,33 @@ fn each_subnet_is_judged_by_the_table_that_it_goes_by() {
             "rtb-00000002 takes the routes of vgw-00000001; that of 10.0.2.0/24 does not"
         )
     );
+}
+
+#[test]
+fn light_tells_of_lacp_on_a_lags_member() {
+    let partner = Some("02:00:00:00:00:09".parse().unwrap());
+    for (lacp, says) in [
+        (None, "light at both ends"),
+        (Some(Lacp::default()), "light at both ends; nobody speaks LACP there"),
+        (
+            Some(Lacp { partner, is_ready: true, is_in_use: true }),
+            "light at both ends; by LACP 02:00:00:00:00:09 sends by it",
+        ),
+        (
+            Some(Lacp { partner, is_ready: true, is_in_use: false }),
+            "light at both ends; by LACP 02:00:00:00:00:09 has it stand by",
+        ),
+        (
+            Some(Lacp { partner, is_ready: false, is_in_use: false }),
+            "light at both ends; by LACP 02:00:00:00:00:09 has it in no bundle yet",
+        ),
+    ] {
+        let mut world = healthy();
+        world.port.lacp = lacp;
+        let diagnosis = world.diagnose();
+        let rung = diagnosis.rungs.iter().find(|rung| rung.step == Step::Light).unwrap();
+        assert_eq!((rung.outcome, rung.evidence.as_str()), (Outcome::Passed, says));
+    }
 }
 
 #[test]

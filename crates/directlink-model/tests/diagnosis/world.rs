@@ -154,6 +154,7 @@ pub(crate) fn connection() -> Connection {
         requested_at: ago(9000),
         approval: Some(Approval { approved_at: ago(8000), port, letter_at: ago(8000) }),
         light: Some(Light { on: true, since: ago(7000) }),
+        is_bundled: false,
         delete_asked_at: None,
         deleted_at: None,
         hosting: None,

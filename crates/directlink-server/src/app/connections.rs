@@ -222,6 +222,7 @@ pub(super) fn ordered(
         approval: None,
         refused: None,
         light: None,
+        is_bundled: false,
         delete_asked_at: None,
         deleted_at: None,
         hosting: None,

@@ -111,6 +111,8 @@ async fn fold(
     if connection.deleted_at.is_none() {
         connection.see_light(report.light, now);
     }
+    let is_ready = report.evidence.lacp.as_ref().is_some_and(|lacp| lacp.is_ready);
+    connection.is_bundled = connection.lag.is_some() && report.light && is_ready;
     let known = interfaces::reports_on_wire(tx, connection.id).await?;
     let mut fold = InterfaceFold {
         tx,
@@ -149,7 +151,9 @@ async fn fold(
         tell_connection(tx, &actor, (&was, &connection), now).await?;
     }
     fold_hosted(tx, &actor, &was, (plan.is_some(), now)).await?;
-    if let Some(lag) = connection.lag.filter(|_| connection.light != was.light) {
+    let has_turned =
+        |was: &Connection| connection.light != was.light || connection.is_bundled != was.is_bundled;
+    if let Some(lag) = connection.lag.filter(|_| has_turned(&was)) {
         settle_lag(tx, lag, (&actor, now)).await?;
     }
     free_if_dark(tx, &connection, (port, report.light), now).await

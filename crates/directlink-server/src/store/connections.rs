@@ -34,7 +34,7 @@ macro_rules! lines {
                     COALESCE(w.router, c.router) AS router, COALESCE(w.port, c.port) AS port, \
                     COALESCE(w.light, c.light) AS light, COALESCE(w.light_since_us, c.light_since_us) AS light_since_us, \
                     h.parent, w.account AS partner, h.vlan AS hosted_vlan, h.capacity, h.confirm_until_us, \
-                    h.lapsed_us, h.rejected_us, c.refused_us, c.refusal",
+                    h.lapsed_us, h.rejected_us, c.refused_us, c.refusal, c.bundled",
             $more,
             " FROM connection c LEFT JOIN hosted_connection h ON h.connection = c.id \
              LEFT JOIN connection w ON w.id = h.parent ",
@@ -47,7 +47,7 @@ statements! {
     INSERT = "INSERT INTO connection (id, account, name, location, bandwidth, requested_us, lag)
               VALUES ($1, $2, $3, $4, $5, $6, $7)";
     UPDATE = "UPDATE connection SET approved_us = $2, router = $3, port = $4, light = $5, light_since_us = $6,
-                     delete_asked_us = $7, deleted_us = $8, name = $9, lag = $10, refused_us = $11, refusal = $12, letter_us = $13 WHERE id = $1";
+                     delete_asked_us = $7, deleted_us = $8, name = $9, lag = $10, refused_us = $11, refusal = $12, letter_us = $13, bundled = $14 WHERE id = $1";
     UPDATE_HOSTED = "UPDATE connection SET delete_asked_us = $2, deleted_us = $3, name = $4 WHERE id = $1";
     BY_ID = lines!("WHERE c.id = $1");
     // A row for each tag that its account keeps with it, or one.
@@ -160,6 +160,7 @@ pub(crate) async fn update(db: &mut AnyConnection, c: &Connection) -> Result<(),
         .bind(us(c.refused.as_ref().map(|refused| refused.at)))
         .bind(c.refused.as_ref().map(|refused| refused.reason.as_str()))
         .bind(us(approval.map(|a| a.letter_at)))
+        .bind(i64::from(c.is_bundled))
         .execute(db)
         .await?;
     Ok(())
@@ -463,6 +464,7 @@ fn read(row: &AnyRow) -> Result<Connection, Error> {
         approval,
         refused,
         light,
+        is_bundled: row.number_or_null("bundled")?.is_some_and(|it| it != 0),
         delete_asked_at: row.time_or_null("delete_asked_us")?,
         deleted_at: row.time_or_null("deleted_us")?,
         hosting: hosted_connections::read(row)?,

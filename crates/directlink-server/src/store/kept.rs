@@ -240,6 +240,7 @@ mod tests {
             approval: None,
             refused: None,
             light: None,
+            is_bundled: false,
             delete_asked_at: deleted_at,
             deleted_at,
             hosting: None,

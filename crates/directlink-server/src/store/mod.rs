@@ -424,6 +424,7 @@ fn migrator() -> Migrator {
         (33, "authorities", include_str!("../../migrations/0033_authorities.sql")),
         (35, "plan news", include_str!("../../migrations/0035_plan_news.sql")),
         (36, "unclaimed light", include_str!("../../migrations/0036_unclaimed_light.sql")),
+        (37, "bundled", include_str!("../../migrations/0037_bundled.sql")),
     ];
     let migration = |(version, name, text): (i64, &'static str, &'static str)| {
         Migration::new(version, name.into(), MigrationType::Simple, text.into_sql_str(), false)

@@ -100,6 +100,8 @@ fn one_that_stands_by_is_known_and_not_used_until_it_takes_over() {
     let mut fibre = Fibre::new([Role::StandsBy, Role::Carries]);
     fibre.run(10 * SECOND);
     assert_eq!(fibre.in_use(), [false, false]);
+    assert!(fibre.ends[0].status().is_ready, "the other end waits for nothing but its word");
+    assert!(!fibre.ends[1].status().is_ready);
     assert!(fibre.ends[1].status().partner.is_some());
     assert_eq!(format!("{:?}", fibre.ends[0].actor().states), "ASG");
     fibre.give(0, Input::Role(Role::Carries));

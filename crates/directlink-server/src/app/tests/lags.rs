@@ -2,6 +2,7 @@
 
 use super::*;
 use directlink_model::{
+    evidence::{Lacp, PortEvidence},
     hosting::Capacity,
     ids::{LagId, PortName},
     lag::LagState,
@@ -48,6 +49,16 @@ impl Bench {
 
     /// What par1-r1 says of one of its ports, all plans applied.
     async fn say_on(&self, name: &str, light: bool, working: &[InterfaceId]) {
+        self.say_with(name, (light, None), working).await;
+    }
+
+    /// With what LACP says there.
+    async fn say_with(
+        &self,
+        name: &str,
+        (light, lacp): (bool, Option<Lacp>),
+        working: &[InterfaceId],
+    ) {
         reconcile::pass(&self.app).await.unwrap();
         let at = port(&format!("par1-r1/{name}"));
         let report = PortReport {
@@ -56,7 +67,7 @@ impl Bench {
             light,
             interfaces: working.iter().map(|id| (*id, works())).collect(),
             unchanged: [].into(),
-            evidence: Default::default(),
+            evidence: PortEvidence { lacp, ..PortEvidence::default() },
         };
         take_report(&self.app, &at, report).await.unwrap();
         reconcile::pass(&self.app).await.unwrap();
@@ -167,6 +178,29 @@ async fn interfaces_are_on_the_first_lit_member_and_move_when_its_light_goes() {
     b.say_on("p0", true, &[]).await;
     b.say_on("p0", true, &[id]).await;
     assert_eq!((b.carried_by(id).await, state().await), (vec!["p0"], "available"));
+}
+
+#[tokio::test]
+async fn a_cable_that_is_plugged_again_carries_once_the_customer_has_it_in_its_bundle() {
+    let b = Bench::new().await;
+    let (lag, _) = b.lit_lag().await;
+    let id = b.made_on(lag, 101).await;
+    let partner = Some("02:00:00:00:00:09".parse().unwrap());
+    let speaks = |is_ready| Some(Lacp { partner, is_ready, is_in_use: false });
+    b.say_with("p0", (true, speaks(true)), &[id]).await;
+    b.say_with("p1", (true, speaks(true)), &[]).await;
+    assert_eq!(b.carried_by(id).await, ["p0"]);
+    b.say_with("p0", (false, speaks(false)), &[]).await;
+    assert_eq!(b.carried_by(id).await, ["p1"]);
+    // Light alone is not enough for a customer who speaks LACP.
+    b.say_with("p0", (true, speaks(false)), &[]).await;
+    b.say_with("p1", (true, speaks(true)), &[id]).await;
+    assert_eq!(b.carried_by(id).await, ["p1"]);
+    b.say_with("p0", (true, speaks(true)), &[]).await;
+    assert_eq!(b.carried_by(id).await, ["p0"]);
+    // What is said of a dark port is old.
+    b.say_with("p0", (false, speaks(true)), &[]).await;
+    assert_eq!(b.carried_by(id).await, ["p1"]);
 }
 
 #[tokio::test]
