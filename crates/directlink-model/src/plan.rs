@@ -111,7 +111,7 @@ pub struct PortPlan {
 }
 
 /// What the members of a LAG have in common. The server chooses which of the ports has the
-/// interfaces, so a router need not act on it; one that speaks 802.3ad has here what to bundle.
+/// interfaces; by this the router speaks LACP on all of them. One that does not know it speaks none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LagPlan {
     pub id: LagId,

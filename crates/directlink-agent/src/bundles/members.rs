@@ -21,7 +21,8 @@ pub(crate) fn members(wanted: &Wanted, lights: &BTreeMap<PortName, bool>) -> Mem
     let carrier = |lag: &LagPlan| {
         let lit = lag.ports.iter().filter(|port| is_lit(port));
         let is_enough = lit.clone().count() >= lag.minimum_links as usize;
-        let chosen = lag.ports.iter().find(|port| has_interfaces(port)).or(lit.clone().next());
+        let chosen =
+            lag.ports.iter().find(|port| has_interfaces(port)).or_else(|| lit.clone().next());
         chosen.filter(|_| is_enough).cloned()
     };
     let member = |(port, lag): (&PortName, &LagPlan)| {

@@ -151,9 +151,8 @@ async fn fold(
         tell_connection(tx, &actor, (&was, &connection), now).await?;
     }
     fold_hosted(tx, &actor, &was, (plan.is_some(), now)).await?;
-    let has_turned =
-        |was: &Connection| connection.light != was.light || connection.is_bundled != was.is_bundled;
-    if let Some(lag) = connection.lag.filter(|_| has_turned(&was)) {
+    let has_turned = connection.light != was.light || connection.is_bundled != was.is_bundled;
+    if let Some(lag) = connection.lag.filter(|_| has_turned) {
         settle_lag(tx, lag, (&actor, now)).await?;
     }
     free_if_dark(tx, &connection, (port, report.light), now).await

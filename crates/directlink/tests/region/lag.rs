@@ -1,10 +1,27 @@
-//! Two cables of a LAG from one customer's router. There is no LACP: the customer joins the VLAN of
-//! both by a bridge, and we carry it on one cable at a time.
+//! Two cables of a LAG from one customer's router, which joins the VLAN of both by a bridge: we carry it on one
+//! cable at a time. One customer speaks no LACP, another does. Linux's bonding speaks it with us on a kernel
+//! that has it (`make kernel-test`).
 
-use crate::fixture::{ASN, BGP_SOON, Fibre, Interface, Region, SOON, await_reach, run, text};
+use crate::fixture::{
+    ASN, BGP_SOON, Cloud, Fibre, Interface, Region, SOON, await_reach, reaches, run, text,
+};
 use anyhow::{Context as _, Result, ensure};
-use directlink_lab::{clock, customer::Brand};
+use directlink_agent::bundles::{Bundles, Member};
+use directlink_bgp::lacp::{Information, Role, States, Status};
+use directlink_dataplane::Dataplane;
+use directlink_lab::{
+    clock,
+    customer::{Brand, Router},
+    netns,
+};
+use directlink_model::ids::PortName;
 use serde_json::{Value, json};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tempfile::TempDir;
 
 const LAN: &str = "192.168.10.0/24";
 
@@ -85,8 +102,19 @@ fn plug(region: &Region, fibres: &[Fibre], n: usize) -> Result<()> {
     region.await_connection(&fibres[n], "available")
 }
 
-#[test]
-fn a_lag_whose_carrier_loses_its_cable_goes_on_over_the_other_without_a_call() -> Result<()> {
+/// A LAG of two cables, and what leads over it.
+struct Road {
+    region: Region,
+    lag: String,
+    fibres: Vec<Fibre>,
+    cloud: Cloud,
+    interface: Interface,
+    _router: Router,
+    office: String,
+}
+
+/// It works over the first cable.
+fn road() -> Result<Road> {
     let region = Region::up()?;
     let wish = json!({ "numberOfConnections": 2, "location": "PAR1", "connectionsBandwidth": "1Gbps",
         "lagName": "both" });
@@ -112,38 +140,152 @@ fn a_lag_whose_carrier_loses_its_cable_goes_on_over_the_other_without_a_call() -
         customer: text(&made, "customerAddress").parse()?,
     };
     let session = region.session(&interface, Some("k3y-of-6"), LAN)?;
-    let _router = region.router(&fibres[0], Brand::Bird, &session)?;
+    let router = region.router(&fibres[0], Brand::Bird, &session)?;
     region.await_interface(0, &interface, "available")?;
     let office = region.office(&fibres[0], LAN)?;
     await_reach(&office, cloud.host.address)?;
     ensure!(carrier(&region, &interface)? == fibres[0].connection);
+    Ok(Road { region, lag, fibres, cloud, interface, _router: router, office })
+}
 
+impl Road {
+    fn await_carrier(&self, n: usize) -> Result<()> {
+        let wanted = &self.fibres[n].connection;
+        clock::until(&format!("cable {n} to carry it"), SOON, || {
+            Ok((carrier(&self.region, &self.interface)? == *wanted).then_some(()))
+        })?;
+        self.region.await_interface(0, &self.interface, "available")?;
+        await_reach(&self.office, self.cloud.host.address)
+    }
+}
+
+#[test]
+fn a_lag_whose_carrier_loses_its_cable_goes_on_over_the_other_without_a_call() -> Result<()> {
+    let road = road()?;
+    let Road { region, lag, fibres, interface, .. } = &road;
     for round in 1..=2 {
         region.pull(&fibres[0])?;
         let watch = clock::Stopwatch::start();
-        let moved = || Ok((carrier(&region, &interface)? == fibres[1].connection).then_some(()));
-        clock::until("the other member to carry it", SOON, moved)?;
-        region.await_interface(0, &interface, "available")?;
-        await_reach(&office, cloud.host.address)?;
+        road.await_carrier(1)?;
         let took = watch.elapsed();
         eprintln!("round {round}: over the other cable after {took:?}");
         ensure!(took < BGP_SOON, "{took:?}");
-        ensure!(lag_state(&region, &lag)? == "available");
+        ensure!(lag_state(region, lag)? == "available");
         // The first again: what it carries comes back to it.
-        plug(&region, &fibres, 0)?;
-        let back = || Ok((carrier(&region, &interface)? == fibres[0].connection).then_some(()));
-        clock::until("the first member to carry it again", SOON, back)?;
-        region.await_interface(0, &interface, "available")?;
-        await_reach(&office, cloud.host.address)?;
+        plug(region, fibres, 0)?;
+        road.await_carrier(0)?;
     }
 
     // With a minimum of two, one cable is too few.
-    aws(&region, "UpdateLag", &json!({ "lagId": lag, "minimumLinks": 2 }))?;
+    aws(region, "UpdateLag", &json!({ "lagId": lag, "minimumLinks": 2 }))?;
     region.pull(&fibres[1])?;
-    await_lag(&region, &lag, "down")?;
-    region.await_interface(0, &interface, "pending")?;
-    plug(&region, &fibres, 1)?;
-    await_lag(&region, &lag, "available")?;
-    region.await_interface(0, &interface, "available")?;
-    await_reach(&office, cloud.host.address)
+    await_lag(region, lag, "down")?;
+    region.await_interface(0, interface, "pending")?;
+    plug(region, fibres, 1)?;
+    await_lag(region, lag, "available")?;
+    region.await_interface(0, interface, "available")?;
+    await_reach(&road.office, road.cloud.host.address)
+}
+
+const ENDS: [&str; 2] = ["fibre0", "fibre1"];
+
+/// The customer's ends of both cables, which speak LACP.
+struct Ends {
+    bundles: Bundles,
+    heard: Arc<Mutex<BTreeMap<PortName, Status>>>,
+    pins: TempDir,
+}
+
+impl Ends {
+    fn new(netns: &str) -> Result<Self> {
+        let pins = TempDir::new()?;
+        let heard = Arc::<Mutex<BTreeMap<_, _>>>::default();
+        let told = Arc::clone(&heard);
+        let told = move |port: &PortName, status| {
+            told.lock().unwrap_or_else(PoisonError::into_inner).insert(port.clone(), status);
+        };
+        let dataplane = Dataplane::open(pins.path())?;
+        let table = dataplane.bundled_ports()?;
+        let bundles = netns::within(netns, || Ok(Bundles::start(table, told)?))?;
+        Ok(Self { bundles, heard, pins })
+    }
+
+    /// The customer would send by each that has light, if the other end has it in the bundle.
+    fn light(&self, lights: [bool; 2]) -> Result<()> {
+        let mut members = BTreeMap::new();
+        for ((name, light), port) in ENDS.into_iter().zip(lights).zip(1..) {
+            let actor = Information {
+                system_priority: 0xffff,
+                system: [2, 0, 0, 0, 0, 9],
+                key: 9,
+                port_priority: 255,
+                port,
+                states: States::default(),
+            };
+            members.insert(name.parse()?, Member { actor, role: Role::Carries, light });
+        }
+        self.bundles.set(members);
+        Ok(())
+    }
+
+    fn in_use(&self) -> [bool; 2] {
+        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        ENDS.map(|name| heard.iter().any(|(port, it)| port.as_str() == name && it.is_in_use))
+    }
+
+    fn await_use(&self, wanted: [bool; 2]) -> Result<()> {
+        clock::until(&format!("{wanted:?} in use"), SOON, || {
+            Ok((self.in_use() == wanted).then_some(()))
+        })
+    }
+}
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        drop(Dataplane::unpin(self.pins.path()));
+    }
+}
+
+#[test]
+fn a_customer_who_speaks_lacp_sends_by_the_cable_that_carries() -> Result<()> {
+    let road = road()?;
+    let Road { region, fibres, .. } = &road;
+    let diagnosis = |n: usize| -> Result<String> {
+        Ok(region.directlink_of(&["diagnose", &fibres[n].connection])?.to_string())
+    };
+    clock::until("nobody to speak LACP", SOON, || {
+        Ok(diagnosis(0)?.contains("nobody speaks LACP there").then_some(()))
+    })?;
+    let ends = Ends::new(&fibres[0].netns)?;
+    ends.light([true, true])?;
+    ends.await_use([true, false])?;
+    for (n, does) in [(0, "sends by it"), (1, "has it stand by")] {
+        clock::until(does, SOON, || {
+            Ok(diagnosis(n)?.contains(&format!("02:00:00:00:00:09 {does}")).then_some(()))
+        })?;
+    }
+
+    region.pull(&fibres[0])?;
+    ends.light([false, true])?;
+    road.await_carrier(1)?;
+    ends.await_use([false, true])?;
+
+    // Plugged again, and not yet in the customer's bundle: it waits for that.
+    plug(region, fibres, 0)?;
+    for _ in 0..5 {
+        ensure!(reaches(&road.office, road.cloud.host.address)?);
+    }
+    ensure!(carrier(region, &road.interface)? == fibres[1].connection);
+    ends.light([true, true])?;
+    road.await_carrier(0)?;
+    ends.await_use([true, false])?;
+
+    // Without an agent the router goes on saying what it said.
+    region.kill("agent-par1-r1")?;
+    let watch = clock::Stopwatch::start();
+    while watch.elapsed() < Duration::from_secs(6) {
+        ensure!(reaches(&road.office, road.cloud.host.address)?);
+        ensure!(ends.in_use() == [true, false], "after {:?}", watch.elapsed());
+    }
+    Ok(())
 }
