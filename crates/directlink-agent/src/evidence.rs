@@ -12,7 +12,7 @@ use directlink_model::{
     ids::{InterfaceId, PortName},
 };
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is remembered. Nothing of an interface that is gone.
 #[derive(Debug, Default)]
@@ -110,6 +110,12 @@ impl Evidence {
             port.clone(),
             Lacp { partner, is_ready: status.is_ready, is_in_use: status.is_in_use },
         );
+    }
+
+    /// Ports that the customer has in its bundle.
+    pub(crate) fn ready(&self) -> BTreeSet<PortName> {
+        let ready = self.lacp.iter().filter(|(_, lacp)| lacp.is_ready);
+        ready.map(|(port, _)| port.clone()).collect()
     }
 
     /// Ports that are in no bundle any more have none.

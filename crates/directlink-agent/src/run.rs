@@ -319,7 +319,7 @@ impl Agent {
             LinkEvent::Light { port, light } => {
                 if self.mind.see_light(&port, light) {
                     tracing::info!(%port, light, "light");
-                    self.bundle();
+                    self.follow(&port);
                     self.schedule.at(Chore::Rows, clock::instant());
                     // After the rows: it takes its time to write.
                     self.report_soon();
@@ -327,6 +327,7 @@ impl Agent {
             }
             LinkEvent::Lacp { port, status } => {
                 self.mind.seen.evidence.hear_lacp(&port, status);
+                self.follow(&port);
                 self.report_soon();
             }
             LinkEvent::Router { vtep, lives } => {
@@ -346,14 +347,21 @@ impl Agent {
         }
     }
 
+    /// Something of that port is new, by which its LAG may be carried by another.
+    fn follow(&mut self, port: &PortName) {
+        if self.mind.wanted.lags.contains_key(port) {
+            self.bundle();
+            self.schedule.at(Chore::Pass, clock::instant());
+        }
+    }
+
     /// Ports of LAGs speak LACP, as far as is known of them.
     fn bundle(&mut self) {
-        let Memory { has_passed, lights, evidence, .. } = &mut self.mind.seen;
-        if !*has_passed {
+        if !self.mind.seen.has_passed {
             return;
         }
-        let members = bundles::members(&self.mind.wanted, lights);
-        evidence.retain_lacp(|port| members.contains_key(port));
+        let members = bundles::members(&self.mind.wanted, &self.mind.sight());
+        self.mind.seen.evidence.retain_lacp(|port| members.contains_key(port));
         self.watch.bundle(members);
     }
 

@@ -37,7 +37,7 @@ pub struct Traffic {
 /// Whether a packet with a verdict of this name went on: all others are drops. The data plane's
 /// names; the agent's tests hold them against it.
 pub fn went_on(verdict: &str) -> bool {
-    const WENT_ON: [&str; 9] = [
+    const WENT_ON: [&str; 11] = [
         "forwarded_to_net",
         "forwarded_to_customer",
         "to_router",
@@ -47,6 +47,8 @@ pub fn went_on(verdict: &str) -> bool {
         "to_kernel",
         "relayed",
         "bfd_answered",
+        "lacp",
+        "lacp_answered",
     ];
     WENT_ON.contains(&verdict)
 }

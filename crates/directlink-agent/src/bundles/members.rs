@@ -1,29 +1,73 @@
-//! Which ports speak, as who, and which of a bundle carries.
+//! Which port of a bundle carries, and which ports speak, as who.
 
 use super::{Member, Members};
-use crate::{names, wanted::Wanted};
+use crate::{
+    names,
+    wanted::{Certainty, Wanted},
+};
 use directlink_bgp::lacp::{Information, Role, States};
 use directlink_model::{ids::PortName, plan::LagPlan};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The usual ones (IEEE 802.1AX-2020 §6.3): nobody has reason to prefer.
 const PRIORITY: u16 = 0x8000;
 /// A bundle is a system of its own: none of its ports can be bundled with another's.
 const KEY: u16 = 1;
 
-/// Every port of a LAG. It is the server that chooses which one carries: the one whose plan has the
-/// interfaces; and while there are none, the first that is lit. None does with fewer lit ports than
-/// the LAG asks for.
-pub(crate) fn members(wanted: &Wanted, lights: &BTreeMap<PortName, bool>) -> Members {
-    let is_lit = |port: &PortName| lights.get(port).copied().unwrap_or_default();
+/// What is seen of ports.
+pub(crate) struct Sight<'a> {
+    pub(crate) lights: &'a BTreeMap<PortName, bool>,
+    /// Those that the customer has in its bundle.
+    pub(crate) ready: BTreeSet<PortName>,
+}
+
+impl Sight<'_> {
+    fn is_lit(&self, port: &PortName) -> bool {
+        self.lights.get(port).copied().unwrap_or_default()
+    }
+
+    fn is_enough(&self, lag: &LagPlan) -> bool {
+        lag.ports.iter().filter(|port| self.is_lit(port)).count() >= lag.minimum_links as usize
+    }
+
+    /// As the server chooses it by what it is told (`Bundle::carrier` of the model): of those that are lit the
+    /// first, of those that are ready if one is. `None` with fewer lit ports than the LAG asks for.
+    fn choice<'l>(&self, lag: &'l LagPlan) -> Option<&'l PortName> {
+        let lit = lag.ports.iter().filter(|port| self.is_lit(port));
+        lit.filter(|_| self.is_enough(lag)).min_by_key(|port| (!self.ready.contains(*port), *port))
+    }
+
+    /// Whether what a plan has on a port cannot go by it, but by the other.
+    fn has_better(&self, port: &PortName, other: &PortName) -> bool {
+        !self.is_lit(port) || (self.ready.contains(other) && !self.ready.contains(port))
+    }
+}
+
+/// Interfaces of a LAG leave a port by which nothing can go, for the one that the server will choose: its
+/// plan that says so comes a moment later, or when a server is there again. In all else it is as planned.
+pub(crate) fn follow(wanted: &mut Wanted, sight: &Sight<'_>) {
+    for interface in wanted.interfaces.values_mut() {
+        let lag = wanted.lags.get(&interface.port);
+        // A port whose plan cannot be read is left alone, or says something else.
+        let is_its = |port: &&PortName| {
+            let is_current = wanted.ports.get(*port) == Some(&Certainty::Current);
+            is_current && wanted.lags.get(*port) == lag
+        };
+        let choice = lag.and_then(|lag| sight.choice(lag)).filter(is_its);
+        if let Some(port) = choice.filter(|port| sight.has_better(&interface.port, port)) {
+            interface.port = port.clone();
+        }
+    }
+}
+
+/// Every port of a LAG. The one that has the interfaces is in the bundle, or while there are none the
+/// one that will have them; none is with fewer lit ports than the LAG asks for.
+pub(crate) fn members(wanted: &Wanted, sight: &Sight<'_>) -> Members {
     let has_interfaces =
-        |port: &PortName| wanted.interfaces.values().any(|interface| interface.port == *port);
-    let carrier = |lag: &LagPlan| {
-        let lit = lag.ports.iter().filter(|port| is_lit(port));
-        let is_enough = lit.clone().count() >= lag.minimum_links as usize;
-        let chosen =
-            lag.ports.iter().find(|port| has_interfaces(port)).or_else(|| lit.clone().next());
-        chosen.filter(|_| is_enough).cloned()
+        |port: &&PortName| wanted.interfaces.values().any(|interface| interface.port == **port);
+    let carrier = |lag: &'_ LagPlan| {
+        let carrier = lag.ports.iter().find(has_interfaces).or_else(|| sight.choice(lag));
+        carrier.filter(|port| sight.is_lit(port) && sight.is_enough(lag)).cloned()
     };
     let member = |(port, lag): (&PortName, &LagPlan)| {
         let number = lag.ports.iter().position(|it| it == port)?;
@@ -36,7 +80,7 @@ pub(crate) fn members(wanted: &Wanted, lights: &BTreeMap<PortName, bool>) -> Mem
             states: States::default(),
         };
         let role = if carrier(lag).as_ref() == Some(port) { Role::Carries } else { Role::StandsBy };
-        Some((port.clone(), Member { actor, role, light: is_lit(port) }))
+        Some((port.clone(), Member { actor, role, light: sight.is_lit(port) }))
     };
     wanted.lags.iter().filter_map(member).collect()
 }
@@ -55,11 +99,6 @@ mod tests {
         name.parse().unwrap()
     }
 
-    fn lag(minimum_links: u32) -> LagPlan {
-        let ports = ["p0", "p1", "p2"].map(port).into();
-        LagPlan { id: LagId::from_bits(0x1a2b_3c4d), ports, minimum_links }
-    }
-
     fn interface(port: PortName) -> Interface {
         Interface {
             port,
@@ -72,57 +111,106 @@ mod tests {
         }
     }
 
-    /// Three ports of one LAG, of which these are lit, and the one that has interfaces.
-    fn of(lit: &[&str], with_interfaces: Option<&str>, minimum_links: u32) -> Members {
-        let plan = PortPlan { lag: Some(lag(minimum_links)), ..PortPlan::default() };
-        let scopes = ["p0", "p1", "p2"].map(|name| {
-            let known = Known::Current { generation: 1, document: Document::Port(plan.clone()) };
-            (Scope::Port(port(name)), known)
+    /// Three ports of one LAG, and one by itself.
+    fn wanted(minimum_links: u32) -> Wanted {
+        let ports = ["p0", "p1", "p2"].map(port).into();
+        let lag = LagPlan { id: LagId::from_bits(0x1a2b_3c4d), ports, minimum_links };
+        let scopes = ["p0", "p1", "p2", "p3"].map(|name| {
+            let lag = Some(lag.clone()).filter(|lag| lag.ports.contains(&port(name)));
+            let document = Document::Port(PortPlan { lag, ..PortPlan::default() });
+            (Scope::Port(port(name)), Known::Current { generation: 1, document })
         });
-        let mut wanted = Wanted::of(&scopes.into());
-        if let Some(name) = with_interfaces {
-            wanted.interfaces.insert(InterfaceId::from_bits(1), interface(port(name)));
-        }
-        members(&wanted, &lit.iter().map(|name| (port(name), true)).collect())
+        Wanted::of(&scopes.into())
+    }
+
+    fn lights(lit: &[&str]) -> BTreeMap<PortName, bool> {
+        lit.iter().map(|name| (port(name), true)).collect()
+    }
+
+    /// With an interface that was planned there, after it has followed.
+    fn with_interface(planned: &str, mut wanted: Wanted, sight: &Sight<'_>) -> Wanted {
+        wanted.interfaces.insert(InterfaceId::from_bits(1), interface(port(planned)));
+        follow(&mut wanted, sight);
+        wanted
+    }
+
+    fn goes(planned: &str, wanted: &Wanted, sight: &Sight<'_>) -> String {
+        let wanted = with_interface(planned, wanted.clone(), sight);
+        wanted.interfaces[&InterfaceId::from_bits(1)].port.to_string()
+    }
+
+    fn carrying(wanted: &Wanted, sight: &Sight<'_>) -> Option<String> {
+        let members = members(wanted, sight);
+        let carries = |(_, member): &(&PortName, &Member)| member.role == Role::Carries;
+        let carrying: Vec<_> = members.iter().filter(carries).collect();
+        assert!(carrying.len() <= 1, "{carrying:?}");
+        carrying.first().map(|(port, _)| port.to_string())
     }
 
     #[test]
-    fn the_port_with_interfaces_carries_or_else_the_first_that_is_lit() {
-        for (lit, with_interfaces, minimum, carries) in [
-            (&["p0", "p1", "p2"][..], None, 0, Some("p0")),
-            (&["p1", "p2"], None, 1, Some("p1")),
-            (&["p0", "p1", "p2"], Some("p2"), 1, Some("p2")),
-            (&["p0", "p1"], Some("p2"), 1, Some("p2")),
-            (&["p0", "p1"], Some("p1"), 3, None),
-            (&["p0", "p1"], None, 3, None),
-            (&[], None, 0, None),
+    fn an_interface_leaves_a_port_that_is_dark_or_that_another_is_readier_than() {
+        for (lit, ready, minimum, planned, expected, in_bundle) in [
+            (&["p0", "p1", "p2"][..], &[][..], 0, "p0", "p0", Some("p0")),
+            (&["p1", "p2"], &[], 1, "p0", "p1", Some("p1")),
+            (&["p2"], &[], 1, "p1", "p2", Some("p2")),
+            (&["p1", "p2"], &["p2"], 1, "p0", "p2", Some("p2")),
+            (&["p0", "p1"], &["p1"], 1, "p0", "p1", Some("p1")),
+            (&["p1"], &["p0"], 1, "p0", "p1", Some("p1")),
+            // Where both would do the server has chosen.
+            (&["p0", "p1", "p2"], &[], 0, "p2", "p2", Some("p2")),
+            (&["p0", "p1"], &["p0", "p1"], 1, "p1", "p1", Some("p1")),
+            // Nothing moves where nothing carries.
+            (&["p1", "p2"], &[], 3, "p0", "p0", None),
+            (&[], &["p1"], 0, "p0", "p0", None),
+            (&["p0"], &[], 0, "p3", "p3", Some("p0")),
         ] {
-            let members = of(lit, with_interfaces, minimum);
-            let carrying: Vec<_> = members
-                .iter()
-                .filter(|(_, member)| member.role == Role::Carries)
-                .map(|(port, _)| port.as_str())
-                .collect();
-            assert_eq!(carrying.first().copied(), carries, "{lit:?} {with_interfaces:?} {minimum}");
-            assert!(carrying.len() <= 1);
-            for (port, member) in &members {
+            let lights = lights(lit);
+            let ready = ready.iter().map(|name| port(name)).collect();
+            let sight = Sight { lights: &lights, ready };
+            let case = format!("{lit:?} {:?} {minimum} {planned}", sight.ready);
+            let wanted = wanted(minimum);
+            assert_eq!(goes(planned, &wanted, &sight), expected, "{case}");
+            let wanted = with_interface(planned, wanted, &sight);
+            assert_eq!(carrying(&wanted, &sight).as_deref(), in_bundle, "{case}");
+            for (port, member) in members(&wanted, &sight) {
                 assert_eq!(member.light, lit.contains(&port.as_str()), "{port}");
             }
         }
     }
 
     #[test]
-    fn the_ports_of_a_lag_are_one_system_with_numbers_of_their_own() {
-        let members = of(&[], None, 0);
-        let said: Vec<_> = members.values().map(|it| (it.actor.system, it.actor.port)).collect();
-        let system = [0x06, 0x45, 0x1a, 0x2b, 0x3c, 0x4d];
-        assert_eq!(said, [(system, 1), (system, 2), (system, 3)]);
+    fn without_interfaces_the_bundle_is_on_the_port_that_will_have_them() {
+        for (lit, ready, minimum, expected) in [
+            (&["p1", "p2"][..], &[][..], 0, Some("p1")),
+            (&["p1", "p2"], &["p2"], 0, Some("p2")),
+            (&["p1", "p2"], &["p2"], 3, None),
+            (&[], &[], 0, None),
+        ] {
+            let lights = lights(lit);
+            let ready = ready.iter().map(|name| port(name)).collect();
+            let sight = Sight { lights: &lights, ready };
+            assert_eq!(carrying(&wanted(minimum), &sight).as_deref(), expected, "{lit:?}");
+        }
     }
 
     #[test]
-    fn a_port_by_itself_does_not_speak() {
-        let known = Known::Current { generation: 1, document: Document::Port(PortPlan::default()) };
-        let wanted = Wanted::of(&[(Scope::Port(port("p0")), known)].into());
-        assert!(members(&wanted, &[(port("p0"), true)].into()).is_empty());
+    fn nothing_goes_to_a_port_whose_plan_is_old_or_of_another_lag() {
+        let lights = lights(&["p1"]);
+        let sight = Sight { lights: &lights, ready: BTreeSet::new() };
+        let mut held = wanted(0);
+        held.ports.insert(port("p1"), Certainty::Held);
+        assert_eq!(goes("p0", &held, &sight), "p0");
+        let mut other = wanted(0);
+        other.lags.get_mut(&port("p1")).unwrap().id = LagId::from_bits(9);
+        assert_eq!(goes("p0", &other, &sight), "p0");
+    }
+
+    #[test]
+    fn the_ports_of_a_lag_are_one_system_with_numbers_of_their_own_and_others_do_not_speak() {
+        let lights = lights(&["p3"]);
+        let members = members(&wanted(0), &Sight { lights: &lights, ready: BTreeSet::new() });
+        let said: Vec<_> = members.values().map(|it| (it.actor.system, it.actor.port)).collect();
+        let system = [0x06, 0x45, 0x1a, 0x2b, 0x3c, 0x4d];
+        assert_eq!(said, [(system, 1), (system, 2), (system, 3)]);
     }
 }

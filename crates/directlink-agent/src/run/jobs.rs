@@ -82,7 +82,7 @@ pub(super) async fn finished(job: &mut Option<Job>) -> Result<Done, KernelError>
 impl Agent {
     /// Wanted against observed. Deleted interfaces say farewell first.
     pub(super) fn begin_pass(&mut self) {
-        let wanted = Wanted::of(&self.mind.scopes);
+        let wanted = self.mind.wants();
         let mind = &self.mind;
         if self.sessions.retain(|id, peer| mind.stays(&wanted, id, peer)) {
             self.schedule.after(Chore::Pass, clock::instant(), FAREWELL);

@@ -15,6 +15,7 @@ use super::{
     telling::{Told, Unsaid},
 };
 use crate::{
+    bundles::{self, Sight},
     kernel::{Facts, Insides, Look},
     ledger::Held,
     link::HeldScopes,
@@ -129,9 +130,15 @@ impl Mind {
         Arc::clone(&self.wanted)
     }
 
-    /// As the documents are now.
+    /// As the documents are now, and what is seen of ports.
     pub(crate) fn wants(&self) -> Wanted {
-        Wanted::of(&self.scopes)
+        let mut wanted = Wanted::of(&self.scopes);
+        bundles::follow(&mut wanted, &self.sight());
+        wanted
+    }
+
+    pub(crate) fn sight(&self) -> Sight<'_> {
+        Sight { lights: &self.seen.lights, ready: self.seen.evidence.ready() }
     }
 
     pub(crate) const fn has_passed(&self) -> bool {

@@ -79,6 +79,9 @@ impl Process {
         if self.mind.see_light(port, light) {
             self.due(Chore::Rows, now);
             self.due(Chore::Report, now + COLLECT);
+            if self.mind.wanted().lags.contains_key(port) {
+                self.due(Chore::Pass, now);
+            }
         }
     }
 

@@ -237,7 +237,7 @@ const OURS: &str =
 
 /// The packet programs' verdicts that it reads in reports, by name.
 pub fn verdicts() -> impl Iterator<Item = &'static str> {
-    ARRIVED.into_iter().chain([net::DENIED])
+    ARRIVED.into_iter().chain([net::DENIED, net::UNROUTED])
 }
 
 /// The diagnosis of an interface.

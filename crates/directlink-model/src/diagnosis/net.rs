@@ -34,7 +34,7 @@ const ONE_WAY_PACKETS: u64 = 5;
 /// The verdict on packets that no security group admits.
 pub(super) const DENIED: &str = "denied_by_security_group";
 /// The verdict on packets that the route table of their NIC's Subnet does not send to the gateway.
-const UNROUTED: &str = "not_in_route_table";
+pub(super) const UNROUTED: &str = "not_in_route_table";
 
 impl Case<'_> {
     fn net(&self) -> Result<(&Behind, &Net), Judgement> {

@@ -187,6 +187,15 @@ fn a_lag_whose_carrier_loses_its_cable_goes_on_over_the_other_without_a_call() -
     await_reach(&road.office, road.cloud.host.address)
 }
 
+#[test]
+fn a_lag_goes_on_over_the_other_cable_also_while_no_server_is_there() -> Result<()> {
+    let road = road()?;
+    let Road { region, fibres, office, cloud, .. } = &road;
+    region.kill("server")?;
+    region.directlink("uncable", &["--port", &fibres[0].port])?;
+    await_reach(office, cloud.host.address)
+}
+
 const ENDS: [&str; 2] = ["fibre0", "fibre1"];
 
 /// The customer's ends of both cables, which speak LACP.
