@@ -10,6 +10,8 @@ mod bfd_packets;
 mod bgp_messages;
 #[path = "../../../fuzz/checks/edits.rs"]
 mod edits;
+#[path = "../../../fuzz/checks/lacp_pdus.rs"]
+mod lacp_pdus;
 
 use edits::{any_edit, edited};
 use proptest::prelude::*;
@@ -43,6 +45,11 @@ fn every_known_bfd_input_is_survived() {
     replay("bfd_packets", bfd_packets::check);
 }
 
+#[test]
+fn every_known_lacp_input_is_survived() {
+    replay("lacp_pdus", lacp_pdus::check);
+}
+
 /// A run of seconds; PROPTEST_CASES asks for more. What fails is told, not written beside the code.
 fn config() -> ProptestConfig {
     let asked = ProptestConfig::default();
@@ -66,5 +73,13 @@ proptest! {
         edits in prop::collection::vec(any_edit(), 1..6),
     ) {
         bfd_packets::check(&edited(&corpus("bfd_packets"), which, &edits));
+    }
+
+    #[test]
+    fn mutated_lacp_inputs_are_survived(
+        which in any::<prop::sample::Index>(),
+        edits in prop::collection::vec(any_edit(), 1..6),
+    ) {
+        lacp_pdus::check(&edited(&corpus("lacp_pdus"), which, &edits));
     }
 }
