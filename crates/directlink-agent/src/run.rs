@@ -319,7 +319,7 @@ impl Agent {
             LinkEvent::Light { port, light } => {
                 if self.mind.see_light(&port, light) {
                     tracing::info!(%port, light, "light");
-                    self.follow(&port);
+                    self.follow();
                     self.schedule.at(Chore::Rows, clock::instant());
                     // After the rows: it takes its time to write.
                     self.report_soon();
@@ -327,7 +327,7 @@ impl Agent {
             }
             LinkEvent::Lacp { port, status } => {
                 self.mind.seen.evidence.hear_lacp(&port, status);
-                self.follow(&port);
+                self.follow();
                 self.report_soon();
             }
             LinkEvent::Router { vtep, lives } => {
@@ -347,22 +347,17 @@ impl Agent {
         }
     }
 
-    /// Something of that port is new, by which its LAG may be carried by another.
-    fn follow(&mut self, port: &PortName) {
-        if self.mind.wanted.lags.contains_key(port) {
-            self.bundle();
-            self.schedule.at(Chore::Pass, clock::instant());
-        }
-    }
-
-    /// Ports of LAGs speak LACP, as far as is known of them.
-    fn bundle(&mut self) {
+    /// Ports of LAGs speak LACP, and carry, as far as is known of them.
+    fn follow(&mut self) {
         if !self.mind.seen.has_passed {
             return;
         }
         let members = bundles::members(&self.mind.wanted, &self.mind.sight());
         self.mind.seen.evidence.retain_lacp(|port| members.contains_key(port));
         self.watch.bundle(members);
+        if self.mind.is_overtaken() {
+            self.schedule.at(Chore::Pass, clock::instant());
+        }
     }
 
     /// Calls the hosts of dead routers here, again and again: one may come, or not have heard.

@@ -46,18 +46,28 @@ impl Sight<'_> {
 /// Interfaces of a LAG leave a port by which nothing can go, for the one that the server will choose: its
 /// plan that says so comes a moment later, or when a server is there again. In all else it is as planned.
 pub(crate) fn follow(wanted: &mut Wanted, sight: &Sight<'_>) {
+    let planned: BTreeSet<_> = wanted.interfaces.values().map(|it| it.port.clone()).collect();
+    let goes = |port: &PortName| Some((port.clone(), destination(wanted, port, sight)?.clone()));
+    let moves: BTreeMap<PortName, PortName> = planned.iter().filter_map(goes).collect();
     for interface in wanted.interfaces.values_mut() {
-        let lag = wanted.lags.get(&interface.port);
-        // A port whose plan cannot be read is left alone, or says something else.
-        let is_its = |port: &&PortName| {
-            let is_current = wanted.ports.get(*port) == Some(&Certainty::Current);
-            is_current && wanted.lags.get(*port) == lag
-        };
-        let choice = lag.and_then(|lag| sight.choice(lag)).filter(is_its);
-        if let Some(port) = choice.filter(|port| sight.has_better(&interface.port, port)) {
-            interface.port = port.clone();
+        if let Some(port) = moves.get(&interface.port) {
+            interface.port.clone_from(port);
         }
     }
+}
+
+/// Where what is planned on a port goes, if not there.
+pub(crate) fn destination<'w>(
+    wanted: &'w Wanted,
+    planned: &PortName,
+    sight: &Sight<'_>,
+) -> Option<&'w PortName> {
+    let lag = wanted.lags.get(planned)?;
+    let port = sight.choice(lag).filter(|port| sight.has_better(planned, port))?;
+    // A port whose plan cannot be read is left alone, or says something else.
+    let is_its =
+        wanted.ports.get(port) == Some(&Certainty::Current) && wanted.lags.get(port) == Some(lag);
+    is_its.then_some(port)
 }
 
 /// Every port of a LAG. The one that has the interfaces is in the bundle, or while there are none the

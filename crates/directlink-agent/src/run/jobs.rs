@@ -118,7 +118,7 @@ impl Agent {
         let now = clock::instant();
         let Passage { is_whole, has_failed, restarted } = self.mind.passed(passed);
         self.watch.ask(self.mind.siblings());
-        self.bundle();
+        self.follow();
         if let Some(peers) = restarted {
             self.sessions.restarted(peers, now);
             if let Some(when) = self.sessions.settles_at() {

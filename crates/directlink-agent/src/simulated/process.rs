@@ -79,9 +79,13 @@ impl Process {
         if self.mind.see_light(port, light) {
             self.due(Chore::Rows, now);
             self.due(Chore::Report, now + COLLECT);
-            if self.mind.wanted().lags.contains_key(port) {
-                self.due(Chore::Pass, now);
-            }
+            self.follow(now);
+        }
+    }
+
+    fn follow(&mut self, now: Duration) {
+        if self.mind.is_overtaken() {
+            self.due(Chore::Pass, now);
         }
     }
 
@@ -168,6 +172,7 @@ impl Process {
         let wanted = Arc::new(wanted);
         let passed = Passed { is_audit, wanted, generations, outcome, before };
         let Passage { is_whole, has_failed, restarted } = self.mind.passed(passed);
+        self.follow(now);
         if let Some(peers) = restarted {
             if !peers.is_empty() {
                 self.due(Chore::Settle, now + SETTLE);

@@ -3,8 +3,8 @@
 use super::*;
 use directlink_channel::from_router::Message;
 use directlink_model::{
-    ids::NetId,
-    plan::{Document, InterfacePlan, NetRef, PortPlan},
+    ids::{LagId, NetId},
+    plan::{Document, InterfacePlan, LagPlan, NetRef, PortPlan},
 };
 use directlink_net::Mtu;
 use tempfile::TempDir;
@@ -189,4 +189,65 @@ fn a_session_is_shut_by_its_plan_and_comes_back() {
     router.take_plan(plan(3, [(ID, interface())].into()));
     run(&mut router, Duration::from_secs(180));
     assert!(router.truth(ID, &place()).is_whole(), "{:?}", router.truth(ID, &place()));
+}
+
+/// A router with two ports of one LAG, whose interface is planned on those.
+fn router_with_lag(dir: &TempDir, planned: &[&str]) -> Router {
+    let ports: [PortName; 2] = ["p0", "p1"].map(|port| port.parse().unwrap());
+    let (name, vtep) = ("par1-r1".parse().unwrap(), Ipv4Addr::new(10, 255, 0, 1));
+    let ledger = (dir.path().join("state"), Timestamp::UNIX_EPOCH);
+    let mut router = Router::new(name, vtep, &ports, ledger);
+    router.start_agent().unwrap();
+    let lag = LagPlan { id: LagId::from_bits(1), ports: ports.clone().into(), minimum_links: 1 };
+    for port in &ports {
+        let has = planned.contains(&port.as_str());
+        let interfaces = has.then(|| (ID, interface())).into_iter().collect();
+        let plan = PortPlan { connection: None, lag: Some(lag.clone()), interfaces };
+        let document = serde_json::to_vec(&Document::Port(plan)).unwrap();
+        let scope = format!("port/{port}");
+        router.take_plan(Plan { scope, generation: 1, document, ..Plan::default() });
+        router.set_light(port, true);
+    }
+    run(&mut router, Duration::from_secs(10));
+    router
+}
+
+fn ports_of(router: &Router) -> Vec<String> {
+    router.rows().into_keys().map(|(port, _)| port.to_string()).collect()
+}
+
+#[test]
+fn a_lags_interface_leaves_a_dark_port_at_once_and_without_a_server() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut router = router_with_lag(&dir, &["p0"]);
+    let [p0, p1] = ["p0", "p1"].map(|port| port.parse::<PortName>().unwrap());
+    assert_eq!(ports_of(&router), ["p0"]);
+    let mut now = Duration::from_secs(10);
+    for (port, light, carries) in [
+        (&p0, false, "p1"),
+        // Both dark: as planned.
+        (&p1, false, "p0"),
+        (&p0, true, "p0"),
+        (&p1, true, "p0"),
+        (&p0, false, "p1"),
+        (&p0, true, "p0"),
+    ] {
+        router.set_light(port, light);
+        now += Duration::from_millis(1);
+        run(&mut router, now);
+        assert_eq!(ports_of(&router), [carries], "{port} {light}");
+    }
+    // Also an agent that was not there when it happened.
+    router.kill_agent();
+    router.set_light(&p0, false);
+    router.start_agent().unwrap();
+    run(&mut router, now + Duration::from_secs(1));
+    assert_eq!(ports_of(&router), ["p1"]);
+}
+
+/// A pass that called for the next would never come to an end here: no time goes by between them.
+#[test]
+fn while_a_move_is_being_told_an_interface_in_two_plans_is_on_one_port_and_at_rest() {
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(ports_of(&router_with_lag(&dir, &["p0", "p1"])), ["p1"]);
 }
