@@ -352,10 +352,13 @@ impl Agent {
         if !self.mind.seen.has_passed {
             return;
         }
-        let members = bundles::members(&self.mind.wanted, &self.mind.sight());
+        let Mind { scopes, wanted, .. } = &self.mind;
+        let sight = self.mind.sight();
+        let is_overtaken = bundles::is_overtaken(scopes, wanted, &sight);
+        let members = bundles::members(wanted, &sight);
         self.mind.seen.evidence.retain_lacp(|port| members.contains_key(port));
         self.watch.bundle(members);
-        if self.mind.is_overtaken() {
+        if is_overtaken {
             self.schedule.at(Chore::Pass, clock::instant());
         }
     }

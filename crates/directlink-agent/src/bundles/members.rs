@@ -3,10 +3,13 @@
 use super::{Member, Members};
 use crate::{
     names,
-    wanted::{Certainty, Wanted},
+    wanted::{Certainty, Known, Wanted},
 };
 use directlink_bgp::lacp::{Information, Role, States};
-use directlink_model::{ids::PortName, plan::LagPlan};
+use directlink_model::{
+    ids::{InterfaceId, PortName},
+    plan::{Document, LagPlan, Scope},
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The usual ones (IEEE 802.1AX-2020 §6.3): nobody has reason to prefer.
@@ -57,7 +60,7 @@ pub(crate) fn follow(wanted: &mut Wanted, sight: &Sight<'_>) {
 }
 
 /// Where what is planned on a port goes, if not there.
-pub(crate) fn destination<'w>(
+fn destination<'w>(
     wanted: &'w Wanted,
     planned: &PortName,
     sight: &Sight<'_>,
@@ -68,6 +71,30 @@ pub(crate) fn destination<'w>(
     let is_its =
         wanted.ports.get(port) == Some(&Certainty::Current) && wanted.lags.get(port) == Some(lag);
     is_its.then_some(port)
+}
+
+/// Whether interfaces of a LAG are elsewhere than they shall be, by what is seen of its ports now: a customer
+/// may turn light and LACP as often as it likes. Those of a port go together, so one tells.
+pub(crate) fn is_overtaken(
+    scopes: &BTreeMap<Scope, Known>,
+    wanted: &Wanted,
+    sight: &Sight<'_>,
+) -> bool {
+    let plan = |port: &PortName| match scopes.get(&Scope::Port(port.clone())) {
+        Some(Known::Current { document: Document::Port(plan), .. }) => Some(plan),
+        _ => None,
+    };
+    let is_elsewhere = |lag: &LagPlan, id: &InterfaceId| {
+        // While a move is being told it is in two plans, of which the last holds, as in `Wanted::of`.
+        let has = |port: &&PortName| plan(port).is_some_and(|it| it.interfaces.contains_key(id));
+        let planned = lag.ports.iter().rev().find(has)?;
+        let shall = destination(wanted, planned, sight).unwrap_or(planned);
+        Some(wanted.interfaces.get(id)?.port != *shall)
+    };
+    wanted.lags.iter().any(|(port, lag)| {
+        let one = plan(port).and_then(|plan| plan.interfaces.keys().next());
+        one.and_then(|id| is_elsewhere(lag, id)).unwrap_or_default()
+    })
 }
 
 /// Every port of a LAG. The one that has the interfaces is in the bundle, or while there are none the
@@ -98,11 +125,8 @@ pub(crate) fn members(wanted: &Wanted, sight: &Sight<'_>) -> Members {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wanted::{Interface, Known};
-    use directlink_model::{
-        ids::{InterfaceId, LagId},
-        plan::{Document, PortPlan, Scope},
-    };
+    use crate::wanted::Interface;
+    use directlink_model::{ids::LagId, plan::PortPlan};
     use directlink_net::{Mac, Mtu};
 
     fn port(name: &str) -> PortName {

@@ -28,7 +28,7 @@ use directlink_channel::{Plan, from_router::Message};
 use directlink_model::{
     evidence::PortEvidence,
     ids::{BgpPeerId, InterfaceId, PortName},
-    plan::{Document, LagPlan, Scope},
+    plan::Scope,
     report::{InterfaceReport, PortReport},
 };
 use directlink_net::Mtu;
@@ -135,28 +135,6 @@ impl Mind {
         let mut wanted = Wanted::of(&self.scopes);
         bundles::follow(&mut wanted, &self.sight());
         wanted
-    }
-
-    /// Whether interfaces of a LAG are elsewhere than they shall be, by what is seen of its ports now: a customer
-    /// may turn light and LACP as often as it likes. Those of a port go together, so one tells.
-    pub(crate) fn is_overtaken(&self) -> bool {
-        let sight = self.sight();
-        let plan = |port: &PortName| match self.scopes.get(&Scope::Port(port.clone())) {
-            Some(Known::Current { document: Document::Port(plan), .. }) => Some(plan),
-            _ => None,
-        };
-        let is_overtaken = |lag: &LagPlan, id: &InterfaceId| {
-            // While a move is being told it is in two plans, of which the last holds, as in `Wanted::of`.
-            let has =
-                |port: &&PortName| plan(port).is_some_and(|it| it.interfaces.contains_key(id));
-            let planned = lag.ports.iter().rev().find(has)?;
-            let shall = bundles::destination(&self.wanted, planned, &sight).unwrap_or(planned);
-            Some(self.wanted.interfaces.get(id)?.port != *shall)
-        };
-        self.wanted.lags.iter().any(|(port, lag)| {
-            let one = plan(port).and_then(|plan| plan.interfaces.keys().next());
-            one.and_then(|id| is_overtaken(lag, id)).unwrap_or_default()
-        })
     }
 
     pub(crate) fn sight(&self) -> Sight<'_> {

@@ -2,7 +2,7 @@
 
 use super::{Kernel, Side, World, speaker::Speaker};
 use crate::{
-    clock,
+    bundles, clock,
     kernel::Facts,
     ledger::{Ledger, LedgerError},
     routes::{RouteRows, Via},
@@ -84,7 +84,8 @@ impl Process {
     }
 
     fn follow(&mut self, now: Duration) {
-        if self.mind.is_overtaken() {
+        let (scopes, sight) = (self.mind.scopes(), self.mind.sight());
+        if bundles::is_overtaken(scopes, &self.mind.wanted(), &sight) {
             self.due(Chore::Pass, now);
         }
     }
