@@ -373,6 +373,18 @@ impl Agents {
         self.lock().own.values().filter(|agent| !agent.streams.is_empty()).count()
     }
 
+    /// The newest stream of a router here, also if it is over.
+    pub(crate) fn last_stream(&self, router: &RouterName) -> Option<Uuid> {
+        self.lock().own.get(router)?.newest
+    }
+
+    /// Another server has heard the router since: what it said here last need not be what is in the store.
+    pub(crate) fn was_elsewhere(&self, router: &RouterName) {
+        if let Some(agent) = self.lock().own.get_mut(router) {
+            agent.reports.values_mut().for_each(|kept| kept.is_folded = false);
+        }
+    }
+
     /// The newest stream of a router here, while it is open.
     pub(crate) fn stream(&self, router: &RouterName) -> Option<Uuid> {
         self.lock().own.get(router)?.stream()

@@ -36,14 +36,24 @@ impl App {
             return Ok(true);
         }
         let now = self.now();
-        write_tx!(self, false, Error, |tx| {
+        let agents = &self.parts().agents;
+        let last = agents.last_stream(router);
+        let attached = write_tx!(self, false, Error, |tx| {
             tx.touched = Touched::None;
             if certificates::is_revoked(tx, fingerprint).await? {
-                return Ok(false);
+                return Ok(None);
             }
+            let has_stayed = match last {
+                Some(last) => fleet::is_current(tx, (router, last)).await?,
+                None => true,
+            };
             fleet::attach(tx, (router, stream), build, now).await?;
-            Ok(true)
-        })
+            Ok(Some(has_stayed))
+        })?;
+        if attached == Some(false) {
+            agents.was_elsewhere(router);
+        }
+        Ok(attached.is_some())
     }
 
     /// It is over.

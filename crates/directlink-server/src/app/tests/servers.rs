@@ -130,6 +130,35 @@ async fn what_a_router_said_on_an_earlier_stream_is_not_taken() {
 }
 
 #[tokio::test]
+async fn what_a_router_says_again_is_news_where_another_server_has_heard_it_meanwhile() {
+    let two = Two::new().await;
+    let [one, other] = two.apps();
+    let id = two.one.lit().await;
+    let (router, at) = ("par1-r1".parse().unwrap(), port("par1-r1/p0"));
+    let generation = two.one.generation("port/p0").await;
+    let lit = said(generation, PortEvidence::default());
+    let dark = PortReport { light: false, ..lit.clone() };
+    for (app, report, state) in [
+        (one, &lit, ConnectionState::Available),
+        (other, &dark, ConnectionState::Down),
+        (one, &lit, ConnectionState::Available),
+        (other, &dark, ConnectionState::Down),
+    ] {
+        let stream = Uuid::now_v7();
+        assert!(app.attached((&router, "its certificate"), stream, "1").await.unwrap());
+        let attachment = app.parts().agents.attach((&router, stream), ("1", &[]), app.now());
+        take_report(app, &at, report.clone()).await.unwrap();
+        assert_eq!(two.one.connection(id).await.state, state);
+        let mut db = one.parts().store.reader().await.unwrap();
+        let shown = store::fleet::report(&mut db, &at).await.unwrap().unwrap();
+        assert_eq!(shown.light, report.light, "others read what was said last");
+        app.parts().agents.detach(&router, stream);
+        app.detached(&router, stream).await.unwrap();
+        drop(attachment);
+    }
+}
+
+#[tokio::test]
 async fn what_one_server_deletes_ends_when_the_other_hears_that_it_is_gone() {
     let two = Two::new().await;
     let (b, [one, other]) = (&two.one, two.apps());
