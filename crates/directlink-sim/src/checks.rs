@@ -106,7 +106,11 @@ impl Sim<'_> {
     pub(crate) async fn check(&mut self) -> Result<Option<String>, Any> {
         let facts = self.facts().await?;
         self.check_always(&facts)?;
-        Ok(self.plans(&facts).or_else(|| self.states(&facts)))
+        let plans = self.plans(&facts);
+        if plans.is_none() {
+            self.forget_damage();
+        }
+        Ok(plans.or_else(|| self.states(&facts)))
     }
 
     /// No VLAN is given twice, no port is, and nothing comes of what nobody asked for.

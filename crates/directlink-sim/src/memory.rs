@@ -36,7 +36,7 @@ pub(crate) struct Memory {
     over: BTreeSet<String>,
     /// The documents that a dead agent held, unless its disk was damaged.
     held: BTreeMap<usize, BTreeMap<Scope, u64>>,
-    /// Routers on which an agent began with a damaged disk.
+    /// Routers on which an agent began with a damaged disk, until all is as planned again.
     damaged: BTreeSet<usize>,
     /// What packets left by when an agent started, and to which Net; which of its starts it was.
     carried: BTreeMap<usize, (u64, BTreeMap<InterfaceId, Option<Vni>>)>,
@@ -58,8 +58,7 @@ impl Sim<'_> {
             );
             self.keep_over(id.to_string(), is_over)?;
             let truth = self.truth(view);
-            // A router whose newest plan was damaged on its disk goes by the one before it until a server is
-            // heard; that it comes right then is looked at with all plans.
+            // A router whose newest plan was damaged on its disk goes by the one before it until it hears a server.
             let at = self.place(view).map(|(router, _)| router);
             let is_excused = at.is_some_and(|router| self.memory.damaged.contains(&router));
             if state == InterfaceState::Deleted && truth.tag && !is_excused {
@@ -168,6 +167,11 @@ impl Sim<'_> {
     pub(crate) fn forget_held(&mut self, router: usize) {
         self.memory.held.remove(&router);
         self.memory.damaged.insert(router);
+    }
+
+    /// Every router is as its plans say.
+    pub(crate) fn forget_damage(&mut self) {
+        self.memory.damaged.clear();
     }
 
     /// An agent is about to start.
