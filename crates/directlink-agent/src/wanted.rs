@@ -393,19 +393,7 @@ mod tests {
             inbound: std::iter::repeat_n(0..=u8::MAX, 4).flatten().chain(0..1).map(rule).collect(),
             outbound: vec![],
         };
-        let net = NetPlan {
-            vni: 1000_u32.try_into().unwrap(),
-            range: "10.1.0.0/16".parse().unwrap(),
-            subnets: BTreeMap::new(),
-            ipv6_subnets: BTreeMap::new(),
-            nics: [(Ipv4Addr::new(10, 1, 0, 5), nic)].into(),
-            routes: BTreeMap::new(),
-            routers: BTreeSet::new(),
-            elsewhere: BTreeMap::new(),
-            preferred: BTreeMap::new(),
-            ipv6_elsewhere: BTreeMap::new(),
-            ipv6_preferred: BTreeMap::new(),
-        };
+        let net = net_of([(Ipv4Addr::new(10, 1, 0, 5), nic)]);
         let current = |document| Known::Current { generation: 1, document };
         let wanted = Wanted::of(&scopes(&[
             ("port/p0", current(Document::Port(plan))),
@@ -418,6 +406,23 @@ mod tests {
         assert!(why.contains("1025 rules"), "{why}");
         let nic = wanted.nets[vni].nics.values().next().unwrap();
         assert_eq!(nic.rules, RuleSet::default());
+    }
+
+    /// Of these NICs, and nothing else.
+    fn net_of(nics: impl IntoIterator<Item = (Ipv4Addr, NicPlan)>) -> NetPlan {
+        NetPlan {
+            vni: 1000_u32.try_into().unwrap(),
+            range: "10.1.0.0/16".parse().unwrap(),
+            subnets: BTreeMap::new(),
+            ipv6_subnets: BTreeMap::new(),
+            nics: nics.into_iter().collect(),
+            routes: BTreeMap::new(),
+            routers: BTreeSet::new(),
+            elsewhere: BTreeMap::new(),
+            preferred: BTreeMap::new(),
+            ipv6_elsewhere: BTreeMap::new(),
+            ipv6_preferred: BTreeMap::new(),
+        }
     }
 
     fn scopes(list: &[(&str, Known)]) -> BTreeMap<Scope, Known> {
@@ -507,17 +512,9 @@ mod tests {
             outbound: vec![permission(Admitted::Any, "::/0")],
         };
         let net = NetPlan {
-            vni: 1000_u32.try_into().unwrap(),
-            range: "10.1.0.0/16".parse().unwrap(),
             subnets: [("10.1.0.0/24".parse().unwrap(), Ipv4Addr::new(10, 1, 0, 1))].into(),
             ipv6_subnets: [("fd00::/64".parse().unwrap(), "fd00::1".parse().unwrap())].into(),
-            nics: [(Ipv4Addr::new(10, 1, 0, 5), nic)].into(),
-            routes: BTreeMap::new(),
-            routers: BTreeSet::new(),
-            elsewhere: BTreeMap::new(),
-            preferred: BTreeMap::new(),
-            ipv6_elsewhere: BTreeMap::new(),
-            ipv6_preferred: BTreeMap::new(),
+            ..net_of([(Ipv4Addr::new(10, 1, 0, 5), nic)])
         };
         let document = Document::Net(Some(net));
         let known = Known::Current { generation: 1, document };
@@ -549,19 +546,8 @@ mod tests {
             ("10.9.0.0/16".parse().unwrap(), plan::Toward::Elsewhere),
         ];
         let routes = RoutesPlan { takes_learned: false, by_hand: by_hand.into() };
-        let net = NetPlan {
-            vni: 1000_u32.try_into().unwrap(),
-            range: "10.1.0.0/16".parse().unwrap(),
-            subnets: BTreeMap::new(),
-            ipv6_subnets: BTreeMap::new(),
-            nics: nics.into(),
-            routes: [("10.1.1.0/24".parse().unwrap(), routes)].into(),
-            routers: BTreeSet::new(),
-            elsewhere: BTreeMap::new(),
-            preferred: BTreeMap::new(),
-            ipv6_elsewhere: BTreeMap::new(),
-            ipv6_preferred: BTreeMap::new(),
-        };
+        let net =
+            NetPlan { routes: [("10.1.1.0/24".parse().unwrap(), routes)].into(), ..net_of(nics) };
         let document = Document::Net(Some(net));
         let known = Known::Current { generation: 1, document };
         let wanted = Wanted::of(&scopes(&[("net/vpc-00000001", known)]));

@@ -94,7 +94,7 @@ impl Seen<'_> {
                     (false, true) => "has it stand by",
                     (false, false) => "has it in no bundle yet",
                 };
-                format!("; by LACP {partner} {does}")
+                format!("; LACP: {partner} {does}")
             }
         }
     }

@@ -129,15 +129,15 @@ fn light_tells_of_lacp_on_a_lags_member() {
         (Some(Lacp::default()), "light at both ends; nobody speaks LACP there"),
         (
             Some(Lacp { partner, is_ready: true, is_in_use: true }),
-            "light at both ends; by LACP 02:00:00:00:00:09 sends by it",
+            "light at both ends; LACP: 02:00:00:00:00:09 sends by it",
         ),
         (
             Some(Lacp { partner, is_ready: true, is_in_use: false }),
-            "light at both ends; by LACP 02:00:00:00:00:09 has it stand by",
+            "light at both ends; LACP: 02:00:00:00:00:09 has it stand by",
         ),
         (
             Some(Lacp { partner, is_ready: false, is_in_use: false }),
-            "light at both ends; by LACP 02:00:00:00:00:09 has it in no bundle yet",
+            "light at both ends; LACP: 02:00:00:00:00:09 has it in no bundle yet",
         ),
     ] {
         let mut world = healthy();
