@@ -35,12 +35,14 @@ use tokio::{
 };
 
 /// A port of a bundle, as it shall speak.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
     /// Who it is; its states are the protocol's.
     pub actor: Information,
     pub role: Role,
     pub light: bool,
+    /// All of the bundle: what one of them has, those in use carry.
+    pub ports: BTreeSet<PortName>,
 }
 
 type Members = BTreeMap<PortName, Member>;
@@ -106,9 +108,9 @@ impl Speakers {
             for (port, member) in &members {
                 let task = self.tasks.entry(port.clone()).or_insert_with(|| {
                     tracing::info!(%port, "speaks LACP");
-                    start(port, *member, &self.table, &self.told)
+                    start(port, member.clone(), &self.table, &self.told)
                 });
-                task.wishes.unbounded_send(*member).ok();
+                task.wishes.unbounded_send(member.clone()).ok();
             }
             if let Err(error) = remove_others(&self.table, &members) {
                 tracing::warn!(%error, "ports that are in no bundle may be spoken for");
@@ -129,9 +131,10 @@ fn remove_others(table: &Table, members: &Members) -> Result<(), TableError> {
 
 fn start(port: &PortName, member: Member, table: &Table, told: &Told) -> Task {
     let (wishes, inbox) = mpsc::unbounded();
+    let actor = member.actor;
     let speaker = Speaker::new(port.clone(), member, (Arc::clone(table), Arc::clone(told)));
     // This way the task holds the speaker once.
-    Task { actor: member.actor, wishes, handle: spawn(async move { speaker.run(inbox).await }) }
+    Task { actor, wishes, handle: spawn(async move { speaker.run(inbox).await }) }
 }
 
 fn lock(table: &Table) -> MutexGuard<'_, BundledPorts> {

@@ -12,7 +12,7 @@ use directlink_model::{
     ids::{InterfaceId, PortName},
 };
 use jiff::Timestamp;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// What is remembered. Nothing of an interface that is gone.
 #[derive(Debug, Default)]
@@ -22,7 +22,7 @@ pub(crate) struct Evidence {
     strays: BTreeMap<(u32, Option<u16>), Count>,
     broken: BTreeMap<PortName, Count>,
     transceivers: BTreeMap<PortName, Transceiver>,
-    lacp: BTreeMap<PortName, Lacp>,
+    lacp: BTreeMap<PortName, lacp::Status>,
     /// Counters that were there at the first look rose before it: nobody knows when.
     has_begun: bool,
 }
@@ -104,18 +104,15 @@ impl Evidence {
         is_news
     }
 
-    pub(crate) fn hear_lacp(&mut self, port: &PortName, status: lacp::Status) {
-        let partner = status.partner.map(|partner| partner.system);
-        self.lacp.insert(
-            port.clone(),
-            Lacp { partner, is_ready: status.is_ready, is_in_use: status.is_in_use },
-        );
+    /// Whether it is in use now and was not, or the other way round.
+    pub(crate) fn hear_lacp(&mut self, port: &PortName, status: lacp::Status) -> bool {
+        let before = self.lacp.insert(port.clone(), status);
+        before.is_some_and(|before| before.is_in_use) != status.is_in_use
     }
 
-    /// Ports that the customer has in its bundle.
-    pub(crate) fn ready(&self) -> BTreeSet<PortName> {
-        let ready = self.lacp.iter().filter(|(_, lacp)| lacp.is_ready);
-        ready.map(|(port, _)| port.clone()).collect()
+    /// Of each port that speaks it.
+    pub(crate) const fn lacp(&self) -> &BTreeMap<PortName, lacp::Status> {
+        &self.lacp
     }
 
     /// Ports that are in no bundle any more have none.
@@ -151,7 +148,11 @@ impl Evidence {
         strays.truncate(LIST_MAX);
         let receive_errors = self.broken.get(port).copied().and_then(Count::rise);
         let transceiver = self.transceivers.get(port).cloned();
-        let lacp = self.lacp.get(port).cloned();
+        let lacp = self.lacp.get(port).map(|status| Lacp {
+            partner: status.partner.map(|partner| partner.system),
+            is_ready: status.is_ready,
+            is_in_use: status.is_in_use,
+        });
         PortEvidence { at: Some(now), strays, receive_errors, transceiver, lacp }
     }
 }

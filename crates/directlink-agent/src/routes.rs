@@ -15,7 +15,7 @@ mod slice;
 pub(crate) use slice::{Net, Slice};
 
 use directlink_dataplane::{InterfaceNumber, Source};
-use directlink_model::ids::{BgpPeerId, InterfaceId};
+use directlink_model::ids::{BgpPeerId, InterfaceId, PortName};
 use directlink_net::{IpNet, Ipv4Net, Vni};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -53,6 +53,8 @@ pub(crate) struct Via {
     pub(crate) vni: Vni,
     pub(crate) customer: IpAddr,
     pub(crate) light: bool,
+    /// Ports of a LAG that are in use, over which its flows are spread.
+    pub(crate) bundle: BTreeSet<PortName>,
     pub(crate) is_established: bool,
     /// The customer has told its whole table since we began.
     pub(crate) is_settled: bool,
@@ -225,6 +227,7 @@ mod tests {
             vni: Vni::try_from(1000).unwrap(),
             customer: IpAddr::from([169, 254, 1, 2]),
             light: true,
+            bundle: BTreeSet::new(),
             is_established: true,
             is_settled: true,
             has_routes: !learned.is_empty(),

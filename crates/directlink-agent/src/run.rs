@@ -161,6 +161,9 @@ impl Agent {
         schedule.after(Chore::Report, now, REPORT_PERIOD[0]);
         let (looked, looks) = mpsc::channel(LOOKS);
         mind.see_lights(lights);
+        for (port, status) in kernel.run(Kernel::lacp).await?.map_err(listen)? {
+            mind.seen.evidence.hear_lacp(&port, status);
+        }
         Ok(Self {
             ledger,
             kernel,
@@ -326,7 +329,9 @@ impl Agent {
                 }
             }
             LinkEvent::Lacp { port, status } => {
-                self.mind.seen.evidence.hear_lacp(&port, status);
+                if self.mind.seen.evidence.hear_lacp(&port, status) {
+                    self.schedule.at(Chore::Rows, clock::instant());
+                }
                 self.follow();
                 self.report_soon();
             }

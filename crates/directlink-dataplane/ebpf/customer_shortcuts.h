@@ -110,7 +110,7 @@ static __always_inline struct customer_end *choose_customer_end(const struct cus
 								__u32 *row, bool *is_same)
 {
 	__u64 hash = notes->words[2] ^ notes->words[4] * 3 ^ notes->words[5] * 5 ^
-		     notes->words[6] * 11 ^ wanted->way * 7ull;
+		     notes->words[6] * 11 ^ wanted->way * 7ull ^ wanted->ifindex * 13ull;
 	__u32 rows[2] = { end_row(hash, false), end_row(hash, true) };
 	struct customer_end *first = bpf_map_lookup_elem(&customer_ends, &rows[0]);
 	struct customer_end *second = bpf_map_lookup_elem(&customer_ends, &rows[1]);
@@ -161,7 +161,7 @@ static __always_inline __u64 stamp_of_way(const struct notes *notes, const struc
 {
 	struct customer_end end = {};
 
-	end.ifindex = key->port_ifindex;
+	end.ifindex = trip->ifindex;
 	end.base.interface = row->number;
 	end.base.limits = trip->limits;
 	end.way = way;

@@ -10,7 +10,8 @@
 //   vxlan.h  tunnels           icmp.h  answers         port.h, fabric.h, slow.h the roads
 //   rate.h   limits            police.h what may go up relay.h  to another router
 //   bfd.h    in the agent's place      capture.h copies for whoever looks on
-//   lacp.h   the same for bundles      subnet_routes.h  a Subnet's route table
+//   lacp.h   the same for bundles      bundle.h  what their ports have in common
+//   subnet_routes.h  a Subnet's route table
 //   …6.h     the same for IPv6, beside IPv4's
 //   shortcuts.h, net_shortcuts.h, customer_shortcuts.h, shortcuts6.h  what a flow's last packet came to
 #include "bfd6.h"

@@ -8,6 +8,7 @@
 //                                    └► another router's VTEP (relay.h)
 #pragma once
 
+#include "bundle.h"
 #include "capture.h"
 #include "customer_shortcuts.h"
 #include "icmp.h"
@@ -215,15 +216,13 @@ static __always_inline bool is_chosen(const struct passage *passage, const struc
 				 way->route);
 }
 
-static __always_inline enum verdict decapsulate(struct xdp_md *ctx, struct trip *trip,
-						const struct way *way)
+static __always_inline enum verdict decapsulate(struct xdp_md *ctx, const struct way *way)
 {
 	struct neighbour_row neighbour;
 	struct iphdr *ip;
 
 	if (!find_neighbour(way->number, &neighbour))
 		return VERDICT_NO_NEIGHBOUR;
-	trip->ifindex = way->key->port_ifindex;
 	ip = unwrap(ctx, &neighbour, way->row->router_mac, bpf_htons(way->key->vlan), ETH_P_IP,
 		    sizeof(*ip));
 	if (!ip)
@@ -279,12 +278,13 @@ static __always_inline enum verdict forward_to_customer(struct xdp_md *ctx, stru
 	verdict = admit(ctx, &passage);
 	if (verdict != VERDICT_COUNT)
 		return verdict;
-	trip->limits = find_limits(way.key->port_ifindex, row->number);
+	trip->ifindex = choose_port(way.key->port_ifindex, flow_hash(&passage.tuple));
+	trip->limits = find_limits(trip->ifindex, row->number);
 	verdict = check_rates(trip, DIRECTION_OUTBOUND, trip->bytes - CUSTOMER_SHRINKAGE);
 	if (verdict != VERDICT_COUNT)
 		return verdict;
 	leave_customer_shortcut(notes, trip, way.key, row, way.number);
-	return decapsulate(ctx, trip, &way);
+	return decapsulate(ctx, &way);
 }
 
 // Whose tunnel it is, the road of IPv6 asks.

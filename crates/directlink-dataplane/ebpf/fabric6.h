@@ -162,15 +162,13 @@ static __always_inline enum verdict find_way6(__u32 vni, const struct tuple6 *tu
 	return peers && has_way6(peers, number) ? VERDICT_COUNT : VERDICT_INTERFACE_GONE;
 }
 
-static __always_inline enum verdict decapsulate6(struct xdp_md *ctx, struct trip *trip,
-						 const struct way *way)
+static __always_inline enum verdict decapsulate6(struct xdp_md *ctx, const struct way *way)
 {
 	struct neighbour_row neighbour;
 	struct ipv6hdr *ip;
 
 	if (!find_neighbour(way->number, &neighbour))
 		return VERDICT_NO_NEIGHBOUR;
-	trip->ifindex = way->key->port_ifindex;
 	ip = unwrap(ctx, &neighbour, way->row->router_mac, bpf_htons(way->key->vlan), ETH_P_IPV6,
 		    sizeof(*ip));
 	if (!ip)
@@ -219,12 +217,13 @@ static __noinline enum verdict forward_to_customer6(struct xdp_md *ctx, struct t
 	verdict = admit6(ctx, passage);
 	if (verdict != VERDICT_COUNT)
 		return verdict;
-	trip->limits = find_limits(way.key->port_ifindex, row->number);
+	trip->ifindex = choose_port(way.key->port_ifindex, flow_hash(&tuple->rest));
+	trip->limits = find_limits(trip->ifindex, row->number);
 	verdict = check_rates(trip, DIRECTION_OUTBOUND, trip->bytes - CUSTOMER_SHRINKAGE);
 	if (verdict != VERDICT_COUNT)
 		return verdict;
 	passage->way = way.number;
-	return decapsulate6(ctx, trip, &way);
+	return decapsulate6(ctx, &way);
 }
 
 static __always_inline enum verdict from_fabric6(struct xdp_md *ctx, struct trip *trip,

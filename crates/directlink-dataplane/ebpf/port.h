@@ -6,6 +6,7 @@
 //                         ─ security group? ─ way to the VTEP? ─► VXLAN
 #pragma once
 
+#include "bundle.h"
 #include "capture.h"
 #include "icmp.h"
 #include "lacp.h"
@@ -20,9 +21,9 @@ static __always_inline bool is_tag(__be16 protocol)
 // VERDICT_COUNT, and the interface, if the frame has one.
 static __always_inline enum verdict find_interface(struct xdp_md *ctx, struct interface_row **row)
 {
-	struct interface_key key = { .port_ifindex = ctx->ingress_ifindex };
 	struct ethernet *eth = at(ctx, 0, sizeof(*eth));
 	struct tagged *frame;
+	__u16 vlan;
 
 	if (!eth)
 		return VERDICT_MALFORMED;
@@ -35,10 +36,10 @@ static __always_inline enum verdict find_interface(struct xdp_md *ctx, struct in
 		return VERDICT_MALFORMED;
 	if (is_tag(frame->protocol))
 		return VERDICT_DOUBLE_TAGGED;
-	key.vlan = bpf_ntohs(frame->tci) & VLAN_ID_MASK;
-	if (!key.vlan)
+	vlan = bpf_ntohs(frame->tci) & VLAN_ID_MASK;
+	if (!vlan)
 		return VERDICT_UNTAGGED;
-	*row = bpf_map_lookup_elem(&interfaces, &key);
+	*row = find_interface_of(ctx->ingress_ifindex, vlan);
 	return *row ? VERDICT_COUNT : VERDICT_UNKNOWN_VLAN;
 }
 

@@ -5,6 +5,7 @@
 
 #include <linux/pkt_cls.h>
 
+#include "bundle.h"
 #include "capture.h"
 #include "lacp.h"
 #include "parse6.h"
@@ -13,17 +14,13 @@
 // What XDP passed up on a port.
 static __always_inline enum verdict to_namespace(struct __sk_buff *skb, struct trip *trip)
 {
-	struct interface_key key = {
-		.port_ifindex = skb->ifindex,
-		.vlan = skb->vlan_tci & VLAN_ID_MASK,
-	};
 	struct interface_row *row;
 
 	// Without a tag XDP lets nothing else pass.
 	if (!skb->vlan_present)
 		return skb->protocol == bpf_htons(ETH_P_SLOW_PROTOCOLS) ? VERDICT_LACP :
 									  VERDICT_UNTAGGED;
-	row = bpf_map_lookup_elem(&interfaces, &key);
+	row = find_interface_of(skb->ifindex, skb->vlan_tci & VLAN_ID_MASK);
 	if (!row)
 		return VERDICT_UNKNOWN_VLAN;
 	trip->interface = row->number;
@@ -115,7 +112,7 @@ static __always_inline enum verdict from_namespace(struct __sk_buff *skb, struct
 	if (!row || row->number != *number)
 		return VERDICT_INTERFACE_GONE;
 	trip->interface = row->number;
-	trip->ifindex = key->port_ifindex;
+	trip->ifindex = choose_port(key->port_ifindex, row->number);
 	verdict = learn(skb, row);
 	capture_own(skb, trip, row, verdict == VERDICT_COUNT ? VERDICT_FROM_ROUTER : verdict);
 	if (verdict != VERDICT_COUNT)

@@ -238,12 +238,14 @@ struct port_row {
 
 // table `bundled_ports`, by ifindex: ports that speak LACP.
 #define LACP_SAID 15 // of an actor, as it stands in a PDU
+#define BUNDLED_PORTS_MAX 4
 struct bundled_port_row {
 	__u64 full_at_ns; // as in police.h
 	__u64 alive_ns;	  // CLOCK_MONOTONIC: when the agent last said that it lives
 	__u8 mac[6];
 	__u8 said[LACP_SAID];  // by the agent, of itself
 	__u8 heard[LACP_SAID]; // of the customer, by whomever
+	__u32 ports[BUNDLED_PORTS_MAX]; // of the bundle, itself among them; 0: no more
 	__u8 zero[4];
 };
 

@@ -88,11 +88,6 @@ impl Dataplane {
                 .insert(interface.slow_ifindex, number, 0)
                 .map_err(in_table("slow_links"))?;
         }
-        let ways6 = peers6.iter().flat_map(Peers6Row::ways);
-        let ways: Vec<_> = row.ways().chain(ways6).collect();
-        for number in ways.iter().copied().map(u32::from).chain([number]) {
-            self.tables.interface_keys.set(number, key, 0).map_err(in_table("interface_keys"))?;
-        }
         self.limit_interface(interface.number, interface.rate)?;
         let is_captured = before
             .is_some_and(|(_, row)| row.number() == Some(interface.number) && row.is_captured());
@@ -103,6 +98,12 @@ impl Dataplane {
             None => absent(self.tables.peers6.remove(&number)),
         }
         .map_err(in_table("peers6"))?;
+        // Afterwards: one that moves to another port is found there before it is looked for.
+        let ways6 = peers6.iter().flat_map(Peers6Row::ways);
+        let ways: Vec<_> = row.ways().chain(ways6).collect();
+        for number in ways.iter().copied().map(u32::from).chain([number]) {
+            self.tables.interface_keys.set(number, key, 0).map_err(in_table("interface_keys"))?;
+        }
         let Some((old_key, old_row)) = before else { return Ok(()) };
         self.forget_former(old_key, &old_row, key, &row)?;
         let old_ways = old_row.ways().chain(before6.iter().flat_map(Peers6Row::ways));

@@ -1,15 +1,16 @@
-//! Which port of a bundle carries, and which ports speak, as who.
+//! Which port of a bundle has the interfaces, which others carry for it, and who each port is in LACP.
 
 use super::{Member, Members};
 use crate::{
     names,
     wanted::{Certainty, Known, Wanted},
 };
-use directlink_bgp::lacp::{Information, Role, States};
+use directlink_bgp::lacp::{Information, Role, States, Status};
 use directlink_model::{
     ids::{InterfaceId, PortName},
     plan::{Document, LagPlan, Scope},
 };
+use directlink_net::Mac;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The usual ones (IEEE 802.1AX-2020 §6.3): nobody has reason to prefer.
@@ -20,13 +21,33 @@ const KEY: u16 = 1;
 /// What is seen of ports.
 pub(crate) struct Sight<'a> {
     pub(crate) lights: &'a BTreeMap<PortName, bool>,
-    /// Those that the customer has in its bundle.
-    pub(crate) ready: BTreeSet<PortName>,
+    /// Of each port that speaks it.
+    pub(crate) lacp: &'a BTreeMap<PortName, Status>,
 }
 
 impl Sight<'_> {
     fn is_lit(&self, port: &PortName) -> bool {
         self.lights.get(port).copied().unwrap_or_default()
+    }
+
+    /// The customer has it in its bundle.
+    fn is_ready(&self, port: &PortName) -> bool {
+        self.lacp.get(port).is_some_and(|status| status.is_ready)
+    }
+
+    /// The customer's bundle that it is a part of, or waits to be: its system, and the key there. Ports
+    /// of two bundles carry nothing for each other.
+    fn partner(&self, port: &PortName) -> Option<(Mac, u16)> {
+        let partner = self.lacp.get(port)?.partner?;
+        Some((partner.system, partner.key))
+    }
+
+    /// Ports by which both ends send.
+    pub(crate) fn in_use(&self, lag: &LagPlan) -> BTreeSet<PortName> {
+        let is_in_use = |port: &&PortName| {
+            self.is_lit(port) && self.lacp.get(*port).is_some_and(|status| status.is_in_use)
+        };
+        lag.ports.iter().filter(is_in_use).cloned().collect()
     }
 
     fn is_enough(&self, lag: &LagPlan) -> bool {
@@ -37,12 +58,12 @@ impl Sight<'_> {
     /// first, of those that are ready if one is. `None` with fewer lit ports than the LAG asks for.
     fn choice<'l>(&self, lag: &'l LagPlan) -> Option<&'l PortName> {
         let lit = lag.ports.iter().filter(|port| self.is_lit(port));
-        lit.filter(|_| self.is_enough(lag)).min_by_key(|port| (!self.ready.contains(*port), *port))
+        lit.filter(|_| self.is_enough(lag)).min_by_key(|port| (!self.is_ready(port), *port))
     }
 
     /// Whether what a plan has on a port cannot go by it, but by the other.
     fn has_better(&self, port: &PortName, other: &PortName) -> bool {
-        !self.is_lit(port) || (self.ready.contains(other) && !self.ready.contains(port))
+        !self.is_lit(port) || (self.is_ready(other) && !self.is_ready(port))
     }
 }
 
@@ -97,15 +118,10 @@ pub(crate) fn is_overtaken(
     })
 }
 
-/// Every port of a LAG. The one that has the interfaces is in the bundle, or while there are none the
-/// one that will have them; none is with fewer lit ports than the LAG asks for.
+/// Every port of a LAG. The one that has the interfaces is in the bundle, or while there are none or it is dark
+/// the one that will have them; with it all lit ones that lead to the same bundle of the customer. None
+/// is with fewer lit ports than the LAG asks for.
 pub(crate) fn members(wanted: &Wanted, sight: &Sight<'_>) -> Members {
-    let has_interfaces =
-        |port: &&PortName| wanted.interfaces.values().any(|interface| interface.port == **port);
-    let carrier = |lag: &'_ LagPlan| {
-        let carrier = lag.ports.iter().find(has_interfaces).or_else(|| sight.choice(lag));
-        carrier.filter(|port| sight.is_lit(port) && sight.is_enough(lag)).cloned()
-    };
     let member = |(port, lag): (&PortName, &LagPlan)| {
         let number = lag.ports.iter().position(|it| it == port)?;
         let actor = Information {
@@ -116,18 +132,36 @@ pub(crate) fn members(wanted: &Wanted, sight: &Sight<'_>) -> Members {
             port: u16::try_from(number + 1).ok()?,
             states: States::default(),
         };
-        let role = if carrier(lag).as_ref() == Some(port) { Role::Carries } else { Role::StandsBy };
-        Some((port.clone(), Member { actor, role, light: sight.is_lit(port) }))
+        let light = sight.is_lit(port);
+        let joins = |carrier| light && joins(port, carrier, sight);
+        let role = match carrier(lag, wanted, sight) {
+            Some(carrier) if carrier == port || joins(carrier) => Role::Carries,
+            _ => Role::StandsBy,
+        };
+        Some((port.clone(), Member { actor, role, light, ports: lag.ports.clone() }))
     };
     wanted.lags.iter().filter_map(member).collect()
+}
+
+fn carrier<'l>(lag: &'l LagPlan, wanted: &Wanted, sight: &Sight<'_>) -> Option<&'l PortName> {
+    let has_interfaces = |port: &&PortName| wanted.interfaces.values().any(|it| it.port == **port);
+    let lit = lag.ports.iter().find(has_interfaces).filter(|port| sight.is_lit(port));
+    lit.filter(|_| sight.is_enough(lag)).or_else(|| sight.choice(lag))
+}
+
+/// Who speaks no LACP has one port at a time: what it sends by another may be a copy.
+fn joins(port: &PortName, carrier: &PortName, sight: &Sight<'_>) -> bool {
+    let partner = sight.partner(port);
+    partner.is_some() && partner == sight.partner(carrier)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::wanted::Interface;
+    use directlink_bgp::lacp::Partner;
     use directlink_model::{ids::LagId, plan::PortPlan};
-    use directlink_net::{Mac, Mtu};
+    use directlink_net::Mtu;
 
     fn port(name: &str) -> PortName {
         name.parse().unwrap()
@@ -173,12 +207,20 @@ mod tests {
         wanted.interfaces[&InterfaceId::from_bits(1)].port.to_string()
     }
 
-    fn carrying(wanted: &Wanted, sight: &Sight<'_>) -> Option<String> {
-        let members = members(wanted, sight);
-        let carries = |(_, member): &(&PortName, &Member)| member.role == Role::Carries;
-        let carrying: Vec<_> = members.iter().filter(carries).collect();
-        assert!(carrying.len() <= 1, "{carrying:?}");
-        carrying.first().map(|(port, _)| port.to_string())
+    /// Ports of which LACP says so much, each led to a bundle of its own.
+    fn lacp(ready: &[&str]) -> BTreeMap<PortName, Status> {
+        (1..).zip(ready).map(|(key, name)| (port(name), status(key, false))).collect()
+    }
+
+    fn status(key: u16, is_in_use: bool) -> Status {
+        let partner = Some(Partner { system: Mac([2, 9, 9, 9, 9, 9]), key, port: 1 });
+        Status { partner, is_ready: true, is_in_use }
+    }
+
+    fn carrying(wanted: &Wanted, sight: &Sight<'_>) -> Vec<String> {
+        let members = members(wanted, sight).into_iter();
+        let carrying = members.filter(|(_, member)| member.role == Role::Carries);
+        carrying.map(|(port, _)| port.to_string()).collect()
     }
 
     #[test]
@@ -198,14 +240,13 @@ mod tests {
             (&[], &["p1"], 0, "p0", "p0", None),
             (&["p0"], &[], 0, "p3", "p3", Some("p0")),
         ] {
-            let lights = lights(lit);
-            let ready = ready.iter().map(|name| port(name)).collect();
-            let sight = Sight { lights: &lights, ready };
-            let case = format!("{lit:?} {:?} {minimum} {planned}", sight.ready);
+            let (lights, lacp) = (lights(lit), lacp(ready));
+            let sight = Sight { lights: &lights, lacp: &lacp };
+            let case = format!("{lit:?} {ready:?} {minimum} {planned}");
             let wanted = wanted(minimum);
             assert_eq!(goes(planned, &wanted, &sight), expected, "{case}");
             let wanted = with_interface(planned, wanted, &sight);
-            assert_eq!(carrying(&wanted, &sight).as_deref(), in_bundle, "{case}");
+            assert_eq!(carrying(&wanted, &sight), Vec::from_iter(in_bundle), "{case}");
             for (port, member) in members(&wanted, &sight) {
                 assert_eq!(member.light, lit.contains(&port.as_str()), "{port}");
             }
@@ -220,17 +261,51 @@ mod tests {
             (&["p1", "p2"], &["p2"], 3, None),
             (&[], &[], 0, None),
         ] {
-            let lights = lights(lit);
-            let ready = ready.iter().map(|name| port(name)).collect();
-            let sight = Sight { lights: &lights, ready };
-            assert_eq!(carrying(&wanted(minimum), &sight).as_deref(), expected, "{lit:?}");
+            let (lights, lacp) = (lights(lit), lacp(ready));
+            let sight = Sight { lights: &lights, lacp: &lacp };
+            assert_eq!(carrying(&wanted(minimum), &sight), Vec::from_iter(expected), "{lit:?}");
         }
     }
 
     #[test]
+    fn all_lit_ports_that_lead_to_the_same_bundle_of_the_customer_carry() {
+        // By port: light, and the key of the customer's bundle.
+        for (seen, minimum, planned, expected) in [
+            ([(true, Some(1)), (true, Some(1)), (true, Some(1))], 0, "p1", &["p0", "p1", "p2"][..]),
+            ([(true, Some(1)), (true, Some(1)), (true, Some(2))], 0, "p1", &["p0", "p1"]),
+            ([(true, Some(1)), (true, Some(2)), (true, Some(2))], 0, "p1", &["p1", "p2"]),
+            ([(true, Some(1)), (true, None), (true, None)], 0, "p0", &["p0"]),
+            ([(true, None), (true, None), (true, None)], 0, "p0", &["p0"]),
+            ([(false, Some(1)), (true, Some(1)), (true, Some(1))], 0, "p1", &["p1", "p2"]),
+            // Dark a moment ago: the others go on before anything has moved.
+            ([(false, None), (true, Some(1)), (true, Some(1))], 0, "p0", &["p1", "p2"]),
+            ([(true, Some(1)), (true, Some(1)), (false, Some(1))], 3, "p0", &[]),
+        ] {
+            let ports = ["p0", "p1", "p2"].map(port);
+            let lights = ports.iter().cloned().zip(seen.map(|(light, _)| light)).collect();
+            let keys = seen.iter().map(|(_, key)| key.map(|key| status(key, true)));
+            let lacp = ports.iter().zip(keys).filter_map(|(port, it)| Some((port.clone(), it?)));
+            let lacp = lacp.collect();
+            let sight = Sight { lights: &lights, lacp: &lacp };
+            let mut wanted = wanted(minimum);
+            wanted.interfaces.insert(InterfaceId::from_bits(1), interface(port(planned)));
+            assert_eq!(carrying(&wanted, &sight), expected, "{seen:?} {planned}");
+        }
+    }
+
+    #[test]
+    fn a_port_is_in_use_where_lacp_says_so_and_light_is_seen() {
+        let lights = lights(&["p0", "p2"]);
+        let lacp = [("p0", true), ("p1", true), ("p2", false)];
+        let lacp = lacp.map(|(name, is_in_use)| (port(name), status(1, is_in_use))).into();
+        let sight = Sight { lights: &lights, lacp: &lacp };
+        assert_eq!(sight.in_use(&wanted(0).lags[&port("p0")]), [port("p0")].into());
+    }
+
+    #[test]
     fn nothing_goes_to_a_port_whose_plan_is_old_or_of_another_lag() {
-        let lights = lights(&["p1"]);
-        let sight = Sight { lights: &lights, ready: BTreeSet::new() };
+        let (lights, lacp) = (lights(&["p1"]), BTreeMap::new());
+        let sight = Sight { lights: &lights, lacp: &lacp };
         let mut held = wanted(0);
         held.ports.insert(port("p1"), Certainty::Held);
         assert_eq!(goes("p0", &held, &sight), "p0");
@@ -241,8 +316,8 @@ mod tests {
 
     #[test]
     fn the_ports_of_a_lag_are_one_system_with_numbers_of_their_own_and_others_do_not_speak() {
-        let lights = lights(&["p3"]);
-        let members = members(&wanted(0), &Sight { lights: &lights, ready: BTreeSet::new() });
+        let (lights, lacp) = (lights(&["p3"]), BTreeMap::new());
+        let members = members(&wanted(0), &Sight { lights: &lights, lacp: &lacp });
         let said: Vec<_> = members.values().map(|it| (it.actor.system, it.actor.port)).collect();
         let system = [0x06, 0x45, 0x1a, 0x2b, 0x3c, 0x4d];
         assert_eq!(said, [(system, 1), (system, 2), (system, 3)]);

@@ -9,7 +9,9 @@ use directlink_bgp::lacp::{Information, Input, Pdu, Port, Status};
 use directlink_dataplane::BundledPort;
 use directlink_model::ids::PortName;
 use futures::{StreamExt as _, channel::mpsc};
+use nix::net::if_::if_nametoindex;
 use std::{
+    collections::BTreeSet,
     io,
     time::{Duration, Instant},
 };
@@ -69,9 +71,10 @@ impl Speaker {
     }
 
     fn obey(&mut self, member: Member) {
+        let (role, light) = (member.role, member.light);
         self.member = member;
-        self.handle(Input::Role(member.role));
-        self.handle(Input::Light(member.light));
+        self.handle(Input::Role(role));
+        self.handle(Input::Light(light));
     }
 
     fn heard(&mut self, heard: io::Result<&[u8]>) {
@@ -92,17 +95,26 @@ impl Speaker {
         clock::instant().saturating_duration_since(self.epoch)
     }
 
+    /// Whoever hears a PDU sends by what it says, and whoever is told acts on it: before either it is written
+    /// down for the packets.
     fn handle(&mut self, input: Input<'_>) {
-        let said = self.machine.actor();
+        let before = (self.machine.actor(), self.machine.partner());
         let pdu = self.machine.handle(input, self.now());
+        if before != (self.machine.actor(), self.machine.partner()) {
+            self.write_down();
+        }
         if let (Some(pdu), Some(socket)) = (pdu, &self.socket)
             && let Err(error) = socket.send(&pdu.bytes())
         {
             self.lose_socket(&error);
         }
-        if said != self.machine.actor() {
-            self.write_down();
+        // Before it has a link it knows less than what was left there.
+        if self.link.is_some() {
+            self.tell();
         }
+    }
+
+    fn tell(&mut self) {
         let status = self.machine.status();
         if self.seen.replace(status) != Some(status) {
             tracing::info!(port = %self.name, ?status, "LACP");
@@ -132,7 +144,7 @@ impl Speaker {
                 if self.link.replace(link).is_none() {
                     self.resume(link);
                 }
-                self.obey(self.member);
+                self.obey(self.member.clone());
             }
             Err(error) => tracing::debug!(port = %self.name, %error, "LACP has no link yet"),
         }
@@ -152,12 +164,21 @@ impl Speaker {
             mac,
             said: self.machine.actor().bytes(),
             heard: self.machine.partner().bytes(),
+            ports: indices(&self.member.ports),
             alive: clock::monotonic(),
         };
         if let Err(error) = lock(&self.table).put(ifindex, &row) {
             tracing::warn!(port = %self.name, %error, "nobody will speak LACP for it");
         }
     }
+}
+
+/// Those that are there.
+fn indices(ports: &BTreeSet<PortName>) -> [u32; BundledPort::PORTS_MAX] {
+    let mut indices = [0; BundledPort::PORTS_MAX];
+    let there = ports.iter().filter_map(|port| if_nametoindex(port.as_str()).ok());
+    indices.iter_mut().zip(there).for_each(|(index, it)| *index = it);
+    indices
 }
 
 async fn hear<'f>(socket: Option<&PortSocket>, frame: &'f mut [u8]) -> io::Result<&'f [u8]> {

@@ -29,7 +29,8 @@ fn member(n: u8, role: Role) -> (PortName, Member) {
         port: n.into(),
         states: States::default(),
     };
-    (format!("p{n}").parse().unwrap(), Member { actor, role, light: true })
+    let ports = ["p1", "p2"].map(|port| port.parse().unwrap()).into();
+    (format!("p{n}").parse().unwrap(), Member { actor, role, light: true, ports })
 }
 
 fn agent(dataplane: &Dataplane) -> (Bundles, Receiver<(PortName, Status)>) {
@@ -68,6 +69,8 @@ fn two_ends_of_a_fibre_find_each_other_and_one_that_leaves_takes_its_row_along()
     let row = rows[&if_nametoindex("p1").unwrap()];
     let [said, heard] = [row.said, row.heard].map(Information::from_bytes);
     assert_eq!((said.port, heard.port), (1, 2));
+    let both = ["p1", "p2"].map(|port| if_nametoindex(port).unwrap());
+    assert_eq!(row.ports[..2], both, "what one of them has the other carries");
 
     first.set([member(1, Role::StandsBy)].into());
     await_use(&second_heard, false);

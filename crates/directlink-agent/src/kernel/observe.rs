@@ -5,6 +5,7 @@ use crate::{
     names,
     observed::{Inside, Interface, Link as SeenLink, NicRow, Observed, Port, Tables, Uplink},
 };
+use directlink_bgp::lacp;
 use directlink_dataplane::{AttachError, TableError};
 use directlink_model::ids::{InterfaceId, PortName};
 use directlink_net::Vlan;
@@ -80,6 +81,20 @@ impl Kernel {
     pub(crate) fn lights(&mut self) -> io::Result<BTreeMap<PortName, bool>> {
         let links = self.netlink.links()?.into_iter();
         Ok(links.filter_map(|link| Some((link.name.parse().ok()?, link.light))).collect())
+    }
+
+    /// What LACP said on ports when somebody last wrote that down: this process's predecessor, or the packet
+    /// programs in its place.
+    pub(crate) fn lacp(&mut self) -> io::Result<BTreeMap<PortName, lacp::Status>> {
+        let table = self.dataplane.bundled_ports().map_err(io::Error::other)?;
+        let rows = table.list().map_err(io::Error::other)?;
+        let links = self.netlink.links()?.into_iter();
+        let status = |link: Link| {
+            let row = rows.get(&link.ifindex)?;
+            let [said, heard] = [row.said, row.heard].map(lacp::Information::from_bytes);
+            Some((link.name.parse().ok()?, lacp::Status::between(said, heard)))
+        };
+        Ok(links.filter_map(status).collect())
     }
 
     fn has_our_program(&self, link: &Link) -> bool {

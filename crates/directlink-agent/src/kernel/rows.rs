@@ -83,6 +83,10 @@ fn by_net(vias: &BTreeMap<Neighbour, Via>) -> Nets<'_> {
     nets
 }
 
+fn are_bundled(vias: &[&Via]) -> bool {
+    vias.iter().any(|via| !via.bundle.is_empty())
+}
+
 /// What was touched, in parts of a size that costs no memory to speak of.
 fn slices(touched: &BTreeMap<BgpPeerId, Vec<IpNet>>, net: &Net<'_>, before: &[&Via]) -> Vec<Slice> {
     let mut slices = Vec::new();
@@ -150,6 +154,7 @@ impl Kernel {
         let wanted = RouteRows::wanted(&vias, &there);
         let wanted = wanted.with_relays(&wish.elsewhere, &there, &drained(&vias));
         self.write_rows(wanted.changes_from(&there))?;
+        self.spread(nets.iter().filter(|(_, vias)| are_bundled(vias)).map(|(vni, _)| *vni))?;
         let is_settled = vias.iter().all(|via| via.is_settled) && !wish.elsewhere.holds();
         Ok(Written {
             named: wanted.numbers(),
@@ -183,12 +188,21 @@ impl Kernel {
                 self.write_rows(changes)?;
             }
         }
+        let bundled = |vni: &Vni| {
+            [&before, &nets].into_iter().filter_map(|nets| nets.get(vni)).any(|it| are_bundled(it))
+        };
+        self.spread(others.iter().copied().filter(bundled))?;
         if wish.vias.values().all(|via| via.is_settled) && !wish.elsewhere.holds() {
             written.remembered = RouteRows::default();
         }
         let (vias, elsewhere) = (wish.vias.clone(), wish.elsewhere.clone());
         drop(before);
         Ok(Written { vias, elsewhere, ..written })
+    }
+
+    /// Flows of these Nets choose anew among the ports of their bundles.
+    fn spread(&mut self, mut nets: impl Iterator<Item = Vni>) -> Result<(), TableError> {
+        nets.try_for_each(|vni| self.dataplane.bundles_changed(vni))
     }
 
     pub(super) fn listed(&self) -> Result<RouteRows, TableError> {

@@ -327,6 +327,7 @@ async fn routes_are_seen_in_the_tables_and_go() {
         vni,
         customer: "172.16.0.2".parse().unwrap(),
         light: true,
+        bundle: BTreeSet::new(),
         is_established: true,
         is_settled: true,
         has_routes: true,

@@ -138,7 +138,7 @@ impl Mind {
     }
 
     pub(crate) fn sight(&self) -> Sight<'_> {
-        Sight { lights: &self.seen.lights, ready: self.seen.evidence.ready() }
+        Sight { lights: &self.seen.lights, lacp: self.seen.evidence.lacp() }
     }
 
     pub(crate) const fn has_passed(&self) -> bool {
@@ -347,13 +347,17 @@ impl Mind {
         }
         let session = peer.and_then(|peer| voices.heard().sessions.get(&peer));
         let counts = session.and_then(|session| Some(session.status.as_ref()?.bgp.routes));
+        let bundle = self.wanted.lags.get(port).map(|lag| self.sight().in_use(lag));
+        let bundle = bundle.unwrap_or_default();
+        let is_lit = self.seen.lights.get(port).copied().unwrap_or_default();
         Some(Via {
             peer,
             number: cell.way,
             interface: interface_number,
             vni: row.vni,
             customer: cell.customer,
-            light: self.seen.lights.get(port).copied().unwrap_or_default(),
+            light: is_lit || !bundle.is_empty(),
+            bundle,
             is_established: session.is_some_and(|session| session.since().is_some()),
             // Nobody speaks for an interface whose plan cannot be read.
             is_settled: peer.is_some_and(|peer| voices.is_settled(peer)),

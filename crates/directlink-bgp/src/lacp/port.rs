@@ -59,6 +59,19 @@ pub struct Status {
     pub is_in_use: bool,
 }
 
+impl Status {
+    /// As two ends last spoke: ours, and theirs, all zero if it never did.
+    pub fn between(said: Information, heard: Information) -> Self {
+        let Information { key, port, .. } = heard;
+        let is_there = heard != Information::default();
+        Self {
+            partner: is_there.then(|| Partner { system: heard.mac(), key, port }),
+            is_ready: is_there && heard.states.has(States::SYNCHRONIZATION),
+            is_in_use: is_there && said.states.has(IN_USE),
+        }
+    }
+}
+
 /// What is known of the partner, until when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Receive {
@@ -133,13 +146,9 @@ impl Port {
     }
 
     pub fn status(&self) -> Status {
-        let Information { key, port, .. } = self.partner;
         let is_there = matches!(self.receive, Receive::Current(_));
-        Status {
-            partner: is_there.then(|| Partner { system: self.partner.mac(), key, port }),
-            is_ready: is_there && self.partner.states.has(States::SYNCHRONIZATION),
-            is_in_use: is_there && self.actor.states.has(IN_USE),
-        }
+        let heard = if is_there { self.partner } else { Information::default() };
+        Status::between(self.actor, heard)
     }
 
     /// What it says of itself.

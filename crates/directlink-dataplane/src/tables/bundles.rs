@@ -12,18 +12,21 @@ pub(crate) struct BundledPortRow {
     pub(super) mac: [u8; 6],
     pub(super) said: [u8; BundledPort::SAID],
     pub(super) heard: [u8; BundledPort::SAID],
+    pub(super) ports: [u32; BundledPort::PORTS_MAX],
     pub(super) zero: [u8; 4],
 }
 
 impl BundledPortRow {
-    pub(crate) fn new(port: &BundledPort) -> Self {
+    pub(crate) fn new(port: &BundledPort, before: Option<&Self>) -> Self {
         let alive_ns = u64::try_from(port.alive.as_nanos()).unwrap_or(u64::MAX);
-        let BundledPort { mac, said, heard, .. } = *port;
-        Self { full_at_ns: 0, alive_ns, mac: mac.0, said, heard, zero: [0; 4] }
+        let BundledPort { mac, said, heard, ports, .. } = *port;
+        let full_at_ns = before.map_or(0, |row| row.full_at_ns);
+        Self { full_at_ns, alive_ns, mac: mac.0, said, heard, ports, zero: [0; 4] }
     }
 
     pub(crate) fn port(self) -> BundledPort {
         let alive = Duration::from_nanos(self.alive_ns);
-        BundledPort { mac: Mac(self.mac), said: self.said, heard: self.heard, alive }
+        let Self { mac, said, heard, ports, .. } = self;
+        BundledPort { mac: Mac(mac), said, heard, ports, alive }
     }
 }

@@ -1,12 +1,14 @@
 //! LACP on a port: up to an agent that lives, answered for one that is silent, and a frame without a tag anywhere
-//! else.
+//! else. And what a port takes that another of its bundle has; what they send is in `tests/traffic/bundles.rs`.
 
 use super::{
-    frame::{IPV4, ethernet},
-    world::{Action, CUSTOMER_MAC, PORT, World, now_ns},
+    frame::{self, IPV4, ethernet, udp},
+    frame6, v6,
+    world::{Action, CUSTOMER_MAC, PORT, World, interface, now_ns, on_vlan},
 };
-use crate::{BundledPort, Verdict};
+use crate::{BundledPort, Interface, Verdict};
 use directlink_net::Mac;
+use nix::net::if_::if_nametoindex;
 use std::time::Duration;
 
 const SLOW_PROTOCOLS: Mac = Mac([0x01, 0x80, 0xc2, 0, 0, 2]);
@@ -33,7 +35,8 @@ fn frame() -> Vec<u8> {
 fn world(silent: Duration) -> World {
     let world = World::new();
     let alive = Duration::from_nanos(now_ns()).saturating_sub(silent);
-    let port = BundledPort { mac: PORT_MAC, said: OURS, heard: [0; 15], alive };
+    let port =
+        BundledPort { mac: PORT_MAC, said: OURS, heard: [0; 15], ports: [PORT, 0, 0, 0], alive };
     world.dataplane.bundled_ports().unwrap().put(PORT, &port).unwrap();
     world
 }
@@ -105,6 +108,18 @@ fn more_than_a_port_needs_is_dropped() {
     let passed = verdicts.iter().filter(|&&verdict| verdict == Verdict::Lacp).count();
     assert!((30..60).contains(&passed), "{passed} of 100");
     assert!(verdicts.ends_with(&[Verdict::PolicedLacp]));
+    // Nor does the agent make room for more by what it writes down of the last one.
+    let mut table = world.dataplane.bundled_ports().unwrap();
+    for _ in 0..20 {
+        let row = table.get(PORT).unwrap().unwrap();
+        table.put(PORT, &row).unwrap();
+        let verdict = world.port(&frame()).verdict;
+        if verdict != Verdict::Lacp {
+            assert_eq!(verdict, Verdict::PolicedLacp);
+            return;
+        }
+    }
+    panic!("twenty more passed");
 }
 
 #[test]
@@ -118,4 +133,68 @@ fn what_was_put_is_listed() {
         ports.remove(PORT).unwrap();
         assert!(ports.list().unwrap().is_empty());
     }
+}
+
+/// The customer's interface is on `up1`, and the port where everything comes bundled as `row` says.
+fn with_interface_elsewhere(row: impl FnOnce(BundledPort, u32) -> Option<BundledPort>) -> World {
+    let mut world = v6::world();
+    let elsewhere = if_nametoindex("up1").unwrap();
+    let moved = Interface {
+        port_ifindex: elsewhere,
+        peers: vec![super::world::peer(), v6::peer6()],
+        ..interface()
+    };
+    world.dataplane.put_interface(&moved).unwrap();
+    let alive = Duration::from_nanos(now_ns());
+    let ports = [elsewhere, PORT, 0, 0];
+    let both = BundledPort { mac: PORT_MAC, said: OURS, heard: THEIRS, ports, alive };
+    if let Some(row) = row(both, elsewhere) {
+        world.dataplane.bundled_ports().unwrap().put(PORT, &row).unwrap();
+    }
+    world
+}
+
+#[test]
+fn a_port_that_collects_takes_what_another_of_its_bundle_has() {
+    let mut world = with_interface_elsewhere(|both, _| Some(both));
+    let packet = udp("192.0.2.9:5000", "10.0.1.10:53");
+    // The second takes the shortcut of the first.
+    for _ in 0..2 {
+        assert_eq!(world.send(&packet), Verdict::ForwardedToNet);
+        let packet6 = v6::on_vlan(&frame6::udp("[2001:db8:9::9]:5000", "[fd02:0:0:1::10]:53"));
+        assert_eq!(world.port(&packet6).verdict, Verdict::ForwardedToNet);
+    }
+    let to_router = on_vlan(&frame::tcp("203.0.113.2:5000", "203.0.113.1:179", frame::ACK));
+    assert_eq!(world.port(&to_router).verdict, Verdict::ToRouter);
+}
+
+#[test]
+fn a_port_that_does_not_collect_or_is_of_another_bundle_takes_nothing_of_it() {
+    let states = |said: u8| {
+        move |both: BundledPort, _| {
+            let mut row = both;
+            row.said[14] = said;
+            Some(row)
+        }
+    };
+    let alone = |both, _| Some(BundledPort { ports: [PORT, 0, 0, 0], ..both });
+    for (name, mut world) in [
+        ("no bundle", with_interface_elsewhere(|_, _| None)),
+        ("stands by", with_interface_elsewhere(states(0x07))),
+        ("distributes only", with_interface_elsewhere(states(0x2f))),
+        ("alone", with_interface_elsewhere(alone)),
+    ] {
+        let packet = udp("192.0.2.9:5000", "10.0.1.10:53");
+        assert_eq!(world.send(&packet), Verdict::UnknownVlan, "{name}");
+    }
+}
+
+#[test]
+fn an_interface_on_the_port_itself_comes_before_one_of_its_bundle() {
+    let mut world = with_interface_elsewhere(|both, _| Some(both));
+    let own = Interface { number: 9.try_into().unwrap(), forwards: false, ..interface() };
+    let own = Interface { peers: vec![crate::Peer { way: own.number, ..own.peers[0] }], ..own };
+    world.dataplane.put_interface(&own).unwrap();
+    let packet = udp("192.0.2.9:5000", "10.0.1.10:53");
+    assert_eq!(world.send(&packet), Verdict::NotForwarding);
 }

@@ -2,6 +2,7 @@
 //! through a router's programs. Root is needed.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
+mod bundles;
 mod flood;
 mod sessions;
 // The example and the bench use what the tests do not.

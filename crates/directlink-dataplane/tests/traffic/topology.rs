@@ -125,6 +125,8 @@ pub(crate) enum Tags {
     Cable,
     /// By the kernel's own VLAN devices.
     Devices,
+    /// By those of a bond over two fibres, `trunk0` ═ `port0` and `trunk1` ═ `port1`.
+    Bond,
 }
 
 impl Region {
@@ -148,7 +150,8 @@ impl Region {
         region.furnish();
         match tags {
             Tags::Cable => region.set_up_cable(),
-            Tags::Devices => region.set_up_devices(),
+            Tags::Devices => region.set_up_devices("trunk0"),
+            Tags::Bond => region.set_up_bond(),
         }
         region.set_up_customer();
         region.set_up_host();
@@ -282,16 +285,42 @@ impl Region {
         self.router.ip("neigh add 10.9.0.2 dev fab0 managed");
     }
 
-    fn set_up_devices(&self) {
+    fn set_up_devices(&self, trunk: &str) {
         let customer = &self.customer;
         customer.enter(|| {
             offload::finish_frames("trunk0").unwrap();
             offload::poll("trunk0").unwrap();
         });
         for vlan in [100, 300] {
-            customer.ip(&format!("link add link trunk0 name vlan{vlan} type vlan id {vlan}"));
+            customer.ip(&format!("link add link {trunk} name vlan{vlan} type vlan id {vlan}"));
             customer.ip(&format!("link set vlan{vlan} up"));
         }
+    }
+
+    fn set_up_bond(&mut self) {
+        self.plug_second();
+        let customer = &self.customer;
+        let bond = "mode 802.3ad miimon 20 lacp_rate fast xmit_hash_policy layer3+4";
+        customer.ip(&format!("link add bond0 type bond {bond}"));
+        for trunk in ["trunk0", "trunk1"] {
+            // A fibre has the tag in the frame.
+            customer.enter(|| offload::finish_frames(trunk)).unwrap();
+            customer.ip(&format!("link set {trunk} down"));
+            customer.ip(&format!("link set {trunk} master bond0"));
+        }
+        customer.ip("link set bond0 up");
+        self.set_up_devices("bond0");
+    }
+
+    /// `trunk1` ═ `port1`, of the same customer.
+    pub(crate) fn plug_second(&mut self) {
+        let Self { router, customer, dataplane, .. } = self;
+        router.ip(&format!("link add port1 type veth peer name trunk1 netns {}", customer.name()));
+        router.ip("link set port1 up");
+        customer.ip("link set trunk1 up");
+        customer.enter(|| offload::poll("trunk1")).unwrap();
+        let port = router.ifindex("port1");
+        router.enter(|| dataplane.attach_port(port)).unwrap();
     }
 
     fn set_up_cable(&self) {

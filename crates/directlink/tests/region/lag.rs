@@ -1,9 +1,13 @@
-//! Two cables of a LAG from one customer's router, which joins the VLAN of both by a bridge: we carry it on one
-//! cable at a time. One customer speaks no LACP, another does. Linux's bonding speaks it with us on a kernel
-//! that has it (`make kernel-test`).
+//! Two cables of a LAG from one customer's router, which joins the VLAN of both by a bridge. Who speaks no LACP is
+//! carried on one cable at a time, who speaks it on both. Linux's bonding speaks it with us on a kernel that
+//! has it (`make kernel-test`).
 
 use crate::fixture::{
     ASN, BGP_SOON, Cloud, Fibre, Interface, Region, SOON, await_reach, reaches, run, text,
+};
+use crate::{
+    failover::OFFICE,
+    stream::{End, Stream},
 };
 use anyhow::{Context as _, Result, ensure};
 use directlink_agent::bundles::{Bundles, Member};
@@ -17,7 +21,8 @@ use directlink_lab::{
 use directlink_model::ids::PortName;
 use serde_json::{Value, json};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, UdpSocket},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -221,6 +226,8 @@ impl Ends {
 
     /// The customer would send by each that has light, if the other end has it in the bundle.
     fn light(&self, lights: [bool; 2]) -> Result<()> {
+        let ports: BTreeSet<PortName> =
+            ENDS.map(str::parse).into_iter().collect::<Result<_, _>>()?;
         let mut members = BTreeMap::new();
         for ((name, light), port) in ENDS.into_iter().zip(lights).zip(1..) {
             let actor = Information {
@@ -231,7 +238,8 @@ impl Ends {
                 port,
                 states: States::default(),
             };
-            members.insert(name.parse()?, Member { actor, role: Role::Carries, light });
+            let ports = ports.clone();
+            members.insert(name.parse()?, Member { actor, role: Role::Carries, light, ports });
         }
         self.bundles.set(members);
         Ok(())
@@ -256,7 +264,7 @@ impl Drop for Ends {
 }
 
 #[test]
-fn a_customer_who_speaks_lacp_sends_by_the_cable_that_carries() -> Result<()> {
+fn a_customer_who_speaks_lacp_sends_by_all_cables_that_are_in_its_bundle() -> Result<()> {
     let road = road()?;
     let Road { region, fibres, .. } = &road;
     let diagnosis = |n: usize| -> Result<String> {
@@ -267,10 +275,10 @@ fn a_customer_who_speaks_lacp_sends_by_the_cable_that_carries() -> Result<()> {
     })?;
     let ends = Ends::new(&fibres[0].netns)?;
     ends.light([true, true])?;
-    ends.await_use([true, false])?;
-    for (n, does) in [(0, "sends by it"), (1, "has it stand by")] {
-        clock::until(does, SOON, || {
-            Ok(diagnosis(n)?.contains(&format!("02:00:00:00:00:09 {does}")).then_some(()))
+    ends.await_use([true, true])?;
+    for n in 0..2 {
+        clock::until("the customer to send by it", SOON, || {
+            Ok(diagnosis(n)?.contains("02:00:00:00:00:09 sends by it").then_some(()))
         })?;
     }
 
@@ -287,14 +295,99 @@ fn a_customer_who_speaks_lacp_sends_by_the_cable_that_carries() -> Result<()> {
     ensure!(carrier(region, &road.interface)? == fibres[1].connection);
     ends.light([true, true])?;
     road.await_carrier(0)?;
-    ends.await_use([true, false])?;
+    ends.await_use([true, true])?;
 
     // Without an agent the router goes on saying what it said.
     region.kill("agent-par1-r1")?;
     let watch = clock::Stopwatch::start();
     while watch.elapsed() < Duration::from_secs(6) {
         ensure!(reaches(&road.office, road.cloud.host.address)?);
-        ensure!(ends.in_use() == [true, false], "after {:?}", watch.elapsed());
+        ensure!(ends.in_use() == [true, true], "after {:?}", watch.elapsed());
+    }
+    Ok(())
+}
+
+const FLOWS: u16 = 64;
+/// Long, so that by their bytes they are told from what else a router says.
+const PAYLOAD: usize = 1000;
+
+impl Road {
+    /// What the router has sent by each cable, in octets.
+    fn sent(&self) -> Result<[u64; 2]> {
+        let router = self.region.lab.described.routers.first().context("a router")?;
+        let sent = |fibre: &Fibre| -> Result<u64> {
+            let (_, port) = fibre.port.split_once('/').context("a router's port")?;
+            let words = ["ip", "-n", &router.netns, "-json", "-statistics", "link", "show", port];
+            let seen: Value = serde_json::from_str(&run(&words)?)?;
+            seen[0]["stats64"]["tx"]["bytes"].as_u64().context("a count")
+        };
+        Ok([sent(&self.fibres[0])?, sent(&self.fibres[1])?])
+    }
+
+    /// How many flows of the host go by each cable.
+    fn spread(&self) -> Result<[u64; 2]> {
+        let office = IpAddr::from(OFFICE);
+        let host = &self.cloud.host;
+        let before = self.sent()?;
+        netns::within(&host.netns, || {
+            for _ in 0..FLOWS {
+                UdpSocket::bind((host.address, 0))?.send_to(&[0; PAYLOAD], (office, 9))?;
+            }
+            Ok(())
+        })?;
+        let after = self.sent()?;
+        Ok([0, 1].map(|n| (after[n] - before[n]) / PAYLOAD as u64))
+    }
+
+    /// Numbered packets of the host and the office while that is done, and how long none came, each way.
+    fn while_they_talk(&self, work: impl FnOnce(&Self) -> Result<()>) -> Result<[Duration; 2]> {
+        let host =
+            End { netns: self.cloud.host.netns.clone(), address: self.cloud.host.address.into() };
+        let office = End { netns: self.office.clone(), address: OFFICE.into() };
+        let stream = Stream::start([&office, &host], Duration::from_millis(1))?;
+        clock::until("both to be heard", SOON, || Ok((stream.heard() > 200).then_some(())))?;
+        work(self)?;
+        let heard = stream.finish(1000)?;
+        let [there, back] = &heard;
+        eprintln!("lost {} there, {} back", there.lost(), back.lost());
+        Ok([there.longest_gap(), back.longest_gap()])
+    }
+}
+
+#[test]
+fn flows_go_over_both_cables_and_when_either_is_pulled_over_the_other() -> Result<()> {
+    let road = road()?;
+    let all = u64::from(FLOWS);
+    ensure!(road.spread()?[1] == 0, "nobody speaks LACP");
+    let ends = Ends::new(&road.fibres[0].netns)?;
+    for pulled in [1, 0] {
+        ends.light([true, true])?;
+        ends.await_use([true, true])?;
+        road.await_carrier(0)?;
+        clock::until("flows on both cables", SOON, || {
+            let by = road.spread()?;
+            eprintln!("flows by cable: {by:?}");
+            Ok(by.iter().all(|&by| by > all / 8).then_some(()))
+        })?;
+
+        let silence = road.while_they_talk(|road| {
+            road.region.pull(&road.fibres[pulled])?;
+            let mut lights = [true, true];
+            lights[pulled] = false;
+            ends.light(lights)?;
+            ends.await_use(lights)
+        })?;
+        eprintln!("cable {pulled} pulled: silent for {silence:?}");
+        ensure!(silence.iter().all(|&gap| gap < BGP_SOON), "{silence:?}");
+        let by = road.spread()?;
+        ensure!(by[pulled] == 0 && by[1 - pulled] >= all, "{by:?}");
+
+        let silence = road.while_they_talk(|road| {
+            plug(&road.region, &road.fibres, pulled)?;
+            ends.light([true, true])?;
+            ends.await_use([true, true])
+        })?;
+        eprintln!("plugged again: silent for {silence:?}");
     }
     Ok(())
 }
