@@ -9,6 +9,7 @@ use directlink_model::{
         Echoes, InterfaceEvidence, LIST_MAX, Lacp, PortEvidence, Rise, Signatures, Station, Stray,
         Transceiver,
     },
+    figures::Traffic,
     ids::{InterfaceId, PortName},
 };
 use jiff::Timestamp;
@@ -22,6 +23,7 @@ pub(crate) struct Evidence {
     strays: BTreeMap<(u32, Option<u16>), Count>,
     broken: BTreeMap<PortName, Count>,
     transceivers: BTreeMap<PortName, Transceiver>,
+    traffic: BTreeMap<PortName, Traffic>,
     lacp: BTreeMap<PortName, lacp::Status>,
     /// Counters that were there at the first look rose before it: nobody knows when.
     has_begun: bool,
@@ -85,8 +87,10 @@ impl Evidence {
         for (key, frames) in &facts.strays {
             is_news |= self.strays.entry(*key).or_default().see(*frames, rose_at);
         }
-        for (port, frames) in &facts.broken {
-            is_news |= self.broken.entry(port.clone()).or_default().see(*frames, rose_at);
+        for (port, wire) in &facts.wires {
+            let broken = self.broken.entry(port.clone()).or_default();
+            is_news |= broken.see(wire.receive_errors, rose_at);
+            self.traffic.insert(port.clone(), wire.traffic);
         }
         is_news |= self.see(&facts.transceivers);
         is_news
@@ -153,7 +157,8 @@ impl Evidence {
             is_ready: status.is_ready,
             is_in_use: status.is_in_use,
         });
-        PortEvidence { at: Some(now), strays, receive_errors, transceiver, lacp }
+        let traffic = self.traffic.get(port).copied().filter(|_| lacp.is_some());
+        PortEvidence { at: Some(now), strays, receive_errors, transceiver, lacp, traffic }
     }
 }
 

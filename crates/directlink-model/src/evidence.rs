@@ -9,6 +9,7 @@ mod fresh;
 
 pub use fresh::{Fresh, FreshEchoes, FreshPeer, SessionNow};
 
+use crate::figures::Traffic;
 use directlink_net::Mac;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,10 @@ pub struct PortEvidence {
     /// Of a LAG's port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lacp: Option<Lacp>,
+    /// Of a LAG's port: all frames on its wire, as the network card counts them. It carries for interfaces of
+    /// other ports; of a port by itself its interfaces tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traffic: Option<Traffic>,
 }
 
 /// What LACP (IEEE 802.1AX) says on a port.

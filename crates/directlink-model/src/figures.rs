@@ -227,7 +227,7 @@ impl FromStr for Span {
 /// What passed on a port in one slot of the finest ring.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PortPoint {
-    /// Its light, and the traffic of all its interfaces.
+    /// Its light, and the traffic of all its interfaces; as part of a LAG, of its wire.
     pub line: Point,
     pub interfaces: BTreeMap<InterfaceId, Point>,
 }
@@ -243,6 +243,8 @@ pub struct Meter {
     base: Option<(Timestamp, Arc<Look>)>,
     points: PortPoints,
     rates: BTreeMap<InterfaceId, Rate>,
+    /// Of the wire, as part of a LAG.
+    line_rate: Option<Rate>,
 }
 
 /// What goes on now, per second.
@@ -254,10 +256,26 @@ pub struct Rate {
     pub to_customer_packets: u64,
 }
 
+impl Rate {
+    fn of(point: &Point, millis: u64) -> Self {
+        let bits = |bytes: u64| bytes.saturating_mul(8_000) / millis;
+        let per_second = |packets: u64| packets.saturating_mul(1_000) / millis;
+        let (from, to) = (point.from_customer, point.to_customer);
+        Self {
+            from_customer_bits: bits(from.bytes),
+            to_customer_bits: bits(to.bytes),
+            from_customer_packets: per_second(from.packets),
+            to_customer_packets: per_second(to.packets),
+        }
+    }
+}
+
 /// What a meter remembers of a report.
 #[derive(Clone, Debug)]
 struct Look {
     light: bool,
+    /// Of the wire, as part of a LAG.
+    traffic: Option<Traffic>,
     interfaces: BTreeMap<InterfaceId, InterfaceLook>,
 }
 
@@ -314,6 +332,11 @@ impl Meter {
         self.rates.iter().map(|(id, rate)| (*id, *rate))
     }
 
+    /// Of the wire of a LAG's port. `None`: it carries what its interfaces do.
+    pub const fn line_rate(&self) -> Option<Rate> {
+        self.line_rate
+    }
+
     fn spread(&mut self, passed: &PortPoint, then: Timestamp, millis: u64) {
         let slot_millis = Span::Hour.step_seconds() * 1000;
         let begin = then.as_millisecond();
@@ -346,19 +369,10 @@ impl Meter {
                 return;
             }
             let passed = passed(was, look, None);
-            let bits = |bytes: u64| bytes.saturating_mul(8_000) / millis;
-            let per_second = |packets: u64| packets.saturating_mul(1_000) / millis;
-            let rate = |(id, point): (InterfaceId, Point)| {
-                let (from, to) = (point.from_customer, point.to_customer);
-                let rate = Rate {
-                    from_customer_bits: bits(from.bytes),
-                    to_customer_bits: bits(to.bytes),
-                    from_customer_packets: per_second(from.packets),
-                    to_customer_packets: per_second(to.packets),
-                };
-                (id, rate)
-            };
-            self.rates = passed.interfaces.into_iter().map(rate).collect();
+            let is_bundled = look.traffic.is_some();
+            self.line_rate = is_bundled.then(|| Rate::of(&passed.line, millis));
+            let interfaces = passed.interfaces.into_iter();
+            self.rates = interfaces.map(|(id, point)| (id, Rate::of(&point, millis))).collect();
         }
         self.base = Some((now, Arc::clone(look)));
     }
@@ -393,6 +407,10 @@ fn passed(was: &Look, is: &Look, seen_millis: Option<u64>) -> PortPoint {
     };
     let interfaces: BTreeMap<_, _> = is.interfaces.iter().map(passed).collect();
     interfaces.values().for_each(|point| line.add_traffic(point));
+    if let (Some(then), Some(now)) = (was.traffic, is.traffic) {
+        line.from_customer = now.from_customer.since(then.from_customer);
+        line.to_customer = now.to_customer.since(then.to_customer);
+    }
     PortPoint { line, interfaces }
 }
 
@@ -400,12 +418,14 @@ impl Look {
     fn of(report: &PortReport) -> Self {
         let interfaces = report.interfaces.iter();
         let interfaces = interfaces.map(|(id, it)| (*id, InterfaceLook::of(it)));
-        Self { light: report.light, interfaces: interfaces.collect() }
+        let traffic = report.evidence.traffic;
+        Self { light: report.light, traffic, interfaces: interfaces.collect() }
     }
 }
 
 impl Look {
     fn keep_counters_of(&mut self, was: &Self) {
+        self.traffic = was.traffic.or(self.traffic);
         for (id, look) in &mut self.interfaces {
             if let Some(was) = was.interfaces.get(id) {
                 look.traffic = was.traffic;
@@ -493,6 +513,33 @@ mod tests {
             prop_assert!(meter.points().values().all(|p| p.line.seen_millis <= 10_000));
             prop_assert!(!sum.drops.contains_key("to_router"), "that is no drop");
         }
+    }
+
+    /// As part of a LAG, with so many octets on its wire, each way.
+    fn bundled(bytes: u64, on_wire: u64) -> PortReport {
+        let tally = Tally { packets: on_wire / 100, bytes: on_wire };
+        let mut report = report(bytes, 0, true);
+        report.evidence.traffic = Some(Traffic { from_customer: tally, to_customer: tally });
+        report
+    }
+
+    #[test]
+    fn a_port_of_a_lag_carries_what_its_wire_says_whatever_its_interfaces_do() {
+        let mut meter = Meter::default();
+        meter.take(&bundled(1_000, 70_000), at(0));
+        meter.take(&bundled(9_000, 75_000), at(10_000));
+        let point = &meter.points()[&0];
+        assert_eq!(point.interfaces[&id()].from_customer.bytes, 8_000);
+        assert_eq!(
+            [point.line.from_customer, point.line.to_customer].map(|it| it.bytes),
+            [5_000; 2]
+        );
+        assert_eq!(meter.line_rate().map(|rate| rate.to_customer_bits), Some(4_000));
+
+        // One that left its LAG, or whose router is older, has only its interfaces.
+        meter.take(&report(9_500, 0, true), at(15_000));
+        assert_eq!(meter.points()[&1].line.from_customer.bytes, 500);
+        assert_eq!(meter.line_rate(), None);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Links, their addresses and their neighbours, in the namespace of the socket.
 
 use super::netlink::{IfThere, Netlink};
+use directlink_model::figures::{Tally, Traffic};
 use directlink_net::{IpNet, Mac};
 use rtnetlink::{
     AddressMessageBuilder, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder,
@@ -34,8 +35,15 @@ pub(crate) struct Link {
     pub(crate) light: bool,
     /// Some XDP program is on it.
     pub(crate) has_xdp: bool,
+}
+
+/// What a link has counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Wire {
     /// Frames that arrived broken.
     pub(crate) receive_errors: u64,
+    /// Whole frames, without check sequence.
+    pub(crate) traffic: Traffic,
 }
 
 /// A neighbour as the kernel lists it.
@@ -77,7 +85,6 @@ impl Link {
             is_up: flags.contains(LinkFlags::Up),
             light: flags.contains(LinkFlags::Up | LinkFlags::LowerUp),
             has_xdp: false,
-            receive_errors: 0,
         };
         for attribute in &message.attributes {
             match attribute {
@@ -85,12 +92,26 @@ impl Link {
                 LinkAttribute::IfAlias(alias) => link.alias = Some(alias.clone()),
                 LinkAttribute::Address(bytes) => link.mac = mac(bytes),
                 LinkAttribute::Mtu(mtu) => link.mtu = *mtu,
-                LinkAttribute::Stats64(stats) => link.receive_errors = stats.rx_errors,
                 LinkAttribute::Xdp(xdp) => link.has_xdp = xdp.iter().any(is_attached),
                 _ => {}
             }
         }
         link
+    }
+}
+
+impl Wire {
+    fn read(message: &LinkMessage) -> Option<Self> {
+        message.attributes.iter().find_map(|attribute| match attribute {
+            LinkAttribute::Stats64(stats) => Some(Self {
+                receive_errors: stats.rx_errors,
+                traffic: Traffic {
+                    from_customer: Tally { packets: stats.rx_packets, bytes: stats.rx_bytes },
+                    to_customer: Tally { packets: stats.tx_packets, bytes: stats.tx_bytes },
+                },
+            }),
+            _ => None,
+        })
     }
 }
 
@@ -108,10 +129,23 @@ impl Netlink {
 
     /// `None`: no link of that name.
     pub(super) fn link(&mut self, name: &str) -> io::Result<Option<Link>> {
+        self.look(name, |message| Some(Link::read(message)))
+    }
+
+    /// `None`: no link of that name.
+    pub(super) fn wire(&mut self, name: &str) -> io::Result<Option<Wire>> {
+        self.look(name, Wire::read)
+    }
+
+    fn look<T>(
+        &mut self,
+        name: &str,
+        read: impl Fn(&LinkMessage) -> Option<T>,
+    ) -> io::Result<Option<T>> {
         let message = LinkMessageBuilder::<LinkUnspec>::new().name(name).build();
         match self.ask(Message::GetLink(message)) {
             Ok(answers) => Ok(answers.iter().find_map(|answer| match answer {
-                Message::NewLink(link) => Some(Link::read(link)),
+                Message::NewLink(link) => read(link),
                 _ => None,
             })),
             Err(e) if is_no_link(&e) => Ok(None),

@@ -2,6 +2,7 @@
 
 use super::{
     Kernel,
+    links::Wire,
     netstat::{self, SignatureCounts},
     observe::inner_link,
     probe::Heard,
@@ -32,8 +33,8 @@ pub(crate) struct Facts {
     pub(crate) traffic: BTreeMap<InterfaceId, Traffic>,
     /// Frames that belong to no interface, by the port's ifindex and the tag.
     pub(crate) strays: BTreeMap<(u32, Option<u16>), u64>,
-    /// Frames that arrived broken.
-    pub(crate) broken: BTreeMap<PortName, u64>,
+    /// What ports have counted.
+    pub(crate) wires: BTreeMap<PortName, Wire>,
     /// Of the interfaces whose sessions are down.
     pub(crate) signatures: BTreeMap<InterfaceId, SignatureCounts>,
     pub(crate) heard: BTreeMap<InterfaceId, Heard>,
@@ -263,8 +264,8 @@ impl Kernel {
         }
         facts.transceivers = self.modules.of(ports);
         for port in ports {
-            let link = self.netlink.link(port.as_str()).ok().flatten();
-            facts.broken.extend(link.map(|link| (port.clone(), link.receive_errors)));
+            let wire = self.netlink.wire(port.as_str()).ok().flatten();
+            facts.wires.extend(wire.map(|wire| (port.clone(), wire)));
         }
         for &id in down.iter().take(SIGNATURES) {
             let counts = self.inside(id, netstat::signatures).ok();

@@ -121,6 +121,15 @@ impl Figures {
         self.meters().values().flat_map(|metered| metered.meter.rates()).collect()
     }
 
+    /// Of the wires of LAGs' ports.
+    pub(crate) fn line_rates(&self) -> BTreeMap<PortRef, Rate> {
+        let meters = self.meters();
+        let rate = |(port, metered): (&PortRef, &Metered)| {
+            Some((port.clone(), metered.meter.line_rate()?))
+        };
+        meters.iter().filter_map(rate).collect()
+    }
+
     fn ports(&self) -> Vec<PortRef> {
         self.meters().keys().cloned().collect()
     }

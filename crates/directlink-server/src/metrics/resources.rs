@@ -31,6 +31,7 @@ pub(super) struct Look {
     lines: BTreeMap<PortRef, Line>,
     seen: BTreeMap<InterfaceId, Seen>,
     rates: BTreeMap<InterfaceId, Rate>,
+    line_rates: BTreeMap<PortRef, Rate>,
 }
 
 /// What a port's router says of it.
@@ -65,6 +66,7 @@ impl Look {
             lines: BTreeMap::new(),
             seen: BTreeMap::new(),
             rates: app.parts().figures.all_rates(),
+            line_rates: app.parts().figures.line_rates(),
         };
         app.parts().agents.each_report(|port, report| {
             look.lines.insert(port.clone(), Line::of(report));
@@ -182,7 +184,13 @@ fn register_connections(registry: &mut Registry, look: &Look, views: &[&Connecti
         // Light, errors and others' traffic are the parent's.
         let line = port.and_then(|port| look.lines.get(port)).filter(|_| !is_hosted);
         let theirs = line.map(|line| &line.interfaces).or_else(|| on.get(&connection.id));
-        traffic.set(&labels, theirs.into_iter().flatten().filter_map(|id| look.rates.get(id)));
+        match port.and_then(|port| look.line_rates.get(port)).filter(|_| !is_hosted) {
+            Some(rate) => traffic.set(&labels, [rate].into_iter()),
+            None => {
+                let theirs = theirs.into_iter().flatten();
+                traffic.set(&labels, theirs.filter_map(|id| look.rates.get(id)));
+            }
+        }
         let Some(line) = line else { continue };
         for (gauge, level) in
             [(&transmitted, line.transmit_millidbm), (&received, line.receive_millidbm)]

@@ -205,3 +205,25 @@ fn the_dashboard_is_one() {
         assert!(targets.iter().all(|target| target["expr"].is_string()), "{}", panel["title"]);
     }
 }
+
+#[tokio::test]
+async fn a_connection_of_a_lag_has_the_traffic_of_its_own_wire() {
+    let (b, id) = at_work().await;
+    let at = port("par1-r1/p0");
+    for n in 3..=4 {
+        b.wait(SignedDuration::from_secs(8));
+        let mut report = report(id, n * 1000);
+        let tally = Tally { packets: n * 8, bytes: n * 8_000 };
+        report.evidence.traffic = Some(Traffic { from_customer: tally, to_customer: tally });
+        b.app.parts().figures.take(&at, &report, b.app.now());
+    }
+    let text = text(&b.app, &Requests::default()).await.unwrap();
+    let told = |name: &str| {
+        let line = text.lines().find(|line| line.starts_with(&format!("directlink_{name}{{")));
+        line.and_then(|line| line.rsplit(' ').next()).map(str::to_owned)
+    };
+    assert_eq!(told("connection_bps_ingress").as_deref(), Some("8000.0"), "{text}");
+    assert_eq!(told("connection_bps_egress").as_deref(), Some("8000.0"));
+    assert_eq!(told("connection_pps_ingress").as_deref(), Some("1.0"));
+    assert_eq!(told("virtual_interface_bps_ingress").as_deref(), Some("1000000.0"));
+}
