@@ -49,6 +49,8 @@ def things(cockpit_region, ann, tmp_path_factory) -> dict:
         yield {
             "connection": made.id,
             "interface": interface.id,
+            # The one that an interface is born with has its number.
+            "peer": interface.id.replace("dxvif-", "dxpeer-"),
             "gateway": gateway,
             "hosted": hosted.id,
             "offered": offered.id,

@@ -98,6 +98,24 @@ def test_an_interface_of_ipv6_alone_has_addresses_of_the_region(customer, things
     customer.press("Take the interface back")
 
 
+def test_a_bgp_peer_of_ipv6_is_added_beside_the_first_and_removed_again(customer, things):
+    page = customer.page
+    customer.open(f"/interfaces/{things['interface']}")
+    customer.follow("Add a BGP peer")
+    expect(page.get_by_role("radio", name="IPv6")).to_be_checked()
+    page.get_by_label("Address of your router", exact=True).fill("172.16.0.6/30")
+    customer.press("Add the peer")
+    expect(complaint(customer, "customer_address")).to_contain_text("give IPv6 addresses")
+    page.get_by_label("Address of your router", exact=True).fill("")
+    customer.press("Add the peer")
+    added = page.get_by_role("heading", name="With fd44:4c00:")
+    expect(added).to_be_visible()
+    added.get_by_role("link").click()
+    customer.press("Remove the peer")
+    # The router has it until it has let go.
+    expect(page.get_by_role("heading", name="With fd44:4c00:")).to_have_count(0, timeout=30_000)
+
+
 def test_wrong_passwords_shut_the_door_for_a_while(desks, cockpit_region):
     account = cockpit_region.new_account()
     desk = desks(cockpit_region.cockpit)

@@ -28,6 +28,8 @@ CUSTOMER = [
     "/interfaces/{interface}",
     "/interfaces/{interface}/edit",
     "/interfaces/{interface}/delete",
+    "/interfaces/{interface}/peers/new",
+    "/interfaces/{interface}/peers/{peer}/delete",
     "/interfaces/{interface}/router",
     "/interfaces/{interface}/glass",
     "/interfaces/{interface}/diagnosis",

@@ -10,10 +10,10 @@
 //!
 //! Nothing of a LAG itself is on a router, so deletion waits for nothing: there is no `deleting`.
 //!
-//! One member at a time carries the interfaces: the first lit one in the order of the ports' names, of
+//! One member at a time has the interfaces: the first lit one in the order of the ports' names, of
 //! those that the customer has in its bundle if it has any (LACP). When its light goes they move to the
-//! next, on the same router, with their sessions. The capacity is one link's
-//! (docs/decisions/0010-link-aggregation.md).
+//! next, on the same router, with their sessions. Flows go over all members that LACP has in use; without it the
+//! capacity is one link's (docs/decisions/0010-link-aggregation.md).
 
 use crate::{
     connection::{Bandwidth, Connection, ConnectionState},

@@ -24,7 +24,7 @@ const SENT_MAX: usize = 3;
 const ALWAYS: States = States::ACTIVITY.with(States::SHORT_TIMEOUT).with(States::AGGREGATION);
 const IN_USE: States = States::COLLECTING.with(States::DISTRIBUTING);
 
-/// Whether the port carries what its bundle carries, or stands by for the one that does.
+/// Whether the port carries what its bundle carries, or stands by for those that do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     Carries,

@@ -55,9 +55,7 @@ pub(crate) fn mirrors() -> Vec<Mirror> {
         bfd6_row = Bfd6Row { session, router }
         capture_row = CaptureRow { until_ns, lost, bytes, zero }
         captured_frame = CapturedFrame { at_ns, interface, token, length, verdict, form, zero }
-        bundled_port_row = BundledPortRow {
-            full_at_ns, alive_ns, mac, said, heard, ports, zero
-        }
+        bundled_port_row = BundledPortRow { full_at_ns, alive_ns, mac, said, heard, ports, zero }
         limit_row = LimitRow { bits_per_second, byte_time, burst_ns, grain, zero }
         route_row = RouteRow { count, ways }
         subnet_row = SubnetRow { gateway }

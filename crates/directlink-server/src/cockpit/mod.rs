@@ -94,7 +94,7 @@ pub(crate) fn customers(app: App, guard: Guard) -> Router {
 }
 
 fn interface_pages() -> Router<Cockpit> {
-    use interfaces::{accept, change, create, detail, glass, ladder, list};
+    use interfaces::{accept, change, create, detail, glass, ladder, list, peers};
     Router::new()
         .route("/cockpit/interfaces", get(list::show).post(create::create))
         .route("/cockpit/interfaces/live", get(list::live))
@@ -108,6 +108,12 @@ fn interface_pages() -> Router<Cockpit> {
         .route("/cockpit/interfaces/{id}/edit", get(change::form).post(change::change))
         .route("/cockpit/interfaces/{id}/delete", get(change::ask_delete).post(change::delete))
         .route("/cockpit/interfaces/{id}/accept", get(accept::form).post(accept::accept))
+        .route("/cockpit/interfaces/{id}/peers", post(peers::add))
+        .route("/cockpit/interfaces/{id}/peers/new", get(peers::form))
+        .route(
+            "/cockpit/interfaces/{id}/peers/{peer}/delete",
+            get(peers::ask_delete).post(peers::delete),
+        )
         .route(
             "/cockpit/interfaces/{id}/router",
             get(router_configuration::show).post(router_configuration::answer),

@@ -121,7 +121,7 @@ impl Page {
     }
 }
 
-const NOTICES: [(&str, &str); 19] = [
+const NOTICES: [(&str, &str); 21] = [
     (
         "ordered",
         "Your order is placed. It stays requested until the operator approves it and sends you the Letter of Authorization.",
@@ -130,6 +130,8 @@ const NOTICES: [(&str, &str); 19] = [
     ("changed", "The interface is changed. Its router follows within seconds."),
     ("deletion", "Deletion is asked for. It shows here when the router has let go."),
     ("deleted", "It is deleted."),
+    ("peer-added", "The BGP peer is added. Set the same on your router."),
+    ("peer-deletion", "The BGP peer goes as soon as the router has let go of it."),
     (
         "created",
         "The interface is created. It stays pending until both your router and the DirectLink router are configured.",

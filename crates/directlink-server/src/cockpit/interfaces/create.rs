@@ -77,6 +77,8 @@ const FIELDS: [&str; 12] = [
     "customer_address",
     "key",
 ];
+pub(super) const ADDRESS: &str = "type=\"text\" autocomplete=\"off\" maxlength=\"43\"";
+pub(super) const KEY: &str = "type=\"password\" maxlength=\"80\" autocomplete=\"new-password\"";
 /// So many free VLANs are offered.
 const VLANS_OFFERED: usize = 12;
 /// Below are the numbers that switches like to keep for themselves.
@@ -184,7 +186,6 @@ async fn again(
         input
     };
     const VLAN: &str = "type=\"number\" required min=\"2\" max=\"4094\" list=\"free-vlans\"";
-    const ADDRESS: &str = "type=\"text\" autocomplete=\"off\" maxlength=\"43\"";
     let body = CreateForm {
         summary: Summary { complaints: complaints.summary(&FIELDS) },
         connection: id.to_string(),
@@ -200,7 +201,7 @@ async fn again(
         family: region.ipv6.map(|_| family(form.text("family"), complaints.on("family"))),
         router_address: input("router_address", "Address of the DirectLink router", router_address_hint(region.ipv6), ADDRESS),
         customer_address: input("customer_address", "Address of your router", "In the same subnet, as 172.16.0.2/30.".into(), ADDRESS),
-        key: Input { value: String::new(), ..input("key", "BGP key", "Optional. The MD5 key of the session, the same on your router: 1 to 80 printable characters without spaces.".into(), "type=\"password\" maxlength=\"80\" autocomplete=\"new-password\"") },
+        key: Input { value: String::new(), ..input("key", "BGP key", "Optional. The MD5 key of the session, the same on your router: 1 to 80 printable characters without spaces.".into(), KEY) },
         mtu: or(input("mtu", "MTU", "The largest packet in bytes: 576 to 1500.".into(), "type=\"number\" required min=\"576\" max=\"1500\""), Mtu::MAX.to_string()),
         csrf: &who.signed.csrf,
     };
@@ -240,14 +241,14 @@ fn vlan_hint(taken: &BTreeSet<u16>) -> String {
     }
 }
 
-fn asn_hint(region: RegionAsn) -> String {
+pub(super) fn asn_hint(region: RegionAsn) -> String {
     format!(
         "Your own public number, or a private one: 64512 to 65534, or 4200000000 to 4294967294. The DirectLink router speaks as {}, which is not yours to use.",
         region.0
     )
 }
 
-fn router_address_hint(ipv6: Option<Ipv6Block>) -> String {
+pub(super) fn router_address_hint(ipv6: Option<Ipv6Block>) -> String {
     let own = "With its prefix length, as 172.16.0.1/30. Empty: a free /30 of 169.254.0.0/16 is taken for both sides";
     match ipv6 {
         None => format!("{own}."),
@@ -256,7 +257,7 @@ fn router_address_hint(ipv6: Option<Ipv6Block>) -> String {
 }
 
 /// The first is chosen where nothing was.
-fn options<const N: usize>(given: &str, all: [[&str; 3]; N]) -> Vec<Choosable> {
+pub(super) fn options<const N: usize>(given: &str, all: [[&str; 3]; N]) -> Vec<Choosable> {
     let first = all.first().map_or("", |[value, ..]| value);
     let chosen = if given.is_empty() { first } else { given };
     let option = |[value, label, note]: [&str; 3]| Choosable {
@@ -275,7 +276,7 @@ fn family(given: &str, complaint: Option<String>) -> Choice {
         [
             "ipv6",
             "IPv6 alone",
-            "The Net's IPv6 range is reached. A peer of IPv4 can come beside it, with CreateBGPPeer of the AWS API.",
+            "The Net's IPv6 range is reached. A peer of IPv4 can be added to it.",
         ],
     ];
     let options = options(given, all);
@@ -383,7 +384,7 @@ pub(super) fn number<T, E: ToString>(
 }
 
 /// A Region of IPv4 alone does not ask.
-fn is_ipv6(family: &str) -> Result<bool, &'static str> {
+pub(super) fn is_ipv6(family: &str) -> Result<bool, &'static str> {
     match family {
         "" | "ipv4" => Ok(false),
         "ipv6" => Ok(true),
@@ -391,14 +392,17 @@ fn is_ipv6(family: &str) -> Result<bool, &'static str> {
     }
 }
 
-fn optional<T, E>(text: &str, parse: impl Fn(&str) -> Result<T, E>) -> Result<Option<T>, E> {
+pub(super) fn optional<T, E>(
+    text: &str,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Result<Option<T>, E> {
     match text.is_empty() {
         true => Ok(None),
         false => parse(text).map(Some),
     }
 }
 
-fn address(text: &str) -> Result<IpNet, String> {
+pub(super) fn address(text: &str) -> Result<IpNet, String> {
     text.parse()
         .map_err(|_| format!("'{text}' is not an address with its prefix length, as 172.16.0.1/30"))
 }

@@ -13,6 +13,7 @@ use super::{
     },
     Line, id_of,
     ladder::Ladder,
+    peers,
     sessions::{Sessions, title as session_title},
 };
 use crate::app::Effort;
@@ -44,6 +45,7 @@ struct Detail {
     may_reveal: bool,
     csrf: String,
     can_change: bool,
+    may_add_peer: bool,
     /// `None` for one that no router shall carry.
     ladder: Option<Ladder>,
     graphs: Graphs,
@@ -127,9 +129,10 @@ async fn detail(
         may_reveal: own,
         csrf: who.signed.csrf.clone(),
         can_change: may_change(view.state),
+        may_add_peer: own && peers::has_room(cockpit, i, ctx.now),
         ladder,
         graphs: Graphs::of(page, &series, Subject::Interface),
-        sessions: Sessions::of(&view, &report),
+        sessions: Sessions::of(&view, &report, own && may_change(view.state)),
         verdicts: report.verdicts.iter().map(verdict_line).collect(),
         events: events.into_iter().map(event_line).collect(),
         line,

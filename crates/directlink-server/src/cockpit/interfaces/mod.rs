@@ -7,6 +7,7 @@ pub(super) mod detail;
 pub(super) mod glass;
 pub(super) mod ladder;
 pub(super) mod list;
+pub(super) mod peers;
 pub(super) mod prerequisites;
 mod sessions;
 

@@ -20,6 +20,8 @@ pub(super) struct Sessions {
 struct Session {
     /// Which, where there are several.
     title: Option<String>,
+    /// The page that takes it away, for whom that may.
+    removal: Option<String>,
     badge: Badge,
     established: Option<When>,
     last_error: Option<String>,
@@ -46,13 +48,20 @@ struct Learned {
 }
 
 impl Sessions {
-    pub(super) fn of(view: &InterfaceView, report: &InterfaceReport) -> Self {
+    /// `may_change`: the visitor may take peers away, but for the last.
+    pub(super) fn of(view: &InterfaceView, report: &InterfaceReport, may_change: bool) -> Self {
         let i = &view.interface;
         let peers: Vec<BgpPeer> = i.peers().collect();
         let several = peers.len() > 1;
         let session = |peer: &BgpPeer| {
             let said = report.peer(i.id, peer.id).unwrap_or_default();
-            Session::of(several.then(|| title(peer)), &said, view.state.is_wanted())
+            let may_go = may_change && peer.is_wanted() && i.wanted_peers().count() > 1;
+            let removal = format!("/cockpit/interfaces/{}/peers/{}/delete", i.id, peer.id);
+            Session {
+                title: several.then(|| title(peer)),
+                removal: may_go.then_some(removal),
+                ..Session::of(&said, view.state.is_wanted())
+            }
         };
         Self { sessions: peers.iter().map(session).collect() }
     }
@@ -64,14 +73,15 @@ pub(super) fn title(peer: &BgpPeer) -> String {
 }
 
 impl Session {
-    fn of(title: Option<String>, said: &PeerReport, wanted: bool) -> Self {
+    fn of(said: &PeerReport, wanted: bool) -> Self {
         let shown = |n: usize| n.min(ROUTES_SHOWN);
         let (learned, refused, advertised) = (&said.learned, &said.refused, &said.advertised);
         let reason = |route: &directlink_model::report::RefusedRoute| {
             (route.prefix.to_string(), route.reason.clone())
         };
         Self {
-            title,
+            title: None,
+            removal: None,
             badge: badge(&said.session, wanted),
             established: said.session.established_since.map(when),
             last_error: said.session.last_error.clone(),

@@ -1,6 +1,7 @@
 //! Forms: they offer what is possible, and say beside the field what is wrong.
 
 use super::*;
+use crate::app::InterfaceFilter;
 use directlink_model::{
     command::{AddSecurityGroupRules, AllocateConnection, SetPropagation},
     hosting::Capacity,
@@ -256,6 +257,63 @@ async fn name_and_mtu_change_and_a_bad_one_is_told() {
     assert!(alice.post(&rename, &[("name", "")]).await.complaint("name").contains("255"));
     let done = alice.post(&rename, &[("name", "elsewhere")]).await;
     alice.get(done.location()).await.has("<h1>elsewhere</h1>");
+}
+
+#[tokio::test]
+async fn a_bgp_peer_is_added_beside_the_first_and_removed_again() {
+    let b = Bench::new().await;
+    let Things { interface, .. } = things(&b).await;
+    let alice = Browser::of(&b, b.alice).await;
+    let page = format!("/cockpit/interfaces/{interface}");
+    let peers = format!("{page}/peers");
+    alice.get(&page).await.has("Add a BGP peer").lacks("Remove");
+    let form = alice.get(&format!("{peers}/new")).await;
+    form.has("value=\"ipv6\" checked").has("value=\"65000\"");
+
+    let good = [
+        ("family", "ipv6"),
+        ("asn", "65000"),
+        ("key", KEY),
+        ("router_address", ""),
+        ("customer_address", ""),
+    ];
+    for (field, value, beside, text) in [
+        ("family", "ipx", "family", "IPv4 or IPv6"),
+        ("asn", "", "asn", "is not a number"),
+        ("asn", "50624", "asn", "number of the provider"),
+        ("key", "two words", "key", "BGP key"),
+        ("customer_address", "fd00::2", "customer_address", "not an address with its prefix"),
+        ("customer_address", "172.16.0.6/30", "customer_address", "IPv6 addresses"),
+    ] {
+        let sent = good.map(|(name, was)| (name, if name == field { value } else { was }));
+        let seen = alice.post(&peers, &sent).await;
+        assert_eq!(seen.status, StatusCode::UNPROCESSABLE_ENTITY, "{field} {value}");
+        assert!(seen.complaint(beside).contains(text), "{value}: {}", seen.complaint(beside));
+        seen.lacks(KEY);
+    }
+
+    let done = alice.post(&peers, &good).await;
+    let seen = alice.get(done.location()).await;
+    seen.has("The BGP peer is added").has("With fd44:4c00::2, AS 65000").has("Remove");
+    for _ in 0..2 {
+        alice.post(&peers, &good).await;
+    }
+    let full = alice.post(&peers, &good).await;
+    assert_eq!(full.status, StatusCode::UNPROCESSABLE_ENTITY);
+    full.has("it has two ipv6 peers");
+
+    let view = &b.app.interfaces(&b.alice(), &InterfaceFilter::default()).await.unwrap()[0];
+    let added: Vec<_> = view.interface.peers().skip(1).map(|peer| peer.id).collect();
+    assert_eq!(added.len(), 2);
+    for peer in &added {
+        let remove = format!("{peers}/{peer}/delete");
+        alice.get(&remove).await.has("ends the session").has("Remove the peer");
+        let gone = alice.post(&remove, &[]).await;
+        alice.get(gone.location()).await.has("as soon as the router has let go");
+    }
+    let last = format!("{peers}/{}/delete", directlink_model::bgp_peer::first_peer(interface));
+    alice.get(&last).await.has("last peer").lacks("button danger");
+    assert_eq!(alice.post(&last, &[]).await.status, StatusCode::CONFLICT);
 }
 
 #[tokio::test]

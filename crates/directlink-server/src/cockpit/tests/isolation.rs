@@ -7,6 +7,7 @@ async fn another_accounts_objects_are_not_there_whatever_is_asked_of_them() {
     let b = Bench::new().await;
     let Things { connection, interface, .. } = things(&b).await;
     let bob = Browser::of(&b, b.bob).await;
+    let peer = directlink_model::bgp_peer::first_peer(interface);
     let before = b.app.audit_trail(None, jiff::Timestamp::MAX).await.unwrap().len();
     for path in [
         format!("/cockpit/connections/{connection}"),
@@ -23,6 +24,8 @@ async fn another_accounts_objects_are_not_there_whatever_is_asked_of_them() {
         format!("/cockpit/interfaces/{interface}/router"),
         format!("/cockpit/interfaces/{interface}/glass"),
         format!("/cockpit/interfaces/{interface}/diagnosis"),
+        format!("/cockpit/interfaces/{interface}/peers/new"),
+        format!("/cockpit/interfaces/{interface}/peers/{peer}/delete"),
     ] {
         let seen = bob.get(&path).await;
         assert_eq!(seen.status, StatusCode::NOT_FOUND, "{path}");
@@ -39,6 +42,8 @@ async fn another_accounts_objects_are_not_there_whatever_is_asked_of_them() {
         format!("/cockpit/interfaces/{interface}/router"),
         format!("/cockpit/interfaces/{interface}/key"),
         format!("/cockpit/interfaces/{interface}/glass"),
+        format!("/cockpit/interfaces/{interface}/peers"),
+        format!("/cockpit/interfaces/{interface}/peers/{peer}/delete"),
     ] {
         let seen = bob.post(&path, &fields).await;
         assert_eq!(seen.status, StatusCode::NOT_FOUND, "{path}");
