@@ -41,6 +41,9 @@ deb: setup ## a Debian package with a static binary, under target/packages
 
 ##@ Change it
 
+# Most tests wait: for timers, daemons, the kernel. More of them at once than there are processors take two thirds of the time.
+THREADS := $(shell echo $$((2 * $$(nproc))))
+
 .PHONY: test fmt lint unit kernel-test clients clients-postgres
 # What the clients need is built while Rust tests wait for timers.
 test: setup fmt lint ## all checks and tests: format, lints, Rust tests, Debian's kernel, the real API clients
@@ -59,8 +62,8 @@ ON_POSTGRES := package(directlink-server) & test(/^(api|app|cockpit|mail|reconci
 # nextest runs a process per test; where it is missing, cargo's own runner does. Documentation tests are only cargo's.
 unit: setup ## the Rust tests: pure, packets, labs with BIRD, FRR and GoBGP; the server's on both stores
 	@if cargo nextest --version >/dev/null 2>&1; then \
-	    set -x; scripts/with-postgres cargo nextest run --workspace; \
-	    DIRECTLINK_TEST_STORE=postgres scripts/with-postgres cargo nextest run --workspace -E '$(ON_POSTGRES)'; \
+	    set -x; scripts/with-postgres cargo nextest run --workspace --test-threads $(THREADS); \
+	    DIRECTLINK_TEST_STORE=postgres scripts/with-postgres cargo nextest run --workspace --test-threads $(THREADS) -E '$(ON_POSTGRES)'; \
 	    cargo test --workspace --doc; \
 	else \
 	    set -x; scripts/with-postgres cargo test --workspace; \

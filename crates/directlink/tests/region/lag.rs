@@ -7,6 +7,7 @@ use crate::fixture::{
 };
 use crate::{
     failover::OFFICE,
+    kills::{OFTEN, lost_none},
     stream::{End, Stream},
 };
 use anyhow::{Context as _, Result, ensure};
@@ -339,13 +340,19 @@ impl Road {
         Ok([0, 1].map(|n| (after[n] - before[n]) / PAYLOAD as u64))
     }
 
-    /// Numbered packets of the host and the office while that is done, and how long none came, each way.
-    fn while_they_talk(&self, work: impl FnOnce(&Self) -> Result<()>) -> Result<[Duration; 2]> {
+    /// Numbered packets of the host and the office.
+    fn stream(&self, each: Duration) -> Result<Stream> {
         let host =
             End { netns: self.cloud.host.netns.clone(), address: self.cloud.host.address.into() };
         let office = End { netns: self.office.clone(), address: OFFICE.into() };
-        let stream = Stream::start([&office, &host], Duration::from_millis(1))?;
+        let stream = Stream::start([&office, &host], each)?;
         clock::until("both to be heard", SOON, || Ok((stream.heard() > 200).then_some(())))?;
+        Ok(stream)
+    }
+
+    /// How long none of theirs came, each way, while that is done.
+    fn while_they_talk(&self, work: impl FnOnce(&Self) -> Result<()>) -> Result<[Duration; 2]> {
+        let stream = self.stream(Duration::from_millis(1))?;
         work(self)?;
         let heard = stream.finish(1000)?;
         let [there, back] = &heard;
@@ -390,4 +397,34 @@ fn flows_go_over_both_cables_and_when_either_is_pulled_over_the_other() -> Resul
         eprintln!("plugged again: silent for {silence:?}");
     }
     Ok(())
+}
+
+#[test]
+fn a_killed_agents_successor_goes_on_with_both_cables() -> Result<()> {
+    let road = road()?;
+    let Road { region, fibres, .. } = &road;
+    let ends = Ends::new(&fibres[0].netns)?;
+    ends.light([true, true])?;
+    ends.await_use([true, true])?;
+    let are_both_used = || -> Result<()> {
+        ensure!(ends.in_use() == [true, true], "{:?}", ends.heard);
+        Ok(())
+    };
+    let stream = road.stream(OFTEN)?;
+    let agent = "agent-par1-r1";
+    let before = region.pid(agent)?;
+    region.kill(agent)?;
+    region.directlink("up", &[])?;
+    ensure!(region.pid(agent)? != before);
+    // Longer than the customer waits for a word.
+    let watch = clock::Stopwatch::start();
+    while watch.elapsed() < Duration::from_secs(5) {
+        are_both_used()?;
+        ensure!(reaches(&road.office, road.cloud.host.address)?);
+    }
+    lost_none(stream)?;
+    let by = road.spread()?;
+    ensure!(by.iter().all(|&by| by > u64::from(FLOWS) / 8), "{by:?}");
+    road.await_carrier(0)?;
+    are_both_used()
 }
