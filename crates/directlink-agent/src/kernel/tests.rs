@@ -9,6 +9,7 @@ use crate::{
     speaker::fixture::{Customers, prefix},
     wanted::{Certainty, Interface, Net, Nic, Peer, Wanted},
 };
+use aya::maps::{Array, Map, MapData};
 use directlink_bgp::bfd;
 use directlink_dataplane::RuleSet;
 use directlink_model::ids::{BgpPeerId, PortName};
@@ -317,24 +318,9 @@ async fn routes_are_seen_in_the_tables_and_go() {
     let bench = Bench::new();
     let kernel = bench.kernel().await;
     settle(&kernel, &wanted()).await;
-    let vni = 1000_u32.try_into().unwrap();
+    let vni = vni();
     let mut customers = Customers::new(vni, &[65001]);
-    let number = directlink_dataplane::InterfaceNumber::new(1).unwrap();
-    let via = Via {
-        peer: Some(BgpPeerId::from_bits(1)),
-        number,
-        interface: number,
-        vni,
-        customer: "172.16.0.2".parse().unwrap(),
-        light: true,
-        bundle: BTreeSet::new(),
-        is_established: true,
-        is_settled: true,
-        has_routes: true,
-        is_drained: false,
-        learned: vec![],
-    };
-    let vias: BTreeMap<_, _> = [((id(), via.customer), via)].into();
+    let vias = vias();
     let listed = |k: &mut Kernel| {
         let rows = k.listed().unwrap();
         let routes = rows.routes.into_keys().map(|(_, prefix)| prefix.to_string());
@@ -369,6 +355,66 @@ async fn routes_are_seen_in_the_tables_and_go() {
     kernel.run(Kernel::doubt).await.unwrap();
     kernel.run(wish(&customers, &BTreeMap::new())).await.unwrap();
     assert_eq!(kernel.run(listed).await.unwrap(), (vec![], 0));
+}
+
+fn vni() -> directlink_net::Vni {
+    1000_u32.try_into().unwrap()
+}
+
+/// The one customer, who works.
+fn vias() -> BTreeMap<Neighbour, Via> {
+    let number = directlink_dataplane::InterfaceNumber::new(1).unwrap();
+    let via = Via {
+        peer: Some(BgpPeerId::from_bits(1)),
+        number,
+        interface: number,
+        vni: vni(),
+        customer: "172.16.0.2".parse().unwrap(),
+        light: true,
+        bundle: BTreeSet::new(),
+        is_established: true,
+        is_settled: true,
+        has_routes: true,
+        is_drained: false,
+        learned: vec![],
+    };
+    [((id(), via.customer), via)].into()
+}
+
+/// How often shortcuts of the Net were made void.
+fn changes(bench: &Bench) -> u64 {
+    let pins = std::fs::read_dir(&bench.config.pin_dir).unwrap().map(|pin| pin.unwrap().path());
+    let is_ours =
+        |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with("tables-");
+    let table = pins.filter(is_ours).next().unwrap().join("changes");
+    let table = Map::Array(MapData::from_pin(table).unwrap());
+    let counts: Array<_, u64> = table.try_into().unwrap();
+    counts.get(&(1 + vni().as_u32()), 0).unwrap()
+}
+
+#[tokio::test]
+async fn flows_choose_anew_when_other_ports_of_a_bundle_are_in_use_and_only_then() {
+    let bench = Bench::new();
+    let kernel = bench.kernel().await;
+    settle(&kernel, &wanted()).await;
+    let mut customers = Customers::new(vni(), &[65001]);
+    customers.announces(1, 0, 0);
+    let mut vias = vias();
+    kernel.run(wish(&customers, &vias)).await.unwrap();
+    for (in_use, is_news) in [
+        (&[][..], false),
+        (&["p0", "p1"], true),
+        (&["p0", "p1"], false),
+        (&["p1"], true),
+        (&[], true),
+        (&[], false),
+    ] {
+        let before = changes(&bench);
+        let bundle = in_use.iter().map(|port| port.parse().unwrap()).collect::<BTreeSet<_>>();
+        vias.values_mut().for_each(|via| via.bundle.clone_from(&bundle));
+        kernel.run(wish(&customers, &vias)).await.unwrap();
+        assert_eq!(changes(&bench) > before, is_news, "{in_use:?}");
+    }
 }
 
 /// Rows as these customers have them now.
