@@ -20,7 +20,7 @@ use directlink_bgp::lacp::{Information, Role, Status};
 use directlink_dataplane::{BundledPorts, TableError};
 use directlink_model::ids::PortName;
 use futures::{StreamExt as _, channel::mpsc};
-pub(crate) use members::{Sight, follow, is_overtaken, members};
+pub(crate) use members::{InUse, Sight, follow, in_use, is_overtaken, members};
 use nix::net::if_::if_nametoindex;
 use speaker::Speaker;
 use std::{

@@ -15,7 +15,7 @@ mod slice;
 pub(crate) use slice::{Net, Slice};
 
 use directlink_dataplane::{InterfaceNumber, Source};
-use directlink_model::ids::{BgpPeerId, InterfaceId, PortName};
+use directlink_model::ids::{BgpPeerId, InterfaceId};
 use directlink_net::{IpNet, Ipv4Net, Vni};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -52,9 +52,8 @@ pub(crate) struct Via {
     pub(crate) interface: InterfaceNumber,
     pub(crate) vni: Vni,
     pub(crate) customer: IpAddr,
+    /// On its port, or on another of the LAG that carries for it.
     pub(crate) light: bool,
-    /// Ports of a LAG that are in use, over which its flows are spread.
-    pub(crate) bundle: BTreeSet<PortName>,
     pub(crate) is_established: bool,
     /// The customer has told its whole table since we began.
     pub(crate) is_settled: bool,
@@ -227,7 +226,6 @@ mod tests {
             vni: Vni::try_from(1000).unwrap(),
             customer: IpAddr::from([169, 254, 1, 2]),
             light: true,
-            bundle: BTreeSet::new(),
             is_established: true,
             is_settled: true,
             has_routes: !learned.is_empty(),

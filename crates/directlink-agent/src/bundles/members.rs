@@ -10,7 +10,7 @@ use directlink_model::{
     ids::{InterfaceId, PortName},
     plan::{Document, LagPlan, Scope},
 };
-use directlink_net::Mac;
+use directlink_net::{Mac, Vni};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The usual ones (IEEE 802.1AX-2020 §6.3): nobody has reason to prefer.
@@ -43,11 +43,11 @@ impl Sight<'_> {
     }
 
     /// Ports by which both ends send.
-    pub(crate) fn in_use(&self, lag: &LagPlan) -> BTreeSet<PortName> {
+    pub(crate) fn in_use<'l>(&self, lag: &'l LagPlan) -> impl Iterator<Item = &'l PortName> {
         let is_in_use = |port: &&PortName| {
             self.is_lit(port) && self.lacp.get(*port).is_some_and(|status| status.is_in_use)
         };
-        lag.ports.iter().filter(is_in_use).cloned().collect()
+        lag.ports.iter().filter(is_in_use)
     }
 
     fn is_enough(&self, lag: &LagPlan) -> bool {
@@ -116,6 +116,23 @@ pub(crate) fn is_overtaken(
         let one = plan(port).and_then(|plan| plan.interfaces.keys().next());
         one.and_then(|id| is_elsewhere(lag, id)).unwrap_or_default()
     })
+}
+
+/// By Net, the ports of LAGs over which what it sends is spread. Without LACP there are none.
+pub(crate) type InUse = BTreeMap<Vni, BTreeSet<PortName>>;
+
+pub(crate) fn in_use(wanted: &Wanted, sight: &Sight<'_>) -> InUse {
+    let mut all = InUse::new();
+    for interface in wanted.interfaces.values() {
+        let Some((vni, lag)) = interface.vni.zip(wanted.lags.get(&interface.port)) else {
+            continue;
+        };
+        let mut ports = sight.in_use(lag).peekable();
+        if ports.peek().is_some() {
+            all.entry(vni).or_default().extend(ports.cloned());
+        }
+    }
+    all
 }
 
 /// Every port of a LAG. The one that has the interfaces is in the bundle, or while there are none or it is dark
@@ -299,7 +316,14 @@ mod tests {
         let lacp = [("p0", true), ("p1", true), ("p2", false)];
         let lacp = lacp.map(|(name, is_in_use)| (port(name), status(1, is_in_use))).into();
         let sight = Sight { lights: &lights, lacp: &lacp };
-        assert_eq!(sight.in_use(&wanted(0).lags[&port("p0")]), [port("p0")].into());
+        let vni = |n: u32| Vni::try_from(n).unwrap();
+        let mut wanted = wanted(0);
+        for (n, planned) in [(1, "p1"), (2, "p0"), (3, "p3")] {
+            let interface = Interface { vni: Some(vni(n)), ..interface(port(planned)) };
+            wanted.interfaces.insert(InterfaceId::from_bits(n), interface);
+        }
+        let p0 = || BTreeSet::from([port("p0")]);
+        assert_eq!(in_use(&wanted, &sight), [(vni(1), p0()), (vni(2), p0())].into());
     }
 
     #[test]

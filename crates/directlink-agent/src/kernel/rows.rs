@@ -8,6 +8,7 @@ use super::{
     probe::Heard,
 };
 use crate::{
+    bundles::InUse,
     relays::Elsewhere,
     routes::{Neighbour, Net, Relayed, RouteChanges, RouteRows, Slice, Via, drained},
     run::Placed,
@@ -61,6 +62,7 @@ pub(crate) struct RowWish {
     pub(crate) ribs: Ribs,
     /// Since the last wish that was done.
     pub(crate) touched: Touched,
+    pub(crate) in_use: InUse,
 }
 
 /// What was last made of a wish.
@@ -69,6 +71,7 @@ pub(super) struct Written {
     named: BTreeSet<InterfaceNumber>,
     vias: BTreeMap<Neighbour, Via>,
     elsewhere: Elsewhere,
+    in_use: InUse,
     /// Rows that were there before this process, while they wait to be confirmed.
     remembered: RouteRows,
 }
@@ -82,10 +85,6 @@ fn by_net(vias: &BTreeMap<Neighbour, Via>) -> Nets<'_> {
         nets.entry(via.vni).or_default().push(via);
     }
     nets
-}
-
-fn are_bundled(vias: &[&Via]) -> bool {
-    vias.iter().any(|via| !via.bundle.is_empty())
 }
 
 /// What was touched, in parts of a size that costs no memory to speak of.
@@ -155,12 +154,13 @@ impl Kernel {
         let wanted = RouteRows::wanted(&vias, &there);
         let wanted = wanted.with_relays(&wish.elsewhere, &there, &drained(&vias));
         self.write_rows(wanted.changes_from(&there))?;
-        self.spread(nets.iter().filter(|(_, vias)| are_bundled(vias)).map(|(vni, _)| *vni))?;
+        self.spread(wish.in_use.keys())?;
         let is_settled = vias.iter().all(|via| via.is_settled) && !wish.elsewhere.holds();
         Ok(Written {
             named: wanted.numbers(),
             vias: wish.vias.clone(),
             elsewhere: wish.elsewhere.clone(),
+            in_use: wish.in_use.clone(),
             remembered: if is_settled { none } else { there },
         })
     }
@@ -189,21 +189,19 @@ impl Kernel {
                 self.write_rows(changes)?;
             }
         }
-        let bundled = |vni: &Vni| {
-            [&before, &nets].into_iter().filter_map(|nets| nets.get(vni)).any(|it| are_bundled(it))
-        };
-        self.spread(others.iter().copied().filter(bundled))?;
+        let (was, is) = (&written.in_use, &wish.in_use);
+        self.spread(was.keys().chain(is.keys()).filter(|vni| was.get(*vni) != is.get(*vni)))?;
         if wish.vias.values().all(|via| via.is_settled) && !wish.elsewhere.holds() {
             written.remembered = RouteRows::default();
         }
         let (vias, elsewhere) = (wish.vias.clone(), wish.elsewhere.clone());
         drop(before);
-        Ok(Written { vias, elsewhere, ..written })
+        Ok(Written { vias, elsewhere, in_use: wish.in_use.clone(), ..written })
     }
 
     /// Flows of these Nets choose anew among the ports of their bundles.
-    fn spread(&mut self, mut nets: impl Iterator<Item = Vni>) -> Result<(), TableError> {
-        nets.try_for_each(|vni| self.dataplane.bundles_changed(vni))
+    fn spread<'a>(&mut self, mut nets: impl Iterator<Item = &'a Vni>) -> Result<(), TableError> {
+        nets.try_for_each(|vni| self.dataplane.bundles_changed(*vni))
     }
 
     pub(super) fn listed(&self) -> Result<RouteRows, TableError> {

@@ -371,7 +371,6 @@ fn vias() -> BTreeMap<Neighbour, Via> {
         vni: vni(),
         customer: "172.16.0.2".parse().unwrap(),
         light: true,
-        bundle: BTreeSet::new(),
         is_established: true,
         is_settled: true,
         has_routes: true,
@@ -383,10 +382,10 @@ fn vias() -> BTreeMap<Neighbour, Via> {
 
 /// How often shortcuts of the Net were made void.
 fn changes(bench: &Bench) -> u64 {
-    let pins = std::fs::read_dir(&bench.config.pin_dir).unwrap().map(|pin| pin.unwrap().path());
+    let mut pins = std::fs::read_dir(&bench.config.pin_dir).unwrap().map(|pin| pin.unwrap().path());
     let is_ours =
         |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with("tables-");
-    let table = pins.filter(is_ours).next().unwrap().join("changes");
+    let table = pins.find(is_ours).unwrap().join("changes");
     let table = Map::Array(MapData::from_pin(table).unwrap());
     let counts: Array<_, u64> = table.try_into().unwrap();
     counts.get(&(1 + vni().as_u32()), 0).unwrap()
@@ -399,7 +398,7 @@ async fn flows_choose_anew_when_other_ports_of_a_bundle_are_in_use_and_only_then
     settle(&kernel, &wanted()).await;
     let mut customers = Customers::new(vni(), &[65001]);
     customers.announces(1, 0, 0);
-    let mut vias = vias();
+    let vias = vias();
     kernel.run(wish(&customers, &vias)).await.unwrap();
     for (in_use, is_news) in [
         (&[][..], false),
@@ -410,9 +409,11 @@ async fn flows_choose_anew_when_other_ports_of_a_bundle_are_in_use_and_only_then
         (&[], false),
     ] {
         let before = changes(&bench);
-        let bundle = in_use.iter().map(|port| port.parse().unwrap()).collect::<BTreeSet<_>>();
-        vias.values_mut().for_each(|via| via.bundle.clone_from(&bundle));
-        kernel.run(wish(&customers, &vias)).await.unwrap();
+        let ports: BTreeSet<_> = in_use.iter().map(|port| port.parse().unwrap()).collect();
+        let in_use = Some(ports).filter(|ports| !ports.is_empty()).map(|ports| (vni(), ports));
+        let wish =
+            RowWish { in_use: in_use.clone().into_iter().collect(), ..now(&customers, &vias) };
+        kernel.run(move |kernel| kernel.sync_rows(&wish).unwrap()).await.unwrap();
         assert_eq!(changes(&bench) > before, is_news, "{in_use:?}");
     }
 }
@@ -422,13 +423,18 @@ fn wish(
     customers: &Customers,
     vias: &BTreeMap<Neighbour, Via>,
 ) -> impl FnOnce(&mut Kernel) + use<> {
-    let wish = RowWish {
+    let wish = now(customers, vias);
+    move |kernel| kernel.sync_rows(&wish).unwrap()
+}
+
+fn now(customers: &Customers, vias: &BTreeMap<Neighbour, Via>) -> RowWish {
+    RowWish {
         vias: vias.clone(),
         elsewhere: Elsewhere::default(),
         ribs: customers.ribs(),
         touched: customers.touched(),
-    };
-    move |kernel| kernel.sync_rows(&wish).unwrap()
+        in_use: BTreeMap::new(),
+    }
 }
 
 #[tokio::test]

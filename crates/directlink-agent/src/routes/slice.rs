@@ -174,7 +174,6 @@ mod tests {
             vni: vni(),
             customer: [172, 16, 0, u8::try_from(4 * n + 2).unwrap()].into(),
             light: true,
-            bundle: BTreeSet::new(),
             is_established: true,
             is_settled: true,
             has_routes: true,

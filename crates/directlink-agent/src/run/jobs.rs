@@ -5,7 +5,7 @@ use super::{
     mind::{Passage, Reach, Voices as _},
 };
 use crate::{
-    clock,
+    bundles, clock,
     diff::diff,
     kernel::{Facts, Hands, Insides, Kernel, KernelError, Look, ObserveError, Question, RowWish},
     observed::{Interface, Observed},
@@ -156,6 +156,7 @@ impl Agent {
             elsewhere: Elsewhere::of(&self.mind.wanted, &self.mind.seen.dead),
             ribs: self.sessions.ribs(),
             touched: self.sessions.take_touched(),
+            in_use: bundles::in_use(&self.mind.wanted, &self.mind.sight()),
         };
         let kernel = self.kernel.clone();
         self.job = Some(Box::pin(async move {

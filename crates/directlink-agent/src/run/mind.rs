@@ -347,8 +347,7 @@ impl Mind {
         }
         let session = peer.and_then(|peer| voices.heard().sessions.get(&peer));
         let counts = session.and_then(|session| Some(session.status.as_ref()?.bgp.routes));
-        let bundle = self.wanted.lags.get(port).map(|lag| self.sight().in_use(lag));
-        let bundle = bundle.unwrap_or_default();
+        let lag = self.wanted.lags.get(port);
         let is_lit = self.seen.lights.get(port).copied().unwrap_or_default();
         Some(Via {
             peer,
@@ -356,8 +355,7 @@ impl Mind {
             interface: interface_number,
             vni: row.vni,
             customer: cell.customer,
-            light: is_lit || !bundle.is_empty(),
-            bundle,
+            light: is_lit || lag.is_some_and(|lag| self.sight().in_use(lag).next().is_some()),
             is_established: session.is_some_and(|session| session.since().is_some()),
             // Nobody speaks for an interface whose plan cannot be read.
             is_settled: peer.is_some_and(|peer| voices.is_settled(peer)),
