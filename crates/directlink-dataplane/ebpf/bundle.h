@@ -35,7 +35,7 @@ static __noinline struct interface_row *find_in_bundle(__u32 port_ifindex, __u32
 	return NULL;
 }
 
-// Of what the agent's port has, and what any other of its bundle has that is in use.
+// The interface of a tag: the port's own, or else that of another port of its bundle.
 static __always_inline struct interface_row *find_interface_of(__u32 port_ifindex, __u16 vlan)
 {
 	struct interface_key key = { .port_ifindex = port_ifindex, .vlan = vlan };
