@@ -45,9 +45,11 @@ deb: setup ## a Debian package with a static binary, under target/packages
 THREADS := $(shell echo $$((2 * $$(nproc))))
 
 .PHONY: test fmt lint unit kernel-test clients clients-postgres
-# What the clients need is built while Rust tests wait for timers.
-test: setup fmt lint ## all checks and tests: format, lints, Rust tests, Debian's kernel, the real API clients
-	@nice scripts/setup-clients & preparing=$$!; $(MAKE) unit || { kill $$preparing; exit 1; }; wait $$preparing
+# What the clients need is built, and lints are looked for, while Rust tests wait for timers.
+test: setup fmt ## all checks and tests: format, lints, Rust tests, Debian's kernel, the real API clients
+	cargo test --quiet --workspace --no-run
+	@{ nice scripts/setup-clients && nice $(MAKE) lint >$(TARGET)/lint.log 2>&1; } & beside=$$!; \
+	    $(MAKE) unit || { kill $$beside; exit 1; }; wait $$beside || { cat $(TARGET)/lint.log; exit 1; }
 	@$(MAKE) kernel-test clients
 
 fmt: setup ## is every file formatted?
