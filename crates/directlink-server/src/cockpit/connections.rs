@@ -30,7 +30,7 @@ use directlink_model::{
     ids::ConnectionId,
     view::{ConnectionView, InterfaceView},
 };
-use http::{StatusCode, header};
+use http::header;
 use serde::Deserialize;
 
 /// What a list is narrowed by.
@@ -386,10 +386,7 @@ fn rename_page(
         complaint: complaints.on("name"),
         attributes: "type=\"text\" required maxlength=\"255\" autocomplete=\"off\"",
     };
-    let status = match complaints.is_empty() {
-        true => StatusCode::OK,
-        false => StatusCode::UNPROCESSABLE_ENTITY,
-    };
+    let status = complaints.status();
     let summary = Summary { complaints: complaints.summary(&["", "name"]) };
     let body = Rename { id: id.to_string(), name: field, summary, csrf: &who.signed.csrf };
     Page::new("Rename the connection", "connections", &body)?

@@ -1,6 +1,7 @@
 //! Forms: what was sent, the fields that are shown, and what is wrong beside each.
 
 use askama::Template;
+use http::StatusCode;
 use std::collections::BTreeMap;
 
 /// What was sent: the last value of each name.
@@ -15,6 +16,18 @@ impl Form {
     /// Without the blanks around it; empty where nothing was sent.
     pub(super) fn text(&self, name: &str) -> &str {
         self.raw(name).trim()
+    }
+
+    /// A field as it was filled in, with what is wrong beside it.
+    pub(super) fn input(
+        &self,
+        complaints: &Complaints,
+        (name, label): (&'static str, &'static str),
+        hint: impl Into<String>,
+        attributes: &'static str,
+    ) -> Input {
+        let (value, complaint) = (self.text(name).into(), complaints.on(name));
+        Input { name, label, value, hint: hint.into(), complaint, attributes }
     }
 
     pub(super) fn raw(&self, name: &str) -> &str {
@@ -41,6 +54,14 @@ impl Complaints {
 
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Of the page that shows them.
+    pub(super) fn status(&self) -> StatusCode {
+        match self.is_empty() {
+            true => StatusCode::OK,
+            false => StatusCode::UNPROCESSABLE_ENTITY,
+        }
     }
 
     pub(super) fn on(&self, field: &str) -> Option<String> {

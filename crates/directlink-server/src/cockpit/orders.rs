@@ -17,7 +17,6 @@ use directlink_model::{
     needs::{Needs, Reach},
     tag_set::TagSet,
 };
-use http::StatusCode;
 use std::collections::BTreeSet;
 
 #[derive(Template)]
@@ -73,10 +72,7 @@ async fn again(
         region_asn: cockpit.app.region().asn.0.as_u32(),
         csrf: &who.signed.csrf,
     };
-    let status = match complaints.is_empty() {
-        true => StatusCode::OK,
-        false => StatusCode::UNPROCESSABLE_ENTITY,
-    };
+    let status = complaints.status();
     Page::new("Order a connection", "connections", &body)?
         .under("/cockpit/connections", "Connections")
         .with_status(status, cockpit, &who.signed)

@@ -15,7 +15,6 @@ use crate::{
 use askama::Template;
 use axum::{
     extract::{Path, State},
-    http::StatusCode,
     response::Response,
 };
 use directlink_model::ids::WebhookId;
@@ -55,10 +54,7 @@ async fn list_page(
         url: it.url.clone(),
         since: when(it.created_at),
     };
-    let status = match complaints.is_empty() {
-        true => StatusCode::OK,
-        false => StatusCode::UNPROCESSABLE_ENTITY,
-    };
+    let status = complaints.status();
     let body = List {
         rows: own.iter().map(row).collect(),
         url: Input {

@@ -22,7 +22,6 @@ use directlink_model::{
     Fault, command::ConfirmInterface, ids::GatewayId, interface::InterfaceState,
     view::InterfaceView,
 };
-use http::StatusCode;
 
 #[derive(Template)]
 #[template(path = "accept_interface.html")]
@@ -60,10 +59,7 @@ async fn again(
 ) -> Result<Response, Trouble> {
     let ctx = who.context(cockpit);
     let around = Surroundings::look(cockpit, &ctx, Some(view.interface.connection)).await?;
-    let status = match complaints.is_empty() {
-        true => StatusCode::OK,
-        false => StatusCode::UNPROCESSABLE_ENTITY,
-    };
+    let status = complaints.status();
     let line = Line::of(view, who.account, ctx.now);
     let body = AcceptForm {
         left: line.left.clone().unwrap_or_default(),

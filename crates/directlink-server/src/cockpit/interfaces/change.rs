@@ -24,7 +24,6 @@ use directlink_model::{
     what_if::Change,
 };
 use directlink_net::Mtu;
-use http::StatusCode;
 
 #[derive(Template)]
 #[template(path = "change_interface.html")]
@@ -53,10 +52,7 @@ fn again(
     (id, [name, mtu]): (InterfaceId, [String; 2]),
     complaints: Complaints,
 ) -> Result<Response, Trouble> {
-    let status = match complaints.is_empty() {
-        true => StatusCode::OK,
-        false => StatusCode::UNPROCESSABLE_ENTITY,
-    };
+    let status = complaints.status();
     let body = ChangeForm {
         id: id.to_string(),
         summary: Summary { complaints: complaints.summary(&["", "name", "mtu"]) },

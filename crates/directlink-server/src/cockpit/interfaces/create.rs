@@ -24,7 +24,6 @@ use directlink_model::{
     view::ConnectionView,
 };
 use directlink_net::{Asn, BgpKey, IpNet, Ipv6Block, Mtu, RegionAsn, Vlan};
-use http::StatusCode;
 use serde::Deserialize;
 use std::{collections::BTreeSet, str::FromStr};
 
@@ -167,17 +166,9 @@ async fn again(
         ),
         None => (vlan_hint(&taken), VLAN),
     };
-    let status = match complaints.is_empty() {
-        true => StatusCode::OK,
-        false => StatusCode::UNPROCESSABLE_ENTITY,
-    };
-    let input = |name, label, hint: String, attributes| Input {
-        name,
-        label,
-        value: form.text(name).into(),
-        hint,
-        complaint: complaints.on(name),
-        attributes,
+    let status = complaints.status();
+    let input = |name, label, hint: String, attributes| {
+        form.input(&complaints, (name, label), hint, attributes)
     };
     let or = |mut input: Input, value: String| {
         if input.value.is_empty() && complaints.is_empty() {

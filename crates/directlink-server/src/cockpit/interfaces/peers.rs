@@ -29,7 +29,6 @@ use directlink_model::{
     view::InterfaceView,
 };
 use directlink_net::{Asn, BgpKey};
-use http::StatusCode;
 use jiff::Timestamp;
 
 #[derive(Template)]
@@ -79,17 +78,9 @@ fn again(
     complaints: Complaints,
 ) -> Result<Response, Trouble> {
     let (i, region) = (&view.interface, cockpit.app.region());
-    let status = match complaints.is_empty() {
-        true => StatusCode::OK,
-        false => StatusCode::UNPROCESSABLE_ENTITY,
-    };
-    let input = |name, label, hint: String, attributes| Input {
-        name,
-        label,
-        value: form.text(name).into(),
-        hint,
-        complaint: complaints.on(name),
-        attributes,
+    let status = complaints.status();
+    let input = |name, label, hint: String, attributes| {
+        form.input(&complaints, (name, label), hint, attributes)
     };
     let mut asn = input(
         "asn",

@@ -24,7 +24,6 @@ use directlink_model::{
     connection::PortRef,
     inventory::{Optics, Position, optics_of},
 };
-use http::StatusCode;
 use std::str::FromStr;
 
 #[derive(Template)]
@@ -108,13 +107,8 @@ async fn page(
         true => (vec![], vec![]),
         false => (cockpit.app.rooms().await?, cockpit.app.routers().await?),
     };
-    let input = |name, label, hint: &str, attributes| Input {
-        name,
-        label,
-        value: form.text(name).into(),
-        hint: hint.into(),
-        complaint: complaints.on(name),
-        attributes,
+    let input = |name, label, hint: &str, attributes| {
+        form.input(&complaints, (name, label), hint, attributes)
     };
     const WORD: &str = "type=\"text\" required autocomplete=\"off\"";
     const OPEN: &str = "type=\"text\" autocomplete=\"off\"";
@@ -139,10 +133,7 @@ async fn page(
         ],
         csrf: &signed.csrf,
     };
-    let status = match complaints.is_empty() {
-        true => StatusCode::OK,
-        false => StatusCode::UNPROCESSABLE_ENTITY,
-    };
+    let status = complaints.status();
     Page::new("Inventory", "inventory", &body)?.after(done).with_status(status, cockpit, signed)
 }
 

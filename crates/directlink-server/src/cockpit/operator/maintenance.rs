@@ -19,7 +19,6 @@ use directlink_model::{
     ids::MaintenanceId,
     maintenance::{Target, Wish},
 };
-use http::StatusCode;
 use jiff::Timestamp;
 
 #[derive(Template)]
@@ -49,10 +48,7 @@ async fn page(
     (form, complaints): (&Form, Complaints),
 ) -> Result<Response, Trouble> {
     let rows: Vec<_> = cockpit.app.maintenances().await?.iter().map(row).collect();
-    let status = match complaints.is_empty() {
-        true => StatusCode::OK,
-        false => StatusCode::UNPROCESSABLE_ENTITY,
-    };
+    let status = complaints.status();
     let body = List {
         is_cut: rows.len() == MAINTENANCES_MAX,
         rows,
@@ -64,13 +60,8 @@ async fn page(
 }
 
 fn inputs(form: &Form, complaints: &Complaints) -> Vec<Input> {
-    let input = |name, label, hint: &str, attributes| Input {
-        name,
-        label,
-        value: form.text(name).into(),
-        hint: hint.into(),
-        complaint: complaints.on(name),
-        attributes,
+    let input = |name, label, hint: &str, attributes| {
+        form.input(complaints, (name, label), hint, attributes)
     };
     let moment = "maxlength=\"40\" autocomplete=\"off\" placeholder=\"2026-03-01T22:00:00Z\"";
     vec![

@@ -27,7 +27,6 @@ use directlink_model::{
     inventory::{Candidate, Position, optics_of},
     needs::Needs,
 };
-use http::StatusCode;
 
 #[derive(Template)]
 #[template(path = "operator/orders.html")]
@@ -158,10 +157,7 @@ async fn again(
     let capacity = cockpit.app.capacity().await?;
     let needs = cockpit.app.needs_of_orders().await?;
     let routers = cockpit.app.routers().await?;
-    let status = match complaints.is_empty() {
-        true => StatusCode::OK,
-        false => StatusCode::UNPROCESSABLE_ENTITY,
-    };
+    let status = complaints.status();
     let body = Approve {
         row: row(&view.connection, &capacity, needs.get(&id)),
         optics: view.connection.bandwidth.optics(),
